@@ -1,0 +1,44 @@
+/** Time as a service, so that tests own it. The only file that reads the system's clocks. */
+
+/** A timer that can be cleared; clearing twice is harmless. */
+export interface Timer {
+  clear(): void
+}
+
+/** What may know the time and wait. */
+export interface Clock {
+  /** Milliseconds since the epoch, by the wall clock: for deadlines that come from outside. */
+  nowMs(): number
+  /** Milliseconds that never run backwards, from any start; they go on while Lambda freezes us. */
+  monotonicMs(): number
+  /** Calls `run` once after `delayMs`. An unref'd timer does not keep the process alive. */
+  timer(delayMs: number, run: () => void, options?: { readonly unref?: boolean }): Timer
+}
+
+/** The longest delay of Node's timers; a longer one would fire at once. */
+export const timerDelayMsMax = 2 ** 31 - 1
+
+/** The machine's own clocks. */
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  timer(delayMs, run, options) {
+    const handle = setTimeout(run, Math.min(Math.max(delayMs, 0), timerDelayMsMax))
+    if (options?.unref === true) handle.unref()
+    return { clear: () => clearTimeout(handle) }
+  },
+}
+
+/** Resolves after `delayMs`, or at once when `signal` aborts; it never rejects. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) return resolve()
+    const done = () => {
+      timer.clear()
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = clock.timer(delayMs, done)
+    signal?.addEventListener('abort', done, { once: true })
+  })
+}

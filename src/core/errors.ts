@@ -1,0 +1,77 @@
+/**
+ * The error catalogue: every fault that leaves a file of ours is a `RelayError` with a permanent code.
+ * Each code is thrown somewhere, tested, and explained in `docs/errors.md`.
+ */
+
+/** Permanent codes; told apart by value, never by `instanceof`, so that two copies of this package agree. */
+export const ErrorCode = {
+  ConfigInvalid: 'RR_CONFIG_INVALID',
+  ConfigNotFound: 'RR_CONFIG_NOT_FOUND',
+  NothingToPull: 'RR_NOTHING_TO_PULL',
+  AddressInUse: 'RR_ADDRESS_IN_USE',
+  AlreadyRunning: 'RR_ALREADY_RUNNING',
+  NotRunning: 'RR_NOT_RUNNING',
+  SocketPath: 'RR_SOCKET_PATH',
+  PrivateFolder: 'RR_PRIVATE_FOLDER',
+  PluginLoad: 'RR_PLUGIN_LOAD',
+  PluginNotFound: 'RR_PLUGIN_NOT_FOUND',
+  PluginApi: 'RR_PLUGIN_API',
+  PluginDuplicate: 'RR_PLUGIN_DUPLICATE',
+  PluginMissingNeed: 'RR_PLUGIN_MISSING_NEED',
+  PluginCycle: 'RR_PLUGIN_CYCLE',
+  PluginSetup: 'RR_PLUGIN_SETUP',
+  PluginServe: 'RR_PLUGIN_SERVE',
+  PluginStop: 'RR_PLUGIN_STOP',
+  PluginTimeout: 'RR_PLUGIN_TIMEOUT',
+  BadFrame: 'RR_IPC_BAD_FRAME',
+  FrameTooLarge: 'RR_IPC_FRAME_TOO_LARGE',
+  RelayClosed: 'RR_IPC_RELAY_CLOSED',
+  Handshake: 'RR_IPC_HANDSHAKE',
+  RpcFailed: 'RR_RPC_FAILED',
+  WorkerBoot: 'RR_WORKER_BOOT',
+  WorkerCommand: 'RR_WORKER_COMMAND',
+  WorkerCrashed: 'RR_WORKER_CRASHED',
+  WorkerTimeout: 'RR_WORKER_TIMEOUT',
+  JobFailed: 'RR_JOB_FAILED',
+  JobAborted: 'RR_JOB_ABORTED',
+  PoolUnknown: 'RR_POOL_UNKNOWN',
+  PoolNoWorkers: 'RR_POOL_NO_WORKERS',
+  PoolQueueFull: 'RR_POOL_QUEUE_FULL',
+  PoolStopped: 'RR_POOL_STOPPED',
+  RuntimeApi: 'RR_RUNTIME_API',
+} as const
+export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode]
+
+/** What an error may carry beside its sentence. */
+export interface RelayErrorOptions {
+  /** What the reader should do now; one sentence. */
+  readonly hint?: string
+  readonly cause?: unknown
+  /** Values a program may want, e.g. `exitCode`; never payloads or secrets. */
+  readonly details?: Readonly<Record<string, unknown>>
+}
+
+/** A fault with a permanent code, a sentence with the values in it, and a hint. */
+export class RelayError extends Error {
+  override readonly name = 'RelayError'
+  readonly code: ErrorCode
+  readonly hint: string | undefined
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(code: ErrorCode, message: string, options: RelayErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.hint = options.hint
+    this.details = options.details ?? {}
+  }
+}
+
+/** True when `error` carries `code`, whichever copy of this package made it. */
+export function hasCode(error: unknown, code: ErrorCode): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code
+}
+
+/** The sentence of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

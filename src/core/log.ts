@@ -1,0 +1,30 @@
+/** The logger that everything of ours is handed. What it writes and where is `log-sink.ts`'s business. */
+
+/** Levels as the file and the log line spell them. */
+export const LogLevel = { debug: 'debug', info: 'info', warn: 'warn', error: 'error' } as const
+export type LogLevel = (typeof LogLevel)[keyof typeof LogLevel]
+
+/** Values beside the sentence. Never payloads, tokens or environment. */
+export type LogFields = Readonly<Record<string, unknown>>
+
+/** Object first, then a short constant sentence in lower case. */
+export interface Logger {
+  debug(fields: LogFields, message: string): void
+  info(fields: LogFields, message: string): void
+  warn(fields: LogFields, message: string): void
+  error(fields: LogFields, message: string): void
+  /** The same log under another `logger` name. */
+  named(logger: string): Logger
+  /** True when lines of `level` are written: asked before costly fields are made. */
+  isEnabled(level: LogLevel): boolean
+}
+
+/** Drops everything. */
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  named: () => silentLogger,
+  isEnabled: () => false,
+}

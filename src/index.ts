@@ -1,0 +1,57 @@
+/**
+ * The public API for plugin authors; built-in plugins import only this. Nothing is exported by `*`, nothing here runs.
+ */
+export { type Clock, sleep, systemClock, type Timer } from './core/clock.js'
+export { ErrorCode, hasCode, messageOf, RelayError, type RelayErrorOptions } from './core/errors.js'
+export { type LogFields, type Logger, LogLevel, silentLogger } from './core/log.js'
+export {
+  type AnyPlugin,
+  apiVersion,
+  definePlugin,
+  type Needs,
+  optional,
+  type PluginDefinition,
+  type PluginTimeouts,
+  type ResolvedNeeds,
+  type RunningPlugin,
+  type ServiceKey,
+  type SetupContext,
+  serviceKey,
+} from './supervisor/plugin.js'
+export {
+  type AcquireOptions,
+  Codec,
+  type Job,
+  type Lease,
+  type Pool,
+  type PoolConfig,
+  poolProperties,
+  type Reply,
+  type RunOptions,
+  type WorkerBoot,
+  type WorkerInfo,
+} from './supervisor/pool/pool.js'
+export {
+  type ConfigOf,
+  mapSection,
+  type Properties,
+  type Schema,
+  type Section,
+  type SectionConfig,
+  section,
+} from './supervisor/section.js'
+export {
+  ClockKey,
+  Log,
+  type LogService,
+  type LogSettings,
+  type OpenPool,
+  Pools,
+  type PoolsService,
+  Rpc,
+  type RpcMethod,
+  type RpcService,
+  RuntimeApi,
+  type RuntimeApiService,
+  type ServerSettings,
+} from './supervisor/services.js'

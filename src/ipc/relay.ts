@@ -1,0 +1,40 @@
+/**
+ * The port between a worker's bytes and the worker: whole frames in both directions, whatever carries them.
+ * Adapters: pipes, unix, tcp, memory; one conformance suite (`tests/conformance/relay.ts`) holds them all to this.
+ */
+import type { RelayError } from '../core/errors.js'
+import type { Frame, FrameParts } from './frame.js'
+
+/** The one reader of a relay. Called synchronously as bytes arrive, never after `closed`. */
+export interface RelayReader {
+  /** A whole frame; its payload is a view that is valid during the call only: copy what you keep. */
+  frame(frame: Frame): void
+  /** Bytes before a valid header: the worker's stray output. A view, valid during the call only. */
+  junk(bytes: Buffer): void
+  /** The end, once: by the peer (`undefined`), or by a fault (RR_IPC_BAD_FRAME, RR_IPC_FRAME_TOO_LARGE, RR_IPC_RELAY_CLOSED). */
+  closed(fault: RelayError | undefined): void
+}
+
+/** Frames to and from one worker. */
+export interface Relay {
+  /** Attaches the reader; bytes that came earlier are delivered first. Call it again to hand the relay on. */
+  read(reader: RelayReader): void
+  /** Writes one frame in one write. After the end it does nothing: the reader has been told. */
+  send(parts: FrameParts): void
+  /** Ends both directions now; the reader is told with `undefined`. Calling it again is harmless. */
+  close(): void
+}
+
+/** Limits of a relay, in bytes. */
+export interface RelayLimits {
+  /** The longest payload that is taken in; checked against the header before anything is allocated. */
+  readonly payloadBytesMax: number
+  /** The most junk before a valid header; more ends the relay. */
+  readonly junkBytesMax: number
+}
+
+/** Room for a 200 MB streamed answer is not needed here: Lambda's payloads end at 6 MB, RoadRunner's users at far less. */
+export const defaultRelayLimits: RelayLimits = {
+  payloadBytesMax: 64 * 1024 * 1024,
+  junkBytesMax: 1024 * 1024,
+}

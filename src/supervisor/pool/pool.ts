@@ -1,0 +1,224 @@
+/**
+ * The port that every kind of pool fulfils, and the words around it: job, reply, lease. Plugins see `Pool`; the
+ * server, which starts and ends pools, sees `ManagedPool`. No behaviour lives here.
+ */
+import type { ConfigOf } from '../section.js'
+
+/** How a job's payload is flagged on the wire (Goridge frame flags). */
+export const Codec = { none: 0, raw: 0x04, json: 0x08, msgpack: 0x10, proto: 0x80 } as const
+export type Codec = (typeof Codec)[keyof typeof Codec]
+
+/** Work for one worker: two byte strings and what to call it in the log. */
+export interface Job {
+  readonly context: Uint8Array | string
+  readonly body: Uint8Array | string
+  readonly codec: Codec
+  /** Names the job in the log lines that the worker writes meanwhile. */
+  readonly id?: string
+  /** The Lambda request that it belongs to; for the log. */
+  readonly requestId?: string
+}
+
+/** What a worker answered. Views into a buffer of its own: safe to keep. */
+export interface Reply {
+  readonly context: Uint8Array
+  readonly body: Uint8Array
+  /** The frame's flags as they came; any codec or none. */
+  readonly flags: number
+}
+
+/** Limits of one run. */
+export interface RunOptions {
+  /** Wall-clock milliseconds since the epoch at which the worker is killed; `exec_ttl` may come sooner. */
+  readonly deadlineMs?: number
+  /** Aborting gives the job up: a waiting one leaves the line, a running one costs its worker. */
+  readonly signal?: AbortSignal
+}
+
+/** How to wait for a worker. */
+export interface AcquireOptions {
+  /** Ahead of the line instead of at its end. */
+  readonly front?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** The right to one idle worker. Release it exactly when you are done; releasing twice is harmless. */
+export interface Lease {
+  /**
+   * Runs one job. A worker that left before the job was sent, or that asked to leave instead of answering, is
+   * replaced by the next idle one. Rejects with RR_JOB_FAILED, RR_WORKER_TIMEOUT, RR_WORKER_CRASHED,
+   * RR_IPC_BAD_FRAME, RR_IPC_FRAME_TOO_LARGE, RR_JOB_ABORTED, RR_POOL_NO_WORKERS or RR_POOL_STOPPED.
+   */
+  run(job: Job, options?: RunOptions): Promise<Reply>
+  release(): void
+  /** The worker that ran last, or would run next; undefined once it has left. */
+  readonly pid: number | undefined
+}
+
+/** One worker as `rr workers` shows it. */
+export interface WorkerInfo {
+  readonly pool: string
+  readonly pid: number
+  readonly state: string
+  /** Why it is leaving or was killed, when it is. */
+  readonly why: string | undefined
+  /** Jobs sent to it so far. */
+  readonly jobs: number
+  readonly memoryBytes: number
+  readonly createdAtMs: number
+  readonly command: string
+}
+
+/** How the first boot of one worker ended. */
+export interface WorkerBoot {
+  readonly pid: number | undefined
+  readonly tookMs: number
+  /** Absent when it became ready. */
+  readonly fault?: Error
+  /** Its last lines of output when it failed. */
+  readonly lastLines: readonly string[]
+}
+
+/** What plugins may do with a pool. */
+export interface Pool {
+  readonly name: string
+  /** How many workers it is meant to have. */
+  readonly size: number
+  /** Workers that wait for a job and are promised to nobody. */
+  readonly idleCount: number
+  /** Workers that are ready for work or at it: booting and leaving ones do not count. */
+  readonly liveCount: number
+  /** Acquire, run, release. Waits at most `allocate_timeout` for a worker (RR_POOL_NO_WORKERS). */
+  run(job: Job, options?: RunOptions): Promise<Reply>
+  /** Waits in line for a worker; rejects with RR_POOL_QUEUE_FULL, RR_POOL_NO_WORKERS, RR_POOL_STOPPED, RR_JOB_ABORTED. */
+  acquire(options?: AcquireOptions): Promise<Lease>
+  /** A lease if a worker is idle right now and nobody waits for it. */
+  tryAcquire(): Lease | undefined
+  /** Resolves when a worker is idle, without taking it; also when `signal` aborts or the pool stops. Never rejects. */
+  whenIdle(signal?: AbortSignal): Promise<void>
+  /** Resolves with one entry a worker when all first boots have ended, well or badly. Never rejects. */
+  readonly booted: Promise<readonly WorkerBoot[]>
+  workers(): Promise<readonly WorkerInfo[]>
+}
+
+/** What the server may do beside: pools are started, reset and ended in one place. */
+export interface ManagedPool extends Pool {
+  /** Replaces every worker, one after the other; rejects when the first new one does not boot. */
+  reset(): Promise<void>
+  /** Takes no new work, lets running jobs end within `graceMs`, stops the workers, kills what is left. */
+  stop(graceMs: number): Promise<void>
+  /** SIGKILL to every worker's process group, now. */
+  kill(): void
+}
+
+/** The keys of a pool, RoadRunner's names (`reference/roadrunner.md` §3.1 of that server's documentation). */
+export const poolProperties = {
+  num_workers: {
+    anyOf: [
+      { type: 'integer', minimum: 1, maximum: 2048 },
+      { type: 'string', enum: ['auto'] },
+    ],
+    default: 'auto',
+    description: 'Workers kept ready: a number, or `auto` from the cpu and memory of the cgroup.',
+  },
+  command: {
+    anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }],
+    description: 'Overrides `server.command` for this pool.',
+  },
+  runtime: {
+    type: 'string',
+    enum: ['process', 'thread'],
+    default: 'process',
+    description: 'Child processes, or JavaScript in threads of the server.',
+  },
+  max_jobs: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description: 'Jobs after which a worker is replaced (up to 14 % later, by chance); 0 is no limit.',
+  },
+  max_queue_size: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description: 'Jobs waiting or running at most; 0 is no limit.',
+  },
+  allocate_timeout: {
+    type: 'string',
+    format: 'duration',
+    default: '60s',
+    description: 'The longest boot of a worker and the longest wait for one.',
+  },
+  destroy_timeout: {
+    type: 'string',
+    format: 'duration',
+    default: '60s',
+    description: 'How long running jobs may take at the end.',
+  },
+  reset_timeout: {
+    type: 'string',
+    format: 'duration',
+    default: '60s',
+    description: 'How long a reset waits for a busy worker.',
+  },
+  stream_timeout: {
+    type: 'string',
+    format: 'duration',
+    default: '60s',
+    notYet: true,
+    description: 'How long a cancelled stream may take to end.',
+  },
+  debug: { type: 'boolean', notYet: true, description: 'A fresh worker for every job.' },
+  supervisor: {
+    type: 'object',
+    description: 'Limits of a worker’s life.',
+    properties: {
+      exec_ttl: {
+        type: 'string',
+        format: 'duration',
+        zero: 'allowed',
+        default: '0s',
+        description: 'The longest run of one job; then the worker is killed. 0s is no limit.',
+      },
+      ttl: {
+        type: 'string',
+        format: 'duration',
+        zero: 'allowed',
+        default: '0s',
+        notYet: true,
+        description: 'The longest life of a worker. 0s is no limit.',
+      },
+      idle_ttl: {
+        type: 'string',
+        format: 'duration',
+        zero: 'allowed',
+        default: '0s',
+        notYet: true,
+        description: 'The longest a worker may idle. 0s is no limit.',
+      },
+      max_worker_memory: {
+        type: 'integer',
+        minimum: 0,
+        default: 0,
+        notYet: true,
+        description: 'Megabytes of a worker; 0 is no limit.',
+      },
+      watch_tick: {
+        type: 'string',
+        format: 'duration',
+        default: '5s',
+        notYet: true,
+        description: 'How often the limits are checked.',
+      },
+    },
+  },
+  dynamic_allocator: {
+    type: 'object',
+    notYet: true,
+    description: 'Grows and shrinks the pool.',
+    properties: {},
+  },
+} as const
+
+/** A pool's validated keys: durations in ms. */
+export type PoolConfig = ConfigOf<typeof poolProperties>

@@ -1,0 +1,127 @@
+/**
+ * How a plugin describes its section of `rr.yaml`: plain data that yields the config's type, its validation, its
+ * page in `docs/configuration.md` and its JSON Schema. No validation happens here; `config/` does it.
+ */
+
+interface Described {
+  /** One sentence for the documentation and for editors. */
+  readonly description?: string
+  /** Documented but not built: using the key is refused with "not supported yet". */
+  readonly notYet?: true
+}
+
+/** A text. `format` turns it into milliseconds (`duration`) or bytes (`size`: `16MB`, a bare number is bytes). */
+export interface StringSchema extends Described {
+  readonly type: 'string'
+  readonly default?: string
+  readonly enum?: readonly string[]
+  /** Values of `enum` that are documented but not built yet. */
+  readonly notYetValues?: readonly string[]
+  readonly pattern?: string
+  readonly format?: 'duration' | 'size'
+  /** What a zero duration means: allowed with a meaning of its own, or refused (the default). */
+  readonly zero?: 'allowed' | 'refused'
+}
+/** A number; `integer` refuses fractions. */
+export interface NumberSchema extends Described {
+  readonly type: 'number' | 'integer'
+  readonly default?: number
+  readonly minimum?: number
+  readonly maximum?: number
+}
+/** `true`, `false`, `on`, `off`. */
+export interface BooleanSchema extends Described {
+  readonly type: 'boolean'
+  readonly default?: boolean
+}
+/** A closed object: an unknown key is a fault with the nearest valid name. A missing object takes its defaults. */
+export interface ObjectSchema extends Described {
+  readonly type: 'object'
+  readonly properties: Properties
+  readonly required?: readonly string[]
+}
+/** Free keys with values of one kind. `pairs` also takes RoadRunner's list of one-pair maps. */
+export interface MapSchema extends Described {
+  readonly type: 'map'
+  readonly values: Schema
+  readonly pairs?: true
+  readonly keyPattern?: string
+}
+/** A list. */
+export interface ArraySchema extends Described {
+  readonly type: 'array'
+  readonly items: Schema
+}
+/** One of several kinds, told apart by what was written (a list, an object, a scalar), first match wins. */
+export interface AnyOfSchema extends Described {
+  readonly anyOf: readonly Schema[]
+  readonly default?: string | number
+}
+/** Any of the above. */
+export type Schema =
+  | StringSchema
+  | NumberSchema
+  | BooleanSchema
+  | ObjectSchema
+  | MapSchema
+  | ArraySchema
+  | AnyOfSchema
+/** Keys of a section or an object. */
+export type Properties = { readonly [key: string]: Schema }
+
+type ValueOf<S> = S extends { anyOf: readonly (infer M)[] }
+  ? ValueOf<M>
+  : S extends { type: 'string'; format: 'duration' | 'size' }
+    ? number
+    : S extends { type: 'string'; enum: readonly (infer V)[] }
+      ? V
+      : S extends { type: 'string' }
+        ? string
+        : S extends { type: 'number' | 'integer' }
+          ? number
+          : S extends { type: 'boolean' }
+            ? boolean
+            : S extends { type: 'array'; items: infer I }
+              ? readonly ValueOf<I>[]
+              : S extends { type: 'map'; values: infer V }
+                ? { readonly [key: string]: ValueOf<V> }
+                : S extends { type: 'object'; properties: infer P }
+                  ? ConfigOf<P>
+                  : never
+type IsAlwaysThere<S> = S extends { default: unknown }
+  ? true
+  : S extends { type: 'object' | 'map' | 'array' }
+    ? true
+    : false
+/** The validated value: durations in ms, sizes in bytes; keys without a default may be `undefined`. */
+export type ConfigOf<P> = {
+  readonly [K in keyof P]: IsAlwaysThere<P[K]> extends true ? ValueOf<P[K]> : ValueOf<P[K]> | undefined
+}
+
+/** A plugin's section: its keys, and the type of what set-up is handed. */
+export interface Section<P extends Properties = Properties> {
+  readonly properties: P
+  readonly description?: string
+  /** The whole section is a map of free keys (as `pools:` is); `properties` is then empty. */
+  readonly entries?: Schema
+}
+
+/** Declares a section by its keys: `section({ interval: { type: 'string', format: 'duration', default: '5s' } })`. */
+export function section<const P extends Properties>(properties: P, description?: string): Section<P> {
+  return description === undefined ? { properties } : { properties, description }
+}
+
+/** Declares a section whose keys are names of the user's choice, each with a value of `entries`. */
+export function mapSection<const S extends Schema>(
+  entries: S,
+  description?: string,
+): Section<Record<never, never>> & { readonly entries: S } {
+  return { properties: {}, entries, ...(description === undefined ? {} : { description }) }
+}
+
+/** The config's type of a section. */
+export type SectionConfig<S> = S extends { entries: infer E extends Schema }
+  ? { readonly [name: string]: ValueOf<E> }
+  : S extends Section<infer P>
+    ? ConfigOf<P>
+    : never

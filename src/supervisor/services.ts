@@ -1,0 +1,75 @@
+/**
+ * The services that the host makes and owns, as typed keys for `needs`. Built-in plugins use these and nothing else,
+ * as a stranger's plugin would.
+ */
+import type { Clock } from '../core/clock.js'
+import type { Logger } from '../core/log.js'
+import { serviceKey } from './plugin.js'
+import type { Pool, PoolConfig } from './pool/pool.js'
+
+/** What every pool inherits: the validated `server:` section. */
+export interface ServerSettings {
+  readonly command: string | readonly string[] | undefined
+  readonly relay: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** How a plugin opens a pool. */
+export interface OpenPool {
+  /** RR_MODE of the workers, e.g. `lambda`. */
+  readonly mode: string
+  /** The name of a pool of one's own; ignored when `pool` is the name of a shared one. */
+  readonly name: string
+}
+
+/** The pools of this server. */
+export interface PoolsService {
+  /** The `server:` section; once, before any pool is opened. */
+  configure(settings: ServerSettings): void
+  /** The `pools:` section: named pools that plugins may share; each starts when it is first opened or asked for. */
+  declare(pools: Readonly<Record<string, PoolConfig>>): void
+  /** A pool of one's own by its keys, or a shared one by its name. Its workers start to boot at once. */
+  open(pool: PoolConfig | string, options: OpenPool): Pool
+  /** A pool by name; throws RR_POOL_UNKNOWN with the names that exist. */
+  get(name: string): Pool
+  names(): readonly string[]
+  /** Replaces the workers of one pool, one after the other. */
+  reset(name: string): Promise<void>
+}
+export const Pools = serviceKey<PoolsService>('pools')
+
+/** One remote procedure: decoded argument in, value to encode out. Throw to answer with an error text. */
+export type RpcMethod = (argument: unknown) => unknown | Promise<unknown>
+
+/** The Goridge RPC server on the private socket. */
+export interface RpcService {
+  /** `listen` of the `rpc:` section: empty for the private socket only. */
+  configure(settings: { readonly listen: string }): void
+  /** Adds `service.Method`s; a service name may be registered once. */
+  register(service: string, methods: Readonly<Record<string, RpcMethod>>): void
+  /** What workers find in RR_RPC, e.g. `unix:///tmp/rr-0/…/rpc.sock`. */
+  readonly address: string
+}
+export const Rpc = serviceKey<RpcService>('rpc')
+
+/** The validated `logs:` section. */
+export interface LogSettings {
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'off'
+  readonly encoding: 'auto' | 'console' | 'json'
+  readonly lineBytesMax: number
+}
+/** The one log of the server and its workers. */
+export interface LogService extends Logger {
+  configure(settings: LogSettings): void
+}
+export const Log = serviceKey<LogService>('log')
+
+/** Time; see `Clock`. */
+export const ClockKey = serviceKey<Clock>('clock')
+
+/** The Runtime API that `lambda` pulls from when it runs in this process (the emulator provides it). */
+export interface RuntimeApiService {
+  /** `host:port`, as AWS_LAMBDA_RUNTIME_API would say. */
+  readonly address: string
+}
+export const RuntimeApi = serviceKey<RuntimeApiService>('runtime-api')
