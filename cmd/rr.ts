@@ -1,0 +1,141 @@
+#!/usr/bin/env node
+/**
+ * The command line: parses words, loads the one command that was asked for, sets the exit code. What a command does is
+ * in the file of its name.
+ */
+import { createRequire } from 'node:module'
+import { Command, CommanderError, Option } from 'commander'
+import { messageOf, RelayError } from '../src/core/errors.js'
+import { type CommonOptions, ExitCode } from './options.js'
+
+const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
+
+type Run = (...words: never[]) => Promise<number>
+
+function collect(value: string, earlier: readonly string[]): readonly string[] {
+  return [...earlier, value]
+}
+
+/** Options before and after the command are one: `rr -c F serve` is `rr serve -c F`. */
+function withConfig(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'configuration file (else $RR_CONFIG, ./rr.yaml, ./.rr.yaml)')
+    .option('-w, --workdir <dir>', 'working directory of the server and its workers')
+    .addOption(
+      new Option('-o, --override <key=value>', 'override a key, e.g. -o lambda.pool.num_workers=2')
+        .argParser(collect)
+        .default([], 'none'),
+    )
+    .option('--dotenv <file>', 'read environment variables from a file first')
+}
+
+const program = withConfig(new Command('rr'))
+  .description(
+    'Runs queue and Lambda work on pre-warmed workers in PHP, Node, Python or any RoadRunner worker.',
+  )
+  .version(version, '-v, --version')
+  .configureOutput({ outputError: (text, write) => write(text) })
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+Examples:
+  rr dev                        serve with the Lambda emulator, restart workers when files change
+  rr invoke --sqs 10            send a batch of ten records to it
+  rr serve -c rr.yaml           run in production
+  rr validate                   find every fault of rr.yaml without starting anything
+  rr workers --json             the workers of the running server, for programs`,
+  )
+
+/** Adds a command whose code is loaded when it is asked for. */
+function add(command: Command, load: () => Promise<Run>): void {
+  command.exitOverride().action(async (...words: unknown[]) => {
+    const own = words.pop() as Command
+    words.pop()
+    const [all, local] = [program.opts<CommonOptions>(), own.opts<CommonOptions>()]
+    const options = { ...all, ...local, override: [...all.override, ...(local.override ?? [])] }
+    const run = await load()
+    process.exitCode = await run(...([...words, options] as never[]))
+  })
+  program.addCommand(command)
+}
+
+add(
+  withConfig(new Command('serve').description('run until SIGTERM or SIGINT')),
+  async () => (await import('./serve.js')).serve,
+)
+add(
+  withConfig(
+    new Command('dev').description(
+      'serve, with the Lambda emulator and a restart of workers on file changes',
+    ),
+  ),
+  async () => (await import('./serve.js')).dev,
+)
+add(
+  withConfig(
+    new Command('bootstrap').description('serve inside AWS Lambda: pull from $AWS_LAMBDA_RUNTIME_API'),
+  ),
+  async () => (await import('./serve.js')).bootstrap,
+)
+add(
+  withConfig(
+    new Command('validate').description('report every fault of the configuration, start nothing'),
+  ).option('--json', 'one JSON document on standard output'),
+  async () => (await import('./validate.js')).validate,
+)
+add(
+  withConfig(new Command('schema').description('print the JSON Schema of rr.yaml, for editors')),
+  async () => (await import('./schema.js')).schema,
+)
+add(
+  withConfig(new Command('invoke').description('send one event to the emulator and print the answer'))
+    .argument('[file]', 'the event; - reads standard input')
+    .option('--sqs <n>', 'make an SQS batch of n records')
+    .option('--fifo', 'make it a FIFO batch')
+    .option('--address <host:port>', 'where the emulator listens')
+    .option('--json', 'print the answer on one line'),
+  async () => (await import('./invoke.js')).invoke,
+)
+add(
+  withConfig(new Command('workers').description('list the workers of the running server'))
+    .option('--json', 'one JSON document on standard output')
+    .option('-i, --interactive', 'redraw every second'),
+  async () => (await import('./workers.js')).workers,
+)
+add(
+  withConfig(new Command('reset').description('restart the workers, one after the other')).argument(
+    '[pool...]',
+    'pools',
+  ),
+  async () => (await import('./reset.js')).reset,
+)
+add(
+  withConfig(new Command('stop').description('stop the running server and wait until it has gone')),
+  async () => (await import('./stop.js')).stop,
+)
+add(
+  withConfig(new Command('plugins').description('list the plugins of the running server')).option(
+    '--json',
+    'one JSON document on standard output',
+  ),
+  async () => (await import('./plugins.js')).plugins,
+)
+
+async function main(): Promise<void> {
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? ExitCode.ok : ExitCode.usage
+      return
+    }
+    const isOurs = error instanceof RelayError
+    process.stderr.write(`rr: ${isOurs ? `${error.code}: ` : ''}${messageOf(error)}\n`)
+    if (isOurs && error.hint !== undefined) process.stderr.write(`    ${error.hint}\n`)
+    if (!isOurs && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
+    process.exitCode = ExitCode.fault
+  }
+}
+
+await main()

@@ -1,0 +1,34 @@
+/** The section `server:`: what every pool inherits. Hands the values to the host, which owns the pools. */
+import { definePlugin, Pools, section } from '../../index.js'
+
+export default definePlugin({
+  name: 'server',
+  needs: { pools: Pools },
+  config: section(
+    {
+      command: {
+        anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }],
+        description:
+          'The program of the workers: a string split by shell quoting rules, or a list. No shell runs it.',
+      },
+      relay: {
+        type: 'string',
+        default: 'pipes',
+        pattern: '^(pipes|fifo|auto|unix://.+|tcp://.+:[0-9]+)$',
+        notYetValues: ['fifo', 'auto'],
+        description: 'How workers are spoken to: `pipes`, `unix://PATH` or `tcp://127.0.0.1:PORT`.',
+      },
+      env: {
+        type: 'map',
+        values: { type: 'string' },
+        pairs: true,
+        keyPattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+        description: 'Environment variables that workers get beside the server’s own.',
+      },
+    },
+    'What every pool inherits.',
+  ),
+  setup({ config, needs }) {
+    needs.pools.configure(config)
+  },
+})
