@@ -111,16 +111,23 @@ export function section<const P extends Properties>(properties: P, description?:
   return description === undefined ? { properties } : { properties, description }
 }
 
+/** A section whose keys are names of the user's choice, each with a value of one kind. */
+export interface MapSection<S extends Schema> {
+  readonly properties: Record<never, never>
+  readonly entries: S
+  readonly description?: string
+}
+
 /** Declares a section whose keys are names of the user's choice, each with a value of `entries`. */
-export function mapSection<const S extends Schema>(
-  entries: S,
-  description?: string,
-): Section<Record<never, never>> & { readonly entries: S } {
+export function mapSection<const S extends Schema>(entries: S, description?: string): MapSection<S> {
   return { properties: {}, entries, ...(description === undefined ? {} : { description }) }
 }
 
 /** The config's type of a section. */
-export type SectionConfig<S> = S extends { entries: infer E extends Schema }
+export type SectionConfig<S> = S extends {
+  readonly entries: infer E
+  readonly properties: Record<never, never>
+}
   ? { readonly [name: string]: ValueOf<E> }
   : S extends Section<infer P>
     ? ConfigOf<P>
