@@ -55,6 +55,9 @@ export interface RunningPlugin<S> {
   drain?(signal: AbortSignal): Promise<void>
 }
 
+// biome-ignore lint/suspicious/noConfusingVoidType: a set-up with nothing to give back does not return
+type SetupResult<S> = RunningPlugin<S> | void
+
 /** Milliseconds that a plugin may take for a step before the fault names it. */
 export interface PluginTimeouts {
   readonly setupMs?: number
@@ -71,9 +74,7 @@ export interface PluginDefinition<P extends Section, N extends Needs, S> {
   readonly provides?: ServiceKey<S>
   readonly config?: P
   readonly timeouts?: PluginTimeouts
-  setup(
-    context: SetupContext<SectionConfig<P>, N>,
-  ): RunningPlugin<S> | void | Promise<RunningPlugin<S> | void>
+  setup(context: SetupContext<SectionConfig<P>, N>): SetupResult<S> | Promise<SetupResult<S>>
 }
 
 /** A plugin with its types forgotten, as the container handles it. */

@@ -1,0 +1,42 @@
+/**
+ * Named pipes. Node's own stdio "pipes" are sockets: a child that opens /dev/stderr by path gets ENXIO from them, where
+ * a FIFO works as the pipe that Go or a shell would give.
+ */
+import { execFile } from 'node:child_process'
+import { closeSync, constants, openSync, unlinkSync } from 'node:fs'
+import { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { promisify } from 'node:util'
+
+const mkfifoTimeoutMs = 10_000
+
+/** Makes FIFOs with mode 0600, all with one call of `mkfifo`; rejects when the program is missing or a path exists. */
+export async function makeFifos(paths: readonly string[]): Promise<void> {
+  await promisify(execFile)('mkfifo', ['-m', '600', '--', ...paths], { timeout: mkfifoTimeoutMs })
+}
+
+/** One direction from a child to us: a descriptor to hand to `spawn`, and the stream of what the child writes. */
+export interface OutputFifo {
+  /** The child's end; close it with `closeChildEnd` once the child has been spawned. */
+  readonly childFd: number
+  readonly stream: Readable
+  closeChildEnd(): void
+}
+
+/** Opens a FIFO for reading without waiting, and its write end for a child; then removes its name. */
+export function openOutputFifo(path: string): OutputFifo {
+  const ourFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const childFd = openSync(path, constants.O_WRONLY)
+    return {
+      childFd,
+      stream: new Socket({ fd: ourFd, readable: true, writable: false }),
+      closeChildEnd: () => closeSync(childFd),
+    }
+  } catch (error) {
+    closeSync(ourFd)
+    throw error
+  } finally {
+    unlinkSync(path)
+  }
+}

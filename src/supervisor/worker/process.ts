@@ -1,0 +1,163 @@
+/**
+ * One operating-system process of a worker: resolve the program, start it in a process group of its own, hear of its
+ * end, kill the group. It knows nothing of frames or jobs.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { delimiter, isAbsolute, join, resolve } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { ErrorCode, RelayError } from '../../core/errors.js'
+import type { OutputFifo } from './fifo.js'
+import { launcherArguments, type Watchdog } from './watchdog.js'
+
+/** How a process ended: a code, or the signal that killed it. */
+export interface ProcessExit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** A running child. */
+export interface WorkerProcess {
+  readonly pid: number
+  /** The relay's two ends when it is `pipes`. */
+  readonly input: Writable | undefined
+  readonly output: Readable | undefined
+  /** Resolves once it has gone; its group may live on until `kill`. */
+  readonly exited: Promise<ProcessExit>
+  /** SIGKILL to the whole process group; a group that has gone is fine. */
+  kill(): void
+  /** SIGTERM to the whole process group. */
+  terminate(): void
+}
+
+/** What to start. */
+export interface SpawnOptions {
+  /** The program and its arguments, as the user wrote them. */
+  readonly words: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+  /** True: stdin and stdout are the relay. */
+  readonly usesPipes: boolean
+  /** Where stderr goes (and stdout, where it is not the relay). Undefined: socket pairs, when FIFOs cannot be made. */
+  readonly outputs: { readonly stderr: OutputFifo; readonly stdout?: OutputFifo } | undefined
+  /** Undefined: no launcher, the process may outlive a killed server. */
+  readonly watchdog: Watchdog | undefined
+}
+
+/** A started child with the streams of its output. */
+export interface SpawnedProcess {
+  readonly process: WorkerProcess
+  readonly stderr: Readable
+  readonly stdout: Readable | undefined
+}
+
+/** True for a file that may be executed. */
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
+
+/**
+ * The file of a command's first word, looked up as `execvp` would; the launcher would only say 127.
+ * Throws RR_WORKER_COMMAND with the places that were tried.
+ */
+export function resolveProgram(word: string, cwd: string, path: string): string {
+  if (word.includes('/')) {
+    const file = isAbsolute(word) ? word : resolve(cwd, word)
+    if (isProgram(file)) return file
+    throw new RelayError(ErrorCode.WorkerCommand, `the worker's program ${file} is not an executable file`, {
+      hint: 'Check `command`; a path counts from the working directory (-w, else the folder of the config file).',
+    })
+  }
+  for (const folder of path.split(delimiter)) {
+    const file = join(folder === '' ? cwd : resolve(cwd, folder), word)
+    if (isProgram(file)) return file
+  }
+  throw new RelayError(ErrorCode.WorkerCommand, `the worker's program "${word}" is not on PATH (${path})`, {
+    hint: `Install ${word}, or write its full path in \`command\`.`,
+  })
+}
+
+/** Starts a worker's process. Throws RR_WORKER_COMMAND when there is nothing to start. */
+export function spawnProcess(options: SpawnOptions): SpawnedProcess {
+  const [first, ...rest] = options.words
+  if (first === undefined) {
+    throw new RelayError(ErrorCode.WorkerCommand, 'the worker has an empty command', {
+      hint: 'Set `server.command`, or `command` in the pool.',
+    })
+  }
+  const program = resolveProgram(first, options.cwd, options.env.PATH ?? '/usr/local/bin:/usr/bin:/bin')
+  const registerFd = options.watchdog?.registerFd
+  const start =
+    registerFd === undefined ? { file: program, args: rest } : launcherArguments([program, ...rest])
+  const { outputs } = options
+  const child = spawn(start.file, start.args, {
+    cwd: options.cwd,
+    env: options.env,
+    detached: true,
+    stdio: [
+      options.usesPipes ? 'pipe' : 'ignore',
+      options.usesPipes ? 'pipe' : (outputs?.stdout?.childFd ?? 'pipe'),
+      outputs?.stderr.childFd ?? 'pipe',
+      ...(registerFd === undefined ? [] : [registerFd]),
+    ],
+  })
+  outputs?.stderr.closeChildEnd()
+  outputs?.stdout?.closeChildEnd()
+  return watch(child, options)
+}
+
+function watch(child: ChildProcess, options: SpawnOptions): SpawnedProcess {
+  const { pid } = child
+  const { outputs, watchdog } = options
+  const exited = new Promise<ProcessExit>((resolveExit) => {
+    child.once('exit', (code, signal) => resolveExit({ code, signal }))
+    // Without a pid the spawn itself failed (EAGAIN, EMFILE): there will be no exit.
+    child.once('error', () => pid === undefined && resolveExit({ code: null, signal: null }))
+  })
+  const stderr = outputs?.stderr.stream ?? child.stderr
+  const stdout = options.usesPipes ? undefined : (outputs?.stdout?.stream ?? child.stdout ?? undefined)
+  if (pid === undefined || stderr === null) {
+    child.on('error', () => undefined)
+    throw new RelayError(ErrorCode.WorkerBoot, `the system could not start ${options.words.join(' ')}`, {
+      hint: 'The machine may be out of processes or descriptors: see `ulimit -a`.',
+    })
+  }
+  watchdog?.add(pid)
+  void exited.then(() => watchdog?.remove(pid))
+  return {
+    process: {
+      pid,
+      input: options.usesPipes ? (child.stdin ?? undefined) : undefined,
+      output: options.usesPipes ? (child.stdout ?? undefined) : undefined,
+      exited,
+      kill: () => signalGroup(pid, 'SIGKILL'),
+      terminate: () => signalGroup(pid, 'SIGTERM'),
+    },
+    stderr,
+    stdout,
+  }
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // ESRCH: the group has gone, which is what was wanted. (EPERM cannot be: the group is our own children's.)
+  }
+}
+
+const pageBytes = 4096
+
+/** Resident memory of a process in bytes; 0 where it cannot be read (it has gone, or there is no /proc). */
+export function residentBytes(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * pageBytes
+  } catch {
+    return 0
+  }
+}

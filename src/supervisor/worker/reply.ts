@@ -1,0 +1,42 @@
+/** What a worker's frame means as the answer to a job. Pure; `worker.ts` acts on it. */
+import { type Frame, FrameFlag, type FrameParts } from '../../ipc/frame.js'
+import type { Reply } from '../pool/pool.js'
+
+/** An answer as it was understood. */
+export type Answer =
+  | { readonly kind: 'reply'; readonly reply: Reply }
+  | { readonly kind: 'error'; readonly text: string }
+  | { readonly kind: 'self_stop' }
+  | { readonly kind: 'bad'; readonly what: string }
+
+/** The frame that asks a worker to leave: CONTROL|JSON `{"stop":true}` (Goridge). */
+export const stopFrame: FrameParts = {
+  flags: FrameFlag.control | FrameFlag.json,
+  options: [],
+  head: '{"stop":true}',
+}
+
+const selfStop = Buffer.from('{"stop":true}')
+
+/** Reads a frame as the answer to a job; copies what it keeps, as the frame's payload is a view. */
+export function readReply(frame: Frame): Answer {
+  const { flags, stream, options, payload } = frame
+  if ((flags & FrameFlag.error) !== 0) return { kind: 'error', text: payload.toString('utf8') }
+  if ((flags & FrameFlag.control) !== 0) return { kind: 'bad', what: 'a control frame instead of an answer' }
+  if (stream !== 0) return { kind: 'bad', what: 'a streamed answer, which this mode does not take' }
+  if (options.length !== 1)
+    return { kind: 'bad', what: `an answer with ${options.length} options instead of 1` }
+  const contextBytes = options[0] ?? 0
+  if (contextBytes > payload.length) {
+    return {
+      kind: 'bad',
+      what: `an answer of ${payload.length} bytes that says its context has ${contextBytes}`,
+    }
+  }
+  if (contextBytes === payload.length && payload.equals(selfStop)) return { kind: 'self_stop' }
+  const copy = Buffer.from(payload)
+  return {
+    kind: 'reply',
+    reply: { context: copy.subarray(0, contextBytes), body: copy.subarray(contextBytes), flags },
+  }
+}

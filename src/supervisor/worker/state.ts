@@ -1,0 +1,66 @@
+/**
+ * A worker's life as a total table: every state × every event has a cell. Pure. `worker.ts` is the only one that moves
+ * along it; why it moves is data (`RetireReason`, `KillReason`), never a state.
+ */
+
+/** Where a worker is. */
+export const WorkerState = {
+  spawning: 'spawning',
+  idle: 'idle',
+  busy: 'busy',
+  draining: 'draining',
+  stopping: 'stopping',
+  killing: 'killing',
+  exited: 'exited',
+} as const
+export type WorkerState = (typeof WorkerState)[keyof typeof WorkerState]
+
+/**
+ * What happens to a worker. `ready`: it answered the PID request; `assign`: a job is sent; `settle`: the job has an
+ * outcome and the worker is fit; `retire`: it shall leave when it is free; `kill`: SIGKILL now; `exit`: it is gone.
+ */
+export type WorkerEvent = 'ready' | 'assign' | 'settle' | 'retire' | 'kill' | 'exit'
+
+/** The next state; `ignore`: nothing happens; `never`: only a bug of ours gets here (a peer cannot). */
+export type Cell = WorkerState | 'ignore' | 'never'
+
+/** Why a worker leaves in peace. */
+export type RetireReason =
+  | 'max_jobs'
+  | 'ttl'
+  | 'idle_ttl'
+  | 'max_memory'
+  | 'reset'
+  | 'shrink'
+  | 'shutdown'
+  | 'self_stop'
+
+/** Why a worker is killed. */
+export type KillReason =
+  | 'boot_timeout'
+  | 'boot_failed'
+  | 'exec_ttl'
+  | 'deadline'
+  | 'aborted'
+  | 'stop_timeout'
+  | 'bad_frame'
+  | 'relay_lost'
+  | 'forced'
+
+/** The whole machine. A peer's bytes reach `ready` and, through an outcome, `settle` and `kill`: no `never` there. */
+export const transitions: Readonly<Record<WorkerState, Readonly<Record<WorkerEvent, Cell>>>> = {
+  // biome-ignore format: a table is read in columns
+  spawning: { ready: 'idle',   assign: 'never', settle: 'never',    retire: 'stopping', kill: 'killing', exit: 'exited' },
+  // biome-ignore format: a table is read in columns
+  idle:     { ready: 'ignore', assign: 'busy',  settle: 'never',    retire: 'stopping', kill: 'killing', exit: 'exited' },
+  // biome-ignore format: a table is read in columns
+  busy:     { ready: 'ignore', assign: 'never', settle: 'idle',     retire: 'draining', kill: 'killing', exit: 'exited' },
+  // biome-ignore format: a table is read in columns
+  draining: { ready: 'ignore', assign: 'never', settle: 'stopping', retire: 'ignore',   kill: 'killing', exit: 'exited' },
+  // biome-ignore format: a table is read in columns
+  stopping: { ready: 'ignore', assign: 'never', settle: 'never',    retire: 'ignore',   kill: 'killing', exit: 'exited' },
+  // biome-ignore format: a table is read in columns
+  killing:  { ready: 'ignore', assign: 'never', settle: 'ignore',   retire: 'ignore',   kill: 'ignore',  exit: 'exited' },
+  // biome-ignore format: a table is read in columns
+  exited:   { ready: 'ignore', assign: 'never', settle: 'ignore',   retire: 'ignore',   kill: 'ignore',  exit: 'ignore' },
+}

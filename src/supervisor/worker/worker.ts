@@ -1,0 +1,312 @@
+/**
+ * One worker: a process, its relay, at most one job, and the one field that says where it is. What a worker is for and
+ * when it is replaced is the pool's business; this file moves it along `state.ts` and turns whatever its peer does into
+ * exactly one outcome per job.
+ */
+import { assert } from '../../core/assert.js'
+import type { Clock, Timer } from '../../core/clock.js'
+import { ErrorCode, type RelayError } from '../../core/errors.js'
+import type { Logger } from '../../core/log.js'
+import type { Frame } from '../../ipc/frame.js'
+import type { Relay } from '../../ipc/relay.js'
+import type { Job, Reply } from '../pool/pool.js'
+import { badFrame, crash, jobFailed, lateError } from './outcome.js'
+import type { ProcessExit, WorkerProcess } from './process.js'
+import { readReply, stopFrame } from './reply.js'
+import { type KillReason, type RetireReason, transitions, type WorkerEvent, WorkerState } from './state.js'
+
+/** How a job ended: an answer, a fault of the job, or not at all (the job is to go to another worker). */
+export type Outcome =
+  | { readonly kind: 'reply'; readonly reply: Reply }
+  | { readonly kind: 'fault'; readonly error: RelayError }
+  | { readonly kind: 'unserved'; readonly why: 'self_stop' | 'left' }
+
+/** What a worker is made of. */
+export interface WorkerOptions {
+  readonly pool: string
+  readonly process: WorkerProcess
+  readonly clock: Clock
+  readonly log: Logger
+  /** Jobs after which it retires; 0 is no limit. */
+  readonly jobsMax: number
+  /** The longest run of one job in ms; 0 is no limit. */
+  readonly execTtlMs: number
+  /** How long it may take to leave after the stop frame. */
+  readonly stopTimeoutMs: number
+  /** Its last lines of output, for whoever reports its end. */
+  readonly lastLines: () => readonly string[]
+  /** Resolves when its output has been read to the end. */
+  readonly outputEnded: Promise<void>
+  /** Stray bytes on the relay: logged as its output. */
+  readonly onJunk: (bytes: Buffer) => void
+  /** It will take no further job; called once, when it begins to leave. */
+  readonly onLeaving: (worker: Worker) => void
+  /** It has gone; called once, the last of all. */
+  readonly onExited: (worker: Worker) => void
+  /** A job has begun that must end by `deadlineAt` (monotonic ms). */
+  readonly onDeadline: (deadlineAt: number) => void
+}
+
+interface RunningJob {
+  readonly job: Job
+  readonly resolve: (outcome: Outcome) => void
+  readonly startedAt: number
+  readonly deadlineAt: number
+  readonly deadlineWhy: 'exec_ttl' | 'deadline'
+  junk: Buffer | undefined
+}
+
+// A worker that wrote something that is no frame and then is silent for this long has given its answer, a bad one.
+// RoadRunner reads stray output for as long before it gives up.
+const junkSilenceMs = 2000
+// What a process wrote before it ended is still in the relay and the log pipe; both are given this long to be read.
+const drainMsMax = 250
+const junkExcerptBytes = 64
+// Ends that an operator should hear of; the others were asked for, or told by whoever asked.
+const isNews: ReadonlySet<string> = new Set<KillReason>(['exec_ttl', 'deadline', 'stop_timeout', 'bad_frame'])
+
+/** One supervised child. */
+export class Worker {
+  readonly pid: number
+  readonly createdAtMs: number
+  readonly #options: WorkerOptions
+  #state: WorkerState = WorkerState.spawning
+  #why: RetireReason | KillReason | undefined
+  #relay: Relay | undefined
+  #job: RunningJob | undefined
+  #jobCount = 0
+  #timer: Timer | undefined
+  #junkTimer: Timer | undefined
+  #relayEnded!: () => void
+  readonly #relayEnd = new Promise<void>((resolve) => {
+    this.#relayEnded = resolve
+  })
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+    this.pid = options.process.pid
+    this.createdAtMs = options.clock.nowMs()
+    void options.process.exited.then((exit) => this.#onProcessExit(exit))
+  }
+
+  get state(): WorkerState {
+    return this.#state
+  }
+
+  /** Why it is leaving or was killed: the first reason, whatever came later. */
+  get why(): RetireReason | KillReason | undefined {
+    return this.#why
+  }
+
+  /** Jobs sent to it so far. */
+  get jobCount(): number {
+    return this.#jobCount
+  }
+
+  /** The job that runs, for the tags of its log lines. */
+  get job(): Job | undefined {
+    return this.#job?.job
+  }
+
+  /** Monotonic ms at which the running job is over; Infinity when none runs or it has no limit. */
+  get deadlineAt(): number {
+    return this.#job?.deadlineAt ?? Number.POSITIVE_INFINITY
+  }
+
+  /** It answered the PID request over `relay`: from now on it takes jobs. */
+  adopt(relay: Relay): void {
+    this.#relay = relay
+    relay.read({
+      frame: (frame) => this.#onFrame(frame),
+      junk: (bytes) => this.#onJunk(bytes),
+      closed: (fault) => this.#onRelayClosed(fault),
+    })
+    this.#step('ready')
+  }
+
+  /** Sends a job; resolves with its outcome, never rejects. `unserved` at once when it takes none. */
+  run(job: Job, deadlineMs: number | undefined): Promise<Outcome> {
+    if (this.#state !== WorkerState.idle) return Promise.resolve({ kind: 'unserved', why: 'left' })
+    const { clock, execTtlMs } = this.#options
+    const startedAt = clock.monotonicMs()
+    const ttlAt = execTtlMs > 0 ? startedAt + execTtlMs : Number.POSITIVE_INFINITY
+    const askedAt =
+      deadlineMs === undefined ? Number.POSITIVE_INFINITY : startedAt + deadlineMs - clock.nowMs()
+    const deadlineAt = Math.min(ttlAt, askedAt)
+    return new Promise((resolve) => {
+      this.#job = {
+        job,
+        resolve,
+        startedAt,
+        deadlineAt,
+        deadlineWhy: ttlAt < askedAt ? 'exec_ttl' : 'deadline',
+        junk: undefined,
+      }
+      this.#jobCount += 1
+      this.#step('assign')
+      this.#relay?.send({ flags: job.codec, options: 'head', head: job.context, body: job.body })
+      if (deadlineAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(deadlineAt)
+    })
+  }
+
+  /** Kills it when its job's time is up; returns whether it did. */
+  expire(nowMonotonicMs: number): boolean {
+    const running = this.#job
+    if (running === undefined || running.deadlineAt > nowMonotonicMs) return false
+    const ranMs = nowMonotonicMs - running.startedAt
+    const limitMs = running.deadlineAt - running.startedAt
+    const error =
+      running.junk === undefined
+        ? lateError({ pid: this.pid, job: running.job, why: running.deadlineWhy, ranMs, limitMs })
+        : badFrame({ pid: this.pid, job: running.job, what: 'bytes that are no frame', bytes: running.junk })
+    this.kill(running.deadlineWhy, error)
+    return true
+  }
+
+  /** Leaves once it is free: at once when idle, after its job when busy. */
+  retire(why: RetireReason): void {
+    this.#why ??= why
+    this.#step('retire')
+  }
+
+  /** SIGKILL to its process group; a running job fails with `error`, or with its end when there is none. */
+  kill(why: KillReason, error?: RelayError): void {
+    this.#why ??= why
+    if (error !== undefined) this.#settle({ kind: 'fault', error })
+    this.#step('kill')
+  }
+
+  #onFrame(frame: Frame): void {
+    const running = this.#job
+    if (running === undefined) {
+      if (this.#state === WorkerState.idle) this.#killForUnasked(frame)
+      return
+    }
+    const answer = readReply(frame)
+    if (answer.kind === 'bad') {
+      const bytes = Buffer.from(frame.payload.subarray(0, junkExcerptBytes))
+      this.kill('bad_frame', badFrame({ pid: this.pid, job: running.job, what: answer.what, bytes }))
+      return
+    }
+    // What the worker logged before it answered lies in another descriptor that is ready in the same turn of the loop.
+    // Its lines are read before this runs, so they are tagged with this job and not with the next.
+    setImmediate(() => this.#onAnswer(running, answer))
+  }
+
+  #onAnswer(running: RunningJob, answer: Exclude<ReturnType<typeof readReply>, { kind: 'bad' }>): void {
+    // Killed in the meantime: a late answer must never reach the next job.
+    if (this.#job !== running) return
+    if (answer.kind === 'error') {
+      this.#settle({
+        kind: 'fault',
+        error: jobFailed({ pid: this.pid, job: running.job, text: answer.text }),
+      })
+    } else if (answer.kind === 'self_stop') {
+      this.#settle({ kind: 'unserved', why: 'self_stop' })
+    } else {
+      this.#settle({ kind: 'reply', reply: answer.reply })
+    }
+    this.#step('settle')
+    if (answer.kind === 'self_stop') this.retire('self_stop')
+    else if (this.#options.jobsMax > 0 && this.#jobCount >= this.#options.jobsMax) this.retire('max_jobs')
+  }
+
+  #killForUnasked(frame: Frame): void {
+    const { log, pool } = this.#options
+    log.warn(
+      { pool, pid: this.pid, flags: frame.flags, bytes: frame.payload.length },
+      'a worker answered without a job, it is replaced',
+    )
+    this.kill('bad_frame')
+  }
+
+  #onJunk(bytes: Buffer): void {
+    this.#options.onJunk(bytes)
+    const running = this.#job
+    if (running === undefined) return
+    running.junk ??= Buffer.from(bytes.subarray(0, junkExcerptBytes))
+    this.#junkTimer?.clear()
+    this.#junkTimer = this.#options.clock.timer(junkSilenceMs, () => {
+      if (this.#job !== running || running.junk === undefined) return
+      const what = `bytes that are no frame, then nothing for ${junkSilenceMs} ms`
+      this.kill('bad_frame', badFrame({ pid: this.pid, job: running.job, what, bytes: running.junk }))
+    })
+  }
+
+  #onRelayClosed(fault: RelayError | undefined): void {
+    this.#relayEnded()
+    if (fault !== undefined && fault.code !== ErrorCode.RelayClosed) {
+      this.kill('bad_frame', fault)
+      return
+    }
+    // A stopping worker closes its relay by leaving. Any other lost its voice: its end tells the rest of the story.
+    if (this.#state !== WorkerState.stopping) this.kill('relay_lost')
+  }
+
+  async #onProcessExit(exit: ProcessExit): Promise<void> {
+    const { process, outputEnded, log, pool, clock, lastLines } = this.#options
+    // Children that it forked hold the relay and the log pipe open, and nobody else would end them.
+    process.kill()
+    await Promise.race([
+      Promise.all([this.#relay === undefined ? undefined : this.#relayEnd, outputEnded]),
+      new Promise<void>((resolve) => clock.timer(drainMsMax, resolve, { unref: true })),
+    ])
+    // An answer that came with the last bytes is settled in a `setImmediate` of its own, before this one.
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    const error = crash({ pid: this.pid, job: this.#job?.job, exit, lastLines: lastLines() })
+    const fields = {
+      pool,
+      pid: this.pid,
+      why: this.why,
+      code: exit.code,
+      signal: exit.signal,
+      jobs: this.#jobCount,
+    }
+    if (this.why === undefined || this.why === 'relay_lost') {
+      log.warn({ ...fields, lastLines: lastLines() }, 'worker ended by itself')
+    } else if (isNews.has(this.why)) log.warn(fields, 'worker was killed')
+    else log.debug(fields, 'worker left')
+    this.#relay?.close()
+    this.#settle({ kind: 'fault', error })
+    this.#step('exit')
+  }
+
+  #settle(outcome: Outcome): void {
+    const running = this.#job
+    if (running === undefined) return
+    this.#job = undefined
+    this.#junkTimer?.clear()
+    running.resolve(outcome)
+  }
+
+  #step(event: WorkerEvent): void {
+    const cell = transitions[this.#state][event]
+    assert(cell !== 'never', `worker ${this.pid} got "${event}" while ${this.#state}`)
+    if (cell === 'ignore') return
+    const wasTakingJobs = this.#isTakingJobs()
+    this.#timer?.clear()
+    this.#state = cell
+    if (wasTakingJobs && !this.#isTakingJobs()) this.#options.onLeaving(this)
+    if (cell === WorkerState.stopping) this.#askToStop()
+    else if (cell === WorkerState.killing) this.#options.process.kill()
+    else if (cell === WorkerState.exited) this.#options.onExited(this)
+  }
+
+  #isTakingJobs(): boolean {
+    return (
+      this.#state === WorkerState.spawning ||
+      this.#state === WorkerState.idle ||
+      this.#state === WorkerState.busy
+    )
+  }
+
+  #askToStop(): void {
+    const { clock, stopTimeoutMs } = this.#options
+    if (this.#relay === undefined) {
+      this.kill('forced')
+      return
+    }
+    this.#relay.send(stopFrame)
+    this.#timer = clock.timer(stopTimeoutMs, () => this.kill('stop_timeout'))
+  }
+}
