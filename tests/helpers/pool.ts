@@ -1,0 +1,135 @@
+/** A real pool of real processes for tests: one line to start it, everything it left behind is removed afterwards. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { systemClock } from '../../src/core/clock.js'
+import type { LogFields, Logger } from '../../src/core/log.js'
+import { seededRandom } from '../../src/core/random.js'
+import type { WorkerLine } from '../../src/core/worker-lines.js'
+import type { ManagedPool, PoolConfig } from '../../src/supervisor/pool/pool.js'
+import { PoolsHost } from '../../src/supervisor/pools-host.js'
+import { fixture } from './project.js'
+
+/** A line of the server's log as a test sees it. */
+export interface Logged {
+  readonly level: string
+  readonly message: string
+  readonly fields: LogFields
+}
+
+/** A logger that remembers. */
+export function recordingLogger(lines: Logged[] = []): Logger & { readonly lines: Logged[] } {
+  const add = (level: string) => (fields: LogFields, message: string) =>
+    void lines.push({ level, message, fields })
+  const log = { lines, debug: add('debug'), info: add('info'), warn: add('warn'), error: add('error') }
+  return { ...log, named: () => recordingLogger(lines), isEnabled: () => true }
+}
+
+/** RoadRunner's defaults, with times that suit tests. */
+export const poolDefaults: PoolConfig = {
+  num_workers: 1,
+  command: undefined,
+  runtime: 'process',
+  max_jobs: 0,
+  max_queue_size: 0,
+  allocate_timeout: 30_000,
+  destroy_timeout: 10_000,
+  reset_timeout: 10_000,
+  stream_timeout: 60_000,
+  debug: undefined,
+  supervisor: { exec_ttl: 0, ttl: 0, idle_ttl: 0, max_worker_memory: 0, watch_tick: 5000 },
+  dynamic_allocator: {},
+}
+
+/** A pool and what it wrote. */
+export interface TestPool {
+  readonly pool: ManagedPool
+  readonly host: PoolsHost
+  readonly lines: WorkerLine[]
+  readonly log: ReturnType<typeof recordingLogger>
+  /** Resolves with the first line that a worker wrote and `matches`; lines that came before count. */
+  line(matches: RegExp): Promise<WorkerLine>
+}
+
+/** What a test changes. */
+export interface TestPoolOptions {
+  readonly relay?: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly config?: Partial<PoolConfig>
+}
+
+/** The command of a fixture worker. */
+export function fixtureCommand(name: string, ...words: readonly string[]): readonly string[] {
+  return [process.execPath, fixture('workers', `${name}.mjs`), ...words]
+}
+
+/** Starts a pool on a fixture worker or any command; it is stopped, or killed, when the test ends. */
+export async function startPool(
+  t: TestContext,
+  command: string | readonly string[],
+  options: TestPoolOptions = {},
+): Promise<TestPool> {
+  const folder = await mkdtemp(join(tmpdir(), 'rr-pool-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const lines: WorkerLine[] = []
+  const waiting: { matches: RegExp; resolve: (line: WorkerLine) => void }[] = []
+  const log = recordingLogger()
+  const host = new PoolsHost({
+    folder,
+    cwd: folder,
+    env: { ...process.env, ...options.env },
+    rpcAddress: () => 'unix:///nowhere.sock',
+    version: '0.0.0',
+    clock: systemClock,
+    random: seededRandom(1),
+    log,
+    writeLine: (line) => {
+      lines.push(line)
+      for (const one of waiting) if (one.matches.test(line.text)) one.resolve(line)
+    },
+    lineBytesMax: () => 1 << 20,
+    splitCommand: (text) => text.split(' '),
+  })
+  t.after(async () => {
+    host.kill()
+    await host.stop(0)
+  })
+  const relay = options.relay ?? 'pipes'
+  host.configure({ command: undefined, relay: relay.replace('FOLDER', folder), env: {} })
+  const words = typeof command === 'string' ? fixtureCommand(command) : command
+  const pool = host.open(
+    { ...poolDefaults, ...options.config, command: words },
+    { name: 'test', mode: 'lambda' },
+  )
+  return {
+    pool,
+    host,
+    lines,
+    log,
+    line: (matches) => {
+      const found = lines.find((line) => matches.test(line.text))
+      return found ? Promise.resolve(found) : new Promise((resolve) => waiting.push({ matches, resolve }))
+    },
+  }
+}
+
+/** A job with this body. */
+export function job(body: string, id?: string) {
+  return { context: '{}', body, codec: 0x04, ...(id === undefined ? {} : { id }) } as const
+}
+
+/** The body of a reply as text. */
+export function textOf(reply: { readonly body: Uint8Array }): string {
+  return Buffer.from(reply.body).toString()
+}
+
+/** True while the process or a zombie of it exists. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { hasCode } from '../../../src/core/errors.js'
+import { fixtureCommand, isAlive, job, startPool, textOf } from '../../helpers/pool.js'
+import { eventually } from '../../helpers/wait.js'
+
+const relays = ['pipes', 'unix://FOLDER/relay.sock', 'tcp://127.0.0.1:0']
+
+async function pids(t: { pool: { workers(): Promise<readonly { pid: number }[]> } }): Promise<number[]> {
+  return (await t.pool.workers()).map((worker) => worker.pid)
+}
+
+test('a worker answers what it was asked, byte for byte', async (t) => {
+  const { pool } = await startPool(t, 'echo')
+  for (const body of ['', 'x', 'ü'.repeat(1000), 'z'.repeat(3_000_000)]) {
+    assert.equal(textOf(await pool.run(job(body))), body)
+  }
+})
+
+test('idle workers take turns in the order in which they became idle', async (t) => {
+  const { pool } = await startPool(t, 'who', { config: { num_workers: 3 } })
+  await pool.booted
+  const turns: string[] = []
+  for (let at = 0; at < 9; at += 1) turns.push(textOf(await pool.run(job('?'))))
+  assert.equal(new Set(turns.slice(0, 3)).size, 3)
+  assert.deepEqual(turns.slice(3, 6), turns.slice(0, 3))
+  assert.deepEqual(turns.slice(6), turns.slice(0, 3))
+})
+
+test('callers wait in line, one can give up, and one in front goes first', async (t) => {
+  const { pool } = await startPool(t, 'echo')
+  const lease = await pool.acquire()
+  const order: string[] = []
+  const give = new AbortController()
+  const wait = (name: string, options: { front?: boolean; signal?: AbortSignal } = {}) =>
+    pool.acquire(options).then((got) => {
+      order.push(name)
+      got.release()
+    })
+  const waiting = [wait('first'), wait('second'), wait('front', { front: true })]
+  const gone = wait('gone', { signal: give.signal })
+  give.abort()
+  await assert.rejects(gone, (error) => hasCode(error, 'RR_JOB_ABORTED'))
+  lease.release()
+  await Promise.all(waiting)
+  assert.deepEqual(order, ['front', 'first', 'second'])
+})
+
+test('nobody waits longer than allocate_timeout', async (t) => {
+  const { pool } = await startPool(t, 'echo', { config: { allocate_timeout: 2_000 } })
+  await pool.booted
+  const lease = await pool.acquire()
+  await assert.rejects(pool.acquire(), (error) => hasCode(error, 'RR_POOL_NO_WORKERS'))
+  lease.release()
+})
+
+test('more callers than max_queue_size are sent away at once', async (t) => {
+  const { pool } = await startPool(t, 'echo', { config: { max_queue_size: 2 } })
+  await pool.booted
+  const [held, waiting] = [await pool.acquire(), pool.acquire()]
+  await assert.rejects(pool.acquire(), (error) => hasCode(error, 'RR_POOL_QUEUE_FULL'))
+  held.release()
+  const second = await waiting
+  second.release()
+})
+
+for (const relay of relays) {
+  test(`over ${relay} a worker boots, works, dies and is replaced`, async (t) => {
+    const { pool } = await startPool(t, fixtureRelayWorker(), { relay })
+    assert.equal(textOf(await pool.run(job('hello'))), 'hello')
+    const [before] = await pids({ pool })
+    assert.ok(before)
+    process.kill(before, 'SIGKILL')
+    await eventually(async () => !(await pids({ pool })).includes(before))
+    assert.equal(textOf(await pool.run(job('again'))), 'again')
+  })
+}
+
+function fixtureRelayWorker(): readonly string[] {
+  return fixtureCommand('relay-echo')
+}
+
+const crashes: readonly [fixture: string, code: string, says: RegExp][] = [
+  ['exits-zero', 'RR_WORKER_CRASHED', /exit code 0 before it answered.*leaving without a word/],
+  ['junk-answer', 'RR_IPC_BAD_FRAME', /no frame.*Warning: this is no frame/],
+  ['no-option', 'RR_IPC_BAD_FRAME', /0 options instead of 1/],
+  ['soft-error', 'RR_JOB_FAILED', /^failed: job$/],
+]
+for (const [name, code, says] of crashes) {
+  test(`the worker ${name} fails its job with ${code} and the next job is served`, async (t) => {
+    const { pool } = await startPool(t, name)
+    for (const round of [1, 2]) {
+      await assert.rejects(pool.run(job('job')), (error: Error) => {
+        assert.ok(hasCode(error, code as 'RR_JOB_FAILED'), `round ${round}: ${error.message}`)
+        assert.match(error.message, says)
+        return true
+      })
+    }
+  })
+}
+
+test('a soft error does not cost the worker', async (t) => {
+  const { pool } = await startPool(t, 'soft-error')
+  await pool.booted
+  const before = await pids({ pool })
+  await assert.rejects(pool.run(job('job')))
+  assert.deepEqual(await pids({ pool }), before)
+})
+
+test('stray output before an answer is logged as the worker’s and the answer counts', async (t) => {
+  const { pool, line } = await startPool(t, 'junk-first')
+  assert.equal(textOf(await pool.run(job('body', 'job-1'))), 'body')
+  assert.equal((await line(/stray output/)).job, 'job-1')
+})
+
+test('an answer that nobody asked for costs the worker and reaches no other job', async (t) => {
+  const { pool } = await startPool(t, 'answers-twice')
+  for (let round = 0; round < 5; round += 1) assert.equal(textOf(await pool.run(job('?'))), 'one')
+})
+
+test('an answer that comes with the worker’s end counts', async (t) => {
+  const { pool } = await startPool(t, 'answers-and-exits')
+  for (let round = 0; round < 3; round += 1) assert.equal(textOf(await pool.run(job('?'))), 'last words')
+})
+
+test('a child that a dead worker left is killed, and the job fails although it holds the relay', async (t) => {
+  const { pool, line } = await startPool(t, 'forks-child')
+  await assert.rejects(pool.run(job('?')), (error) => hasCode(error, 'RR_WORKER_CRASHED'))
+  const child = Number((await line(/^child \d+/)).text.split(' ')[1])
+  await eventually(() => !isAlive(child))
+})
+
+test('a job that overruns exec_ttl costs its worker, and its late answer reaches nobody', async (t) => {
+  const config = {
+    supervisor: { exec_ttl: 300, ttl: 0, idle_ttl: 0, max_worker_memory: 0, watch_tick: 5000 },
+  }
+  const { pool } = await startPool(t, 'late', { config })
+  await assert.rejects(pool.run(job('600000')), (error: Error) => {
+    assert.ok(hasCode(error, 'RR_WORKER_TIMEOUT'))
+    assert.match(error.message, /exec_ttl was 300 ms/)
+    return true
+  })
+  assert.equal(textOf(await pool.run(job('0'))), 'late')
+})
+
+test('a job that overruns its own deadline costs its worker, even in a processor loop', async (t) => {
+  const { pool } = await startPool(t, 'cpu-loop')
+  await pool.booted
+  const [before] = await pids({ pool })
+  const late = pool.run(job('?'), { deadlineMs: Date.now() + 500 })
+  await assert.rejects(late, (error) => hasCode(error, 'RR_WORKER_TIMEOUT'))
+  await eventually(() => before !== undefined && !isAlive(before))
+})
+
+test('giving a running job up costs its worker', async (t) => {
+  const { pool, line } = await startPool(t, 'cpu-loop')
+  const give = new AbortController()
+  const running = pool.run(job('?'), { signal: give.signal })
+  await line(/looping/)
+  give.abort()
+  await assert.rejects(running, (error) => hasCode(error, 'RR_JOB_ABORTED'))
+})
+
+test('a worker that asks to leave instead of answering is replaced and the job goes on', async (t) => {
+  const mark = join(tmpdir(), `rr-self-stop-${process.pid}-${Date.now()}`)
+  const { pool } = await startPool(t, fixtureCommand('self-stop', mark))
+  await pool.booted
+  const before = await pids({ pool })
+  assert.equal(textOf(await pool.run(job('served'))), 'served')
+  assert.notDeepEqual(
+    (await pool.workers()).filter((one) => one.state === 'idle').map((one) => one.pid),
+    before,
+  )
+  const { rm } = await import('node:fs/promises')
+  await rm(mark)
+})
+
+test('a worker is replaced after max_jobs and no job is lost meanwhile', async (t) => {
+  const { pool } = await startPool(t, 'who', { config: { max_jobs: 2 } })
+  const seen: string[] = []
+  for (let at = 0; at < 6; at += 1) seen.push(textOf(await pool.run(job('?'))))
+  assert.equal(new Set(seen).size, 3, seen.join(' '))
+})
+
+test('a reset replaces every worker, one after the other, and no job fails', async (t) => {
+  const { pool } = await startPool(t, 'who', { config: { num_workers: 2 } })
+  await pool.booted
+  const before = await pids({ pool })
+  let isOver = false
+  const load = (async () => {
+    while (!isOver) await pool.run(job('?'))
+  })()
+  await pool.reset()
+  isOver = true
+  await load
+  const after = await pids({ pool })
+  assert.equal(after.length, 2)
+  assert.deepEqual(
+    after.filter((pid) => before.includes(pid)),
+    [],
+  )
+})
+
+test('a worker that ends before the PID reply is tried again, with its last lines told', async (t) => {
+  const { pool, log } = await startPool(t, 'fails-boot')
+  const [boot] = await pool.booted
+  assert.match(boot?.fault?.message ?? '', /exit code 3.*cannot reach the database/)
+  assert.deepEqual(boot?.lastLines, ['cannot reach the database'])
+  await eventually(() => log.lines.some((line) => line.fields.tries === 2))
+})
+
+test('a worker that never answers the PID request is given allocate_timeout', async (t) => {
+  const { pool } = await startPool(t, 'silent-pid', { config: { allocate_timeout: 1500 } })
+  const [boot] = await pool.booted
+  assert.ok(boot?.fault)
+  assert.deepEqual(boot.lastLines, ['silent'])
+})
+
+test('a program that does not exist is named with the places that were looked at', async (t) => {
+  const { pool } = await startPool(t, ['no-such-program-anywhere'])
+  const [boot] = await pool.booted
+  assert.match(boot?.fault?.message ?? '', /"no-such-program-anywhere" is not on PATH/)
+})
+
+test('a stop lets the running job end and leaves no process', async (t) => {
+  const { pool, host } = await startPool(t, 'late', { config: { num_workers: 2 } })
+  await pool.booted
+  const before = await pids({ pool })
+  const running = pool.run(job('300'))
+  await eventually(async () => (await pool.workers()).some((worker) => worker.state === 'busy'))
+  await host.stop(0)
+  assert.equal(textOf(await running), 'late')
+  assert.deepEqual(before.filter(isAlive), [])
+  await assert.rejects(pool.run(job('0')), (error) => hasCode(error, 'RR_POOL_STOPPED'))
+})
+
+test('a worker that ignores the stop frame is killed after destroy_timeout', async (t) => {
+  const { pool, host, line } = await startPool(t, 'ignores-stop', { config: { destroy_timeout: 400 } })
+  await pool.booted
+  const before = await pids({ pool })
+  const stopped = host.stop(0)
+  await line(/not leaving/)
+  await stopped
+  assert.deepEqual(before.filter(isAlive), [])
+})
+
+test('a stop while workers boot leaves none', async (t) => {
+  const { pool, host, line } = await startPool(t, 'silent-pid', { config: { num_workers: 3 } })
+  await line(/silent/)
+  await host.stop(0)
+  assert.deepEqual(await pool.workers(), [])
+})
+
+test('a stopped worker (SIGSTOP) is killed when its job is late', async (t: TestContext) => {
+  const { pool } = await startPool(t, 'echo')
+  await pool.booted
+  const [pid] = await pids({ pool })
+  assert.ok(pid)
+  process.kill(pid, 'SIGSTOP')
+  await assert.rejects(pool.run(job('?'), { deadlineMs: Date.now() + 400 }), (error) =>
+    hasCode(error, 'RR_WORKER_TIMEOUT'),
+  )
+  await eventually(() => !isAlive(pid))
+})
+
+test('/dev/stderr can be opened by its path', async (t) => {
+  const { pool, line } = await startPool(t, 'stderr-by-path')
+  await pool.run(job('x', 'job-7'))
+  assert.equal((await line(/by path/)).job, 'job-7')
+})
