@@ -1,0 +1,47 @@
+/** What `serve` and `dev` say to people once the workers are up: at most ten lines. Pure. */
+
+/** One pool's line. */
+export interface PoolLine {
+  readonly name: string
+  readonly command: string
+  readonly size: number
+  readonly readyCount: number
+  /** The slowest good boot. */
+  readonly slowestMs: number
+}
+
+/** Everything the banner tells. */
+export interface BannerFacts {
+  readonly version: string
+  readonly pid: number
+  readonly node: string
+  readonly config: string
+  readonly pools: readonly PoolLine[]
+  /** `what` listens or is pulled from `where`. */
+  readonly places: readonly { readonly what: string; readonly where: string }[]
+  readonly warnings: readonly string[]
+}
+
+const linesMax = 10
+
+/** The lines of the banner, without an ending newline. */
+export function bannerLines(facts: BannerFacts): string[] {
+  const head = `RelayRunner ${facts.version}   pid ${facts.pid}   node ${facts.node}   ${facts.config}`
+  const rows: [string, string][] = [
+    ...facts.pools.map((pool): [string, string] => [pool.name, poolText(pool)]),
+    ...facts.places.map((place): [string, string] => [place.what, place.where]),
+    ...facts.warnings.map((warning): [string, string] => ['warning', warning]),
+  ]
+  const room = linesMax - 1
+  const shown = rows.length > room ? rows.slice(0, room - 1) : rows
+  const width = Math.max(0, ...shown.map(([name]) => name.length))
+  const lines = [head, ...shown.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`)]
+  if (shown.length < rows.length) lines.push(`  and ${rows.length - shown.length} more`)
+  return lines
+}
+
+function poolText({ size, readyCount, slowestMs, command }: PoolLine): string {
+  const workers = size === 1 ? 'worker' : 'workers'
+  const count = readyCount === size ? `${size} ${workers} ready` : `${readyCount} of ${size} ${workers} ready`
+  return `${count} in ${Math.round(slowestMs)} ms   ${command}`
+}
