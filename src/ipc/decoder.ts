@@ -1,0 +1,174 @@
+/**
+ * Bytes in, frames and junk out. Does no I/O. Any chunking; a frame that lies within one chunk is not copied.
+ *
+ * Invariant: what is kept is either the begin of one frame whose header was checked, or fewer bytes than a header, each of
+ * which could still begin one. A length is compared with its limit before anything is allocated. A fault is sticky.
+ */
+import { ErrorCode, RelayError } from '../core/errors.js'
+import { type Frame, frameVersion, headerBytesMin, headerCrc, optionsMax } from './frame.js'
+import type { RelayLimits } from './relay.js'
+
+/** Who gets what was decoded; all views are valid during the call only. */
+export interface DecoderSink {
+  frame(frame: Frame): void
+  junk(bytes: Buffer): void
+}
+
+const headerWordsMin = headerBytesMin / 4
+const headerWordsMax = headerWordsMin + optionsMax
+const excerptBytes = 32
+const noBytes = Buffer.alloc(0)
+
+/** The reader of one relay. */
+export class FrameDecoder {
+  readonly #limits: RelayLimits
+  readonly #sink: DecoderSink
+  /** Bytes of an unfinished frame or header. With `#need` known it is a buffer of exactly that size, filled up to `#have`. */
+  #kept: Buffer = noBytes
+  #have = 0
+  #need = 0
+  #junkBytes = 0
+  #junkExcerpt: Buffer = noBytes
+  #fault: RelayError | undefined
+
+  constructor(limits: RelayLimits, sink: DecoderSink) {
+    this.#limits = limits
+    this.#sink = sink
+  }
+
+  /** Bytes held back at present. */
+  get bufferedBytes(): number {
+    return this.#have
+  }
+
+  /** Takes the next chunk; returns the fault that ends this relay, if there is one, now and for ever after. */
+  push(chunk: Buffer): RelayError | undefined {
+    if (this.#fault !== undefined) return this.#fault
+    let rest = chunk
+    if (this.#need > 0) {
+      const taken = Math.min(this.#need - this.#have, rest.length)
+      rest.copy(this.#kept, this.#have, 0, taken)
+      this.#have += taken
+      if (this.#have < this.#need) return undefined
+      const whole = this.#kept
+      this.#forget()
+      this.#emit(whole, 0)
+      rest = rest.subarray(taken)
+    } else if (this.#have > 0) {
+      rest = Buffer.concat([this.#kept, rest])
+      this.#forget()
+    }
+    return this.#scan(rest)
+  }
+
+  /** The bytes that never became a frame, when the relay ends. */
+  end(): void {
+    if (this.#have > 0 && this.#fault === undefined) this.#sink.junk(this.#kept.subarray(0, this.#have))
+    this.#forget()
+  }
+
+  #scan(bytes: Buffer): RelayError | undefined {
+    let at = 0
+    while (at < bytes.length) {
+      const start = this.#findHeader(bytes, at)
+      if (start > at) this.#junk(bytes.subarray(at, start))
+      if (this.#fault !== undefined) return this.#fault
+      at = start
+      const left = bytes.length - at
+      if (left < headerBytesMin) {
+        this.#keep(bytes.subarray(at))
+        return undefined
+      }
+      const frameBytes = this.#frameBytes(bytes, at)
+      if (this.#fault !== undefined) return this.#fault
+      if (left < frameBytes) {
+        this.#keepFrame(bytes.subarray(at), frameBytes)
+        return undefined
+      }
+      this.#emit(bytes, at)
+      at += frameBytes
+    }
+    return undefined
+  }
+
+  /** The next place where a header is, or could begin as far as the bytes go; the end when there is none. */
+  #findHeader(bytes: Buffer, from: number): number {
+    for (let at = from; at < bytes.length; at += 1) {
+      const first = bytes[at] as number
+      const words = first & 0x0f
+      if (first >> 4 !== frameVersion || words < headerWordsMin || words > headerWordsMax) continue
+      if (bytes.length - at < 10) return at
+      if (bytes.readUInt32LE(at + 6) === headerCrc(bytes, at)) return at
+    }
+    return bytes.length
+  }
+
+  #frameBytes(bytes: Buffer, at: number): number {
+    const payloadBytes = bytes.readUInt32LE(at + 2)
+    const { payloadBytesMax } = this.#limits
+    if (payloadBytes > payloadBytesMax) {
+      const text = `a frame announces ${payloadBytes} bytes; the limit is ${payloadBytesMax}`
+      this.#fail(new RelayError(ErrorCode.FrameTooLarge, text, { hint: 'Answer with less, or in parts.' }))
+    }
+    return ((bytes[at] as number) & 0x0f) * 4 + payloadBytes
+  }
+
+  #emit(bytes: Buffer, at: number): void {
+    const headerBytes = ((bytes[at] as number) & 0x0f) * 4
+    const options: number[] = []
+    for (let offset = headerBytesMin; offset < headerBytes; offset += 4) {
+      options.push(bytes.readUInt32LE(at + offset))
+    }
+    this.#junkBytes = 0
+    this.#junkExcerpt = noBytes
+    const start = at + headerBytes
+    this.#sink.frame({
+      flags: bytes[at + 1] as number,
+      stream: bytes[at + 10] as number,
+      options,
+      payload: bytes.subarray(start, start + bytes.readUInt32LE(at + 2)),
+    })
+  }
+
+  #junk(bytes: Buffer): void {
+    if (this.#junkExcerpt.length < excerptBytes) {
+      const more = bytes.subarray(0, excerptBytes - this.#junkExcerpt.length)
+      this.#junkExcerpt = Buffer.concat([this.#junkExcerpt, more])
+    }
+    this.#junkBytes += bytes.length
+    this.#sink.junk(bytes)
+    if (this.#junkBytes <= this.#limits.junkBytesMax) return
+    const shown = `${this.#junkExcerpt.toString('hex')} "${this.#junkExcerpt.toString('latin1').replace(/[^\x20-\x7e]/g, '.')}"`
+    const text = `${this.#junkBytes} bytes without a frame among them, beginning ${shown}`
+    this.#fail(
+      new RelayError(ErrorCode.BadFrame, text, {
+        hint: 'Over pipes, standard output is the protocol: print to standard error instead.',
+      }),
+    )
+  }
+
+  #keep(bytes: Buffer): void {
+    // A copy: the chunk may be a view of a buffer that its reader fills again.
+    this.#kept = Buffer.from(bytes)
+    this.#have = bytes.length
+    this.#need = 0
+  }
+
+  #keepFrame(bytes: Buffer, frameBytes: number): void {
+    this.#kept = Buffer.allocUnsafe(frameBytes)
+    bytes.copy(this.#kept)
+    this.#have = bytes.length
+    this.#need = frameBytes
+  }
+
+  #forget(): void {
+    this.#kept = noBytes
+    this.#have = 0
+    this.#need = 0
+  }
+
+  #fail(fault: RelayError): void {
+    this.#fault = fault
+    this.#forget()
+  }
+}
