@@ -4,6 +4,7 @@
 export { type Clock, sleep, systemClock, type Timer } from './core/clock.js'
 export { ErrorCode, hasCode, messageOf, RelayError, type RelayErrorOptions } from './core/errors.js'
 export { type LogFields, type Logger, LogLevel, silentLogger } from './core/log.js'
+export type { LogSettings } from './core/log-sink.js'
 export {
   type AnyPlugin,
   apiVersion,
@@ -44,7 +45,6 @@ export {
   ClockKey,
   Log,
   type LogService,
-  type LogSettings,
   type OpenPool,
   Pools,
   type PoolsService,

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/log.js'
+import type { LogSettings } from '../core/log-sink.js'
 import { serviceKey } from './plugin.js'
 import type { Pool, PoolConfig } from './pool/pool.js'
 
@@ -52,12 +53,6 @@ export interface RpcService {
 }
 export const Rpc = serviceKey<RpcService>('rpc')
 
-/** The validated `logs:` section. */
-export interface LogSettings {
-  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'off'
-  readonly encoding: 'auto' | 'console' | 'json'
-  readonly lineBytesMax: number
-}
 /** The one log of the server and its workers. */
 export interface LogService extends Logger {
   configure(settings: LogSettings): void

@@ -1,0 +1,109 @@
+/** Bytes in any chunking → whole lines. A line over the limit comes in numbered parts that share an id; memory is bounded. */
+
+/** Which piece of an over-long line this is. */
+export interface LinePart {
+  readonly id: string
+  /** Counts from 1. */
+  readonly number: number
+  readonly isLast: boolean
+}
+
+/** Limits and the receiver. */
+export interface LineSplitterOptions {
+  /** The longest line that stays whole, in bytes. */
+  readonly lineBytesMax: number
+  readonly onLine: (text: string, part: LinePart | undefined) => void
+}
+
+const newline = 0x0a
+const carriageReturn = 0x0d
+
+let partCount = 0
+
+/** One stream's lines. */
+export class LineSplitter {
+  readonly #options: LineSplitterOptions
+  /** Pieces of the unfinished line: joined once, so that a long line costs linear time. */
+  #pieces: Buffer[] = []
+  #bytes = 0
+  #part: { readonly id: string; number: number } | undefined
+
+  constructor(options: LineSplitterOptions) {
+    this.#options = options
+  }
+
+  push(chunk: Buffer): void {
+    let from = 0
+    for (;;) {
+      const end = chunk.indexOf(newline, from)
+      if (end < 0) break
+      this.#add(chunk.subarray(from, end))
+      this.#finish()
+      from = end + 1
+    }
+    this.#add(chunk.subarray(from))
+    // The chunk may be a view of a buffer that its reader fills again: what stays is copied.
+    const last = this.#pieces.length - 1
+    const piece = this.#pieces[last]
+    if (piece !== undefined) this.#pieces[last] = Buffer.from(piece)
+  }
+
+  /** Hands out the begun line, if there is one: at the end of the stream, or when it is known that no more will come. */
+  end(): void {
+    if (this.#bytes > 0 || this.#part !== undefined) this.#finish()
+  }
+
+  #add(piece: Buffer): void {
+    let rest = piece
+    while (this.#bytes + rest.length > this.#options.lineBytesMax) {
+      const room = characterStart(rest, this.#options.lineBytesMax - this.#bytes)
+      this.#keep(rest.subarray(0, room))
+      this.#emitPart(false)
+      rest = rest.subarray(room)
+    }
+    this.#keep(rest)
+  }
+
+  #keep(piece: Buffer): void {
+    if (piece.length === 0) return
+    this.#pieces.push(piece)
+    this.#bytes += piece.length
+  }
+
+  #finish(): void {
+    if (this.#part !== undefined) {
+      this.#emitPart(true)
+      this.#part = undefined
+      return
+    }
+    this.#options.onLine(this.#takeText(), undefined)
+  }
+
+  #emitPart(isLast: boolean): void {
+    if (this.#part === undefined) {
+      partCount += 1
+      this.#part = { id: `part-${partCount}`, number: 0 }
+    }
+    this.#part.number += 1
+    this.#options.onLine(this.#takeText(), { id: this.#part.id, number: this.#part.number, isLast })
+  }
+
+  #takeText(): string {
+    const bytes = this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces)
+    this.#pieces = []
+    this.#bytes = 0
+    const length = bytes[bytes.length - 1] === carriageReturn ? bytes.length - 1 : bytes.length
+    return bytes.toString('utf8', 0, length)
+  }
+}
+
+/** The last place at or before `at` where a UTF-8 character begins, so that a cut does not split one. */
+function characterStart(bytes: Buffer, at: number): number {
+  let start = Math.min(at, bytes.length)
+  for (let back = 0; back < 4 && start > 0 && start < bytes.length; back += 1) {
+    if (((bytes[start] as number) & 0xc0) !== 0x80) return start
+    start -= 1
+  }
+  // No UTF-8, or no room for a single character: cut where the limit says, but never nothing.
+  return start > 0 ? start : Math.max(1, Math.min(at, bytes.length))
+}

@@ -1,0 +1,212 @@
+/**
+ * The one log of the server and its workers: takes records, filters by level, encodes, writes. The home of pino, which is
+ * loaded when the first line is written and, in Lambda, not before the first event has been asked for.
+ */
+import { createRequire } from 'node:module'
+import type { DestinationStream, Logger as Pino, pino } from 'pino'
+import type { Clock, Timer } from './clock.js'
+import type { LogFields, Logger, LogLevel } from './log.js'
+import { cleanFields, consoleLine, headOf, type LogRecord, safeJson } from './log-encode.js'
+import { levelOf, readWorkerLine, type WorkerLine } from './worker-lines.js'
+
+/** The validated `logs:` section. */
+export interface LogSettings {
+  readonly level: LogLevel | 'off'
+  readonly encoding: 'auto' | 'console' | 'json'
+  /** The longest line that stays whole, in bytes. */
+  readonly lineBytesMax: number
+}
+
+/** Where the log is and what it looks like before `logs:` is known. */
+export interface LogHostOptions {
+  /** AWS_LAMBDA_LOG_FORMAT and _LEVEL are read from here when `isLambda`; NO_COLOR and FORCE_COLOR always. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly isLambda: boolean
+  /** Standard error is a terminal. */
+  readonly isTerminal: boolean
+  readonly clock: Clock
+}
+
+const severity: Readonly<Record<LogLevel | 'off', number>> = {
+  debug: 20,
+  info: 30,
+  warn: 40,
+  error: 50,
+  off: 100,
+}
+// CloudWatch's collector cuts a line at 256 KB; what we cut ourselves can be put together again.
+const lambdaLineBytesMax = 250_000
+const lambdaLoadAfterMs = 100
+// Lines before the first is written: more than this many are written at once instead.
+const bufferedMax = 1000
+
+/** The log's owner: everything else has a `Logger`. */
+export class LogHost implements Logger {
+  readonly #options: LogHostOptions
+  #settings: LogSettings = { level: 'info', encoding: 'auto', lineBytesMax: 16 * 2 ** 20 }
+  #threshold: number
+  #buffer: LogRecord[] = []
+  #write: ((record: LogRecord) => void) | undefined
+  #destination: (DestinationStream & { flushSync?(): void }) | undefined
+  #timer: Timer | undefined
+  #partCount = 0
+
+  constructor(options: LogHostOptions) {
+    this.#options = options
+    this.#threshold = this.#severityOf('info')
+  }
+
+  /** Takes the `logs:` section; lines that came earlier are written under it, too. */
+  configure(settings: LogSettings): void {
+    this.#settings = settings
+    this.#threshold = this.#severityOf(settings.level)
+    this.#write = undefined
+    if (!this.#options.isLambda) this.#drain()
+  }
+
+  /** The longest line of a worker that stays whole, in bytes. */
+  get lineBytesMax(): number {
+    return this.#settings.lineBytesMax
+  }
+
+  /** What `encoding: auto` came to. */
+  get encoding(): 'console' | 'json' {
+    const { encoding } = this.#settings
+    if (encoding !== 'auto') return encoding
+    return this.#options.isTerminal && !this.#options.isLambda ? 'console' : 'json'
+  }
+
+  debug(fields: LogFields, message: string): void {
+    this.record('rr', 'debug', fields, message)
+  }
+  info(fields: LogFields, message: string): void {
+    this.record('rr', 'info', fields, message)
+  }
+  warn(fields: LogFields, message: string): void {
+    this.record('rr', 'warn', fields, message)
+  }
+  error(fields: LogFields, message: string): void {
+    this.record('rr', 'error', fields, message)
+  }
+
+  named(logger: string): Logger {
+    const add = (level: LogLevel) => (fields: LogFields, message: string) =>
+      this.record(logger, level, fields, message)
+    return {
+      debug: add('debug'),
+      info: add('info'),
+      warn: add('warn'),
+      error: add('error'),
+      named: (other) => this.named(other),
+      isEnabled: (level) => this.isEnabled(level),
+    }
+  }
+
+  isEnabled(level: LogLevel): boolean {
+    return severity[level] >= this.#threshold
+  }
+
+  /** A line that a worker wrote. */
+  workerLine(line: WorkerLine): void {
+    if (this.#threshold > severity.error) return
+    const { level, message, fields } = readWorkerLine(line)
+    this.record('worker', level, fields, message)
+  }
+
+  /** Any line: the loggers end here. */
+  record(logger: string, level: LogLevel, fields: LogFields, message: string): void {
+    if (severity[level] < this.#threshold) return
+    const record = { timeMs: this.#options.clock.nowMs(), level, logger, message, fields }
+    if (this.#write !== undefined) {
+      this.#write(record)
+      return
+    }
+    this.#buffer.push(record)
+    if (this.#buffer.length >= bufferedMax) this.#drain()
+    else this.#timer ??= this.#options.clock.timer(lambdaLoadAfterMs, () => this.#drain(), { unref: true })
+  }
+
+  /** Writes what is held back, now and before it returns: for the end of the process. */
+  flush(): void {
+    if (this.#buffer.length > 0) this.#drain()
+    this.#destination?.flushSync?.()
+  }
+
+  #severityOf(level: LogLevel | 'off'): number {
+    const { env, isLambda } = this.#options
+    const aws = isLambda ? levelOf(env.AWS_LAMBDA_LOG_LEVEL) : undefined
+    return Math.max(severity[level], aws === undefined ? 0 : severity[aws])
+  }
+
+  #drain(): void {
+    this.#timer?.clear()
+    this.#timer = undefined
+    this.#write ??= this.#open()
+    const records = this.#buffer
+    this.#buffer = []
+    for (const record of records) if (severity[record.level] >= this.#threshold) this.#write(record)
+  }
+
+  #open(): (record: LogRecord) => void {
+    // Synchronous on purpose: the last words of a dying process must not wait for a module to load.
+    const load: typeof pino = createRequire(import.meta.url)('pino')
+    const { env, isLambda, isTerminal } = this.#options
+    this.#destination ??= load.destination({ fd: isLambda ? 1 : 2, sync: true })
+    const { write } = bound(this.#destination)
+    if (this.encoding === 'console') {
+      const hasColor = env.NO_COLOR === undefined && (isTerminal || env.FORCE_COLOR !== undefined)
+      return (record) => write(`${consoleLine(record, hasColor)}\n`)
+    }
+    const isAws = isLambda && env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON'
+    const log = load(
+      { level: 'debug', base: null, timestamp: false, formatters: { level: () => ({}) }, serializers: {} },
+      this.#destination,
+    )
+    return isLambda
+      ? (record) => this.#writeInParts(log, record, isAws)
+      : (record) => writeJson(log, record, isAws)
+  }
+
+  /** Lambda: what is over 250 KB goes out as numbered parts of its text that share an id. */
+  #writeInParts(log: Pino, record: LogRecord, isAws: boolean): void {
+    const encoded = safeJson({ ...headOf(record, isAws), ...cleanFields(record.fields) })
+    if (Buffer.byteLength(encoded) <= lambdaLineBytesMax) {
+      writeJson(log, record, isAws)
+      return
+    }
+    this.#partCount += 1
+    const { pool, pid, job, requestId } = record.fields
+    const text = Buffer.byteLength(record.message) > lambdaLineBytesMax / 2 ? record.message : encoded
+    // Escaping makes a character of JSON up to six bytes long.
+    const pieces = cut(text, Math.floor((lambdaLineBytesMax - 2000) / 6))
+    for (const [at, piece] of pieces.entries()) {
+      const part = {
+        partId: `log-${this.#partCount}`,
+        part: at + 1,
+        ...(at === pieces.length - 1 ? { lastPart: true } : {}),
+      }
+      writeJson(log, { ...record, message: piece, fields: { pool, pid, job, requestId, ...part } }, isAws)
+    }
+  }
+}
+
+function bound(stream: DestinationStream): { write: (text: string) => void } {
+  return { write: (text) => void stream.write(text) }
+}
+
+function writeJson(log: Pino, record: LogRecord, isAws: boolean): void {
+  log[record.level]({ ...headOf(record, isAws), ...cleanFields(record.fields) })
+}
+
+function cut(text: string, size: number): string[] {
+  const pieces: string[] = []
+  for (let at = 0; at < text.length; ) {
+    let end = Math.min(text.length, at + size)
+    // Never between the halves of a character beyond 16 bits.
+    const last = text.charCodeAt(end - 1)
+    if (end < text.length && last >= 0xd800 && last < 0xdc00) end -= 1
+    pieces.push(text.slice(at, end))
+    at = end
+  }
+  return pieces
+}

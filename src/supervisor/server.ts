@@ -1,0 +1,154 @@
+/**
+ * The phases of one server, in order, in one place: folder → control socket → plugins → workers; and back. It is handed
+ * values and functions only: it knows no YAML, prints nothing, and leaves the exit code to `cmd/`.
+ */
+import type { Clock } from '../core/clock.js'
+import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
+import type { Logger } from '../core/log.js'
+import type { Random } from '../core/random.js'
+import type { WorkerLine } from '../core/worker-lines.js'
+import { Container, type LoadedPlugin } from './container.js'
+import type { WorkerBoot } from './pool/pool.js'
+import { PoolsHost } from './pools-host.js'
+import { RpcHost, registerServerMethods } from './rpc-host.js'
+import { ClockKey, Log, type LogService, Pools, Rpc } from './services.js'
+
+/** What a server is made of. */
+export interface ServerOptions {
+  /** In listing order, each with its validated section. */
+  readonly plugins: readonly LoadedPlugin[]
+  /** The private folder, opened. */
+  readonly folder: string
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly version: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: LogService & { workerLine(line: WorkerLine): void; readonly lineBytesMax: number }
+  readonly splitCommand: (text: string) => readonly string[]
+  /** Somebody asked over RPC that the server stop. */
+  readonly onStopAsked: () => void
+}
+
+/** How the first boots went, pool by pool. */
+export type Boots = ReadonlyMap<string, readonly WorkerBoot[]>
+
+/** A running server. */
+export class Server {
+  readonly pools: PoolsHost
+  readonly rpc: RpcHost
+  readonly #options: ServerOptions
+  readonly #log: Logger
+  readonly #container: Container
+  #fail!: (error: Error) => void
+  /** Rejects never; resolves with the fault of a plugin that ended the service. */
+  readonly failed = new Promise<Error>((resolve) => {
+    this.#fail = resolve
+  })
+
+  constructor(options: ServerOptions) {
+    const { clock, random, log, env, version, cwd, folder, splitCommand } = options
+    this.#options = options
+    this.#log = log.named('server')
+    this.rpc = new RpcHost({ folder, log: log.named('rpc'), clock })
+    this.pools = new PoolsHost({
+      folder,
+      cwd,
+      env,
+      version,
+      clock,
+      random,
+      splitCommand,
+      log: log.named('pool'),
+      rpcAddress: () => this.rpc.address,
+      writeLine: (line) => log.workerLine(line),
+      lineBytesMax: () => log.lineBytesMax,
+    })
+    this.#container = new Container({
+      plugins: options.plugins,
+      services: [
+        [Pools, this.pools],
+        [Rpc, this.rpc],
+        [Log, log],
+        [ClockKey, clock],
+      ],
+      clock,
+      log,
+      env,
+      onFault: (error) => this.#fail(error),
+    })
+  }
+
+  /** Sets everything up; on a fault all that was begun is undone before it rejects. */
+  async start(): Promise<void> {
+    const { version, onStopAsked } = this.#options
+    registerServerMethods(this.rpc, {
+      pools: this.pools,
+      plugins: () => this.#container.list(),
+      version,
+      stop: onStopAsked,
+    })
+    try {
+      await this.rpc.open()
+      await this.#container.start()
+      this.pools.openDeclared()
+    } catch (error) {
+      this.pools.kill()
+      await this.#end(0)
+      throw error
+    }
+  }
+
+  /** Resolves when every first boot has ended; rejects with RR_WORKER_BOOT when not one worker came up. */
+  async booted(): Promise<Boots> {
+    const pools = this.pools.all()
+    const boots = await Promise.all(pools.map(async (pool) => [pool.name, await pool.booted] as const))
+    const all = boots.flatMap(([, list]) => list)
+    if (all.length > 0 && all.every((boot) => boot.fault !== undefined)) throw noWorker(all)
+    return new Map(boots)
+  }
+
+  /** Sources first, then running jobs within `destroy_timeout`, then workers, then the rest. Resolves with what failed. */
+  async stop(): Promise<readonly Error[]> {
+    const { clock } = this.#options
+    const startedAt = clock.monotonicMs()
+    const graceMs = this.pools.destroyMsMax
+    const faults = await this.#container.drain(graceMs)
+    return [...faults, ...(await this.#end(clock.monotonicMs() - startedAt))]
+  }
+
+  /** SIGKILL to every worker, now. */
+  kill(): void {
+    this.pools.kill()
+  }
+
+  async #end(usedMs: number): Promise<readonly Error[]> {
+    const faults: Error[] = []
+    // Pools before plugins: a sink must hear the last jobs. The control socket last: `rr stop` waits on it.
+    for (const step of [
+      () => this.pools.stop(usedMs),
+      () => this.#container.stop(),
+      () => this.rpc.close(),
+    ]) {
+      try {
+        faults.push(...((await step()) ?? []))
+      } catch (error) {
+        faults.push(error instanceof Error ? error : new Error(messageOf(error)))
+      }
+    }
+    for (const error of faults) this.#log.error({ error }, 'a step of the stop failed')
+    return faults
+  }
+}
+
+function noWorker(boots: readonly WorkerBoot[]): RelayError {
+  const [first] = boots
+  return new RelayError(
+    ErrorCode.WorkerBoot,
+    `no worker could boot; the first said: ${first?.fault?.message ?? ''}`,
+    {
+      hint: 'Run the worker’s command by hand and see what it says.',
+      details: { lastLines: boots.flatMap((boot) => boot.lastLines).slice(-20) },
+    },
+  )
+}
