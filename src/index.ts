@@ -6,6 +6,15 @@ export { ErrorCode, hasCode, messageOf, RelayError, type RelayErrorOptions } fro
 export { type LogFields, type Logger, LogLevel, silentLogger } from './core/log.js'
 export type { LogSettings } from './core/log-sink.js'
 export {
+  type ConfigOf,
+  mapSection,
+  type Properties,
+  type Schema,
+  type Section,
+  type SectionConfig,
+  section,
+} from './core/section.js'
+export {
   type AnyPlugin,
   apiVersion,
   definePlugin,
@@ -32,15 +41,6 @@ export {
   type WorkerBoot,
   type WorkerInfo,
 } from './supervisor/pool/pool.js'
-export {
-  type ConfigOf,
-  mapSection,
-  type Properties,
-  type Schema,
-  type Section,
-  type SectionConfig,
-  section,
-} from './supervisor/section.js'
 export {
   ClockKey,
   Log,

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/log.js'
-import type { Section, SectionConfig } from './section.js'
+import type { Section, SectionConfig } from '../core/section.js'
 
 /** The border's version: raised when a plugin written for the old one would no longer run. */
 export const apiVersion = 1

@@ -7,7 +7,10 @@ export default definePlugin({
   config: section(
     {
       command: {
-        anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }],
+        anyOf: [
+          { type: 'string', format: 'command' },
+          { type: 'array', items: { type: 'string' } },
+        ],
         description:
           'The program of the workers: a string split by shell quoting rules, or a list. No shell runs it.',
       },
@@ -15,7 +18,8 @@ export default definePlugin({
         type: 'string',
         default: 'pipes',
         pattern: '^(pipes|fifo|auto|unix://.+|tcp://.+:[0-9]+)$',
-        notYetValues: ['fifo', 'auto'],
+        patternText: 'pipes, unix://PATH or tcp://127.0.0.1:PORT',
+        notYetPattern: '^(fifo|auto)$',
         description: 'How workers are spoken to: `pipes`, `unix://PATH` or `tcp://127.0.0.1:PORT`.',
       },
       env: {

@@ -2,7 +2,7 @@
  * The port that every kind of pool fulfils, and the words around it: job, reply, lease. Plugins see `Pool`; the
  * server, which starts and ends pools, sees `ManagedPool`. No behaviour lives here.
  */
-import type { ConfigOf } from '../section.js'
+import type { ConfigOf } from '../../core/section.js'
 
 /** How a job's payload is flagged on the wire (Goridge frame flags). */
 export const Codec = { none: 0, raw: 0x04, json: 0x08, msgpack: 0x10, proto: 0x80 } as const
@@ -122,7 +122,10 @@ export const poolProperties = {
     description: 'Workers kept ready: a number, or `auto` from the cpu and memory of the cgroup.',
   },
   command: {
-    anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }],
+    anyOf: [
+      { type: 'string', format: 'command' },
+      { type: 'array', items: { type: 'string' } },
+    ],
     description: 'Overrides `server.command` for this pool.',
   },
   runtime: {

@@ -10,7 +10,8 @@ interface Described {
   readonly notYet?: true
 }
 
-/** A text. `format` turns it into milliseconds (`duration`) or bytes (`size`: `16MB`, a bare number is bytes). */
+/** A text. `format` turns it into milliseconds (`duration`) or bytes (`size`: `16MB`, a bare number is bytes), or checks
+ * that a shell's quotes are closed (`command`). */
 export interface StringSchema extends Described {
   readonly type: 'string'
   readonly default?: string
@@ -18,7 +19,11 @@ export interface StringSchema extends Described {
   /** Values of `enum` that are documented but not built yet. */
   readonly notYetValues?: readonly string[]
   readonly pattern?: string
-  readonly format?: 'duration' | 'size'
+  /** What `pattern` wants, in words. */
+  readonly patternText?: string
+  /** Values that match this are documented but not built yet. */
+  readonly notYetPattern?: string
+  readonly format?: 'duration' | 'size' | 'command'
   /** What a zero duration means: allowed with a meaning of its own, or refused (the default). */
   readonly zero?: 'allowed' | 'refused'
 }

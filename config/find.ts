@@ -1,0 +1,90 @@
+/** Which file is the configuration, and which folder everything counts from. */
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { ErrorCode, messageOf, RelayError } from '../src/core/errors.js'
+import type { Environment } from './env.js'
+
+/** What decides. */
+export interface FindOptions {
+  /** `-c`. */
+  readonly config?: string | undefined
+  /** Where `rr` was started. */
+  readonly cwd: string
+  readonly env: Environment
+  readonly isBootstrap: boolean
+}
+
+const fileNames = ['rr.yaml', '.rr.yaml']
+/** A configuration of more bytes is a mistake. */
+export const configBytesMax = 1024 * 1024
+
+/**
+ * The file: `-c`, RR_CONFIG, ./rr.yaml, ./.rr.yaml, and under `bootstrap` those of LAMBDA_TASK_ROOT. Undefined when none is
+ * there and `bootstrap` can do without. Throws RR_CONFIG_NOT_FOUND with the places that were looked at.
+ */
+export function findConfig({ config, cwd, env, isBootstrap }: FindOptions): string | undefined {
+  const named = config ?? (env.RR_CONFIG === '' ? undefined : env.RR_CONFIG)
+  if (named !== undefined) {
+    const file = resolve(cwd, named)
+    if (existsSync(file)) return file
+    throw new RelayError(ErrorCode.ConfigNotFound, `there is no configuration file ${file}`, {
+      hint: `It was named by ${config === undefined ? 'RR_CONFIG' : '-c'}.`,
+    })
+  }
+  const root = isBootstrap ? env.LAMBDA_TASK_ROOT : undefined
+  const folders = root === undefined || root === '' ? [cwd] : [cwd, root]
+  const places = folders.flatMap((folder) => fileNames.map((name) => resolve(folder, name)))
+  const found = places.find((place) => existsSync(place))
+  if (found !== undefined || isBootstrap) return found
+  throw new RelayError(
+    ErrorCode.ConfigNotFound,
+    `there is no configuration file; looked for ${places.join(', ')}`,
+    {
+      hint: 'Name one with -c, or copy rr.yaml.example to rr.yaml.',
+    },
+  )
+}
+
+/** The text of a configuration file. Throws RR_CONFIG_NOT_FOUND for a folder, an unreadable, a huge or a binary file. */
+export function readConfig(file: string): string {
+  try {
+    const { size } = statSync(file)
+    if (size > configBytesMax) throw new Error(`it has ${size} bytes, ${configBytesMax} are the limit`)
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
+  } catch (error) {
+    throw new RelayError(
+      ErrorCode.ConfigNotFound,
+      `cannot read the configuration file ${file}: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+/** The working directory of server and workers: `-w`, else the file's folder, else LAMBDA_TASK_ROOT, else where `rr` was started. */
+export function workingFolder(
+  options: FindOptions & { readonly workdir?: string | undefined; readonly file: string | undefined },
+): string {
+  const { workdir, file, cwd, env } = options
+  const root = env.LAMBDA_TASK_ROOT
+  const folder =
+    workdir !== undefined
+      ? resolve(cwd, workdir)
+      : file !== undefined
+        ? dirname(file)
+        : root !== undefined && isAbsolute(root)
+          ? root
+          : cwd
+  try {
+    return realpathSync(folder)
+  } catch (error) {
+    throw new RelayError(
+      ErrorCode.ConfigNotFound,
+      `the working directory ${folder} cannot be used: ${messageOf(error)}`,
+      {
+        hint: 'It comes from -w, or is the folder of the configuration file.',
+      },
+    )
+  }
+}

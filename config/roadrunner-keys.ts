@@ -1,0 +1,42 @@
+/** Keys of RoadRunner that have no meaning here, and what to use instead: a warning, not a fault. */
+
+/** By dotted path; a path covers everything below it. */
+export const meaninglessKeys: Readonly<Record<string, string>> = {
+  envfile: 'use --dotenv FILE',
+  endure: 'stopping is bounded by destroy_timeout of each pool',
+  reload: 'use `rr dev`, which restarts workers when files change',
+  'logs.mode': 'use logs.encoding and logs.level',
+  'logs.output': 'the log goes to standard error; redirect it there',
+  'logs.err_output': 'the log goes to standard error; redirect it there',
+  'logs.line_ending': 'lines end with a newline',
+  'logs.file_logger_options': 'the log goes to standard error; let a log collector rotate it',
+  'logs.channels': 'one log, one level: filter by its `logger` key',
+  'server.on_init': 'run it before `rr serve`',
+  'server.after_init': 'run it before `rr serve`',
+  'server.relay_timeout': 'use allocate_timeout of the pool',
+  'server.user': 'start `rr` as that user',
+  'server.group': 'start `rr` as that group',
+}
+
+/** Sections of RoadRunner that are planned and not built. */
+export const plannedSections: ReadonlySet<string> = new Set([
+  'http',
+  'jobs',
+  'kv',
+  'metrics',
+  'status',
+  'service',
+  'grpc',
+  'tcp',
+  'lock',
+  'sqs',
+  'amqp',
+  'nats',
+  'kafka',
+  'beanstalk',
+  'redis',
+  'temporal',
+  'centrifuge',
+  'otel',
+  'fileserver',
+])

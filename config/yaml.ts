@@ -1,0 +1,107 @@
+/** Text → `Tree`, with the place of every value. The home of the package `yaml`, which is loaded on the first call. */
+import type { Node } from 'yaml'
+import { expandText } from './expand.js'
+import type { Entry, Place, Problem, Tree } from './tree.js'
+
+/** A parsed file and what is wrong with it. */
+export interface ParsedFile {
+  readonly tree: Tree
+  readonly problems: readonly Problem[]
+}
+
+/** What parsing needs to know. */
+export interface ParseOptions {
+  /** How the file is called in places. */
+  readonly file: string
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+// Aliases can make a small file huge: ten are more than any configuration needs.
+const aliasesMax = 10
+const depthMax = 40
+
+/** Parses YAML (or JSON, which is YAML) and expands variables in its scalars, after parsing: a value cannot add keys. */
+export async function parseYaml(text: string, options: ParseOptions): Promise<ParsedFile> {
+  const { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } = await import('yaml')
+  const lines = new LineCounter()
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    uniqueKeys: true,
+    prettyErrors: false,
+    logLevel: 'silent',
+  })
+  const problems: Problem[] = []
+  const place = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset)
+    return { file: options.file, line: Math.max(1, line), column: Math.max(1, col) }
+  }
+  for (const error of document.errors) {
+    problems.push({
+      severity: 'error',
+      at: place(error.pos[0]),
+      what: `not YAML: ${sentence(error.message)}`,
+    })
+  }
+  let aliases = 0
+
+  const scalar = (node: Node & { value: unknown; type?: string | undefined }, at: Place): Tree => {
+    const isQuoted = node.type !== 'PLAIN' && node.type !== undefined
+    const { value } = node
+    if (typeof value === 'string') {
+      const expanded = expandText(value, options.env)
+      for (const name of expanded.missing) {
+        const what = `the environment has no variable ${name}, it was taken as empty`
+        problems.push({ severity: 'warning', at, what, hint: `write \${${name}:-default}` })
+      }
+      return { kind: 'scalar', value: expanded.text, isQuoted, at }
+    }
+    const isKnown = typeof value === 'number' || typeof value === 'boolean' || value === null
+    return { kind: 'scalar', value: isKnown ? value : String(value), isQuoted, at }
+  }
+
+  const convert = (node: unknown, at: Place, depth: number): Tree => {
+    const start = hasRange(node) ? place(node.range[0]) : at
+    if (depth > depthMax) {
+      problems.push({ severity: 'error', at: start, what: `nested deeper than ${depthMax} levels` })
+      return { kind: 'scalar', value: null, isQuoted: false, at: start }
+    }
+    if (isAlias(node)) {
+      aliases += 1
+      if (aliases > aliasesMax) {
+        problems.push({ severity: 'error', at: start, what: `more than ${aliasesMax} aliases` })
+        return { kind: 'scalar', value: null, isQuoted: false, at: start }
+      }
+      return convert(node.resolve(document), start, depth + 1)
+    }
+    if (isMap(node)) {
+      const entries = new Map<string, Entry>()
+      for (const pair of node.items) {
+        const keyAt = hasRange(pair.key) ? place(pair.key.range[0]) : start
+        const key = isScalar(pair.key) ? String(pair.key.value) : String(pair.key)
+        entries.set(key, { at: keyAt, value: convert(pair.value, keyAt, depth + 1) })
+      }
+      return { kind: 'map', entries, at: start }
+    }
+    if (isSeq(node))
+      return { kind: 'list', items: node.items.map((item) => convert(item, start, depth + 1)), at: start }
+    if (isScalar(node)) return scalar(node, start)
+    return { kind: 'scalar', value: null, isQuoted: false, at: start }
+  }
+  const top = { file: options.file, line: 1, column: 1 }
+  const tree = problems.length > 0 ? emptyMap(top) : convert(document.contents, top, 0)
+  return { tree, problems }
+}
+
+/** A map without keys. */
+export function emptyMap(at: Place): Tree {
+  return { kind: 'map', entries: new Map(), at }
+}
+
+function hasRange(node: unknown): node is { range: [number, number, number] } {
+  return typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)
+}
+
+function sentence(message: string): string {
+  const [first = ''] = message.split('\n')
+  return first.charAt(0).toLowerCase() + first.slice(1)
+}
