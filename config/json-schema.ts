@@ -1,5 +1,5 @@
 /** Sections → JSON Schema (draft-07) of the whole file, for editors. Pure. */
-import type { Properties, Schema, Section } from '../src/core/section.js'
+import type { Properties, Schema, Section, StringSchema } from '../src/core/section.js'
 import type { SectionOwner } from './validate.js'
 
 type Json = { readonly [key: string]: unknown }
@@ -99,7 +99,7 @@ function schemaOf(schema: Schema): Json {
   }
 }
 
-function stringSchema(schema: Schema & { readonly type: 'string' }): Json {
+function stringSchema(schema: StringSchema): Json {
   if (schema.enum !== undefined) {
     const allowed = schema.enum.filter((value) => schema.notYetValues?.includes(value) !== true)
     const booleans = ['on', 'off'].some((word) => allowed.includes(word)) ? [true, false] : []
