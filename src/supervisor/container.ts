@@ -15,6 +15,9 @@ export interface LoadedPlugin extends PluginSource {
   readonly config: unknown
 }
 
+/** The `file` of plugins that need none: their faults speak for themselves. */
+export const builtInFile = '(built-in)'
+
 /** One row of `rr plugins`. */
 export interface PluginInfo {
   readonly name: string
@@ -156,7 +159,7 @@ export class Container {
       const limitMs = plugin.timeouts.setupMs ?? stepMsDefault
       result = await this.#within(limitMs, loaded, 'set-up', async () => plugin.setup(context))
     } catch (error) {
-      if (error instanceof RelayError) throw Object.assign(error, { plugin: plugin.name })
+      if (loaded.file === builtInFile && error instanceof RelayError) throw error
       throw this.#fault(ErrorCode.PluginSetup, loaded, 'failed to set up', error)
     }
     built.running = isRunning(result) ? result : {}
@@ -186,7 +189,7 @@ export class Container {
         )
         return
       }
-      const isOurs = error instanceof RelayError
+      const isOurs = built.loaded.file === builtInFile && error instanceof RelayError
       this.#options.onFault(
         isOurs ? error : this.#fault(ErrorCode.PluginServe, built.loaded, 'failed to serve', error),
       )

@@ -17,6 +17,7 @@ import type { ManagedPool, PoolConfig } from './pool/pool.js'
 import { ProcessPool } from './pool/process-pool.js'
 import { ThreadPool } from './pool/thread-pool.js'
 import type { OpenPool, PoolsService, ServerSettings } from './services.js'
+import { roadRunnerVersion } from './version.js'
 import { Watchdog } from './worker/watchdog.js'
 
 /** What the host is made of. */
@@ -38,9 +39,6 @@ export interface PoolsHostOptions {
   /** Splits a command by shell quoting rules; throws on an open quote. */
   readonly splitCommand: (text: string) => readonly string[]
 }
-
-/** RR_VERSION: the RoadRunner that we are compatible with; PHP packages detect features by it. */
-export const roadRunnerVersion = '2025.1.9'
 
 const handshakeMsMax = 60_000
 // Lambda hands these to the runtime and not to its children: a worker that wrote there would corrupt the log stream.

@@ -8,9 +8,11 @@ import type { Logger } from '../core/log.js'
 import type { Random } from '../core/random.js'
 import type { WorkerLine } from '../core/worker-lines.js'
 import { Container, type LoadedPlugin } from './container.js'
+import type { ServiceKey } from './plugin.js'
 import type { WorkerBoot } from './pool/pool.js'
 import { PoolsHost } from './pools-host.js'
-import { RpcHost, registerServerMethods } from './rpc-host.js'
+import { RpcHost } from './rpc-host.js'
+import { registerServerMethods } from './rpc-methods.js'
 import { ClockKey, Log, type LogService, Pools, Rpc } from './services.js'
 
 /** What a server is made of. */
@@ -50,7 +52,7 @@ export class Server {
     const { clock, random, log, env, version, cwd, folder, splitCommand } = options
     this.#options = options
     this.#log = log.named('server')
-    this.rpc = new RpcHost({ folder, log: log.named('rpc'), clock })
+    this.rpc = new RpcHost({ folder, cwd, log: log.named('rpc') })
     this.pools = new PoolsHost({
       folder,
       cwd,
@@ -81,12 +83,11 @@ export class Server {
 
   /** Sets everything up; on a fault all that was begun is undone before it rejects. */
   async start(): Promise<void> {
-    const { version, onStopAsked } = this.#options
     registerServerMethods(this.rpc, {
       pools: this.pools,
       plugins: () => this.#container.list(),
-      version,
-      stop: onStopAsked,
+      pid: process.pid,
+      stop: this.#options.onStopAsked,
     })
     try {
       await this.rpc.open()
@@ -115,6 +116,16 @@ export class Server {
     const graceMs = this.pools.destroyMsMax
     const faults = await this.#container.drain(graceMs)
     return [...faults, ...(await this.#end(clock.monotonicMs() - startedAt))]
+  }
+
+  /** A service that a plugin provides. */
+  service<T>(key: ServiceKey<T>): T | undefined {
+    return this.#container.service(key)
+  }
+
+  /** Sources stop taking work and answer what they hold, within `graceMs`: the first half of `stop`. */
+  drain(graceMs: number): Promise<readonly Error[]> {
+    return this.#container.drain(graceMs)
   }
 
   /** SIGKILL to every worker, now. */

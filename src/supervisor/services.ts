@@ -45,7 +45,7 @@ export type RpcMethod = (argument: unknown) => unknown | Promise<unknown>
 /** The Goridge RPC server on the private socket. */
 export interface RpcService {
   /** `listen` of the `rpc:` section: empty for the private socket only. */
-  configure(settings: { readonly listen: string }): void
+  configure(settings: { readonly listen: string }): Promise<void>
   /** Adds `service.Method`s; a service name may be registered once. */
   register(service: string, methods: Readonly<Record<string, RpcMethod>>): void
   /** What workers find in RR_RPC, e.g. `unix:///tmp/rr-0/…/rpc.sock`. */

@@ -1,0 +1,86 @@
+/** The methods that every server has: RoadRunner's `rpc`, `informer`, `resetter`, and ours under `rr`. */
+import type { PluginInfo } from './container.js'
+import type { ManagedPool, WorkerInfo } from './pool/pool.js'
+import type { RpcService } from './services.js'
+import { roadRunnerVersion } from './version.js'
+
+/** What the methods ask. */
+export interface ServerFacts {
+  readonly pools: { all(): readonly ManagedPool[]; reset(name: string): Promise<void> }
+  readonly plugins: () => readonly PluginInfo[]
+  readonly pid: number
+  /** Begins to stop the server; the caller is answered first. */
+  readonly stop: () => void
+}
+
+/** RoadRunner's numbers and names of worker states. */
+const roadRunnerStates: Readonly<Record<string, readonly [number, string]>> = {
+  spawning: [0, 'inactive'],
+  idle: [1, 'ready'],
+  busy: [2, 'working'],
+  draining: [3, 'invalid'],
+  stopping: [4, 'stopping'],
+  killing: [4, 'stopping'],
+  exited: [5, 'stopped'],
+}
+const roadRunnerReasons: Readonly<Record<string, readonly [number, string]>> = {
+  max_jobs: [7, 'maxJobsReached'],
+  idle_ttl: [9, 'idleTTLReached'],
+  ttl: [10, 'ttlReached'],
+  max_memory: [11, 'maxMemoryReached'],
+  exec_ttl: [12, 'execTTLReached'],
+}
+
+/** Registers them. */
+export function registerServerMethods(rpc: RpcService, { pools, plugins, pid, stop }: ServerFacts): void {
+  const names = () => pools.all().map((pool) => pool.name)
+  rpc.register('rpc', { Version: () => roadRunnerVersion })
+  rpc.register('informer', {
+    List: names,
+    Workers: async (name) => {
+      const pool = pools.all().find((one) => one.name === name)
+      return { workers: pool === undefined ? null : (await pool.workers()).map(roadRunnerWorker) }
+    },
+  })
+  rpc.register('resetter', {
+    List: names,
+    Reset: async (name) => {
+      await pools.reset(String(name))
+      return true
+    },
+  })
+  rpc.register('rr', {
+    Workers: async () => (await Promise.all(pools.all().map((pool) => pool.workers()))).flat().map(ownWorker),
+    Plugins: () => plugins(),
+    Stop: () => {
+      setImmediate(stop)
+      return { pid }
+    },
+  })
+}
+
+function roadRunnerWorker(worker: WorkerInfo): object {
+  const [status, statusStr] = roadRunnerReasons[worker.why ?? ''] ??
+    roadRunnerStates[worker.state] ?? [8, 'errored']
+  return {
+    pid: worker.pid,
+    status,
+    numExecs: worker.jobs,
+    created: worker.createdAtMs * 1_000_000,
+    memoryUsage: worker.memoryBytes,
+    CPUPercent: 0,
+    command: worker.command,
+    statusStr,
+  }
+}
+
+function ownWorker(worker: WorkerInfo): object {
+  return {
+    pool: worker.pool,
+    pid: worker.pid,
+    state: worker.state,
+    jobs: worker.jobs,
+    memory_bytes: worker.memoryBytes,
+    created_at: new Date(worker.createdAtMs).toISOString(),
+  }
+}
