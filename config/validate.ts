@@ -119,7 +119,13 @@ class Walker {
     path: string,
   ): unknown {
     const given = tree ?? defaultTree(fallback)
-    if (given === undefined) return undefined
+    const [first] = kinds
+    // What may be an object, and was not written, is the object with its defaults.
+    if (given === undefined) {
+      return first !== undefined && 'type' in first && first.type === 'object'
+        ? this.#object(first, undefined, path)
+        : undefined
+    }
     const fitting = kinds.filter((kind) => fits(kind, given))
     const expected = kinds.map(describe).join(' or ')
     if (fitting.length === 0) {

@@ -95,7 +95,7 @@ type ValueOf<S> = S extends { anyOf: readonly (infer M)[] }
                   : never
 type IsAlwaysThere<S> = S extends { default: unknown }
   ? true
-  : S extends { type: 'object' | 'map' | 'array' }
+  : S extends { type: 'object' | 'map' | 'array' } | { anyOf: readonly [{ type: 'object' }, ...unknown[]] }
     ? true
     : false
 /** The validated value: durations in ms, sizes in bytes; keys without a default may be `undefined`. */

@@ -66,5 +66,11 @@ export const ClockKey = serviceKey<Clock>('clock')
 export interface RuntimeApiService {
   /** `host:port`, as AWS_LAMBDA_RUNTIME_API would say. */
   readonly address: string
+  /** The function that it plays. */
+  readonly facts: {
+    readonly functionName: string
+    readonly functionVersion: string
+    readonly memoryLimitInMB: number
+  }
 }
 export const RuntimeApi = serviceKey<RuntimeApiService>('runtime-api')

@@ -1,0 +1,90 @@
+/**
+ * The one table of the errors that Lambda is told: our codes, their types, and the header's type. AWS records a header type
+ * only when it matches `(Runtime|Function).[A-Z][A-Za-z]+`.
+ */
+import { ErrorCode, hasCode, messageOf } from '../../index.js'
+
+/** What `/error` is posted. */
+export interface LambdaError {
+  readonly errorType: string
+  readonly errorMessage: string
+  readonly stackTrace: readonly string[]
+}
+
+/** Types of ours. */
+export const ErrorType = {
+  JobFailed: 'RR.JobFailed',
+  WorkerTimeout: 'RR.WorkerTimeout',
+  WorkerCrashed: 'RR.WorkerCrashed',
+  BadReply: 'RR.BadReply',
+  NoWorkers: 'RR.NoWorkers',
+  PayloadTooLarge: 'RR.PayloadTooLarge',
+  Retry: 'RR.Retry',
+  Failed: 'RR.Failed',
+  Stopped: 'RR.Stopped',
+  InitFailed: 'RR.InitFailed',
+} as const
+export type ErrorType = (typeof ErrorType)[keyof typeof ErrorType]
+
+const typeOfCode: Readonly<Partial<Record<ErrorCode, ErrorType>>> = {
+  [ErrorCode.JobFailed]: ErrorType.JobFailed,
+  [ErrorCode.WorkerTimeout]: ErrorType.WorkerTimeout,
+  [ErrorCode.WorkerCrashed]: ErrorType.WorkerCrashed,
+  [ErrorCode.BadFrame]: ErrorType.BadReply,
+  [ErrorCode.FrameTooLarge]: ErrorType.PayloadTooLarge,
+  [ErrorCode.PoolNoWorkers]: ErrorType.NoWorkers,
+  [ErrorCode.PoolQueueFull]: ErrorType.NoWorkers,
+  [ErrorCode.PoolStopped]: ErrorType.Stopped,
+  [ErrorCode.JobAborted]: ErrorType.Stopped,
+}
+
+const functionTypes: ReadonlySet<string> = new Set([ErrorType.JobFailed, ErrorType.Retry, ErrorType.Failed])
+const ourTypes: ReadonlySet<string> = new Set(Object.values(ErrorType))
+// A post over 1 MB is refused by Lambda, and nobody reads that far.
+const messageCharactersMax = 200_000
+const stackLinesMax = 100
+
+/** An error of ours by type. */
+export function lambdaError(errorType: ErrorType, errorMessage: string): LambdaError {
+  return { errorType, errorMessage: errorMessage.slice(0, messageCharactersMax), stackTrace: [] }
+}
+
+/** Whatever a job rejected with, as Lambda is told it; a worker's own type is kept. */
+export function toLambdaError(error: unknown): LambdaError {
+  if (hasCode(error, ErrorCode.JobFailed)) return workerError(messageOf(error))
+  const known = Object.entries(typeOfCode).find(([code]) => hasCode(error, code as ErrorCode))
+  return lambdaError(known?.[1] ?? ErrorType.WorkerCrashed, messageOf(error))
+}
+
+/** The text of an ERROR frame: JSON with `errorType` and `errorMessage` is the worker's own error. */
+function workerError(text: string): LambdaError {
+  const own = text.startsWith('{') ? parseOwn(text) : undefined
+  return own ?? lambdaError(ErrorType.JobFailed, text)
+}
+
+function parseOwn(text: string): LambdaError | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // A message that begins with a brace: it is the message.
+    return undefined
+  }
+  if (typeof value !== 'object' || value === null || !('errorType' in value) || !('errorMessage' in value))
+    return undefined
+  const { errorType, errorMessage } = value
+  if (typeof errorType !== 'string' || errorType === '' || typeof errorMessage !== 'string') return undefined
+  const stack = 'stackTrace' in value && Array.isArray(value.stackTrace) ? value.stackTrace : []
+  return {
+    errorType,
+    errorMessage: errorMessage.slice(0, messageCharactersMax),
+    stackTrace: stack.slice(0, stackLinesMax).map(String),
+  }
+}
+
+/** The header `Lambda-Runtime-Function-Error-Type` of an error. */
+export function headerType({ errorType }: LambdaError): string {
+  if (!ourTypes.has(errorType)) return 'Function.Unhandled'
+  const name = errorType.slice('RR.'.length)
+  return functionTypes.has(errorType) ? `Function.${name}` : `Runtime.${name}`
+}

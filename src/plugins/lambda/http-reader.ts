@@ -1,0 +1,196 @@
+/**
+ * HTTP/1.1 responses out of bytes in any chunking, one after the other: Content-Length, chunked, or to the end of the
+ * connection. Does no I/O. AWS's Runtime API sends bodies over 2 KB chunked.
+ */
+
+/** A whole response. Header names are lower case; of repeated ones the last counts. */
+export interface HttpResponse {
+  readonly status: number
+  readonly headers: ReadonlyMap<string, string>
+  readonly body: Buffer
+  /** False: the server closes the connection behind it. */
+  readonly isKeptAlive: boolean
+}
+
+/** Limits in bytes. */
+export interface HttpLimits {
+  readonly headBytesMax: number
+  readonly bodyBytesMax: number
+}
+
+type Phase =
+  | { readonly in: 'head' }
+  | { readonly in: 'body'; readonly left: number }
+  | { readonly in: 'chunk-size' }
+  | { readonly in: 'chunk'; readonly left: number }
+  | { readonly in: 'trailers' }
+  | { readonly in: 'until-close' }
+
+interface Head {
+  readonly status: number
+  readonly headers: ReadonlyMap<string, string>
+  readonly isKeptAlive: boolean
+}
+
+const headEnd = Buffer.from('\r\n\r\n')
+const lineEnd = Buffer.from('\r\n')
+const noBytes = Buffer.alloc(0)
+const chunkLineBytesMax = 1024
+
+/** Reads the responses of one connection. Throws an `Error` with a sentence on bytes that are no HTTP or over a limit. */
+export class HttpReader {
+  readonly #limits: HttpLimits
+  #phase: Phase = { in: 'head' }
+  #head: Head | undefined
+  /** Bytes that wait for more: a begun head, or the line before a chunk. */
+  #rest: Buffer = noBytes
+  #body: Buffer[] = []
+  #bodyBytes = 0
+
+  constructor(limits: HttpLimits) {
+    this.#limits = limits
+  }
+
+  /** Takes bytes (a view is fine: what stays is copied); returns the response when it is whole. */
+  push(bytes: Buffer): HttpResponse | undefined {
+    let input = this.#rest.length > 0 ? Buffer.concat([this.#rest, bytes]) : bytes
+    this.#rest = noBytes
+    for (;;) {
+      const before = this.#phase
+      const used = this.#advance(input)
+      if (used === undefined) {
+        this.#rest = Buffer.from(input)
+        return undefined
+      }
+      input = input.subarray(used)
+      if (this.#phase.in === 'head' && before.in !== 'head') return this.#finish()
+      if (this.#phase.in === 'body' && this.#phase.left === 0) return this.#finish()
+      if (input.length === 0) return undefined
+    }
+  }
+
+  /** The connection ended: a response without a length is whole now. */
+  end(): HttpResponse | undefined {
+    return this.#phase.in === 'until-close' ? this.#finish() : undefined
+  }
+
+  /** Moves on by one step; undefined when more bytes are needed, else how many were used. */
+  #advance(input: Buffer): number | undefined {
+    const phase = this.#phase
+    switch (phase.in) {
+      case 'head':
+        return this.#readHead(input)
+      case 'body':
+      case 'chunk': {
+        const taken = Math.min(phase.left, input.length)
+        this.#keep(input.subarray(0, taken))
+        const left = phase.left - taken
+        if (phase.in === 'body') this.#phase = { in: 'body', left }
+        else this.#phase = left === 0 ? { in: 'chunk-size' } : { in: 'chunk', left }
+        return taken
+      }
+      case 'chunk-size':
+        return this.#readChunkSize(input)
+      case 'trailers':
+        return this.#readTrailer(input)
+      case 'until-close':
+        this.#keep(input)
+        return input.length
+    }
+  }
+
+  #readHead(input: Buffer): number | undefined {
+    const end = input.indexOf(headEnd)
+    if (end < 0) {
+      if (input.length > this.#limits.headBytesMax)
+        throw new Error(`a response head is over ${this.#limits.headBytesMax} bytes`)
+      return undefined
+    }
+    const [statusLine = '', ...lines] = input.toString('latin1', 0, end).split('\r\n')
+    const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(statusLine)?.[1])
+    if (Number.isNaN(status))
+      throw new Error(`what came is no HTTP response: ${JSON.stringify(statusLine.slice(0, 60))}`)
+    const headers = new Map<string, string>()
+    for (const line of lines) {
+      const colon = line.indexOf(':')
+      if (colon > 0) headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim())
+    }
+    this.#open(status, headers, statusLine)
+    return end + headEnd.length
+  }
+
+  #open(status: number, headers: ReadonlyMap<string, string>, statusLine: string): void {
+    // 100 Continue and its like announce another response.
+    if (status < 200) return
+    const connection = headers.get('connection')?.toLowerCase()
+    const isKeptAlive = statusLine.startsWith('HTTP/1.0')
+      ? connection === 'keep-alive'
+      : connection !== 'close'
+    this.#head = { status, headers, isKeptAlive }
+    if (headers.get('transfer-encoding')?.toLowerCase().includes('chunked') === true) {
+      this.#phase = { in: 'chunk-size' }
+      return
+    }
+    const length = headers.get('content-length')
+    if (length === undefined && status !== 204 && status !== 304) {
+      this.#phase = { in: 'until-close' }
+      return
+    }
+    const left = Number(length ?? 0)
+    if (!Number.isInteger(left) || left < 0)
+      throw new Error(`a response has the length ${JSON.stringify(length)}`)
+    this.#checkBody(left)
+    this.#phase = { in: 'body', left }
+  }
+
+  #readChunkSize(input: Buffer): number | undefined {
+    // The line end of the chunk before stands in front of the next size.
+    const start = input[0] === 0x0d ? 2 : 0
+    const end = input.indexOf(lineEnd, start)
+    if (end < 0) {
+      if (input.length > chunkLineBytesMax) throw new Error('a chunk has no size')
+      return undefined
+    }
+    const text = input.toString('latin1', start, end)
+    const left = /^[0-9a-f]+/i.test(text) ? Number.parseInt(text, 16) : Number.NaN
+    if (Number.isNaN(left)) throw new Error(`a chunk has the size ${JSON.stringify(text.slice(0, 20))}`)
+    this.#checkBody(this.#bodyBytes + left)
+    this.#phase = left === 0 ? { in: 'trailers' } : { in: 'chunk', left }
+    return end + lineEnd.length
+  }
+
+  #readTrailer(input: Buffer): number | undefined {
+    const end = input.indexOf(lineEnd)
+    if (end < 0) {
+      if (input.length > this.#limits.headBytesMax) throw new Error('the trailers of a response have no end')
+      return undefined
+    }
+    if (end === 0) this.#phase = { in: 'head' }
+    return end + lineEnd.length
+  }
+
+  #keep(bytes: Buffer): void {
+    if (bytes.length === 0) return
+    this.#bodyBytes += bytes.length
+    this.#checkBody(this.#bodyBytes)
+    this.#body.push(Buffer.from(bytes))
+  }
+
+  #checkBody(bytes: number): void {
+    if (bytes > this.#limits.bodyBytesMax) {
+      throw new Error(`a response body of ${bytes} bytes is over ${this.#limits.bodyBytesMax}`)
+    }
+  }
+
+  #finish(): HttpResponse {
+    const head = this.#head
+    if (head === undefined) throw new Error('a response ended before it began')
+    const [first] = this.#body
+    const body = this.#body.length === 1 && first !== undefined ? first : Buffer.concat(this.#body)
+    this.#phase = { in: 'head' }
+    this.#head = undefined
+    this.#body = []
+    this.#bodyBytes = 0
+    return { ...head, body }
+  }
+}

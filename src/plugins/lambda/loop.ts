@@ -1,0 +1,120 @@
+/** The loop of one poller: next → handle → exactly one answer. What ends the server is thrown; all else goes on. */
+import { type Clock, ErrorCode, type Logger, type Pool, RelayError, sleep } from '../../index.js'
+import type { Answer } from './answer.js'
+import { ErrorType, headerType, lambdaError } from './errors.js'
+import { EventRun, type HandlerOptions } from './handle.js'
+import type { Invocation, RuntimeClient } from './runtime-client.js'
+
+/** What a loop is made of. */
+export interface LoopOptions extends HandlerOptions {
+  readonly client: RuntimeClient
+  readonly pool: Pool
+  readonly clock: Clock
+  readonly log: Logger
+  /** Runs before the first `/next` (registering as an extension); never rejects. */
+  readonly beforeFirst: () => Promise<void>
+}
+
+const lostMax = 5
+const lostFirstMs = 100
+// Until we poll again, Lambda thinks that the last event still runs.
+const idleWaitMsMax = 5000
+
+/** One poller. */
+export class Loop {
+  readonly #options: LoopOptions
+  #run: EventRun | undefined
+  #finished: Promise<void> = Promise.resolve()
+  #lastAnswered: string | undefined
+  #lostCount = 0
+
+  constructor(options: LoopOptions) {
+    this.#options = options
+  }
+
+  /** Runs until `signal` aborts. Rejects with RR_RUNTIME_API when the server must end and be started anew. */
+  async serve(signal: AbortSignal): Promise<void> {
+    const { pool, client, clock } = this.#options
+    const stop = () => client.close()
+    signal.addEventListener('abort', stop, { once: true })
+    await pool.whenIdle(signal)
+    if (!signal.aborted) await this.#options.beforeFirst()
+    while (!signal.aborted) {
+      const invocation = await this.#next(signal)
+      if (invocation === undefined) continue
+      this.#finished = this.#handle(invocation)
+      await this.#finished
+      if (pool.idleCount > 0 || signal.aborted) continue
+      const patience = new AbortController()
+      const timer = clock.timer(idleWaitMsMax, () => patience.abort())
+      const onStop = () => patience.abort()
+      signal.addEventListener('abort', onStop, { once: true })
+      await pool.whenIdle(patience.signal)
+      signal.removeEventListener('abort', onStop)
+      timer.clear()
+    }
+    signal.removeEventListener('abort', stop)
+  }
+
+  /** Resolves when the event in hand, if there is one, has been answered. */
+  finished(): Promise<void> {
+    return this.#finished
+  }
+
+  /** Answers the event in hand with what is finished of it. */
+  answerNow(): void {
+    this.#run?.answerNow()
+  }
+
+  async #next(signal: AbortSignal): Promise<Invocation | undefined> {
+    const { client, clock, log } = this.#options
+    try {
+      const invocation = await client.next()
+      this.#lostCount = 0
+      if (invocation.requestId !== this.#lastAnswered) return invocation
+      // Our answer did not land. Running it again would loop at full speed until its deadline.
+      const text = `the Runtime API handed out ${invocation.requestId} again, which was just answered`
+      throw new RelayError(ErrorCode.RuntimeApi, text, {
+        hint: 'The server exits, so that Lambda starts it anew.',
+      })
+    } catch (error) {
+      if (signal.aborted) return undefined
+      if (!(error instanceof RelayError) || error.details.isLost !== true) throw error
+      this.#lostCount += 1
+      if (this.#lostCount >= lostMax) throw error
+      const waitMs = lostFirstMs * 2 ** (this.#lostCount - 1)
+      log.warn(
+        { error: error.message, tries: this.#lostCount, waitMs },
+        'the Runtime API was lost, asking again',
+      )
+      await sleep(clock, waitMs, signal)
+      return undefined
+    }
+  }
+
+  async #handle(invocation: Invocation): Promise<void> {
+    const { clock, log } = this.#options
+    const startedAt = clock.monotonicMs()
+    this.#run = new EventRun(invocation, this.#options)
+    const answer = await this.#run.answer
+    await this.#post(invocation.requestId, answer)
+    this.#run = undefined
+    this.#lastAnswered = invocation.requestId
+    if (!log.isEnabled('debug')) return
+    const tookMs = Math.round(clock.monotonicMs() - startedAt)
+    log.debug({ requestId: invocation.requestId, answer: answer.kind, tookMs }, 'answered an event')
+  }
+
+  #post(requestId: string, answer: Answer): Promise<void> {
+    const { client } = this.#options
+    if (answer.kind === 'result') return client.respond(requestId, answer.body)
+    return client.fail(requestId, JSON.stringify(answer.error), headerType(answer.error))
+  }
+}
+
+/** Posts that initialisation failed, in Lambda's shape; resolves whatever becomes of it. */
+export async function postInitError(client: RuntimeClient, message: string): Promise<void> {
+  const error = lambdaError(ErrorType.InitFailed, message)
+  await client.failInit(JSON.stringify(error), headerType(error))
+  client.close()
+}

@@ -1,0 +1,195 @@
+/**
+ * An event's bytes → what is to be run: the event as one job, or the records of a batch in lanes. Records of one lane must
+ * run in order, different lanes may run side by side. Pure.
+ */
+
+/** One record: what its worker gets, and how the answer names it. */
+export interface RecordPlan {
+  /** How `batchItemFailures` names it: a text, for Kafka an object. */
+  readonly identifier: string | { readonly partition: string; readonly offset: number }
+  /** For the log and the job's id. */
+  readonly name: string
+  readonly body: string | Uint8Array
+  /** The record without what became the body. */
+  readonly rest: object
+  /** SQS's ApproximateReceiveCount. */
+  readonly attempt: number | null
+}
+
+/** What is to be run. `lanes` hold indexes into `records`. */
+export type EventPlan =
+  | { readonly kind: 'event'; readonly source: string | null }
+  | {
+      readonly kind: 'batch'
+      readonly source: string
+      readonly records: readonly RecordPlan[]
+      readonly lanes: readonly (readonly number[])[]
+    }
+
+/** How to split. */
+export interface SplitOptions {
+  /** `mode: event` never splits. */
+  readonly isSplit: boolean
+  readonly fifo: 'group' | 'strict'
+}
+
+type Json = Readonly<Record<string, unknown>>
+interface LanedRecord {
+  readonly plan: RecordPlan
+  /** Records of equal lanes keep their order; undefined: a lane of its own. */
+  readonly lane: string | undefined
+}
+
+const sourceKeys = ['eventSource', 'EventSource']
+
+/** Plans an event. What is not a well-formed batch of a known source is one job: nobody could name its records. */
+export function planEvent(body: Buffer, options: SplitOptions): EventPlan {
+  // Parsing a big event costs more than all the rest. One without these bytes has no source; `\u` could spell them.
+  if (!sourceKeys.some((key) => body.includes(key)) && !body.includes('\\u'))
+    return { kind: 'event', source: null }
+  const event = parse(body)
+  if (!isObject(event)) return { kind: 'event', source: null }
+  const records = Array.isArray(event.Records) ? event.Records : undefined
+  const source = sourceOf(event, records?.[0])
+  if (!options.isSplit || source === null) return { kind: 'event', source }
+  const laned = isKafka(source) ? kafkaRecords(event.records) : splitRecords(source, records, options.fifo)
+  if (laned === undefined || laned.length === 0) return { kind: 'event', source }
+  return { kind: 'batch', source, records: laned.map((record) => record.plan), lanes: toLanes(laned) }
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    // Not JSON: Lambda lets a direct caller send such a thing, and the worker gets it as it came.
+    return undefined
+  }
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function sourceOf(event: Json, first: unknown): string | null {
+  const record = isObject(first) ? first : {}
+  return textOf(record.eventSource) ?? textOf(record.EventSource) ?? textOf(event.eventSource) ?? null
+}
+
+function isKafka(source: string): boolean {
+  return source === 'aws:kafka' || source === 'SelfManagedKafka' || source === 'aws:SelfManagedKafka'
+}
+
+const readers: Readonly<Record<string, (record: Json, fifo: 'group' | 'strict') => LanedRecord | undefined>> =
+  {
+    'aws:sqs': sqsRecord,
+    'aws:kinesis': kinesisRecord,
+    'aws:dynamodb': dynamoRecord,
+  }
+
+function splitRecords(source: string, records: readonly unknown[] | undefined, fifo: 'group' | 'strict') {
+  const read = Object.hasOwn(readers, source) ? readers[source] : undefined
+  if (read === undefined || records === undefined) return undefined
+  const laned: LanedRecord[] = []
+  const identifiers = new Set<unknown>()
+  for (const record of records) {
+    const one = isObject(record) && record.eventSource === source ? read(record, fifo) : undefined
+    // Two of a name could not be told apart in the answer, and Lambda would take the whole batch as failed.
+    if (one === undefined || identifiers.has(one.plan.identifier)) return undefined
+    identifiers.add(one.plan.identifier)
+    laned.push(one)
+  }
+  return laned
+}
+
+function sqsRecord(record: Json, fifo: 'group' | 'strict'): LanedRecord | undefined {
+  const messageId = textOf(record.messageId)
+  if (messageId === undefined || typeof record.body !== 'string') return undefined
+  const attributes = isObject(record.attributes) ? record.attributes : {}
+  // FIFO by the queue's name alone: fair queues set a group on standard queues, where it means no order.
+  const isFifo = textOf(record.eventSourceARN)?.endsWith('.fifo') === true
+  const group = textOf(attributes.MessageGroupId) ?? ''
+  return {
+    lane: isFifo ? (fifo === 'strict' ? 'all' : `group ${group}`) : undefined,
+    plan: {
+      identifier: messageId,
+      name: messageId,
+      body: record.body,
+      rest: { ...record, body: undefined },
+      attempt: receiveCount(attributes.ApproximateReceiveCount),
+    },
+  }
+}
+
+function receiveCount(value: unknown): number | null {
+  const count = typeof value === 'string' || typeof value === 'number' ? Number(value) : Number.NaN
+  return Number.isInteger(count) ? count : null
+}
+
+function kinesisRecord(record: Json): LanedRecord | undefined {
+  const kinesis = isObject(record.kinesis) ? record.kinesis : {}
+  const sequence = textOf(kinesis.sequenceNumber)
+  if (sequence === undefined || typeof kinesis.data !== 'string') return undefined
+  return {
+    lane: `key ${textOf(kinesis.partitionKey) ?? ''}`,
+    plan: {
+      identifier: sequence,
+      name: sequence,
+      body: Buffer.from(kinesis.data, 'base64'),
+      rest: { ...record, kinesis: { ...kinesis, data: undefined } },
+      attempt: null,
+    },
+  }
+}
+
+function dynamoRecord(record: Json): LanedRecord | undefined {
+  const change = isObject(record.dynamodb) ? record.dynamodb : {}
+  const sequence = textOf(change.SequenceNumber)
+  if (sequence === undefined) return undefined
+  return {
+    lane: `item ${JSON.stringify(change.Keys ?? null)}`,
+    plan: { identifier: sequence, name: sequence, body: JSON.stringify(record), rest: record, attempt: null },
+  }
+}
+
+function kafkaRecords(records: unknown): readonly LanedRecord[] | undefined {
+  if (!isObject(records)) return undefined
+  const laned: LanedRecord[] = []
+  for (const [partition, list] of Object.entries(records)) {
+    if (!Array.isArray(list)) return undefined
+    for (const record of list) {
+      const hasValue = isObject(record) && (typeof record.value === 'string' || record.value == null)
+      if (!hasValue || typeof record.offset !== 'number') return undefined
+      const body = typeof record.value === 'string' ? Buffer.from(record.value, 'base64') : ''
+      const identifier = { partition, offset: record.offset }
+      const plan = {
+        identifier,
+        name: `${partition}/${record.offset}`,
+        body,
+        rest: { ...record, value: undefined },
+        attempt: null,
+      }
+      laned.push({ lane: partition, plan })
+    }
+  }
+  return laned
+}
+
+function toLanes(records: readonly LanedRecord[]): number[][] {
+  const lanes: number[][] = []
+  const byName = new Map<string, number[]>()
+  for (const [index, { lane }] of records.entries()) {
+    const known = lane === undefined ? undefined : byName.get(lane)
+    if (known !== undefined) {
+      known.push(index)
+      continue
+    }
+    const fresh = [index]
+    lanes.push(fresh)
+    if (lane !== undefined) byName.set(lane, fresh)
+  }
+  return lanes
+}
