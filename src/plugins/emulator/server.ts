@@ -238,9 +238,14 @@ function handOut(response: ServerResponse, event: HandedOut): void {
   response.setHeader('Lambda-Runtime-Invoked-Function-Arn', functionArn)
   response.setHeader('Lambda-Runtime-Trace-Id', event.traceId)
   if (event.clientContext !== undefined)
-    response.setHeader('Lambda-Runtime-Client-Context', event.clientContext)
+    response.setHeader('Lambda-Runtime-Client-Context', headerSafe(event.clientContext))
   if (event.tenantId !== undefined) response.setHeader('Lambda-Runtime-Aws-Tenant-Id', event.tenantId)
   response.end(event.body)
+}
+
+/** UTF-8 as the bytes that a header carries, on one line. */
+function headerSafe(text: string): string {
+  return Buffer.from(text.replace(/\p{Cc}/gu, ' '), 'utf8').toString('latin1')
 }
 
 function finishInvoke(response: ServerResponse, result: InvokeResult): void {

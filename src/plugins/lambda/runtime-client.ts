@@ -39,6 +39,11 @@ interface Waiter {
   readonly reject: (error: RelayError) => void
 }
 
+/** Header bytes were read one character each. */
+function utf8(header: string | undefined): string | undefined {
+  return header === undefined ? undefined : Buffer.from(header, 'latin1').toString('utf8')
+}
+
 /** A connection that was lost: before the answer, or refused. */
 function lost(address: string, why: string): RelayError {
   return new RelayError(ErrorCode.RuntimeApi, `the Runtime API at ${address} ${why}`, {
@@ -91,8 +96,8 @@ export class RuntimeClient {
       deadlineMs: Number.isFinite(deadlineMs) && deadlineMs > 0 ? deadlineMs : undefined,
       functionArn: header('lambda-runtime-invoked-function-arn'),
       traceId: header('lambda-runtime-trace-id'),
-      clientContext: header('lambda-runtime-client-context'),
-      cognitoIdentity: header('lambda-runtime-cognito-identity'),
+      clientContext: utf8(header('lambda-runtime-client-context')),
+      cognitoIdentity: utf8(header('lambda-runtime-cognito-identity')),
       tenantId: header('lambda-runtime-aws-tenant-id'),
       body,
     }

@@ -76,9 +76,12 @@ async function bootWorker(options: BootOptions, events: WorkerEvents, signal: Ab
     lastLines: () => voice.lastLines(),
     outputEnded: voice.ended,
     onJunk: (bytes) => voice.junk(bytes),
-    ...events,
+    onLeaving: events.onLeaving,
+    onExited: events.onExited,
+    onDeadline: events.onDeadline,
   })
   voice.speakFor(worker)
+  const bootEnded = events.onBooting(() => voice.lastLines())
   try {
     worker.adopt(await connect(options, spawned.process, listener, voice, signal))
     return worker
@@ -98,6 +101,8 @@ async function bootWorker(options: BootOptions, events: WorkerEvents, signal: Ab
       },
     )
     throw Object.assign(fault, { lastLines: voice.lastLines(), pid: worker.pid })
+  } finally {
+    bootEnded()
   }
 }
 

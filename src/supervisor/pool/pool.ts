@@ -103,6 +103,10 @@ export interface Pool {
 
 /** What the server may do beside: pools are started, reset and ended in one place. */
 export interface ManagedPool extends Pool {
+  /** As `rr workers` and the banner show it. */
+  readonly command: string
+  /** What workers that do not come up said last. */
+  bootLines(): readonly string[]
   /** Replaces every worker, one after the other; rejects when the first new one does not boot. */
   reset(): Promise<void>
   /** Takes no new work, lets running jobs end within `graceMs`, stops the workers, kills what is left. */

@@ -27,6 +27,8 @@ import { WaitingLine } from './waiting-line.js'
 
 /** What a pool hears of the workers that it has brought up. */
 export interface WorkerEvents {
+  /** A boot has begun; the function tells what it said so far. Returns what to call when the boot has ended. */
+  onBooting(lastLines: () => readonly string[]): () => void
   onLeaving(worker: Worker): void
   onExited(worker: Worker): void
   onDeadline(deadlineAt: number): void
@@ -83,7 +85,13 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   #goneWaiters = new Set<() => void>()
   #leaseCount = 0
   #bootCount = 0
+  #bootLines: readonly string[] = []
+  readonly #booting = new Set<() => readonly string[]>()
   readonly #events: WorkerEvents = {
+    onBooting: (lastLines) => {
+      this.#booting.add(lastLines)
+      return () => void this.#booting.delete(lastLines)
+    },
     onLeaving: (worker) => this.#onLeaving(worker),
     onExited: (worker) => this.#onExited(worker),
     onDeadline: (deadlineAt) => this.#deadlines.add(deadlineAt),
@@ -99,8 +107,16 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     this.booted = Promise.all(this.#slots.map((slot) => this.#fill(slot)))
   }
 
+  get command(): string {
+    return this.#options.command
+  }
+
   get idleCount(): number {
     return this.#idle.size
+  }
+
+  bootLines(): readonly string[] {
+    return [...this.#bootLines, ...[...this.#booting].flatMap((lastLines) => lastLines())]
   }
 
   get liveCount(): number {
@@ -264,6 +280,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
         slot.failures += 1
         const fault: BootFault = error instanceof Error ? error : new Error(messageOf(error))
         const lastLines = fault.lastLines ?? []
+        this.#bootLines = lastLines
         if (!signal.aborted) {
           log.error(
             { pool: this.name, tries: slot.failures, error: fault, lastLines },

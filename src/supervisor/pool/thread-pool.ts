@@ -70,8 +70,16 @@ export class ThreadPool implements ManagedPool {
     )
   }
 
+  get command(): string {
+    return this.#module
+  }
+
   get idleCount(): number {
     return this.#idleCount
+  }
+
+  bootLines(): readonly string[] {
+    return []
   }
 
   get liveCount(): number {

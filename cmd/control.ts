@@ -1,0 +1,38 @@
+/** Finds the running server of a configuration and calls it. */
+import { readEnvironment } from '../config/env.js'
+import { findConfig, workingFolder } from '../config/find.js'
+import { connectRpc, type RpcClient } from '../src/ipc/rpc-client.js'
+import { controlSocketPath } from '../src/supervisor/private-folder.js'
+import type { CommonOptions } from './options.js'
+
+/** Connects to the server's private socket. Rejects with RR_NOT_RUNNING, or RR_CONFIG_NOT_FOUND without a file. */
+export function connectServer(options: CommonOptions): Promise<RpcClient> {
+  const env = readEnvironment(options.dotenv)
+  const find = {
+    config: options.config,
+    cwd: process.cwd(),
+    env,
+    isBootstrap: env.LAMBDA_TASK_ROOT !== undefined,
+  }
+  const file = findConfig(find)
+  const path = file ?? workingFolder({ ...find, file, workdir: options.workdir })
+  return connectRpc(`unix://${controlSocketPath({ uid: process.getuid?.() ?? 0, path })}`)
+}
+
+/** A value of a server's answer as a list of objects; what is no object is left out. */
+export function rowsOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
+  return Array.isArray(value) ? value.filter((row) => typeof row === 'object' && row !== null) : []
+}
+
+/** Rows under headings, each column as wide as it needs. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = headings.map((heading, at) =>
+    Math.max(heading.length, ...rows.map((row) => row[at]?.length ?? 0)),
+  )
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd()
+  return [line(headings), ...rows.map(line)].join('\n')
+}

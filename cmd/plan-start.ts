@@ -1,0 +1,115 @@
+/** From options to everything a server is made of: file, environment, plugins, validated sections. Starts nothing. */
+import { isBuiltin } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { type Environment, readEnvironment } from '../config/env.js'
+import { findConfig, workingFolder } from '../config/find.js'
+import { type Loaded, loadConfig } from '../config/load.js'
+import type { Problem } from '../config/tree.js'
+import { validateConfig } from '../config/validate.js'
+import { zeroConfig } from '../config/zero.js'
+import { ErrorCode, hasCode, messageOf, RelayError } from '../src/core/errors.js'
+import { builtInPlugins } from '../src/plugins/index.js'
+import { builtInFile, type LoadedPlugin } from '../src/supervisor/container.js'
+import { loadPlugin, type PluginSource } from '../src/supervisor/load-plugin.js'
+import type { CommonOptions } from './options.js'
+
+/** How `rr` was asked to run; `check` is `rr validate`. */
+export type Mode = 'serve' | 'dev' | 'bootstrap' | 'check'
+
+/** What to start, and what is wrong with it. */
+export interface StartPlan {
+  readonly file: string | undefined
+  /** What the private folder is named by. */
+  readonly identityPath: string
+  readonly cwd: string
+  readonly env: Environment
+  readonly plugins: readonly LoadedPlugin[]
+  readonly problems: readonly Problem[]
+}
+
+/** Built-in plugins that are on without a section. */
+const alwaysOn: readonly string[] = ['logs', 'rpc', 'server']
+
+/** Reads and checks everything. Rejects with RR_CONFIG_NOT_FOUND, RR_PLUGIN_LOAD or RR_PLUGIN_API; the rest are problems. */
+export async function planStart(mode: Mode, options: CommonOptions): Promise<StartPlan> {
+  const startedIn = process.cwd()
+  const env = readEnvironment(options.dotenv)
+  const find = { config: options.config, cwd: startedIn, env, isBootstrap: mode === 'bootstrap' }
+  const file = findConfig(find)
+  const cwd = workingFolder({ ...find, file, workdir: options.workdir })
+  const loaded = await loadConfig({
+    file,
+    cwd: startedIn,
+    env,
+    overrides: options.override,
+    ...(file === undefined ? { zero: zeroConfig(env, cwd, loaderPlaces()) } : {}),
+  })
+  const problems: Problem[] = [...loaded.problems]
+  const strangers = await loadListed(loaded, problems)
+  const sources = [...builtIns(mode), ...strangers]
+  const always = new Set([...alwaysOn, ...strangers.map(({ plugin }) => plugin.name)])
+  if (mode === 'dev') always.add('emulator').add('lambda')
+  const owners = sources.map(({ plugin }) => ({ name: plugin.name, config: plugin.config }))
+  // A file that could not be read would only make every section look absent.
+  const checked = problems.some(isYaml)
+    ? { values: new Map(), problems: [] }
+    : check(loaded, owners, always, mode)
+  problems.push(...checked.problems)
+  const plugins = sources.flatMap((source) =>
+    checked.values.has(source.plugin.name)
+      ? [{ ...source, config: checked.values.get(source.plugin.name) }]
+      : [],
+  )
+  return { file, identityPath: file ?? cwd, cwd, env, plugins, problems }
+}
+
+function isYaml(problem: Problem): boolean {
+  return problem.what.startsWith('not YAML')
+}
+
+function builtIns(mode: Mode): PluginSource[] {
+  return builtInPlugins
+    .filter((plugin) => plugin.name !== 'emulator' || mode !== 'bootstrap')
+    .map((plugin) => ({ plugin, file: builtInFile, version: undefined }))
+}
+
+function check(
+  loaded: Loaded,
+  owners: Parameters<typeof validateConfig>[1],
+  always: ReadonlySet<string>,
+  mode: Mode,
+): ReturnType<typeof validateConfig> {
+  if (mode !== 'bootstrap') return validateConfig(loaded.entries, owners, always)
+  // Inside Lambda the emulator stays off, and its section is not a fault.
+  const entries = new Map(loaded.entries)
+  entries.delete('emulator')
+  return validateConfig(entries, owners, new Set([...always, 'lambda']))
+}
+
+async function loadListed(loaded: Loaded, problems: Problem[]): Promise<PluginSource[]> {
+  const sources: PluginSource[] = []
+  for (const { specifier, folder, at } of loaded.plugins) {
+    try {
+      if (isBuiltin(specifier))
+        throw new RelayError(ErrorCode.PluginNotFound, `"${specifier}" is a module of Node`)
+      sources.push(await loadPlugin(specifier, folder))
+    } catch (error) {
+      if (!hasCode(error, ErrorCode.PluginNotFound)) throw error
+      const hint = error instanceof RelayError ? error.hint : undefined
+      problems.push({
+        severity: 'error',
+        at,
+        what: messageOf(error),
+        ...(hint === undefined ? {} : { hint }),
+      })
+    }
+  }
+  return sources
+}
+
+function loaderPlaces() {
+  return {
+    nodeLoader: fileURLToPath(new URL('../workers/node/loader.js', import.meta.url)),
+    pythonFolder: fileURLToPath(new URL('../../workers/python/src', import.meta.url)),
+  }
+}

@@ -1,0 +1,26 @@
+/** `rr reset`: restarts the workers of some pools or of all, one worker after the other. */
+import { messageOf } from '../src/core/errors.js'
+import { connectServer } from './control.js'
+import { type CommonOptions, ExitCode } from './options.js'
+
+/** Resets the named pools, all without names. */
+export async function reset(pools: readonly string[], options: CommonOptions): Promise<number> {
+  const client = await connectServer(options)
+  let code: number = ExitCode.ok
+  try {
+    const all = await client.call('resetter.List')
+    const names = pools.length > 0 ? pools : Array.isArray(all) ? all.map(String) : []
+    for (const name of names) {
+      try {
+        await client.call('resetter.Reset', name)
+        process.stderr.write(`pool ${name}: every worker was replaced\n`)
+      } catch (error) {
+        process.stderr.write(`pool ${name}: ${messageOf(error)}\n`)
+        code = ExitCode.fault
+      }
+    }
+  } finally {
+    client.close()
+  }
+  return code
+}

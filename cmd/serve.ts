@@ -1,0 +1,270 @@
+/** `rr serve`, `rr dev` and `rr bootstrap`: one life of a server, from the file to the exit code. */
+import { createRequire } from 'node:module'
+import { relative } from 'node:path'
+import { formatProblem, type Problem } from '../config/tree.js'
+import { systemClock } from '../src/core/clock.js'
+import { commandWords } from '../src/core/command-words.js'
+import { ErrorCode, hasCode, messageOf, RelayError } from '../src/core/errors.js'
+import { LogHost } from '../src/core/log-sink.js'
+import { seededRandom } from '../src/core/random.js'
+import { openPrivateFolder } from '../src/supervisor/private-folder.js'
+import { type Boots, Server } from '../src/supervisor/server.js'
+import { RuntimeApi } from '../src/supervisor/services.js'
+import { bannerLines, type PoolLine } from './banner.js'
+import { type CommonOptions, ExitCode } from './options.js'
+import { type Mode, planStart, type StartPlan } from './plan-start.js'
+import { EndAsked } from './signals.js'
+
+const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
+
+/** Runs until SIGTERM or SIGINT. */
+export function serve(options: CommonOptions): Promise<number> {
+  return run('serve', options)
+}
+
+/** With the emulator, and a restart of workers when files change. */
+export function dev(options: CommonOptions): Promise<number> {
+  const asked = options.override.some((one) => one.startsWith('logs.encoding='))
+  return run(
+    'dev',
+    asked ? options : { ...options, override: [...options.override, 'logs.encoding=console'] },
+  )
+}
+
+/** Inside Lambda. */
+export function bootstrap(options: CommonOptions): Promise<number> {
+  return run('bootstrap', options)
+}
+
+type ServeMode = Exclude<Mode, 'check'>
+
+async function run(mode: ServeMode, options: CommonOptions): Promise<number> {
+  const isLambda = mode === 'bootstrap'
+  const log = new LogHost({
+    env: process.env,
+    isLambda,
+    isTerminal: process.stderr.isTTY === true,
+    clock: systemClock,
+  })
+  const life = new Life(mode, log)
+  try {
+    return await life.run(options)
+  } catch (error) {
+    return await life.fail(error)
+  } finally {
+    log.flush()
+  }
+}
+
+// Lambda kills us 300 to 500 ms after SIGTERM; the whole takes 250 ms, and workers have 150 of them.
+const bootstrapKillMs = 150
+const bootstrapEndMs = 240
+const slowBootMs = 9000
+
+/** One life of a server. */
+class Life {
+  readonly #mode: ServeMode
+  readonly #log: LogHost
+  readonly #end = new EndAsked()
+  #server: Server | undefined
+
+  constructor(mode: ServeMode, log: LogHost) {
+    this.#mode = mode
+    this.#log = log
+  }
+
+  async run(options: CommonOptions): Promise<number> {
+    const isBootstrap = this.#mode === 'bootstrap'
+    if (isBootstrap && !process.env.AWS_LAMBDA_RUNTIME_API) {
+      throw new RelayError(
+        ErrorCode.NothingToPull,
+        'nothing to pull from: AWS_LAMBDA_RUNTIME_API is not set',
+        {
+          hint: 'AWS Lambda sets it. Elsewhere use `rr serve` or `rr dev`.',
+        },
+      )
+    }
+    const plan = await planStart(this.#mode, options)
+    const faults = plan.problems.filter((problem) => problem.severity === 'error')
+    for (const problem of plan.problems) say(formatProblem(problem))
+    if (faults.length > 0) throw configFault(faults)
+    process.chdir(plan.cwd)
+    const server = this.#makeServer(plan)
+    this.#server = server
+    this.#end.onSecond(() => this.#killAtOnce())
+    const started = server.start()
+    const ready = started.then(() => server.booted())
+    // Awaited below; a stop that comes first must not leave it unhandled.
+    ready.catch(() => undefined)
+    if (await this.#end.comesBefore(started)) return this.#stop(ExitCode.ok)
+    const watch = this.#mode === 'dev' ? await this.#watch(plan, server) : undefined
+    const slow = systemClock.timer(slowBootMs, () => void this.#reportSlowBoot(server), { unref: true })
+    try {
+      return await this.#live(plan, server, ready)
+    } finally {
+      slow.clear()
+      await watch?.close()
+    }
+  }
+
+  /** Everything that went wrong before or beside the ordinary end: told once, posted to Lambda, turned into an exit code. */
+  async fail(error: unknown): Promise<number> {
+    const isConfig = hasCode(error, ErrorCode.ConfigInvalid) || hasCode(error, ErrorCode.ConfigNotFound)
+    const isUsage = isConfig || hasCode(error, ErrorCode.NothingToPull)
+    if (!hasCode(error, ErrorCode.ConfigInvalid)) {
+      if (isUsage)
+        say(`rr: ${messageOf(error)}${error instanceof RelayError && error.hint ? ` (${error.hint})` : ''}`)
+      else this.#log.error({ error }, 'the server could not run')
+    }
+    this.#log.flush()
+    if (this.#mode === 'bootstrap') await postInit(messageOf(error), this.#log)
+    await this.#server?.stop()
+    return isUsage ? ExitCode.config : ExitCode.fault
+  }
+
+  async #live(plan: StartPlan, server: Server, ready: Promise<Boots>): Promise<number> {
+    const booted = ready.then(
+      (boots) => this.#greet(plan, server, boots),
+      (error: unknown) => this.#noWorker(error),
+    )
+    // Resolves only with a fault: a good boot is not an end.
+    const bootFault = new Promise<Error>((resolve) => void booted.then((fault) => fault && resolve(fault)))
+    const end = await Promise.race([this.#end.asked, server.failed, bootFault])
+    if (!(end instanceof Error)) return this.#stop(ExitCode.ok)
+    if (end === (await Promise.race([bootFault, undefined]))) throw end
+    this.#log.error({ error: end }, 'the server ends because of a fault')
+    return this.#stop(hasCode(end, ErrorCode.NothingToPull) ? ExitCode.config : ExitCode.fault)
+  }
+
+  #noWorker(error: unknown): Error | undefined {
+    const fault = error instanceof Error ? error : new Error(messageOf(error))
+    if (this.#mode !== 'dev') return fault
+    this.#log.error({ error: fault }, 'no worker could boot, waiting for a file to change')
+    return undefined
+  }
+
+  async #stop(code: number): Promise<number> {
+    const server = this.#server
+    if (server === undefined) return code
+    if (this.#mode === 'bootstrap') return this.#stopInLambda(server, code)
+    this.#log.info({}, 'stopping')
+    const faults = await server.stop()
+    this.#log.info({}, 'stopped')
+    return faults.length > 0 ? ExitCode.fault : code
+  }
+
+  async #stopInLambda(server: Server, code: number): Promise<number> {
+    const kill = systemClock.timer(bootstrapKillMs, () => server.kill())
+    const last = systemClock.timer(bootstrapEndMs, () => {
+      this.#log.flush()
+      process.exit(code)
+    })
+    await server.drain(bootstrapKillMs)
+    server.kill()
+    await server.stop()
+    kill.clear()
+    last.clear()
+    return code
+  }
+
+  #killAtOnce(): void {
+    this.#log.warn({}, 'a second signal: everything is killed')
+    this.#server?.kill()
+    this.#log.flush()
+    process.exit(ExitCode.fault)
+  }
+
+  #makeServer(plan: StartPlan): Server {
+    const bootstrapMark = this.#mode === 'bootstrap' ? { RELAYRUNNER_BOOTSTRAP: '1' } : {}
+    return new Server({
+      plugins: plan.plugins,
+      folder: openPrivateFolder({ uid: process.getuid?.() ?? 0, path: plan.identityPath }),
+      cwd: plan.cwd,
+      env: { ...plan.env, RELAYRUNNER_VERSION: version, ...bootstrapMark },
+      version,
+      clock: systemClock,
+      random: seededRandom(process.pid ^ Date.now()),
+      log: this.#log,
+      splitCommand: (text) => commandWords(text) ?? [],
+      onStopAsked: () => this.#end.ask(),
+    })
+  }
+
+  async #watch(plan: StartPlan, server: Server) {
+    const { watchFolder } = await import('./watch.js')
+    return watchFolder(plan.cwd, (path) => {
+      this.#log.info({ path }, 'a file changed, restarting the workers')
+      for (const pool of server.pools.all()) {
+        pool
+          .reset()
+          .catch((error: unknown) =>
+            this.#log.error({ pool: pool.name, error }, 'the workers were not restarted'),
+          )
+      }
+    })
+  }
+
+  /** Inside Lambda: a boot that is about to outlast the init phase says what its workers said so far. */
+  async #reportSlowBoot(server: Server): Promise<void> {
+    if (this.#mode !== 'bootstrap') return
+    const slow = server.pools.all().filter((pool) => pool.liveCount === 0)
+    if (slow.length === 0) return
+    const lastLines = Object.fromEntries(slow.map((pool) => [pool.name, pool.bootLines()]))
+    this.#log.error({ afterMs: slowBootMs, lastLines }, 'no worker is ready yet')
+  }
+
+  #greet(plan: StartPlan, server: Server, boots: Boots): undefined {
+    const pools = server.pools.all().map((pool): PoolLine => {
+      const good = (boots.get(pool.name) ?? []).filter((boot) => boot.fault === undefined)
+      const slowestMs = Math.max(0, ...good.map((boot) => boot.tookMs))
+      return { name: pool.name, command: pool.command, size: pool.size, readyCount: good.length, slowestMs }
+    })
+    const emulator = server.service(RuntimeApi)?.address
+    const pulls = emulator ?? plan.env.AWS_LAMBDA_RUNTIME_API
+    const hasLambda = plan.plugins.some(({ plugin }) => plugin.name === 'lambda')
+    const places = [
+      ...(hasLambda && pulls !== undefined
+        ? [{ what: 'events', where: `from ${pulls}${emulator ? ' (emulator)' : ''}` }]
+        : []),
+      ...(emulator === undefined
+        ? []
+        : [{ what: 'invoke', where: `http://${emulator}/2015-03-31/functions/function/invocations` }]),
+      { what: 'control', where: server.rpc.address },
+    ]
+    if (this.#log.encoding === 'json') {
+      const listens = Object.fromEntries(places.map(({ what, where }) => [what, where]))
+      this.#log.named('server').info({ version, pid: process.pid, pools, ...listens }, 'server started')
+      return undefined
+    }
+    const config = plan.file === undefined ? '(no file)' : relative(process.cwd(), plan.file) || plan.file
+    const warnings = plan.problems.map(formatProblem)
+    const facts = { version, pid: process.pid, node: process.versions.node, config, pools, places, warnings }
+    for (const line of bannerLines(facts)) say(line)
+    return undefined
+  }
+}
+
+function configFault(faults: readonly Problem[]): RelayError {
+  const text = faults.map(formatProblem).join('\n')
+  return new RelayError(ErrorCode.ConfigInvalid, `the configuration has ${faults.length} faults:\n${text}`)
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+async function postInit(message: string, log: LogHost): Promise<void> {
+  const address = process.env.AWS_LAMBDA_RUNTIME_API
+  if (!address) return
+  const [{ postInitError }, { RuntimeClient }] = await Promise.all([
+    import('../src/plugins/lambda/loop.js'),
+    import('../src/plugins/lambda/runtime-client.js'),
+  ])
+  const client = new RuntimeClient({
+    address,
+    userAgent: `relayrunner/${version}`,
+    clock: systemClock,
+    log: log.named('lambda'),
+  })
+  await postInitError(client, message)
+}

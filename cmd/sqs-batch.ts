@@ -1,0 +1,47 @@
+/** An SQS event from a template, as a mapping would send it. */
+import { createHash, randomUUID } from 'node:crypto'
+
+const region = 'us-east-1'
+const account = '123456789012'
+const groups = 3
+const firstSequence = 18_849_496_460_467_696_000n
+
+/** `body`: that of every record; else `{"n":…}` counting from 1. A FIFO batch has three groups. */
+export function sqsBatch(options: {
+  readonly count: number
+  readonly isFifo: boolean
+  readonly body?: string | undefined
+}) {
+  const { count, isFifo, body } = options
+  const sentAt = Date.now()
+  return {
+    Records: Array.from({ length: count }, (_, at) => {
+      const text = body ?? JSON.stringify({ n: at + 1 })
+      return {
+        messageId: randomUUID(),
+        receiptHandle: `AQEB${Buffer.from(randomUUID()).toString('base64')}`,
+        body: text,
+        attributes: {
+          ApproximateReceiveCount: '1',
+          SentTimestamp: String(sentAt),
+          SenderId: 'AIDAEXAMPLE',
+          ApproximateFirstReceiveTimestamp: String(sentAt + 1),
+          ...(isFifo ? fifoAttributes(at, text) : {}),
+        },
+        messageAttributes: {},
+        md5OfBody: createHash('md5').update(text).digest('hex'),
+        eventSource: 'aws:sqs',
+        eventSourceARN: `arn:aws:sqs:${region}:${account}:queue${isFifo ? '.fifo' : ''}`,
+        awsRegion: region,
+      }
+    }),
+  }
+}
+
+function fifoAttributes(at: number, text: string) {
+  return {
+    MessageGroupId: `group-${(at % groups) + 1}`,
+    MessageDeduplicationId: createHash('sha256').update(`${at}${text}`).digest('hex'),
+    SequenceNumber: String(firstSequence + BigInt(at)),
+  }
+}
