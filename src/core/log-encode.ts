@@ -14,7 +14,7 @@ const ownKeys: ReadonlySet<string> = new Set(['time', 'timestamp', 'level', 'log
 const causesMax = 4
 
 /** Errors become data, caller's keys that are ours get a prefix. */
-export function cleanFields(fields: LogFields): Record<string, unknown> {
+function cleanFields(fields: LogFields): Record<string, unknown> {
   const clean: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(fields)) {
     if (value === undefined) continue
@@ -39,13 +39,10 @@ function errorFields(error: Error, depth = 0): Record<string, unknown> {
   }
 }
 
-/** Lambda's names when `isAws`: `timestamp`, and `level` in upper case. */
-export function headOf(record: LogRecord, isAws: boolean): Record<string, unknown> {
+/** What a JSON line holds beside its level and message; AWS's name for the time when `isAws`. */
+export function valuesOf(record: LogRecord, isAws: boolean): Record<string, unknown> {
   const time = new Date(record.timeMs).toISOString()
-  const { level, logger, message } = record
-  return isAws
-    ? { timestamp: time, level: level.toUpperCase(), logger, message }
-    : { time, level, logger, message }
+  return { [isAws ? 'timestamp' : 'time']: time, logger: record.logger, ...cleanFields(record.fields) }
 }
 
 const colors: Readonly<Record<LogLevel, number>> = { debug: 90, info: 36, warn: 33, error: 31 }

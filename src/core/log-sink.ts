@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import type { DestinationStream, Logger as Pino, pino } from 'pino'
 import type { Clock, Timer } from './clock.js'
 import type { LogFields, Logger, LogLevel } from './log.js'
-import { cleanFields, consoleLine, headOf, type LogRecord, safeJson } from './log-encode.js'
+import { consoleLine, type LogRecord, safeJson, valuesOf } from './log-encode.js'
 import { levelOf, readWorkerLine, type WorkerLine } from './worker-lines.js'
 
 /** The validated `logs:` section. */
@@ -159,7 +159,13 @@ export class LogHost implements Logger {
     }
     const isAws = isLambda && env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON'
     const log = load(
-      { level: 'debug', base: null, timestamp: false, formatters: { level: () => ({}) }, serializers: {} },
+      {
+        level: 'debug',
+        base: null,
+        timestamp: false,
+        messageKey: 'message',
+        formatters: { level: (label) => ({ level: isAws ? label.toUpperCase() : label }) },
+      },
       this.#destination,
     )
     return isLambda
@@ -169,7 +175,7 @@ export class LogHost implements Logger {
 
   /** Lambda: what is over 250 KB goes out as numbered parts of its text that share an id. */
   #writeInParts(log: Pino, record: LogRecord, isAws: boolean): void {
-    const encoded = safeJson({ ...headOf(record, isAws), ...cleanFields(record.fields) })
+    const encoded = safeJson({ ...valuesOf(record, isAws), message: record.message })
     if (Buffer.byteLength(encoded) <= lambdaLineBytesMax) {
       writeJson(log, record, isAws)
       return
@@ -195,7 +201,7 @@ function bound(stream: DestinationStream): { write: (text: string) => void } {
 }
 
 function writeJson(log: Pino, record: LogRecord, isAws: boolean): void {
-  log[record.level]({ ...headOf(record, isAws), ...cleanFields(record.fields) })
+  log[record.level](valuesOf(record, isAws), record.message)
 }
 
 function cut(text: string, size: number): string[] {
