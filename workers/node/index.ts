@@ -1,0 +1,88 @@
+/**
+ * The worker SDK for Node: `import { serve } from 'relayrunner/worker'`. Speaks Goridge to the server over the relay that
+ * RR_RELAY names; one job at a time, in order. No packages, so that a worker boots fast.
+ */
+import { type Frame, FrameFlag } from '../../src/ipc/frame.js'
+import type { Relay } from '../../src/ipc/relay.js'
+import { connectRelay } from './connect.js'
+import { type JobContext, readContext } from './context.js'
+import { Verdict } from './verdict.js'
+
+export type { JobContext } from './context.js'
+export { fail, retry, stop, type Verdict } from './verdict.js'
+
+/** Handles one job. What it returns is the result: bytes and texts as they are, anything else as JSON. */
+export type Handler = (body: Buffer, context: JobContext) => unknown
+
+const stackLinesMax = 50
+
+/** Serves jobs until the server says stop or goes; then the process exits with 0. Rejects when the relay cannot be reached. */
+export async function serve(handler: Handler): Promise<void> {
+  const relay = await connectRelay(process.env.RR_RELAY ?? 'pipes')
+  let jobs = Promise.resolve()
+  relay.read({
+    junk: (bytes) => log('warn', 'the server sent bytes that are no frame', { bytes: bytes.length }),
+    closed: () => process.exit(0),
+    frame: (frame) => {
+      if ((frame.flags & FrameFlag.control) !== 0) {
+        onControl(relay, frame, () => void jobs.then(() => process.exit(0)))
+        return
+      }
+      const contextBytes = frame.options[0] ?? 0
+      const payload = Buffer.from(frame.payload)
+      const job = {
+        context: payload.subarray(0, contextBytes),
+        body: payload.subarray(contextBytes),
+        flags: frame.flags,
+      }
+      jobs = jobs.then(() => runJob(relay, handler, job))
+    },
+  })
+}
+
+/** Writes one line of JSON to standard error, where the server makes it a line of its own log. */
+export function log(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: object = {}): void {
+  process.stderr.write(`${JSON.stringify({ level, message, ...fields })}\n`)
+}
+
+function onControl(relay: Relay, frame: Frame, leave: () => void): void {
+  const message: { readonly stop?: unknown; readonly pid?: unknown } = JSON.parse(
+    frame.payload.toString('utf8'),
+  )
+  if (message.stop === true) leave()
+  else if (message.pid !== undefined) {
+    relay.send({ flags: FrameFlag.control, options: [], head: JSON.stringify({ pid: process.pid }) })
+  }
+}
+
+async function runJob(
+  relay: Relay,
+  handler: Handler,
+  job: { readonly context: Buffer; readonly body: Buffer; readonly flags: number },
+): Promise<void> {
+  try {
+    const result = await handler(job.body, readContext(job.context))
+    if (result instanceof Verdict) throw result
+    relay.send({ flags: job.flags, options: 'head', head: '', body: encode(result) })
+  } catch (error) {
+    if (error instanceof Verdict) {
+      relay.send({ flags: job.flags, options: 'head', head: JSON.stringify(error.outcome) })
+    } else relay.send({ flags: FrameFlag.error, options: [], head: errorText(error) })
+  }
+}
+
+function encode(result: unknown): Uint8Array | string {
+  if (result instanceof Uint8Array || typeof result === 'string') return result
+  return JSON.stringify(result) ?? ''
+}
+
+/** The error as Lambda's callers know it. */
+function errorText(error: unknown): string {
+  if (!(error instanceof Error))
+    return JSON.stringify({ errorType: typeof error, errorMessage: String(error), stackTrace: [] })
+  const stackTrace = (error.stack ?? '')
+    .split('\n')
+    .slice(1, 1 + stackLinesMax)
+    .map((line) => line.trim())
+  return JSON.stringify({ errorType: error.name, errorMessage: error.message, stackTrace })
+}
