@@ -1,0 +1,34 @@
+<?php
+
+declare(strict_types=1);
+
+namespace RelayRunner;
+
+/** What a handler may say beside "done": try again, never again, or let me go. Return it or throw it. */
+final class Verdict extends \Exception
+{
+    /** @param array<string, mixed> $outcome the context of the answer */
+    private function __construct(public readonly array $outcome, string $message)
+    {
+        parent::__construct($message);
+    }
+
+    /** The job comes again; not before $afterMs, where the server owns the queue. */
+    public static function retry(string $reason = 'the handler asked for another try', ?int $afterMs = null): self
+    {
+        $after = $afterMs === null ? [] : ['after_ms' => $afterMs];
+        return new self(['outcome' => 'retry', 'reason' => $reason] + $after, $reason);
+    }
+
+    /** No further try will help: the record is left to `lambda.failed`. */
+    public static function fail(string $reason): self
+    {
+        return new self(['outcome' => 'fail', 'reason' => $reason], $reason);
+    }
+
+    /** This worker leaves instead of answering; the job goes to another one. */
+    public static function stop(): self
+    {
+        return new self(['stop' => true], 'the worker asked to leave');
+    }
+}

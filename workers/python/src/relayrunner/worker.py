@@ -1,0 +1,95 @@
+"""Serves jobs: one at a time, in order, until the server says stop or goes."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import sys
+import time
+import traceback
+from typing import Any, Callable
+
+from .relay import CONTROL, ERROR, Frame, Relay
+from .verdict import Verdict
+
+STACK_LINES_MAX = 50
+
+
+class Context:
+    """What a handler knows about its job. Absent values are None."""
+
+    def __init__(self, values: dict) -> None:
+        self.values = values
+
+    def __getattr__(self, name: str) -> Any:
+        """Any value of the context by its name in snake case: `aws_request_id`, `record`, `attempt`."""
+        first, *rest = name.split("_")
+        camel = first + "".join("ARN" if word == "arn" else "MB" if word == "mb" else word.capitalize() for word in rest)
+        return self.values.get(camel.replace("FunctionARN", "FunctionArn"))
+
+    @property
+    def kind(self) -> str:
+        """`event` or `record`."""
+        return self.values.get("kind", "event")
+
+    def remaining_ms(self) -> float:
+        """Milliseconds until Lambda's deadline; infinite without one."""
+        deadline = self.values.get("deadlineMs")
+        return float("inf") if deadline is None else deadline - time.time() * 1000
+
+
+def log(level: str, message: str, **fields: Any) -> None:
+    """Writes one line of JSON to standard error, where the server makes it a line of its own log."""
+    sys.stderr.write(json.dumps({"level": level, "message": message, **fields}) + "\n")
+    sys.stderr.flush()
+
+
+def serve(handler: Callable[[bytes, Context], Any]) -> None:
+    """Runs until the end. What the handler returns is the result: bytes and str as they are, anything else as JSON."""
+    relay = Relay.connect(os.environ.get("RR_RELAY", "pipes"))
+    runner = asyncio.Runner() if sys.version_info >= (3, 11) else None
+    while (frame := relay.read()) is not None:
+        if frame.flags & CONTROL:
+            message = json.loads(frame.payload)
+            if message.get("stop"):
+                return
+            if "pid" in message:
+                relay.write(CONTROL, json.dumps({"pid": os.getpid()}).encode())
+            continue
+        _answer(relay, handler, frame, runner)
+
+
+def _answer(relay: Relay, handler: Callable, frame: Frame, runner: Any) -> None:
+    context_bytes = frame.options[0] if frame.options else 0
+    try:
+        context = Context(json.loads(frame.payload[:context_bytes] or b"{}"))
+        result = handler(frame.payload[context_bytes:], context)
+        if inspect.isawaitable(result):
+            result = runner.run(_wait(result)) if runner else asyncio.run(_wait(result))
+        if isinstance(result, Verdict):
+            raise result
+        relay.write(frame.flags, _encode(result), 0)
+    except Verdict as verdict:
+        outcome = json.dumps(verdict.outcome).encode()
+        relay.write(frame.flags, outcome, len(outcome))
+    except Exception as error:  # noqa: BLE001 - whatever the handler raises is the job's error, not the worker's
+        relay.write(ERROR, _error_text(error).encode())
+
+
+async def _wait(result: Any) -> Any:
+    return await result
+
+
+def _encode(result: Any) -> bytes:
+    if result is None:
+        return b""
+    if isinstance(result, (bytes, bytearray)):
+        return bytes(result)
+    return (result if isinstance(result, str) else json.dumps(result)).encode()
+
+
+def _error_text(error: Exception) -> str:
+    stack = [line.strip() for line in traceback.format_tb(error.__traceback__)[-STACK_LINES_MAX:]]
+    return json.dumps({"errorType": type(error).__name__, "errorMessage": str(error), "stackTrace": stack})
