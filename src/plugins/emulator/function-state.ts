@@ -66,10 +66,14 @@ export class FunctionState {
   }
 
   /** Puts an event in line; `signal` aborts when the caller has gone, which takes a waiting event out. */
-  invoke(request: InvokeRequest, signal: AbortSignal): Promise<InvokeResult> {
-    return new Promise((resolve) => {
+  invoke(
+    request: InvokeRequest,
+    signal: AbortSignal,
+  ): { readonly requestId: string; readonly result: Promise<InvokeResult> } {
+    const requestId = randomUUID()
+    const result = new Promise<InvokeResult>((resolve) => {
       const event = {
-        requestId: randomUUID(),
+        requestId,
         body: request.body,
         clientContext: request.clientContext,
         tenantId: request.tenantId,
@@ -81,6 +85,7 @@ export class FunctionState {
       this.#waiting.push(event)
       this.#handOut()
     })
+    return { requestId, result }
   }
 
   /** A poller asks: called back with the next event. The returned function takes the request back. */

@@ -183,11 +183,11 @@ export class EmulatorServer {
       gone.signal,
     )
     if (header(request, 'x-amz-invocation-type') === 'Event') {
-      response.writeHead(202).end()
+      response.writeHead(202, { 'X-Amzn-RequestId': running.requestId }).end()
       return
     }
     response.once('close', () => gone.abort())
-    finishInvoke(response, await running)
+    finishInvoke(response, await running.result, running.requestId)
   }
 
   async #register({ request, response }: Exchange): Promise<void> {
@@ -248,10 +248,11 @@ function headerSafe(text: string): string {
   return Buffer.from(text.replace(/\p{Cc}/gu, ' '), 'utf8').toString('latin1')
 }
 
-function finishInvoke(response: ServerResponse, result: InvokeResult): void {
+function finishInvoke(response: ServerResponse, result: InvokeResult, requestId: string): void {
   if (response.destroyed) return
   response.setHeader('Content-Type', 'application/json')
   response.setHeader('X-Amz-Executed-Version', '$LATEST')
+  response.setHeader('X-Amzn-RequestId', requestId)
   if (result.kind === 'error') response.setHeader('X-Amz-Function-Error', 'Unhandled')
   response.statusCode = result.kind === 'error' && result.type === 'Emulator.Stopped' ? 503 : 200
   response.end(result.body)
