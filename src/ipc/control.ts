@@ -1,10 +1,18 @@
-/** Control messages: the JSON of frames with the CONTROL flag. Any other than these kills a PHP worker, so there are no more. */
+/**
+ * Control messages: the JSON of frames with the CONTROL flag. There are two, "who are you" and "stop"; a PHP worker dies of
+ * any other, so the server sends no third one. Pure.
+ */
 import { type Frame, FrameFlag, type FrameParts } from './frame.js'
+
+const controlJson = FrameFlag.control | FrameFlag.json
 
 /** Server to worker, first of all: answer with your pid. */
 export function pidRequest(ownPid: number): FrameParts {
-  return { flags: FrameFlag.control | FrameFlag.json, options: [], head: `{"pid":${ownPid}}` }
+  return { flags: controlJson, options: [], head: `{"pid":${ownPid}}` }
 }
+
+/** Server to worker: leave, exit code 0. */
+export const stopRequest: FrameParts = { flags: controlJson, options: [], head: '{"stop":true}' }
 
 /** What a worker answered: who it is, and which extensions of ours it understands. */
 export interface PidReply {
@@ -12,19 +20,30 @@ export interface PidReply {
   readonly features: readonly string[]
 }
 
-/** Reads a PID reply; undefined when the frame is none. */
+/** Worker to server: the answer to the PID request, without `features` when there are none. */
+export function pidReply({ pid, features }: PidReply): FrameParts {
+  const message = features.length === 0 ? { pid } : { pid, features }
+  return { flags: FrameFlag.control, options: [], head: JSON.stringify(message) }
+}
+
+/** Reads a PID reply; undefined when the frame is none. Features that are no text are left out. */
 export function readPidReply(frame: Frame): PidReply | undefined {
-  if ((frame.flags & FrameFlag.control) === 0) return undefined
-  let message: unknown
-  try {
-    message = JSON.parse(frame.payload.toString('utf8'))
-  } catch {
-    // Not JSON, so not a PID reply: the caller shows what came.
-    return undefined
-  }
-  if (typeof message !== 'object' || message === null || !('pid' in message)) return undefined
+  const message = readControl(frame)
+  if (message === undefined || !('pid' in message)) return undefined
   const { pid } = message
-  if (typeof pid !== 'number' || !Number.isInteger(pid) || pid <= 0) return undefined
+  if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0) return undefined
   const features = 'features' in message && Array.isArray(message.features) ? message.features : []
   return { pid, features: features.filter((one): one is string => typeof one === 'string') }
+}
+
+/** The JSON object of a control frame; undefined when the frame has no CONTROL flag or holds anything else. */
+export function readControl(frame: Frame): object | undefined {
+  if ((frame.flags & FrameFlag.control) === 0) return undefined
+  try {
+    const message: unknown = JSON.parse(frame.payload.toString('utf8'))
+    return typeof message === 'object' && message !== null ? message : undefined
+  } catch {
+    // Not JSON, so no control message: the caller shows what came.
+    return undefined
+  }
 }

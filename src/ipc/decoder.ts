@@ -41,7 +41,10 @@ export class FrameDecoder {
     return this.#have
   }
 
-  /** Takes the next chunk; returns the fault that ends this relay, if there is one, now and for ever after. */
+  /**
+   * Takes the next chunk; returns the fault that ends this relay, if there is one, now and for ever after:
+   * RR_IPC_FRAME_TOO_LARGE, or RR_IPC_BAD_FRAME after too much junk.
+   */
   push(chunk: Buffer): RelayError | undefined {
     if (this.#fault !== undefined) return this.#fault
     let rest = chunk
@@ -61,10 +64,20 @@ export class FrameDecoder {
     return this.#scan(rest)
   }
 
-  /** The bytes that never became a frame, when the relay ends. */
-  end(): void {
-    if (this.#have > 0 && this.#fault === undefined) this.#sink.junk(this.#kept.subarray(0, this.#have))
+  /**
+   * No more will come. Bytes that waited to become a header are junk; a frame that was begun is dropped (its payload belongs
+   * in no log) and returned as the fault RR_IPC_RELAY_CLOSED.
+   */
+  end(): RelayError | undefined {
+    if (this.#fault !== undefined) return this.#fault
+    const { begun, have, need } = { begun: this.#kept, have: this.#have, need: this.#need }
     this.#forget()
+    if (need > 0) {
+      this.#fail(
+        new RelayError(ErrorCode.RelayClosed, `it ended within a frame: ${have} of ${need} bytes came`),
+      )
+    } else if (have > 0) this.#sink.junk(begun)
+    return this.#fault
   }
 
   #scan(bytes: Buffer): RelayError | undefined {
@@ -138,7 +151,8 @@ export class FrameDecoder {
     this.#junkBytes += bytes.length
     this.#sink.junk(bytes)
     if (this.#junkBytes <= this.#limits.junkBytesMax) return
-    const shown = `${this.#junkExcerpt.toString('hex')} "${this.#junkExcerpt.toString('latin1').replace(/[^\x20-\x7e]/g, '.')}"`
+    const printable = this.#junkExcerpt.toString('latin1').replace(/[^\x20-\x7e]/g, '.')
+    const shown = `${this.#junkExcerpt.toString('hex')} "${printable}"`
     const text = `${this.#junkBytes} bytes without a frame among them, beginning ${shown}`
     this.#fail(
       new RelayError(ErrorCode.BadFrame, text, {
@@ -155,6 +169,7 @@ export class FrameDecoder {
   }
 
   #keepFrame(bytes: Buffer, frameBytes: number): void {
+    // Its exact size at once, so that nothing is copied twice; the system commits only pages that bytes arrive in.
     this.#kept = Buffer.allocUnsafe(frameBytes)
     bytes.copy(this.#kept)
     this.#have = bytes.length

@@ -2,6 +2,7 @@
 import type { Clock } from '../core/clock.js'
 import { ErrorCode, RelayError } from '../core/errors.js'
 import { type PidReply, pidRequest, readPidReply } from './control.js'
+import type { Frame } from './frame.js'
 import type { Relay } from './relay.js'
 
 /** How to ask. */
@@ -17,28 +18,25 @@ export interface HandshakeOptions {
 const excerptBytes = 64
 
 /**
- * Asks for the pid and waits. Rejects with RR_IPC_HANDSHAKE (time is up, another frame came, given up) or with the relay's
- * end (RR_IPC_RELAY_CLOSED or its fault). The relay stays open either way; it is the caller's.
+ * Asks for the pid and waits. Rejects with RR_IPC_HANDSHAKE (time is up, given up, another frame came, or a second one with
+ * the reply) or with the relay's end (RR_IPC_RELAY_CLOSED or its fault). The relay stays open either way; it is the caller's.
  */
 export function handshake(relay: Relay, options: HandshakeOptions): Promise<PidReply> {
+  const { clock, timeoutMs, signal } = options
   return new Promise((resolve, reject) => {
-    const { clock, timeoutMs, signal } = options
-    let isOver = false
+    let reply: PidReply | undefined
     const over = () => {
-      isOver = true
       timer.clear()
       signal?.removeEventListener('abort', onAbort)
     }
+    // Rejecting what is settled does nothing, so these need not ask.
     const fail = (error: RelayError) => {
-      if (isOver) return
       over()
       reject(error)
     }
-    const onAbort = () =>
-      fail(new RelayError(ErrorCode.Handshake, 'it ended, or was given up, before its PID reply'))
-    const timer = clock.timer(timeoutMs, () =>
-      fail(new RelayError(ErrorCode.Handshake, `no PID reply came within ${timeoutMs} ms`)),
-    )
+    const refuse = (why: string) => fail(new RelayError(ErrorCode.Handshake, why))
+    const onAbort = () => refuse('it ended, or was given up, before its PID reply')
+    const timer = clock.timer(timeoutMs, () => refuse(`no PID reply came within ${timeoutMs} ms`))
     if (signal?.aborted === true) return onAbort()
     signal?.addEventListener('abort', onAbort, { once: true })
     relay.read({
@@ -46,22 +44,19 @@ export function handshake(relay: Relay, options: HandshakeOptions): Promise<PidR
       closed: (fault) =>
         fail(fault ?? new RelayError(ErrorCode.RelayClosed, 'it closed the relay before its PID reply')),
       frame: (frame) => {
-        const reply = readPidReply(frame)
-        if (isOver) return
-        if (reply === undefined) {
-          const shown = JSON.stringify(frame.payload.toString('latin1', 0, excerptBytes))
-          fail(
-            new RelayError(
-              ErrorCode.Handshake,
-              `instead of a PID reply came flags ${frame.flags} with ${shown}`,
-            ),
-          )
-          return
-        }
+        if (reply !== undefined) return refuse(`after its PID reply, unasked, came ${shown(frame)}`)
+        reply = readPidReply(frame)
+        if (reply === undefined) return refuse(`instead of a PID reply came ${shown(frame)}`)
         over()
-        resolve(reply)
+        // Once the chunk has been decoded: what came with the reply came unasked, and must not be lost unseen.
+        const good = reply
+        queueMicrotask(() => resolve(good))
       },
     })
     relay.send(pidRequest(options.ownPid))
   })
+}
+
+function shown(frame: Frame): string {
+  return `flags ${frame.flags} with ${JSON.stringify(frame.payload.toString('latin1', 0, excerptBytes))}`
 }

@@ -2,14 +2,14 @@
  * One listener for all workers of a socket relay. Each connection shakes hands by itself and is matched to a spawned
  * worker by the pid it reports; a stray, silent or lying one harms nobody.
  */
-import { chmodSync } from 'node:fs'
-import { unlink } from 'node:fs/promises'
-import { connect, createServer, isIP, type Server, type Socket } from 'node:net'
-import type { Clock } from '../core/clock.js'
-import { ErrorCode, hasCode, messageOf, RelayError } from '../core/errors.js'
+import { createServer, type Server, type Socket } from 'node:net'
+import { assert } from '../core/assert.js'
+import type { Clock, Timer } from '../core/clock.js'
+import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
 import type { PidReply } from './control.js'
 import { handshake } from './handshake.js'
+import { listenTcp, listenUnix } from './listen.js'
 import type { Relay, RelayLimits } from './relay.js'
 import { socketRelay } from './socket-relay.js'
 
@@ -18,7 +18,7 @@ export interface ListenerOptions {
   /** `unix://PATH` or `tcp://HOST:PORT`, the host a loopback address; port 0 takes a free one. */
   readonly address: string
   readonly ownPid: number
-  /** How long a connection may take to answer the PID request. */
+  /** How long a connection may take to answer the PID request, and then to be expected. */
   readonly handshakeMs: number
   readonly limits: RelayLimits
   readonly clock: Clock
@@ -31,24 +31,32 @@ export interface Introduced {
   readonly features: readonly string[]
 }
 
+/** How long to wait for a worker. */
+export interface ExpectOptions {
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal
+}
+
 /** Accepts workers until it is closed. */
 export interface RelayListener {
   /** What RR_RELAY says: the real port. */
   readonly address: string
-  /** Resolves with the relay of the worker `pid`; rejects with RR_IPC_HANDSHAKE when the time is up or `signal` aborts. */
-  expect(
-    pid: number,
-    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
-  ): Promise<Introduced>
+  /**
+   * Resolves with the relay of the worker `pid`, also when it connected before. Rejects with RR_IPC_HANDSHAKE when the time
+   * is up or `signal` aborts, with RR_IPC_RELAY_CLOSED when the listener is closed.
+   */
+  expect(pid: number, options: ExpectOptions): Promise<Introduced>
+  /** Ends every connection, removes the socket file, rejects whoever waits. Calling it again is harmless. */
   close(): Promise<void>
 }
 
-// Connections that have not said who they are; more are turned away, so that a stranger cannot exhaust descriptors.
-const strangersMax = 256
-/** Node cuts longer socket paths off in silence. */
-export const socketPathBytesMax = 103
+/**
+ * Connections that have not said who they are, and as many that nobody has expected yet; more are turned away, so that a
+ * stranger cannot use up our descriptors. Enough for the largest pool, 500 workers, to boot at once.
+ */
+export const strangersMax = 512
 
-/** Starts to listen. Rejects with RR_SOCKET_PATH, RR_ADDRESS_IN_USE or RR_IPC_RELAY_CLOSED. */
+/** Starts to listen. Rejects with RR_SOCKET_PATH, RR_ADDRESS_IN_USE, or RR_IPC_RELAY_CLOSED for an address that is none. */
 export async function openListener(options: ListenerOptions): Promise<RelayListener> {
   const listener = new Listener(options)
   await listener.open()
@@ -57,6 +65,11 @@ export async function openListener(options: ListenerOptions): Promise<RelayListe
 
 interface Expectation {
   readonly resolve: (introduced: Introduced) => void
+  readonly fail: (error: RelayError) => void
+}
+
+interface Early extends Introduced {
+  readonly timer: Timer
 }
 
 class Listener implements RelayListener {
@@ -65,9 +78,10 @@ class Listener implements RelayListener {
   readonly #server: Server
   readonly #expected = new Map<number, Expectation>()
   /** Workers that connected before they were expected. */
-  readonly #early = new Map<number, Introduced>()
+  readonly #early = new Map<number, Early>()
   readonly #sockets = new Set<Socket>()
-  #strangers = 0
+  #strangerCount = 0
+  #isClosed = false
 
   constructor(options: ListenerOptions) {
     this.#options = options
@@ -76,41 +90,46 @@ class Listener implements RelayListener {
   }
 
   async open(): Promise<void> {
-    const { address } = this.#options
-    const unix = /^unix:\/\/(.+)$/.exec(address)?.[1]
-    if (unix !== undefined) return listenUnix(this.#server, unix)
-    const [, host = '', port = ''] = /^tcp:\/\/(.+):(\d+)$/.exec(address) ?? []
-    await listenTcp(this.#server, host, Number(port))
+    const { address, log } = this.#options
+    const path = /^unix:\/\/(.+)$/.exec(address)?.[1]
+    const [, host, port] = /^tcp:\/\/(.+):(\d+)$/.exec(address) ?? []
+    if (path !== undefined) await listenUnix(this.#server, path)
+    else if (host !== undefined) await listenTcp(this.#server, host, Number(port))
+    else {
+      throw new RelayError(ErrorCode.RelayClosed, `"${address}" is no address to listen on`, {
+        hint: 'Write unix://PATH or tcp://127.0.0.1:PORT.',
+      })
+    }
     const bound = this.#server.address()
     if (typeof bound === 'object' && bound !== null) this.address = `tcp://${host}:${bound.port}`
+    // E.g. no descriptor left for an accept: that connection is lost, the listener is not.
+    this.#server.on('error', (error) => log.warn({ error: messageOf(error) }, 'a relay connection failed'))
   }
 
-  expect(
-    pid: number,
-    { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
-  ): Promise<Introduced> {
-    const early = this.#early.get(pid)
-    if (early !== undefined) {
-      this.#early.delete(pid)
-      return Promise.resolve(early)
-    }
+  expect(pid: number, { timeoutMs, signal }: ExpectOptions): Promise<Introduced> {
+    assert(!this.#expected.has(pid), `pid ${pid} is expected twice`)
+    if (this.#isClosed) return Promise.reject(this.#closedError())
+    const early = this.#takeEarly(pid)
+    if (early !== undefined) return Promise.resolve({ relay: early.relay, features: early.features })
     return new Promise((resolve, reject) => {
       const over = () => {
         timer.clear()
         signal?.removeEventListener('abort', onAbort)
         this.#expected.delete(pid)
       }
-      const fail = (why: string) => {
+      const fail = (error: RelayError) => {
         over()
-        reject(new RelayError(ErrorCode.Handshake, why))
+        reject(error)
       }
-      const onAbort = () => fail('it ended, or was given up, before it connected')
+      const refuse = (why: string) => fail(new RelayError(ErrorCode.Handshake, why))
+      const onAbort = () => refuse('it ended, or was given up, before it connected')
       const timer = this.#options.clock.timer(timeoutMs, () =>
-        fail(`it did not connect to ${this.address} within ${timeoutMs} ms`),
+        refuse(`it did not connect to ${this.address} and answer within ${timeoutMs} ms`),
       )
       if (signal?.aborted === true) return onAbort()
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#expected.set(pid, {
+        fail,
         resolve: (introduced) => {
           over()
           resolve(introduced)
@@ -120,29 +139,34 @@ class Listener implements RelayListener {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
+    for (const expectation of this.#expected.values()) expectation.fail(this.#closedError())
+    for (const pid of this.#early.keys()) this.#takeEarly(pid)
     for (const socket of this.#sockets) socket.destroy()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
   }
 
   async #accept(socket: Socket): Promise<void> {
+    const { ownPid, clock, handshakeMs, limits, log } = this.#options
     socket.on('error', () => socket.destroy())
-    if (this.#strangers >= strangersMax) {
+    if (this.#strangerCount >= strangersMax) {
+      log.warn({ connections: strangersMax }, 'too many connections to the relay have not said who they are')
       socket.destroy()
       return
     }
-    this.#strangers += 1
+    this.#strangerCount += 1
     this.#sockets.add(socket)
     socket.on('close', () => this.#sockets.delete(socket))
-    const { ownPid, clock, handshakeMs, limits, log } = this.#options
     const relay = socketRelay(socket, limits)
     try {
-      const reply = await handshake(relay, { ownPid, clock, timeoutMs: handshakeMs, onJunk: () => undefined })
-      this.#introduce(reply, relay)
+      // Nobody prints into a socket: what is no frame comes from no worker.
+      const onJunk = () => relay.close()
+      this.#introduce(await handshake(relay, { ownPid, clock, timeoutMs: handshakeMs, onJunk }), relay)
     } catch (error) {
       log.debug({ error: messageOf(error) }, 'a connection to the relay was no worker')
       relay.close()
     } finally {
-      this.#strangers -= 1
+      this.#strangerCount -= 1
     }
   }
 
@@ -152,104 +176,38 @@ class Listener implements RelayListener {
       expectation.resolve({ relay, features })
       return
     }
-    if (this.#early.has(pid) || this.#early.size >= strangersMax) {
-      this.#options.log.warn({ pid }, 'a connection to the relay claims a pid that nobody waits for')
+    if (this.#isClosed || this.#early.has(pid) || this.#early.size >= strangersMax) {
+      this.#options.log.warn({ pid }, 'a connection to the relay claims a pid that another one has')
       relay.close()
       return
     }
-    this.#early.set(pid, { relay, features })
-    // Nobody spawned it: whoever it is has the time of a handshake to be expected.
-    this.#options.clock.timer(
-      this.#options.handshakeMs,
-      () => {
-        if (this.#early.get(pid)?.relay !== relay) return
-        this.#early.delete(pid)
-        relay.close()
-      },
-      { unref: true },
-    )
+    this.#keepEarly(pid, { relay, features })
   }
-}
 
-/**
- * Listens on a socket file of mode 0600. A stale file is removed after a failed connect; a live one is RR_ADDRESS_IN_USE.
- * Throws RR_SOCKET_PATH over 103 bytes.
- */
-export async function listenUnix(server: Server, path: string): Promise<void> {
-  const bytes = Buffer.byteLength(path)
-  if (bytes > socketPathBytesMax) {
-    throw new RelayError(
-      ErrorCode.SocketPath,
-      `the socket path ${path} has ${bytes} bytes; ${socketPathBytesMax} fit`,
-      {
-        hint: 'Use a shorter folder: the system cuts longer paths off in silence.',
-      },
-    )
-  }
-  try {
-    await listening(server, { path })
-  } catch (error) {
-    if (!hasErrno(error, 'EADDRINUSE')) throw cannotListen(`unix://${path}`, error)
-    if (await isLive(path)) throw inUse(`unix://${path}`)
-    await unlink(path)
-    await listening(server, { path })
-  }
-  chmodSync(path, 0o600)
-}
-
-/** Listens on a loopback address. Throws RR_ADDRESS_IN_USE, or RR_IPC_RELAY_CLOSED for an address that is not loopback. */
-export async function listenTcp(server: Server, host: string, port: number): Promise<void> {
-  if (host !== 'localhost' && host !== '::1' && !(isIP(host) === 4 && host.startsWith('127.'))) {
-    throw new RelayError(ErrorCode.RelayClosed, `tcp://${host}:${port} is not a loopback address`, {
-      hint: 'Write 127.0.0.1: whoever reaches this port can act as a worker.',
-    })
-  }
-  try {
-    await listening(server, { host, port })
-  } catch (error) {
-    if (hasErrno(error, 'EADDRINUSE')) throw inUse(`tcp://${host}:${port}`)
-    throw cannotListen(`tcp://${host}:${port}`, error)
-  }
-}
-
-function listening(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    // The file must never be open to others, not even between bind and chmod.
-    const before = 'path' in where ? process.umask(0o177) : undefined
-    server.listen(where, () => {
-      server.off('error', reject)
-      resolve()
-    })
-    if (before !== undefined) process.umask(before)
-  })
-}
-
-function isLive(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    const answer = (isThere: boolean) => {
-      socket.destroy()
-      resolve(isThere)
+  /** Keeps it for the time of a handshake; its place is free again as soon as it goes, or says more than it was asked. */
+  #keepEarly(pid: number, introduced: Introduced): void {
+    const { clock, handshakeMs, log } = this.#options
+    const { relay } = introduced
+    const onTimeout = () => {
+      log.warn({ pid }, 'a connection to the relay claims a pid that nobody waits for')
+      relay.close()
     }
-    socket.once('connect', () => answer(true))
-    socket.once('error', () => answer(false))
-  })
-}
+    this.#early.set(pid, { ...introduced, timer: clock.timer(handshakeMs, onTimeout, { unref: true }) })
+    relay.read({
+      frame: () => relay.close(),
+      junk: () => relay.close(),
+      closed: () => this.#takeEarly(pid),
+    })
+  }
 
-function hasErrno(error: unknown, errno: string): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === errno
-}
+  #takeEarly(pid: number): Early | undefined {
+    const early = this.#early.get(pid)
+    early?.timer.clear()
+    this.#early.delete(pid)
+    return early
+  }
 
-function inUse(address: string): RelayError {
-  return new RelayError(ErrorCode.AddressInUse, `${address} is in use`, {
-    hint: 'Stop who listens there, or change `server.relay`.',
-  })
-}
-
-function cannotListen(address: string, error: unknown): RelayError {
-  if (hasCode(error, ErrorCode.SocketPath)) return error as RelayError
-  return new RelayError(ErrorCode.RelayClosed, `cannot listen on ${address}: ${messageOf(error)}`, {
-    cause: error,
-  })
+  #closedError(): RelayError {
+    return new RelayError(ErrorCode.RelayClosed, `the listener on ${this.address} was closed`)
+  }
 }

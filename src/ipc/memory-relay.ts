@@ -1,13 +1,41 @@
 /** Two relays joined in memory, through the real codec: sockets without sockets, for tests and for in-process peers. */
-import { PassThrough } from 'node:stream'
+import { Duplex } from 'node:stream'
 import type { Relay, RelayLimits } from './relay.js'
 import { StreamRelay } from './stream-relay.js'
 
-/** What one end sends the other reads. Closing one end ends the other. */
-export function memoryRelayPair(limits: RelayLimits): readonly [Relay, Relay] {
-  const [there, back] = [new PassThrough(), new PassThrough()]
-  // A destroyed pipe would not tell its other end, as a real one does.
-  there.on('close', () => back.destroy())
-  back.on('close', () => there.destroy())
-  return [new StreamRelay(back, there, limits), new StreamRelay(there, back, limits)]
+/** How the bytes travel. */
+export interface MemoryRelayOptions {
+  /** The most bytes that arrive at once; without it what was written at once arrives at once. */
+  readonly chunkBytes?: number
+}
+
+/**
+ * What one end sends the other reads. Closing one end ends the other, after it has read what was sent. Nothing bounds what
+ * waits for a slow reader: for peers that answer before they are sent more.
+ */
+export function memoryRelayPair(
+  limits: RelayLimits,
+  options: MemoryRelayOptions = {},
+): readonly [Relay, Relay] {
+  const chunkBytes = options.chunkBytes ?? Number.POSITIVE_INFINITY
+  const left: Duplex = streamTo(() => right, chunkBytes)
+  const right: Duplex = streamTo(() => left, chunkBytes)
+  return [new StreamRelay(left, left, limits), new StreamRelay(right, right, limits)]
+}
+
+function streamTo(other: () => Duplex, chunkBytes: number): Duplex {
+  return new Duplex({
+    // Bytes come by `push` from the other end.
+    read() {},
+    write(bytes: Buffer, _encoding, done) {
+      for (let at = 0; at < bytes.length; at += chunkBytes) {
+        if (!other().destroyed) other().push(bytes.subarray(at, at + chunkBytes))
+      }
+      done()
+    },
+    destroy(error, done) {
+      if (!other().destroyed) other().push(null)
+      done(error)
+    },
+  })
 }

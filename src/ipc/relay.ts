@@ -9,9 +9,12 @@ import type { Frame, FrameParts } from './frame.js'
 export interface RelayReader {
   /** A whole frame; its payload is a view that is valid during the call only: copy what you keep. */
   frame(frame: Frame): void
-  /** Bytes before a valid header: the worker's stray output. A view, valid during the call only. */
+  /** Bytes that belong to no frame: the worker's stray output. A view, valid during the call only. */
   junk(bytes: Buffer): void
-  /** The end, once: by the peer (`undefined`), or by a fault (RR_IPC_BAD_FRAME, RR_IPC_FRAME_TOO_LARGE, RR_IPC_RELAY_CLOSED). */
+  /**
+   * The end, once: by the peer or by `close` (`undefined`), or by a fault: RR_IPC_BAD_FRAME, RR_IPC_FRAME_TOO_LARGE, or
+   * RR_IPC_RELAY_CLOSED when it ended within a frame or could not be read.
+   */
   closed(fault: RelayError | undefined): void
 }
 
@@ -19,7 +22,10 @@ export interface RelayReader {
 export interface Relay {
   /** Attaches the reader; bytes that came earlier are delivered first. Call it again to hand the relay on. */
   read(reader: RelayReader): void
-  /** Writes one frame in one write. After the end it does nothing: the reader has been told. */
+  /**
+   * Writes one frame in one write; after the end it does nothing: the reader has been told. A large body is not copied, so
+   * leave its bytes alone afterwards. Throws as `encodeFrame` does.
+   */
   send(parts: FrameParts): void
   /** Ends both directions now; the reader is told with `undefined`. Calling it again is harmless. */
   close(): void

@@ -7,6 +7,8 @@ import type { Relay, RelayLimits, RelayReader } from './relay.js'
 
 // Up to here a copy is cheaper than a second chunk; above, header and body go out in one `writev`.
 const copyBytesMax = 16 * 1024
+// How the system tells that the peer has gone: its end, not a fault of its own kind.
+const endCodes: ReadonlySet<unknown> = new Set(['EPIPE', 'ECONNRESET'])
 
 /** A relay over a stream to read and one to write; for a socket they are the same. */
 export class StreamRelay implements Relay {
@@ -20,24 +22,23 @@ export class StreamRelay implements Relay {
   constructor(input: Readable, output: Writable, limits: RelayLimits) {
     this.#input = input
     this.#output = output
+    // A reader may close the relay while the rest of the chunk is decoded: that rest is not for it any more.
     this.#decoder = new FrameDecoder(limits, {
-      frame: (frame) => this.#reader?.frame(frame),
-      junk: (bytes) => this.#reader?.junk(bytes),
+      frame: (frame) => this.#isEnded || this.#reader?.frame(frame),
+      junk: (bytes) => this.#isEnded || this.#reader?.junk(bytes),
     })
-    input.on('end', () => this.#end(undefined))
-    input.on('close', () => this.#end(undefined))
-    // The peer's going is no fault of its own kind: whoever supervises it hears why from its process.
-    input.on('error', (error) => this.#end(lost(error)))
-    output.on('error', (error) => this.#end(lost(error)))
+    input.on('end', () => this.#endByPeer())
+    input.on('close', () => this.#endByPeer())
+    input.on('error', (error) => this.#break(error))
+    output.on('error', (error) => this.#break(error))
   }
 
   read(reader: RelayReader): void {
     const isFirst = this.#reader === undefined
     this.#reader = reader
     if (this.#isEnded) reader.closed(this.#fault)
+    // Nothing is taken out of the stream before there is a reader for it.
     else if (isFirst) this.#input.on('data', (chunk: Buffer) => this.#push(chunk))
-    // A hand-over pauses between two readers, so that nothing is decoded for nobody.
-    this.#input.resume()
   }
 
   send(parts: FrameParts): void {
@@ -47,8 +48,9 @@ export class StreamRelay implements Relay {
       this.#output.write(encodeFrame(parts))
       return
     }
+    const head = encodeFrameHead(parts)
     this.#output.cork()
-    this.#output.write(encodeFrameHead(parts))
+    this.#output.write(head)
     this.#output.write(body)
     this.#output.uncork()
   }
@@ -63,17 +65,24 @@ export class StreamRelay implements Relay {
     if (fault !== undefined) this.#end(fault)
   }
 
+  #endByPeer(): void {
+    if (!this.#isEnded) this.#end(this.#decoder.end())
+  }
+
+  #break(error: Error): void {
+    if ('code' in error && endCodes.has(error.code)) {
+      this.#endByPeer()
+      return
+    }
+    this.#end(new RelayError(ErrorCode.RelayClosed, `the relay broke: ${messageOf(error)}`, { cause: error }))
+  }
+
   #end(fault: RelayError | undefined): void {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#fault = fault
-    this.#decoder.end()
     this.#input.destroy()
     this.#output.destroy()
     this.#reader?.closed(fault)
   }
-}
-
-function lost(error: Error): RelayError {
-  return new RelayError(ErrorCode.RelayClosed, `the relay broke: ${messageOf(error)}`, { cause: error })
 }

@@ -1,7 +1,7 @@
 /** The server's control: Goridge RPC on the private socket, and where `rpc.listen` says. Owns the table of methods. */
 import { ErrorCode, hasCode, RelayError } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
-import { listenTcp, listenUnix } from '../ipc/listener.js'
+import { listenTcp, listenUnix } from '../ipc/listen.js'
 import { RpcServer } from '../ipc/rpc-server.js'
 import type { RpcMethod, RpcService } from './services.js'
 

@@ -1,0 +1,113 @@
+/** Listening on this machine only: a socket file that is ours alone, or a loopback address. */
+import { chmodSync } from 'node:fs'
+import { lstat, unlink } from 'node:fs/promises'
+import { connect, isIP, type Server } from 'node:net'
+import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
+
+/** Node cuts longer socket paths off in silence. */
+export const socketPathBytesMax = 103
+
+const ownerOnly = 0o600
+const othersMask = 0o177
+
+/**
+ * Listens on a socket file of mode 0600. A stale one is removed after a failed connect. Throws RR_ADDRESS_IN_USE when a live
+ * one is there, RR_SOCKET_PATH for a path over 103 bytes or of something that is no socket, RR_IPC_RELAY_CLOSED for the rest.
+ */
+export async function listenUnix(server: Server, path: string): Promise<void> {
+  const bytes = Buffer.byteLength(path)
+  if (bytes > socketPathBytesMax) {
+    const what = `the socket path ${path} has ${bytes} bytes; ${socketPathBytesMax} fit`
+    const hint = 'Use a shorter folder: the system cuts longer paths off in silence.'
+    throw new RelayError(ErrorCode.SocketPath, what, { hint })
+  }
+  try {
+    await listening(server, { path }).catch(async (error: unknown) => {
+      if (errnoOf(error) !== 'EADDRINUSE') throw error
+      await removeStale(path)
+      await listening(server, { path })
+    })
+    chmodSync(path, ownerOnly)
+  } catch (error) {
+    throw cannotListen(`unix://${path}`, error)
+  }
+}
+
+/** Listens on a loopback address. Throws RR_ADDRESS_IN_USE, or RR_IPC_RELAY_CLOSED for one that is not loopback. */
+export async function listenTcp(server: Server, host: string, port: number): Promise<void> {
+  const address = `tcp://${host}:${port}`
+  if (host !== 'localhost' && host !== '::1' && !(isIP(host) === 4 && host.startsWith('127.'))) {
+    throw new RelayError(ErrorCode.RelayClosed, `${address} is not a loopback address`, {
+      hint: 'Write 127.0.0.1: whoever reaches this port can act as a worker.',
+    })
+  }
+  try {
+    await listening(server, { host, port })
+  } catch (error) {
+    throw cannotListen(address, error)
+  }
+}
+
+function listening(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: Error) => {
+      server.off('listening', onListening)
+      reject(error)
+    }
+    const onListening = () => {
+      server.off('error', onError)
+      resolve()
+    }
+    server.once('error', onError)
+    server.once('listening', onListening)
+    // Node binds a path within this call. The file must never be open to others, not even between bind and chmod.
+    const before = 'path' in where ? process.umask(othersMask) : undefined
+    try {
+      server.listen(where)
+    } finally {
+      if (before !== undefined) process.umask(before)
+    }
+  })
+}
+
+/** Removes a socket that nobody listens on. Throws when somebody does, or when the path is not a socket: that is not ours. */
+async function removeStale(path: string): Promise<void> {
+  const stat = await lstat(path)
+  if (!stat.isSocket()) {
+    throw new RelayError(ErrorCode.SocketPath, `${path} exists and is not a socket`, {
+      hint: 'Remove it, or choose another path.',
+    })
+  }
+  const why = await connectErrno(path)
+  // Only a refusal says that nobody is there; a full backlog or a missing permission does not.
+  if (why === 'ECONNREFUSED') await unlink(path)
+  else if (why !== 'ENOENT') throw inUse(`unix://${path}`)
+}
+
+function connectErrno(path: string): Promise<unknown> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    const answer = (errno: unknown) => {
+      socket.destroy()
+      resolve(errno)
+    }
+    socket.once('connect', () => answer(undefined))
+    socket.once('error', (error) => answer(errnoOf(error)))
+  })
+}
+
+function errnoOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+}
+
+function inUse(address: string): RelayError {
+  return new RelayError(ErrorCode.AddressInUse, `${address} is in use`, {
+    hint: 'Stop who listens there, or choose another address.',
+  })
+}
+
+function cannotListen(address: string, cause: unknown): RelayError {
+  if (cause instanceof RelayError) return cause
+  if (errnoOf(cause) === 'EADDRINUSE') return inUse(address)
+  return new RelayError(ErrorCode.RelayClosed, `cannot listen on ${address}: ${messageOf(cause)}`, { cause })
+}
