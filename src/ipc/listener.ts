@@ -23,6 +23,8 @@ export interface ListenerOptions {
   readonly limits: RelayLimits
   readonly clock: Clock
   readonly log: Logger
+  /** Connections that have not said who they are, and as many that nobody has expected yet; 512 when left out. */
+  readonly strangersMax?: number
 }
 
 /** A worker that has introduced itself. */
@@ -50,11 +52,8 @@ export interface RelayListener {
   close(): Promise<void>
 }
 
-/**
- * Connections that have not said who they are, and as many that nobody has expected yet; more are turned away, so that a
- * stranger cannot use up our descriptors. Enough for the largest pool, 500 workers, to boot at once.
- */
-export const strangersMax = 512
+// Enough for the largest pool, 500 workers, to boot at once. More are turned away: nobody uses up our descriptors.
+const strangersMaxDefault = 512
 
 /** Starts to listen. Rejects with RR_SOCKET_PATH, RR_ADDRESS_IN_USE, or RR_IPC_RELAY_CLOSED for an address that is none. */
 export async function openListener(options: ListenerOptions): Promise<RelayListener> {
@@ -80,12 +79,14 @@ class Listener implements RelayListener {
   /** Workers that connected before they were expected. */
   readonly #early = new Map<number, Early>()
   readonly #sockets = new Set<Socket>()
+  readonly #strangersMax: number
   #strangerCount = 0
   #isClosed = false
 
   constructor(options: ListenerOptions) {
     this.#options = options
     this.address = options.address
+    this.#strangersMax = options.strangersMax ?? strangersMaxDefault
     this.#server = createServer((socket) => void this.#accept(socket))
   }
 
@@ -149,8 +150,9 @@ class Listener implements RelayListener {
   async #accept(socket: Socket): Promise<void> {
     const { ownPid, clock, handshakeMs, limits, log } = this.#options
     socket.on('error', () => socket.destroy())
-    if (this.#strangerCount >= strangersMax) {
-      log.warn({ connections: strangersMax }, 'too many connections to the relay have not said who they are')
+    if (this.#strangerCount >= this.#strangersMax) {
+      const connections = this.#strangerCount
+      log.warn({ connections }, 'too many connections to the relay have not said who they are')
       socket.destroy()
       return
     }
@@ -176,7 +178,7 @@ class Listener implements RelayListener {
       expectation.resolve({ relay, features })
       return
     }
-    if (this.#isClosed || this.#early.has(pid) || this.#early.size >= strangersMax) {
+    if (this.#isClosed || this.#early.has(pid) || this.#early.size >= this.#strangersMax) {
       this.#options.log.warn({ pid }, 'a connection to the relay claims a pid that another one has')
       relay.close()
       return

@@ -17,10 +17,16 @@ export function memoryRelayPair(
   limits: RelayLimits,
   options: MemoryRelayOptions = {},
 ): readonly [Relay, Relay] {
+  const [left, right] = memoryStreamPair(options)
+  return [new StreamRelay(left, left, limits), new StreamRelay(right, right, limits)]
+}
+
+/** The two streams alone, for a peer that says what a relay would not. */
+export function memoryStreamPair(options: MemoryRelayOptions = {}): readonly [Duplex, Duplex] {
   const chunkBytes = options.chunkBytes ?? Number.POSITIVE_INFINITY
   const left: Duplex = streamTo(() => right, chunkBytes)
   const right: Duplex = streamTo(() => left, chunkBytes)
-  return [new StreamRelay(left, left, limits), new StreamRelay(right, right, limits)]
+  return [left, right]
 }
 
 function streamTo(other: () => Duplex, chunkBytes: number): Duplex {
@@ -31,6 +37,10 @@ function streamTo(other: () => Duplex, chunkBytes: number): Duplex {
       for (let at = 0; at < bytes.length; at += chunkBytes) {
         if (!other().destroyed) other().push(bytes.subarray(at, at + chunkBytes))
       }
+      done()
+    },
+    final(done) {
+      if (!other().destroyed) other().push(null)
       done()
     },
     destroy(error, done) {
