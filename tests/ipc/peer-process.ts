@@ -1,0 +1,4 @@
+/** The peer as a child process, over pipes. */
+import { servePeer } from './peer.js'
+
+servePeer(process.stdin, process.stdout)
