@@ -81,7 +81,7 @@ function put(target: Buffer, part: Uint8Array | string, at: number): void {
 }
 
 /**
- * A frame's bytes up to, and with, as much of the body as `bodyBytes` says; the length in the header is the whole one.
+ * A frame's bytes, with the body or up to it; the length in the header is the whole one either way.
  * Throws RR_IPC_FRAME_TOO_LARGE when the payload does not fit into 32 bits, RR_IPC_BAD_FRAME for more than 10 options.
  */
 function encode(parts: FrameParts, withBody: boolean): Buffer {

@@ -1,7 +1,8 @@
 /** Listening on this machine only: a socket file that is ours alone, or a loopback address. */
-import { chmodSync } from 'node:fs'
+import { chmodSync, existsSync } from 'node:fs'
 import { lstat, unlink } from 'node:fs/promises'
 import { connect, isIP, type Server } from 'node:net'
+import { dirname } from 'node:path'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 
 /** Node cuts longer socket paths off in silence. */
@@ -11,8 +12,9 @@ const ownerOnly = 0o600
 const othersMask = 0o177
 
 /**
- * Listens on a socket file of mode 0600. A stale one is removed after a failed connect. Throws RR_ADDRESS_IN_USE when a live
- * one is there, RR_SOCKET_PATH for a path over 103 bytes or of something that is no socket, RR_IPC_RELAY_CLOSED for the rest.
+ * Listens on a socket file of mode 0600. A stale one is removed after a failed connect. Throws RR_ADDRESS_IN_USE when a
+ * live one is there, RR_SOCKET_PATH for a path over 103 bytes, in no folder, or of something that is no socket, and
+ * RR_IPC_RELAY_CLOSED for the rest.
  */
 export async function listenUnix(server: Server, path: string): Promise<void> {
   const bytes = Buffer.byteLength(path)
@@ -29,6 +31,13 @@ export async function listenUnix(server: Server, path: string): Promise<void> {
     })
     chmodSync(path, ownerOnly)
   } catch (error) {
+    // The system's answer to a missing folder reads "permission denied".
+    if (errnoOf(error) === 'EACCES' && !existsSync(dirname(path))) {
+      throw new RelayError(ErrorCode.SocketPath, `the folder of the socket ${path} does not exist`, {
+        hint: `Make it: mkdir -p ${dirname(path)}`,
+        cause: error,
+      })
+    }
     throw cannotListen(`unix://${path}`, error)
   }
 }
