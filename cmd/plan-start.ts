@@ -1,5 +1,6 @@
 /** From options to everything a server is made of: file, environment, plugins, validated sections. Starts nothing. */
-import { isBuiltin } from 'node:module'
+import { createRequire, isBuiltin } from 'node:module'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Environment, readEnvironment } from '../config/env.js'
 import { findConfig, workingFolder } from '../config/find.js'
@@ -110,6 +111,9 @@ async function loadListed(loaded: Loaded, problems: Problem[]): Promise<PluginSo
 function loaderPlaces() {
   return {
     nodeLoader: fileURLToPath(new URL('../workers/node/loader.js', import.meta.url)),
-    pythonFolder: fileURLToPath(new URL('../../workers/python/src', import.meta.url)),
+    pythonFolder: join(
+      dirname(createRequire(import.meta.url).resolve('relayrunner/package.json')),
+      'workers/python/src',
+    ),
   }
 }

@@ -47,13 +47,10 @@ async function run(mode: ServeMode, options: CommonOptions): Promise<number> {
     clock: systemClock,
   })
   const life = new Life(mode, log)
-  try {
-    return await life.run(options)
-  } catch (error) {
-    return await life.fail(error)
-  } finally {
-    log.flush()
-  }
+  const code = await life.run(options).catch((error: unknown) => life.fail(error))
+  log.flush()
+  // A plugin may have left a timer or a socket behind; the end does not wait for it.
+  process.exit(code)
 }
 
 // Lambda kills us 300 to 500 ms after SIGTERM; the whole takes 250 ms, and workers have 150 of them.

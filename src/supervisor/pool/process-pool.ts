@@ -196,7 +196,6 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     })
     await this.#allGone()
     timer.clear()
-    this.#deadlines.close()
   }
 
   kill(): void {
@@ -337,7 +336,9 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   #allGone(): Promise<void> {
-    return this.#until(() => this.#alive.size === 0 && this.#bootCount === 0)
+    return this.#until(() => this.#alive.size === 0 && this.#bootCount === 0).then(() =>
+      this.#deadlines.close(),
+    )
   }
 
   #until(isTrue: () => boolean): Promise<void> {

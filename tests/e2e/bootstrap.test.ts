@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { chmod, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { isAlive } from '../helpers/pool.js'
+import { missing } from '../helpers/project.js'
+import {
+  failuresOf,
+  invokeAt,
+  lambdaConfig,
+  type RrOptions,
+  type RunningRr,
+  sqsEvent,
+  startRr,
+  testFolder,
+  workerText,
+} from '../helpers/rr.js'
+import { type ApiCall, type TestApi, testApi } from '../helpers/runtime-api.js'
+
+/** `rr bootstrap` under a Runtime API of ours, with Lambda's environment. */
+async function start(
+  t: TestContext,
+  api: TestApi,
+  options: RrOptions & { handler?: string },
+): Promise<RunningRr> {
+  const folder = options.folder ?? (await testFolder(t))
+  return startRr(t, ['bootstrap'], {
+    ...options,
+    folder,
+    env: {
+      AWS_LAMBDA_RUNTIME_API: api.address,
+      AWS_LAMBDA_FUNCTION_NAME: 'f',
+      AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+      AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '1769',
+      AWS_REGION: 'us-east-1',
+      LAMBDA_TASK_ROOT: folder,
+      _HANDLER: options.handler ?? '',
+      ...options.env,
+    },
+  })
+}
+
+function isInitError(call: ApiCall): boolean {
+  return call.path.endsWith('/init/error')
+}
+
+test('events are pulled and answered, and the log goes to standard output', async (t) => {
+  const api = await testApi(t)
+  const rr = await start(t, api, { config: lambdaConfig(workerText('echo'), { more: '' }) })
+  assert.equal((await invokeAt(api.invokeUrl, '{"a":1}')).body, '{"a":1}')
+  assert.ok(
+    api.calls.some((call) => call.path.endsWith('/extension/register')),
+    'no extension was registered',
+  )
+  assert.equal((await rr.line((line) => line.message === 'server started')).level, 'info')
+})
+
+test('a config file with faults is posted as an init error, and the exit code is 78', async (t) => {
+  const api = await testApi(t)
+  const rr = await start(t, api, { config: 'version: "3"\nlambda: { mod: raw }\n' })
+  assert.equal(await rr.ended, 78)
+  const call = await api.call(isInitError)
+  const error = JSON.parse(call.body)
+  assert.equal(error.errorType, 'RR.InitFailed')
+  assert.match(error.errorMessage, /rr\.yaml:2:11: unknown key "mod".*did you mean "mode"/)
+  assert.equal(call.headers['lambda-runtime-function-error-type'], 'Runtime.InitFailed')
+})
+
+test('when every worker fails to boot their last lines are posted, and the exit code is 1', async (t) => {
+  const api = await testApi(t)
+  const rr = await start(t, api, { config: lambdaConfig(workerText('fails-boot'), { more: '' }) })
+  assert.equal(await rr.ended, 1)
+  const error = JSON.parse((await api.call(isInitError)).body)
+  assert.equal(error.errorType, 'RR.InitFailed')
+  assert.match(error.errorMessage, /cannot reach the database/)
+})
+
+test('without the variable there is nothing to pull from: 78', async (t) => {
+  const rr = await startRr(t, ['bootstrap'], {
+    config: lambdaConfig(workerText('echo')),
+    env: { AWS_LAMBDA_RUNTIME_API: undefined },
+  })
+  assert.equal(await rr.ended, 78)
+})
+
+test('no file and an ordinary Node handler: it runs unchanged', async (t) => {
+  const api = await testApi(t)
+  const code =
+    'exports.handler = async (event, context) => ({ got: event.a, id: context.awsRequestId, left: context.getRemainingTimeInMillis() > 0 })'
+  await start(t, api, { handler: 'index.handler', files: { 'index.js': code } })
+  const answer = await invokeAt(api.invokeUrl, '{"a":1}')
+  assert.deepEqual(JSON.parse(answer.body), { got: 1, id: answer.requestId, left: true })
+})
+
+test('no file and an ordinary Python handler: it runs unchanged', { skip: missing('python3') }, async (t) => {
+  const api = await testApi(t)
+  const code = 'def handler(event, context):\n    return {"got": event["a"], "id": context.aws_request_id}\n'
+  await start(t, api, { handler: 'index.handler', files: { 'index.py': code } })
+  const answer = await invokeAt(api.invokeUrl, '{"a":1}')
+  assert.deepEqual(JSON.parse(answer.body), { got: 1, id: answer.requestId })
+})
+
+test('no file and worker.php: a worker of that name', { skip: missing('php') }, async (t) => {
+  const api = await testApi(t)
+  const { projectFolder } = await import('../helpers/project.js')
+  const code = `<?php require '${projectFolder}/workers/php/autoload.php'; RelayRunner\\Worker::serve(fn (string $b) => "[$b]");`
+  await start(t, api, { handler: 'worker.php', files: { 'worker.php': code } })
+  assert.equal((await invokeAt(api.invokeUrl, '7')).body, '[7]')
+})
+
+test('no file and a handler that leads nowhere is an init error', async (t) => {
+  const api = await testApi(t)
+  const rr = await start(t, api, { handler: 'nowhere.handler' })
+  assert.equal(await rr.ended, 78)
+  assert.match((await api.call(isInitError)).body, /_HANDLER=.*nowhere\.handler/)
+})
+
+test('SIGTERM while idle ends within 250 ms with 0 and no worker left', async (t) => {
+  const api = await testApi(t)
+  const rr = await start(t, api, { config: lambdaConfig(workerText('who'), { more: '' }) })
+  const pid = Number((await invokeAt(api.invokeUrl, '1')).body)
+  const since = performance.now()
+  rr.child.kill('SIGTERM')
+  assert.equal(await rr.ended, 0)
+  assert.ok(performance.now() - since < 250, `${performance.now() - since} ms`)
+  assert.ok(!isAlive(pid))
+})
+
+test('SIGTERM in a batch answers at once: what is finished counts, the rest has failed', async (t) => {
+  const api = await testApi(t)
+  const rr = await start(t, api, { config: lambdaConfig(workerText('by-number'), { count: 2, more: '' }) })
+  const answer = invokeAt(api.invokeUrl, JSON.stringify(sqsEvent(['0', '600000', '0', '600000', '0'])))
+  await rr.line((line) => line.logger === 'worker' && line.message === 'long 1')
+  await rr.line((line) => line.logger === 'worker' && line.message === 'long 3')
+  const since = performance.now()
+  rr.child.kill('SIGTERM')
+  assert.equal(await rr.ended, 0)
+  assert.ok(performance.now() - since < 250, `${performance.now() - since} ms`)
+  assert.deepEqual(failuresOf(await answer), ['message-1', 'message-3', 'message-4'])
+})
+
+test('SIGTERM in an event answers RR.Stopped within 250 ms', async (t) => {
+  const api = await testApi(t)
+  const rr = await start(t, api, { config: lambdaConfig(workerText('cpu-loop'), { more: '' }) })
+  const answer = invokeAt(api.invokeUrl, '1')
+  const pid = Number((await rr.line((line) => line.message === 'looping')).pid)
+  const since = performance.now()
+  rr.child.kill('SIGTERM')
+  assert.equal(await rr.ended, 0)
+  assert.ok(performance.now() - since < 250, `${performance.now() - since} ms`)
+  assert.equal(JSON.parse((await answer).body).errorType, 'RR.Stopped')
+  assert.ok(!isAlive(pid))
+})
+
+test('it runs with 1024 descriptors, a read-only folder and only /tmp to write to', async (t) => {
+  const api = await testApi(t)
+  const folder = await testFolder(t)
+  const task = join(folder, 'task')
+  await mkdir(task)
+  const { writeFile } = await import('node:fs/promises')
+  await writeFile(join(task, 'index.mjs'), 'export const handler = async () => "ok"')
+  await chmod(task, 0o555)
+  t.after(() => chmod(task, 0o755))
+  await chmod(folder, 0o755)
+  const { spawnAsLambda } = await import('../helpers/lambda-user.js')
+  const rr = spawnAsLambda(t, { task, api: api.address, handler: 'index.handler' })
+  assert.equal((await invokeAt(api.invokeUrl, '1')).body, '"ok"')
+  rr.kill('SIGTERM')
+})
+
+test('with AWS_LAMBDA_LOG_FORMAT=JSON the lines carry AWS’s names', async (t) => {
+  const api = await testApi(t)
+  const rr = await start(t, api, {
+    config: lambdaConfig(workerText('tells-context'), { more: '' }),
+    env: { AWS_LAMBDA_LOG_FORMAT: 'JSON' },
+  })
+  const { requestId } = await invokeAt(api.invokeUrl, '1')
+  const line = await rr.line((one) => one.message === 'told')
+  assert.deepEqual(
+    [line.level, line.requestId, typeof line.timestamp, line.time],
+    ['INFO', requestId, 'string', undefined],
+  )
+})

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { isAlive } from '../helpers/pool.js'
+import { rrCommand } from '../helpers/project.js'
+import { invoke, lambdaConfig, type RunningRr, started, startRr, workerText } from '../helpers/rr.js'
+import { eventually } from '../helpers/wait.js'
+
+const withinMs = 2000
+
+/** Interface §5: within two seconds none is left. Asserted as stated. */
+async function goneInTime(pids: readonly number[]): Promise<void> {
+  const since = performance.now()
+  await eventually(() => pids.every((pid) => !isAlive(pid)))
+  assert.ok(performance.now() - since < withinMs, `it took ${performance.now() - since} ms`)
+}
+
+async function pidOf(rr: RunningRr, message: RegExp): Promise<number> {
+  return Number((await rr.line((line) => line.logger === 'worker' && message.test(line.message))).pid)
+}
+
+function busy(t: TestContext, worker: string): Promise<RunningRr> {
+  return startRr(t, ['serve'], { config: lambdaConfig(workerText(worker), { count: 2 }) })
+}
+
+for (const [worker, says] of [
+  ['cpu-loop', /looping/],
+  ['sleeps', /sleeping/],
+  ['ignores-term', /deaf/],
+] as const) {
+  test(`a killed server leaves no worker that ${worker}`, async (t) => {
+    const rr = await busy(t, worker)
+    invoke(rr, '1').catch(() => undefined)
+    const pid = await pidOf(rr, says)
+    rr.child.kill('SIGKILL')
+    await rr.ended
+    await goneInTime([pid])
+  })
+}
+
+test('a killed server leaves no child of a worker', async (t) => {
+  const rr = await busy(t, 'keeps-child')
+  invoke(rr, '1').catch(() => undefined)
+  const line = await rr.line((one) => one.logger === 'worker' && one.message.startsWith('child '))
+  rr.child.kill('SIGKILL')
+  await rr.ended
+  await goneInTime([Number(line.pid), Number(line.message.split(' ')[1])])
+})
+
+test('a stopped (SIGSTOP) worker does not outlive a killed server', async (t) => {
+  const rr = await startRr(t, ['serve'], { config: lambdaConfig(workerText('who'), { count: 1 }) })
+  const pid = Number((await invoke(rr, '1')).body)
+  process.kill(pid, 'SIGSTOP')
+  rr.child.kill('SIGKILL')
+  await rr.ended
+  await goneInTime([pid])
+})
+
+test('a server killed while it spawns workers leaves none', async (t) => {
+  // A word of its own finds the workers in the process table, whoever their parent is by then.
+  for (let round = 0; round < 4; round += 1) {
+    const mark = `orphan-${process.pid}-${round}`
+    const rr = await startRr(t, ['serve'], {
+      config: lambdaConfig(workerText('silent-pid', mark), { count: 6 }),
+    })
+    await eventually(() => marked(mark).length > round)
+    rr.child.kill('SIGKILL')
+    await rr.ended
+    await eventually(() => marked(mark).length === 0)
+  }
+})
+
+test('a server killed with its whole process group leaves no worker', async (t) => {
+  const rr = await startRr(t, ['validate'], { config: lambdaConfig(workerText('who'), { count: 3 }) })
+  assert.equal(await rr.ended, 0, rr.text())
+  const child = spawn(process.execPath, [rrCommand, 'serve', '-c', 'rr.yaml'], {
+    cwd: rr.folder,
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  await eventually(() => children(child.pid ?? 0).length >= 3)
+  const pids = children(child.pid ?? 0)
+  process.kill(-(child.pid ?? 0), 'SIGKILL')
+  await once(child, 'exit')
+  await goneInTime(pids)
+})
+
+test('when the watchdog is killed a new one guards the workers that live', async (t) => {
+  const rr = await startRr(t, ['serve'], { config: lambdaConfig(workerText('who'), { count: 2 }) })
+  const pid = Number((await invoke(rr, '1')).body)
+  const watchdog = children(rr.child.pid ?? 0).find((one) => commandOf(one).includes('while read -r line'))
+  assert.ok(watchdog !== undefined)
+  process.kill(watchdog, 'SIGKILL')
+  await rr.line((line) => line.message === 'the watchdog died, starting a new one')
+  await eventually(() =>
+    children(rr.child.pid ?? 0).some((one) => one !== watchdog && commandOf(one).includes('while read')),
+  )
+  assert.equal((await invoke(rr, '1')).status, 200)
+  rr.child.kill('SIGKILL')
+  await rr.ended
+  await goneInTime([pid])
+})
+
+test('a stop leaves neither watchdog nor files of ours but the folder', async (t) => {
+  const rr = await startRr(t, ['serve'], { config: lambdaConfig(workerText('who'), { count: 2 }) })
+  const { control } = await started(rr)
+  const all = children(rr.child.pid ?? 0)
+  rr.child.kill('SIGTERM')
+  assert.equal(await rr.ended, 0)
+  await goneInTime(all)
+  assert.deepEqual(readdirSync(dirname(String(control).replace('unix://', ''))), [])
+})
+
+function processes(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+}
+
+function children(pid: number): number[] {
+  return processes().filter((one) => statFields(one)[1] === String(pid))
+}
+
+function marked(word: string): number[] {
+  return processes().filter((pid) => commandOf(pid).includes(word))
+}
+
+function statFields(pid: number): string[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return []
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
+}
