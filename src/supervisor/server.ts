@@ -2,6 +2,7 @@
  * The phases of one server, in order, in one place: folder → control socket → plugins → workers; and back. It is handed
  * values and functions only: it knows no YAML, prints nothing, and leaves the exit code to `cmd/`.
  */
+import { rmdirSync } from 'node:fs'
 import type { Clock } from '../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
@@ -147,8 +148,18 @@ export class Server {
         faults.push(error instanceof Error ? error : new Error(messageOf(error)))
       }
     }
+    removeIfEmpty(this.#options.folder)
     for (const error of faults) this.#log.error({ error }, 'a step of the stop failed')
     return faults
+  }
+}
+
+/** The private folder goes with its server; what somebody else left in it stays. */
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch {
+    // Not empty, or gone: neither hinders the next server.
   }
 }
 

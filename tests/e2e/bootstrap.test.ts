@@ -160,12 +160,12 @@ test('it runs with 1024 descriptors, a read-only folder and only /tmp to write t
   const { writeFile } = await import('node:fs/promises')
   await writeFile(join(task, 'index.mjs'), 'export const handler = async () => "ok"')
   await chmod(task, 0o555)
-  t.after(() => chmod(task, 0o755))
   await chmod(folder, 0o755)
   const { spawnAsLambda } = await import('../helpers/lambda-user.js')
   const rr = spawnAsLambda(t, { task, api: api.address, handler: 'index.handler' })
   assert.equal((await invokeAt(api.invokeUrl, '1')).body, '"ok"')
   rr.kill('SIGTERM')
+  await chmod(task, 0o755)
 })
 
 test('with AWS_LAMBDA_LOG_FORMAT=JSON the lines carry AWS’s names', async (t) => {

@@ -13,7 +13,12 @@ import { handshake } from '../../ipc/handshake.js'
 import type { RelayListener } from '../../ipc/listener.js'
 import { pipesRelay } from '../../ipc/pipes-relay.js'
 import { defaultRelayLimits, type Relay } from '../../ipc/relay.js'
-import { type SpawnedProcess, spawnProcess, type WorkerProcess } from '../worker/process.js'
+import {
+  type SpawnedProcess,
+  type SpawnOptions,
+  spawnProcess,
+  type WorkerProcess,
+} from '../worker/process.js'
 import type { Watchdog } from '../worker/watchdog.js'
 import { Worker } from '../worker/worker.js'
 import type { OutputFifos } from './output-fifos.js'
@@ -56,14 +61,8 @@ async function bootWorker(options: BootOptions, events: WorkerEvents, signal: Ab
   const listener = await options.listener
   const [stderr, stdout] = [await options.fifos.take(), listener && (await options.fifos.take())]
   signal.throwIfAborted()
-  const spawned = spawnProcess({
-    words: options.words,
-    cwd: options.cwd,
-    env: options.env(listener?.address ?? 'pipes'),
-    usesPipes: listener === undefined,
-    outputs: stderr && { stderr, ...(stdout && { stdout }) },
-    watchdog,
-  })
+  const outputs = stderr && { stderr, ...(stdout && { stdout }) }
+  const spawned = spawnOrClose(options, { listener, outputs, watchdog })
   const voice = new Voice(options, spawned)
   const worker = new Worker({
     pool: options.pool,
@@ -103,6 +102,30 @@ async function bootWorker(options: BootOptions, events: WorkerEvents, signal: Ab
     throw Object.assign(fault, { lastLines: voice.lastLines(), pid: worker.pid })
   } finally {
     bootEnded()
+  }
+}
+
+/** Starts the process; when there is nothing to start, the FIFOs that were opened for it are closed. */
+function spawnOrClose(
+  options: BootOptions,
+  made: Pick<SpawnOptions, 'outputs' | 'watchdog'> & { readonly listener: RelayListener | undefined },
+): SpawnedProcess {
+  const { listener, outputs, watchdog } = made
+  try {
+    return spawnProcess({
+      words: options.words,
+      cwd: options.cwd,
+      env: options.env(listener?.address ?? 'pipes'),
+      usesPipes: listener === undefined,
+      outputs,
+      watchdog,
+    })
+  } catch (error) {
+    for (const fifo of [outputs?.stderr, outputs?.stdout]) {
+      fifo?.closeChildEnd()
+      fifo?.stream.destroy()
+    }
+    throw error
   }
 }
 

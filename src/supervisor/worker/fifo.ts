@@ -15,9 +15,18 @@ export async function makeFifos(paths: readonly string[]): Promise<void> {
   await promisify(execFile)('mkfifo', ['-m', '600', '--', ...paths], { timeout: mkfifoTimeoutMs })
 }
 
+/** A descriptor's number may be another's by the second time. */
+function once(run: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (!isDone) run()
+    isDone = true
+  }
+}
+
 /** One direction from a child to us: a descriptor to hand to `spawn`, and the stream of what the child writes. */
 export interface OutputFifo {
-  /** The child's end; close it with `closeChildEnd` once the child has been spawned. */
+  /** The child's end; close it with `closeChildEnd` once the child has been spawned; again is harmless. */
   readonly childFd: number
   readonly stream: Readable
   closeChildEnd(): void
@@ -31,7 +40,7 @@ export function openOutputFifo(path: string): OutputFifo {
     return {
       childFd,
       stream: new Socket({ fd: ourFd, readable: true, writable: false }),
-      closeChildEnd: () => closeSync(childFd),
+      closeChildEnd: once(() => closeSync(childFd)),
     }
   } catch (error) {
     closeSync(ourFd)

@@ -1,5 +1,5 @@
 /** What a worker's frame means as the answer to a job. Pure; `worker.ts` acts on it. */
-import { type Frame, FrameFlag, type FrameParts } from '../../ipc/frame.js'
+import { type Frame, FrameFlag } from '../../ipc/frame.js'
 import type { Reply } from '../pool/pool.js'
 
 /** An answer as it was understood. */
@@ -8,13 +8,6 @@ export type Answer =
   | { readonly kind: 'error'; readonly text: string }
   | { readonly kind: 'self_stop' }
   | { readonly kind: 'bad'; readonly what: string }
-
-/** The frame that asks a worker to leave: CONTROL|JSON `{"stop":true}` (Goridge). */
-export const stopFrame: FrameParts = {
-  flags: FrameFlag.control | FrameFlag.json,
-  options: [],
-  head: '{"stop":true}',
-}
 
 const selfStop = Buffer.from('{"stop":true}')
 

@@ -7,12 +7,13 @@ import { assert } from '../../core/assert.js'
 import type { Clock, Timer } from '../../core/clock.js'
 import { ErrorCode, type RelayError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
+import { stopRequest } from '../../ipc/control.js'
 import type { Frame } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
 import type { Job, Reply } from '../pool/pool.js'
 import { badFrame, crash, jobFailed, lateError } from './outcome.js'
 import type { ProcessExit, WorkerProcess } from './process.js'
-import { readReply, stopFrame } from './reply.js'
+import { readReply } from './reply.js'
 import { type KillReason, type RetireReason, transitions, type WorkerEvent, WorkerState } from './state.js'
 
 /** How a job ended: an answer, a fault of the job, or not at all (the job is to go to another worker). */
@@ -306,7 +307,7 @@ export class Worker {
       this.kill('forced')
       return
     }
-    this.#relay.send(stopFrame)
+    this.#relay.send(stopRequest)
     this.#timer = clock.timer(stopTimeoutMs, () => this.kill('stop_timeout'))
   }
 }

@@ -123,7 +123,7 @@ test('an answer that nobody asked for costs the worker and reaches no other job'
 test('an answer that comes with the worker’s end counts', async (t) => {
   const { pool } = await startPool(t, 'answers-and-exits')
   for (let round = 0; round < 3; round += 1) {
-    await pool.booted
+    await pool.whenIdle()
     const before = await pids({ pool })
     assert.equal(textOf(await pool.run(job('?'))), 'last words')
     await eventually(async () => !(await pids({ pool })).some((pid) => before.includes(pid)))

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { systemClock } from '../../../src/core/clock.js'
+import { silentLogger } from '../../../src/core/log.js'
+import { seededRandom } from '../../../src/core/random.js'
+import { EventRun } from '../../../src/plugins/lambda/handle.js'
+import type { Invocation } from '../../../src/plugins/lambda/runtime-client.js'
+import type { Lease, Pool } from '../../../src/supervisor/pool/pool.js'
+import { sqsEvent } from '../../helpers/rr.js'
+
+/** A pool without processes whose workers take turns of the event loop; it watches what must never happen. */
+function fakePool(size: number, random: () => number, run: (body: string) => Promise<void>): Pool {
+  let idle = size
+  const waiters: (() => void)[] = []
+  const wake = () => {
+    for (const one of waiters.splice(0)) one()
+  }
+  const lease = (): Lease => {
+    let isReleased = false
+    return {
+      pid: 1,
+      run: async (job) => {
+        for (let turns = Math.floor(random() * 4); turns > 0; turns -= 1)
+          await new Promise((resolve) => setImmediate(resolve))
+        await run(String(job.body))
+        return { context: Buffer.alloc(0), body: Buffer.alloc(0), flags: 4 }
+      },
+      release: () => {
+        if (isReleased) return
+        isReleased = true
+        idle += 1
+        wake()
+      },
+    }
+  }
+  const pool: Pool = {
+    name: 'fake',
+    size,
+    get idleCount() {
+      return idle
+    },
+    liveCount: size,
+    booted: Promise.resolve([]),
+    workers: async () => [],
+    run: () => Promise.reject(new Error('not used')),
+    tryAcquire: () => {
+      if (idle === 0) return undefined
+      idle -= 1
+      return lease()
+    },
+    acquire: async () => {
+      while (idle === 0) await new Promise<void>((resolve) => waiters.push(resolve))
+      idle -= 1
+      return lease()
+    },
+    whenIdle: async () => {
+      while (idle === 0) await new Promise<void>((resolve) => waiters.push(resolve))
+    },
+  }
+  return pool
+}
+
+test('any batch over any pool: groups in order, never two of a group at once, failures exact, each record once', async () => {
+  const record = fc.record({ group: fc.nat(4), isBad: fc.boolean() })
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(record, { minLength: 1, maxLength: 40 }),
+      fc.integer({ min: 1, max: 6 }),
+      fc.nat(),
+      async (batch, size, seed) => {
+        const running = new Set<number>()
+        const ran: number[] = []
+        const pool = fakePool(size, seededRandom(seed), async (body) => {
+          const index = Number(body)
+          const { group, isBad } = batch[index] ?? { group: 0, isBad: false }
+          assert.ok(!running.has(group), `two of group ${group} at once`)
+          running.add(group)
+          await new Promise((resolve) => setImmediate(resolve))
+          running.delete(group)
+          ran.push(index)
+          if (isBad) throw new Error('bad')
+        })
+        const event = sqsEvent(
+          batch.map((_, index) => String(index)),
+          batch.map(({ group }) => `g${group}`),
+        )
+        const answer = await handle(pool, event)
+        const failed: number[] = []
+        const broken = new Set<number>()
+        for (const [index, { group, isBad }] of batch.entries()) {
+          if (broken.has(group) || isBad) failed.push(index)
+          if (isBad) broken.add(group)
+        }
+        assert.deepEqual(
+          answer,
+          failed.map((index) => `message-${index}`),
+        )
+        assert.equal(new Set(ran).size, ran.length)
+        for (let group = 0; group <= 4; group += 1) {
+          const order = ran.filter((index) => batch[index]?.group === group)
+          assert.deepEqual(
+            order,
+            [...order].sort((a, b) => a - b),
+          )
+        }
+      },
+    ),
+    { numRuns: 300 },
+  )
+})
+
+async function handle(pool: Pool, event: unknown): Promise<string[]> {
+  const invocation: Invocation = {
+    requestId: 'r',
+    deadlineMs: undefined,
+    functionArn: undefined,
+    traceId: undefined,
+    clientContext: undefined,
+    cognitoIdentity: undefined,
+    tenantId: undefined,
+    body: Buffer.from(JSON.stringify(event)),
+  }
+  const run = new EventRun(invocation, {
+    pool,
+    clock: systemClock,
+    log: silentLogger,
+    facts: { functionName: null, functionVersion: null, memoryLimitInMB: null },
+    split: { isSplit: true, fifo: 'group' },
+    hasPartialFailures: true,
+    failed: 'redrive',
+    marginMs: 1000,
+  })
+  const answer = await run.answer
+  assert.equal(answer.kind, 'result')
+  const { batchItemFailures } = JSON.parse(String(answer.kind === 'result' ? answer.body : ''))
+  return batchItemFailures.map((one: { itemIdentifier: string }) => one.itemIdentifier)
+}

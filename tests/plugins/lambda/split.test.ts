@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { planEvent } from '../../../src/plugins/lambda/split.js'
+import { sqsEvent } from '../../helpers/rr.js'
+
+const group = { isSplit: true, fifo: 'group' } as const
+
+function plan(event: unknown, options: Parameters<typeof planEvent>[1] = group) {
+  return planEvent(Buffer.from(typeof event === 'string' ? event : JSON.stringify(event)), options)
+}
+
+function lanesOf(event: unknown, options?: Parameters<typeof planEvent>[1]) {
+  const made = plan(event, options)
+  return made.kind === 'batch' ? made.lanes : 'event'
+}
+
+const kinesis = (sequence: string, key: string, data = 'aGk=') => ({
+  eventSource: 'aws:kinesis',
+  kinesis: { sequenceNumber: sequence, partitionKey: key, data },
+})
+const dynamo = (sequence: string, id: string) => ({
+  eventSource: 'aws:dynamodb',
+  dynamodb: { SequenceNumber: sequence, Keys: { id: { N: id } } },
+})
+
+test('records of a standard queue are lanes of their own, also with a message group (fair queues)', () => {
+  assert.deepEqual(lanesOf(sqsEvent(['a', 'b', 'c'])), [[0], [1], [2]])
+  const fair = sqsEvent(['a', 'b'], ['g', 'g'])
+  for (const record of fair.Records) record.eventSourceARN = 'arn:aws:sqs:us-east-1:1:standard'
+  assert.deepEqual(lanesOf(fair), [[0], [1]])
+})
+
+test('records of a FIFO group share a lane, in their order', () => {
+  const event = sqsEvent(['1', '2', '3', '4', '5'], ['a', 'b', 'a', 'c', 'b'])
+  assert.deepEqual(lanesOf(event), [[0, 2], [1, 4], [3]])
+  assert.deepEqual(lanesOf(event, { isSplit: true, fifo: 'strict' }), [[0, 1, 2, 3, 4]])
+})
+
+test('streams keep order by partition key, item key and topic-partition', () => {
+  assert.deepEqual(lanesOf({ Records: [kinesis('1', 'a'), kinesis('2', 'b'), kinesis('3', 'a')] }), [
+    [0, 2],
+    [1],
+  ])
+  assert.deepEqual(lanesOf({ Records: [dynamo('1', '7'), dynamo('2', '7'), dynamo('3', '8')] }), [
+    [0, 1],
+    [2],
+  ])
+  const record = (offset: number) => ({ topic: 't', partition: 0, offset, value: 'aGk=', headers: [] })
+  const kafka = { eventSource: 'aws:kafka', records: { 't-0': [record(1), record(2)], 't-1': [record(1)] } }
+  assert.deepEqual(lanesOf(kafka), [[0, 1], [2]])
+  const made = plan(kafka)
+  assert.deepEqual(made.kind === 'batch' && made.records.map((one) => one.identifier), [
+    { partition: 't-0', offset: 1 },
+    { partition: 't-0', offset: 2 },
+    { partition: 't-1', offset: 1 },
+  ])
+})
+
+test('bodies are decoded where the source encodes them, and left out of the record', () => {
+  const made = plan({ Records: [kinesis('1', 'a', Buffer.from('päy').toString('base64'))] })
+  assert.ok(made.kind === 'batch')
+  const [first] = made.records
+  assert.equal(Buffer.from(first?.body ?? '').toString('utf8'), 'päy')
+  assert.equal(
+    JSON.stringify(first?.rest),
+    '{"eventSource":"aws:kinesis","kinesis":{"sequenceNumber":"1","partitionKey":"a"}}',
+  )
+  const change = plan({ Records: [dynamo('1', '7')] })
+  assert.ok(change.kind === 'batch')
+  assert.deepEqual(JSON.parse(String(change.records[0]?.body)), dynamo('1', '7'))
+})
+
+const sources: readonly [event: unknown, source: string | null][] = [
+  [{ a: 1 }, null],
+  ['42', null],
+  ['not JSON with eventSource in it', null],
+  ['', null],
+  [{ Records: [{ EventSource: 'aws:sns', Sns: {} }] }, 'aws:sns'],
+  [{ Records: [{ eventSource: 'aws:s3' }] }, 'aws:s3'],
+  [{ eventSource: 'aws:rmq', rmqMessagesByQueue: {} }, 'aws:rmq'],
+  ['{"\\u0065ventSource":"escaped"}', 'escaped'],
+  [{ eventSource: 7 }, null],
+  [{ Records: 'eventSource' }, null],
+]
+test('the source is found where AWS puts it, and is null else', () => {
+  for (const [event, source] of sources) {
+    const made = plan(event)
+    assert.equal(made.kind, 'event', JSON.stringify(event))
+    assert.equal(made.source, source, JSON.stringify(event))
+  }
+})
+
+test('a batch whose records cannot all be named is one event', () => {
+  const broken: readonly ((records: Record<string, unknown>[]) => void)[] = [
+    (records) => delete records[1]?.messageId,
+    (records) => Object.assign(records[1] ?? {}, { messageId: 'message-0' }),
+    (records) => Object.assign(records[1] ?? {}, { body: { an: 'object' } }),
+    (records) => Object.assign(records[1] ?? {}, { eventSource: 'aws:s3' }),
+    (records) => records.splice(0, records.length),
+  ]
+  for (const damage of broken) {
+    const event = sqsEvent(['a', 'b'])
+    damage(event.Records)
+    assert.equal(plan(event).kind, 'event', String(damage))
+  }
+})
