@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
+import { jsonSchema } from '../../config/json-schema.js'
+import { loadConfig } from '../../config/load.js'
+import { formatProblem } from '../../config/tree.js'
+import { validateConfig } from '../../config/validate.js'
+import { builtInPlugins } from '../../src/plugins/index.js'
+import { projectFolder } from '../helpers/project.js'
+import { testFolder } from '../helpers/rr.js'
+
+const owners = builtInPlugins.map(({ name, config }) => ({ name, config }))
+
+interface Given {
+  readonly files?: Readonly<Record<string, string>>
+  readonly env?: Readonly<Record<string, string>>
+  readonly overrides?: readonly string[]
+}
+
+async function read(t: TestContext, text: string, given: Given = {}) {
+  const folder = await testFolder(t)
+  for (const [name, content] of Object.entries({ 'rr.yaml': text, ...given.files })) {
+    await mkdir(join(folder, name, '..'), { recursive: true })
+    await writeFile(join(folder, name), content)
+  }
+  const loaded = await loadConfig({
+    file: join(folder, 'rr.yaml'),
+    cwd: folder,
+    env: given.env ?? {},
+    overrides: given.overrides ?? [],
+  })
+  const checked = validateConfig(loaded.entries, owners, new Set())
+  const problems = [...loaded.problems, ...checked.problems].map(formatProblem)
+  return { problems, values: checked.values, loaded }
+}
+
+// After `version: "3"` on line 1.
+const faults: readonly [text: string, problem: RegExp][] = [
+  [
+    'lambda: { mod: raw }',
+    /^rr\.yaml:2:11: unknown key "mod" in "lambda", expected one of mode, .*, did you mean "mode"\?$/,
+  ],
+  ['lamda: {}', /^rr\.yaml:2:1: section "lamda" belongs to no plugin, did you mean "lambda"\?$/],
+  [
+    'lambda:\n  pool:\n    num_worker: 3',
+    /^rr\.yaml:4:5: unknown key "num_worker" in "lambda\.pool".*did you mean "num_workers"/,
+  ],
+  [
+    'lambda: { pool: { num_workers: 0 } }',
+    /^rr\.yaml:2:32: "lambda\.pool\.num_workers": 0, expected a whole number from 1/,
+  ],
+  [
+    'lambda: { pool: { num_workers: many } }',
+    /2:32: .*"many", expected a whole number from 1 to 2048 or "auto"/,
+  ],
+  ['lambda: { pool: { max_jobs: 1.5 } }', /2:29: .*expected a whole number/],
+  ['lambda: { pool: { allocate_timeout: 60 } }', /2:37: .*"60", expected a duration .*write 60s/],
+  ['lambda: { pool: { allocate_timeout: 0s } }', /2:37: .*zero, expected a duration .*above zero/],
+  ['lambda: { pool: { allocate_timeout: soon } }', /2:37: .*"soon", expected a duration/],
+  ['lambda: { mode: jobs }', /2:17: .*"jobs" is not supported yet/],
+  ['lambda: { mode: rw }', /2:17: .*"rw", expected one of raw, event, did you mean "raw"/],
+  ['lambda: { records_per_job: 2 }', /2:28: .*expected/],
+  ['lambda: { failed: "https://sqs.us-east-1.amazonaws.com/1/q" }', /2:19: .*not supported yet/],
+  [
+    'lambda: { pool: { dynamic_allocator: { max_workers: 9 } } }',
+    /2:38: .*dynamic_allocator" is not supported yet/,
+  ],
+  ['lambda: { pool: { supervisor: { ttl: 5m } } }', /2:38: .*ttl" is not supported yet/],
+  ['server: { relay: fifo }', /2:18: .*"fifo" is not supported yet/],
+  ['server: { relay: carrier-pigeon }', /2:18: .*expected pipes, unix/],
+  ['server: { command: "php \'open" }', /2:20: .*leaves a quote open|2:20: .*expected/],
+  ['server: { env: { "not a name": x } }', /2:18: .*the name "not a name"/],
+  ['http: { address: ":8080" }', /2:1: section "http" is not supported yet/],
+  ['logs: { level: loud }', /2:16: .*"loud", expected one of debug, info, warn, error, off/],
+  ['logs: { line_max: big }', /2:19: .*expected a size such as 16MB/],
+  ['logs: [1]', /2:7: "logs": a list, expected keys with values/],
+  ['logs: { level: info, level: warn }', /not YAML: .*[Mm]ap keys must be unique/],
+  ['logs:\n\tlevel: info', /^rr\.yaml:3:1: not YAML/],
+  ['plugins: [{ a: b }]', /2:11: a plugin that is no text/],
+]
+test('every fault says where it is, what was read, what was expected and the nearest name', async (t) => {
+  for (const [text, problem] of faults) {
+    const { problems } = await read(t, `version: "3"\n${text}\n`)
+    assert.equal(problems.length, 1, `${text}\n${problems.join('\n')}`)
+    assert.match(problems[0] ?? '', problem)
+  }
+})
+
+test('all faults of all sections come in one run', async (t) => {
+  const { problems } = await read(
+    t,
+    'version: "3"\nlogs: { lev: x }\nlambda: { mode: x, fifo: y }\nrpcc: {}\n',
+  )
+  assert.equal(problems.length, 4, problems.join('\n'))
+})
+
+test('the version is required and must be "3"', async (t) => {
+  assert.match(
+    (await read(t, 'logs: {}\n')).problems[0] ?? '',
+    /^rr\.yaml:1:1: the file has no version, expected version: "3"/,
+  )
+  assert.match(
+    (await read(t, 'version: "4"\n')).problems[0] ?? '',
+    /^rr\.yaml:1:10: version "4", expected "3"/,
+  )
+  assert.match((await read(t, 'version: "2.7"\n')).problems[0] ?? '', /warning: version "2\.7"/)
+  assert.deepEqual((await read(t, 'version: 3\n')).problems, [])
+})
+
+test('durations become ms, sizes bytes, text that reads as a number or boolean is one', async (t) => {
+  const { problems, values } = await read(
+    t,
+    'version: "3"\nlogs: { line_max: 64KB }\nlambda:\n  partial_failures: off\n  deadline_margin: 1m2.5s\n  pool: { num_workers: "4", max_jobs: "10" }\n',
+  )
+  assert.deepEqual(problems, [])
+  const lambda = Object(values.get('lambda'))
+  assert.deepEqual(Object(values.get('logs')).line_max, 65536)
+  assert.deepEqual([lambda.partial_failures, lambda.deadline_margin], ['off', 62_500])
+  assert.deepEqual([lambda.pool.num_workers, lambda.pool.max_jobs], [4, 10])
+})
+
+test('a section without keys takes its defaults, and so does a key without a value', async (t) => {
+  const { problems, values } = await read(t, 'version: "3"\nlambda:\nlogs:\n  level:\n')
+  assert.deepEqual(problems, [])
+  assert.equal(Object(values.get('lambda')).pool.num_workers, 'auto')
+  assert.equal(Object(values.get('logs')).level, 'info')
+})
+
+test('variables are expanded after parsing: typed anew when unquoted, never able to add keys', async (t) => {
+  const env = { N: '3', LEVEL: 'warn', EVIL: 'x\nlogs: { level: off }' }
+  const text =
+    'version: "3"\nlogs: { level: "${LEVEL}" }\nlambda:\n  pool:\n    num_workers: ${N}\n    max_jobs: ${M:-7}\n    command: "php ${EVIL}"\n'
+  const { problems, values } = await read(t, text, { env })
+  assert.deepEqual(problems, [])
+  const { pool } = Object(values.get('lambda'))
+  assert.deepEqual([pool.num_workers, pool.max_jobs, pool.command], [3, 7, `php ${env.EVIL}`])
+})
+
+test('a variable without value and default is a warning with its place', async (t) => {
+  const { problems } = await read(t, 'version: "3"\nserver: { env: { A: "${NOT_SET}" } }\n')
+  assert.match(problems[0] ?? '', /^rr\.yaml:2:21: warning: the environment has no variable NOT_SET/)
+})
+
+test('an include replaces whole sections, an override beats both, and both keep their places', async (t) => {
+  const files = { 'more/logs.yaml': 'version: "3"\nlogs: { level: error }\n' }
+  const text = 'version: "3"\ninclude: more/logs.yaml\nlogs: { level: debug, encoding: json }\n'
+  const { problems, values } = await read(t, text, {
+    files,
+    overrides: ['logs.encoding=console', 'lambda.pool.num_workers=5'],
+  })
+  assert.deepEqual(problems, [])
+  assert.deepEqual(values.get('logs'), { level: 'error', encoding: 'console', line_max: 16 * 2 ** 20 })
+  assert.equal(Object(values.get('lambda')).pool.num_workers, 5)
+  const bad = await read(t, 'version: "3"\n', { overrides: ['logs.level=loud', 'nonsense'] })
+  assert.match(bad.problems.join('\n'), /-o logs\.level:1:1: .*"loud"/)
+  assert.match(bad.problems.join('\n'), /the override "nonsense", expected key\.path=value/)
+})
+
+test('an include that is missing, or includes itself, is a fault at its line', async (t) => {
+  assert.match(
+    (await read(t, 'version: "3"\ninclude: nowhere.yaml\n')).problems[0] ?? '',
+    /^rr\.yaml:2:10: cannot read/,
+  )
+  assert.match(
+    (await read(t, 'version: "3"\ninclude: [rr.yaml]\n')).problems[0] ?? '',
+    /^rr\.yaml:2:11: rr\.yaml includes itself/,
+  )
+})
+
+test('a key of RoadRunner without a meaning here is a warning that says what to use', async (t) => {
+  const { problems } = await read(
+    t,
+    'version: "3"\nendure: { grace_period: 5s }\nlogs: { mode: production }\n',
+  )
+  assert.equal(problems.length, 2)
+  assert.match(problems.join('\n'), /rr\.yaml:2:1: warning: "endure" has no meaning here/)
+  assert.match(
+    problems.join('\n'),
+    /rr\.yaml:3:9: warning: "logs\.mode" has no meaning here, use logs\.encoding/,
+  )
+})
+
+test('server.env takes RoadRunner’s list of pairs, and a plugin path counts from the file that names it', async (t) => {
+  const { values, loaded } = await read(
+    t,
+    'version: "3"\nplugins: [./p.mjs]\nserver:\n  env:\n    - A: "1"\n    - B: two\n',
+  )
+  assert.deepEqual(Object(values.get('server')).env, { A: '1', B: 'two' })
+  assert.equal(loaded.plugins[0]?.specifier, './p.mjs')
+})
+
+test('whatever the file holds, loading and checking end with problems and never with a crash', async (t) => {
+  const words = fc.constantFrom(
+    'version: "3"',
+    'lambda:',
+    'pool:',
+    '  - ',
+    '{',
+    '}',
+    '&a',
+    '*a',
+    'logs: ',
+    '${',
+    'x: y',
+    '\t',
+    '"',
+    '\n',
+    '  ',
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.oneof(words, fc.string()), { maxLength: 12 }), async (parts) => {
+      const { problems } = await read(t, parts.join('\n'))
+      for (const problem of problems) assert.match(problem, /^[^\n]+:\d+:\d+: /)
+    }),
+    { numRuns: 150 },
+  )
+})
+
+test('the JSON Schema takes what the walker takes and refuses what it refuses', async (t) => {
+  const { Ajv } = await import('ajv')
+  const { parse } = await import('yaml')
+  const { readFile } = await import('node:fs/promises')
+  const ajv = new Ajv({ strict: false, allErrors: true })
+  const accepts = ajv.compile(jsonSchema(owners))
+  const example = await readFile(join(projectFolder, 'rr.yaml.example'), 'utf8')
+  for (const text of [
+    example,
+    'version: "3"\n',
+    'version: "3"\nlambda:\nlogs: { line_max: 1MB }\nserver: { env: [{ A: b }] }\n',
+  ]) {
+    assert.deepEqual((await read(t, text)).problems, [], text)
+    assert.ok(accepts(parse(text)), JSON.stringify(accepts.errors))
+  }
+  const schemaSees = [
+    'lambda: { mod: raw }',
+    'lamda: {}',
+    'lambda: { pool: { num_workers: 0 } }',
+    'lambda: { pool: { allocate_timeout: 60 } }',
+    'logs: { level: loud }',
+    'logs: [1]',
+  ]
+  for (const text of schemaSees) assert.ok(!accepts(parse(`version: "3"\n${text}\n`)), text)
+})
