@@ -116,6 +116,7 @@ export class Server {
     const startedAt = clock.monotonicMs()
     const graceMs = this.pools.destroyMsMax
     const faults = await this.#container.drain(graceMs)
+    for (const error of faults) this.#log.error({ error }, 'a plugin failed to drain')
     return [...faults, ...(await this.#end(clock.monotonicMs() - startedAt))]
   }
 

@@ -1,0 +1,38 @@
+/** A plugin: tells at an interval how many workers of a pool are idle, and counts how often it did. */
+import { definePlugin, Pools, Rpc, section, serviceKey, sleep } from 'relayrunner'
+
+/** What other plugins may ask of this one: `needs: { heartbeat: Heartbeat }`. */
+export interface HeartbeatService {
+  readonly beats: number
+}
+export const Heartbeat = serviceKey<HeartbeatService>('heartbeat')
+
+export default definePlugin({
+  name: 'heartbeat',
+  needs: { pools: Pools, rpc: Rpc },
+  provides: Heartbeat,
+  config: section({
+    pool: { type: 'string', default: 'default', description: 'Pool to look at.' },
+    interval: { type: 'string', format: 'duration', default: '5s', description: 'Time between two beats.' },
+  }),
+  setup({ config, needs, log, clock, defer }) {
+    const pool = needs.pools.get(config.pool)
+    let beats = 0
+    needs.rpc.register('heartbeat', { Beats: () => beats })
+    defer(() => log.info({ beats }, 'last beat'))
+    return {
+      service: {
+        get beats() {
+          return beats
+        },
+      },
+      async serve(signal) {
+        while (!signal.aborted) {
+          beats += 1
+          log.info({ beats, pool: pool.name, idle: pool.idleCount, live: pool.liveCount }, 'beat')
+          await sleep(clock, config.interval, signal)
+        }
+      },
+    }
+  },
+})
