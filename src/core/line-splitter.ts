@@ -54,14 +54,14 @@ export class LineSplitter {
   }
 
   #add(piece: Buffer): void {
-    let rest = piece
-    while (this.#bytes + rest.length > this.#options.lineBytesMax) {
-      const room = characterStart(rest, this.#options.lineBytesMax - this.#bytes)
-      this.#keep(rest.subarray(0, room))
-      this.#emitPart(false)
-      rest = rest.subarray(room)
+    this.#keep(piece)
+    const { lineBytesMax } = this.#options
+    while (this.#bytes > lineBytesMax) {
+      const bytes = this.#take()
+      const room = characterStart(bytes, lineBytesMax)
+      this.#emitPart(bytes.subarray(0, room), false)
+      this.#keep(bytes.subarray(room))
     }
-    this.#keep(rest)
   }
 
   #keep(piece: Buffer): void {
@@ -71,29 +71,29 @@ export class LineSplitter {
   }
 
   #finish(): void {
-    if (this.#part !== undefined) {
-      this.#emitPart(true)
-      this.#part = undefined
-      return
-    }
-    this.#options.onLine(this.#takeText(), undefined)
+    const bytes = this.#take()
+    const length = bytes[bytes.length - 1] === carriageReturn ? bytes.length - 1 : bytes.length
+    const line = bytes.subarray(0, length)
+    if (this.#part === undefined) this.#options.onLine(line.toString('utf8'), undefined)
+    else this.#emitPart(line, true)
+    this.#part = undefined
   }
 
-  #emitPart(isLast: boolean): void {
+  #emitPart(bytes: Buffer, isLast: boolean): void {
     if (this.#part === undefined) {
       partCount += 1
       this.#part = { id: `part-${partCount}`, number: 0 }
     }
     this.#part.number += 1
-    this.#options.onLine(this.#takeText(), { id: this.#part.id, number: this.#part.number, isLast })
+    this.#options.onLine(bytes.toString('utf8'), { id: this.#part.id, number: this.#part.number, isLast })
   }
 
-  #takeText(): string {
-    const bytes = this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces)
+  #take(): Buffer {
+    const [first] = this.#pieces
+    const bytes = this.#pieces.length === 1 && first !== undefined ? first : Buffer.concat(this.#pieces)
     this.#pieces = []
     this.#bytes = 0
-    const length = bytes[bytes.length - 1] === carriageReturn ? bytes.length - 1 : bytes.length
-    return bytes.toString('utf8', 0, length)
+    return bytes
   }
 }
 

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { rrCommand } from '../helpers/project.js'
+import { lambdaConfig, type RunningRr, started, startRr, testFolder, workerText } from '../helpers/rr.js'
+
+function rr(folder: string, words: readonly string[], input = '') {
+  const run = spawnSync(process.execPath, [rrCommand, ...words], { cwd: folder, encoding: 'utf8', input })
+  return { code: run.status, out: run.stdout, err: run.stderr }
+}
+
+test('a wrong command, option or argument exits 2 and says so', async (t) => {
+  const folder = await testFolder(t)
+  for (const words of [['wokers'], ['serve', '--nope'], ['invoke', '--sqs', 'many'], ['serve', '-c']]) {
+    const { code, out, err } = rr(folder, words)
+    assert.equal(code, 2, words.join(' '))
+    assert.equal(out, '')
+    assert.notEqual(err, '')
+  }
+})
+
+test('help and version exit 0', async (t) => {
+  const folder = await testFolder(t)
+  assert.match(rr(folder, ['--help']).out, /rr invoke --sqs 10/)
+  assert.match(rr(folder, ['--version']).out, /^\d+\.\d+\.\d+\n$/)
+  assert.equal(rr(folder, ['serve', '--help']).code, 0)
+})
+
+test('validate prints every fault on standard error and exits 78, or 0 without one', async (t) => {
+  const folder = await testFolder(t)
+  await writeFile(join(folder, 'rr.yaml'), 'version: "3"\nlambda: { mod: raw }\nlogs: { level: loud }\n')
+  const { code, out, err } = rr(folder, ['validate'])
+  assert.deepEqual([code, out], [78, ''])
+  assert.deepEqual(
+    err
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(' ')[0]),
+    ['rr.yaml:2:11:', 'rr.yaml:3:16:'],
+  )
+  const json = JSON.parse(rr(folder, ['validate', '--json']).out)
+  assert.deepEqual([json.valid, json.problems.length, json.problems[0].line], [false, 2, 2])
+  await writeFile(join(folder, 'rr.yaml'), 'version: "3"\nlambda: {}\n')
+  assert.deepEqual(rr(folder, ['validate']), { code: 0, out: '', err: '' })
+})
+
+test('a missing file says which places were looked at: 78', async (t) => {
+  const { code, err } = rr(await testFolder(t), ['validate'])
+  assert.equal(code, 78)
+  assert.match(err, /rr\.yaml.*\.rr\.yaml/)
+})
+
+test('schema prints a JSON Schema', async (t) => {
+  const { code, out } = rr(await testFolder(t), ['schema'])
+  assert.equal(code, 0)
+  assert.ok(JSON.parse(out).properties.lambda.properties.mode)
+})
+
+test('commands without a server exit 1 and say how to start one', async (t) => {
+  const folder = await testFolder(t)
+  await writeFile(join(folder, 'rr.yaml'), 'version: "3"\n')
+  for (const words of [['workers'], ['workers', '--json'], ['reset'], ['stop'], ['plugins']]) {
+    const { code, out, err } = rr(folder, words)
+    assert.deepEqual([code, out], [1, ''], words.join(' '))
+    assert.match(err, /RR_NOT_RUNNING[\s\S]*rr serve/)
+  }
+})
+
+async function serve(t: Parameters<typeof startRr>[0], worker: string): Promise<RunningRr> {
+  const running = await startRr(t, ['serve'], { config: lambdaConfig(workerText(worker)) })
+  await started(running)
+  return running
+}
+
+test('workers --json is one document in the shape of the contract', async (t) => {
+  const { folder } = await serve(t, 'who')
+  const { code, out } = rr(folder, ['workers', '--json'])
+  assert.equal(code, 0)
+  const rows = JSON.parse(out)
+  assert.equal(rows.length, 2)
+  assert.deepEqual(Object.keys(rows[0]), ['pool', 'pid', 'state', 'jobs', 'memory_bytes', 'created_at'])
+  assert.deepEqual([rows[0].pool, rows[0].state, rows[0].jobs], ['lambda', 'idle', 0])
+  assert.ok(rows[0].memory_bytes > 1e6)
+  assert.match(rows[0].created_at, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+  assert.match(rr(folder, ['workers']).out, /^Workers of \[lambda\]:\nPID +STATUS +JOBS +MEMORY +CREATED\n/)
+})
+
+test('reset replaces every worker and an unknown pool is a fault', async (t) => {
+  const { folder } = await serve(t, 'who')
+  const pids = () => JSON.parse(rr(folder, ['workers', '--json']).out).map((row: { pid: number }) => row.pid)
+  const before = pids()
+  assert.equal(rr(folder, ['reset', 'lambda']).code, 0)
+  assert.deepEqual(
+    pids().filter((pid: number) => before.includes(pid)),
+    [],
+  )
+  const { code, err } = rr(folder, ['reset', 'nowhere'])
+  assert.equal(code, 1)
+  assert.match(err, /no pool "nowhere"/)
+})
+
+test('stop returns when the server has gone, also when its parent has not asked for its exit code', async (t) => {
+  const running = await serve(t, 'who')
+  assert.equal(rr(running.folder, ['stop']).code, 0)
+  assert.equal(await running.ended, 0)
+})
+
+test('invoke finds the emulator of the running server, and exits 1 when the function failed', async (t) => {
+  const { folder } = await serve(t, 'by-body')
+  assert.deepEqual(rr(folder, ['invoke', '-', '--json'], 'anything'), { code: 0, out: '"ok"\n', err: '' })
+  const failed = rr(folder, ['invoke', '-', '--json'], 'error')
+  assert.equal(failed.code, 1)
+  assert.equal(JSON.parse(failed.out).errorType, 'RR.JobFailed')
+  const batch = rr(folder, ['invoke', '--sqs', '10', '--json'])
+  assert.deepEqual([batch.code, batch.out], [0, '{"batchItemFailures":[]}\n'])
+  const bad = rr(folder, ['invoke', '-', '--sqs', '2', '--fifo', '--json'], 'error')
+  assert.deepEqual([bad.code, JSON.parse(bad.out).batchItemFailures.length], [0, 2])
+  const nowhere = rr(folder, ['invoke', '--address', '127.0.0.1:1'])
+  assert.equal(nowhere.code, 1)
+  assert.match(nowhere.err, /no emulator answers on 127\.0\.0\.1:1/)
+})
+
+test('options before and after the command are one', async (t) => {
+  const folder = await testFolder(t)
+  await writeFile(join(folder, 'other.yaml'), 'version: "3"\n')
+  assert.equal(rr(folder, ['-c', 'other.yaml', 'validate']).code, 0)
+  assert.equal(rr(folder, ['validate', '-c', 'other.yaml', '-o', 'logs.level=loud']).code, 78)
+})
+
+test('dev restarts the workers when a file changes, and outlives workers that cannot boot', async (t) => {
+  const folder = await testFolder(t)
+  await writeFile(join(folder, 'app.mjs'), 'process.stderr.write("broken\\n"); process.exit(1)')
+  const config = `version: "3"\nserver: { command: "${process.execPath} app.mjs" }\nlambda: { pool: { num_workers: 1 } }\nemulator: { address: "127.0.0.1:0" }\nlogs: { encoding: json }\n`
+  const running = await startRr(t, ['dev', '-o', 'logs.encoding=json'], { folder, config })
+  await running.line((line) => line.message === 'no worker could boot, waiting for a file to change')
+  const { fixture } = await import('../helpers/project.js')
+  await writeFile(join(folder, 'app.mjs'), `import '${fixture('workers', 'echo.mjs')}'\n`)
+  await running.line((line) => line.message === 'a file changed, restarting the workers')
+  const { eventually } = await import('../helpers/wait.js')
+  await eventually(() => {
+    const out = rr(folder, ['workers', '--json']).out
+    return JSON.parse(out === '' ? '[]' : out).some((row: { state: string }) => row.state === 'idle')
+  })
+  assert.deepEqual(rr(folder, ['invoke', '-', '--json'], '7').out, '7\n')
+})

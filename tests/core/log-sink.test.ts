@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { LineSplitter } from '../../src/core/line-splitter.js'
+import { consoleLine } from '../../src/core/log-encode.js'
+import { readWorkerLine } from '../../src/core/worker-lines.js'
+import { buildFolder } from '../helpers/project.js'
+
+const tags = { pool: 'p', pid: 1, job: 'j', requestId: 'r', stream: 'stderr' } as const
+
+function read(text: string) {
+  return readWorkerLine({ ...tags, text })
+}
+
+const levels: readonly [line: object, level: string][] = [
+  [{ level: 'trace' }, 'debug'],
+  [{ level: 'debug' }, 'debug'],
+  [{ level: 'info' }, 'info'],
+  [{ level: 'NOTICE' }, 'info'],
+  [{ level: 'warning' }, 'warn'],
+  [{ level: 'error' }, 'error'],
+  [{ level: 'critical' }, 'error'],
+  [{ level: 'emergency' }, 'error'],
+  [{ level: 10 }, 'debug'],
+  [{ level: 30 }, 'info'],
+  [{ level: 40 }, 'warn'],
+  [{ level: 50 }, 'error'],
+  [{ level: 60 }, 'error'],
+  [{ level: 100 }, 'debug'],
+  [{ level: 200 }, 'info'],
+  [{ level: 250 }, 'info'],
+  [{ level: 300 }, 'warn'],
+  [{ level: 400 }, 'error'],
+  [{ level: 600 }, 'error'],
+  [{ level_name: 'ERROR' }, 'error'],
+  [{ level: 250, level_name: 'NOTICE' }, 'info'],
+  [{ levelname: 'WARNING' }, 'warn'],
+  [{ severity: 'ERROR' }, 'error'],
+  [{ level: 'sideways' }, 'info'],
+  [{}, 'info'],
+]
+test('levels are understood by name and number, of pino, Monolog and Python', () => {
+  for (const [line, level] of levels)
+    assert.equal(read(JSON.stringify(line)).level, level, JSON.stringify(line))
+})
+
+test('a JSON line is merged: its message, its values; our keys win and its own get a prefix', () => {
+  const own = { msg: 'hello', level: 'warn', pid: 7, job: 'x', logger: 'app', time: 't', order: { id: 1 } }
+  assert.deepEqual(read(JSON.stringify(own)), {
+    level: 'warn',
+    message: 'hello',
+    fields: {
+      pool: 'p',
+      pid: 1,
+      job: 'j',
+      requestId: 'r',
+      app_pid: 7,
+      app_job: 'x',
+      app_logger: 'app',
+      app_time: 't',
+      order: { id: 1 },
+    },
+  })
+  assert.equal(read('{"message":"a","msg":"b"}').message, 'a')
+})
+
+test('what is no JSON object is a plain line at info', () => {
+  for (const text of ['hello', '[1]', '{broken', '"text"', '42', '']) {
+    const { level, message } = read(text)
+    assert.deepEqual([level, message], ['info', text])
+  }
+})
+
+test('hostile keys change nothing of ours', () => {
+  const { fields } = read('{"__proto__":{"polluted":1},"constructor":2}')
+  assert.equal(Object.getPrototypeOf(fields), Object.prototype)
+  assert.ok(!('polluted' in {}))
+})
+
+test('any bytes in any chunking give the same lines', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: 'binary' })), fc.array(fc.nat(60)), (words, cuts) => {
+      const bytes = Buffer.from(words.join('\n'))
+      const lines: string[] = []
+      const splitter = new LineSplitter({ lineBytesMax: 1 << 20, onLine: (text) => lines.push(text) })
+      let from = 0
+      for (const cut of cuts) {
+        splitter.push(bytes.subarray(from, from + cut))
+        from += cut
+      }
+      splitter.push(bytes.subarray(from))
+      splitter.end()
+      const expected = bytes
+        .toString('utf8')
+        .split('\n')
+        .map((line) => line.replace(/\r$/, ''))
+      if (bytes.length === 0 || bytes[bytes.length - 1] === 0x0a) expected.pop()
+      assert.deepEqual(lines, expected)
+    }),
+  )
+})
+
+test('a line over the limit comes in numbered parts that share an id, nothing lost', () => {
+  const text = 'ä€\u{1f600}'.repeat(500)
+  const parts: { text: string; id: string; number: number; isLast: boolean }[] = []
+  const splitter = new LineSplitter({
+    lineBytesMax: 100,
+    onLine: (piece, part) => part && parts.push({ text: piece, ...part }),
+  })
+  for (const byte of Buffer.from(`${text}\n`)) splitter.push(Buffer.from([byte]))
+  assert.equal(parts.map((part) => part.text).join(''), text)
+  assert.equal(new Set(parts.map((part) => part.id)).size, 1)
+  assert.deepEqual(
+    parts.map((part) => part.number),
+    parts.map((_, at) => at + 1),
+  )
+  assert.deepEqual(
+    parts.map((part) => part.isLast),
+    parts.map((_, at) => at === parts.length - 1),
+  )
+})
+
+test('a line for people cannot forge another one or send escapes to the terminal', () => {
+  const line = consoleLine(
+    { timeMs: 0, level: 'info', logger: 'worker', message: 'a\nb\x1b[31m', fields: { x: 'c\nd' } },
+    false,
+  )
+  assert.ok(!/\p{Cc}/u.test(line), line)
+})
+
+const program = (body: string, isLambda: boolean) => `
+import { LogHost } from '${join(buildFolder, 'src/core/log-sink.js')}'
+import { systemClock } from '${join(buildFolder, 'src/core/clock.js')}'
+const log = new LogHost({ env: process.env, isLambda: ${isLambda}, isTerminal: false, clock: systemClock })
+${body}
+log.flush()
+process.exit(0)`
+
+test('what was logged before the end is written, also to a slow reader', async () => {
+  const body = "for (let n = 0; n < 10000; n += 1) log.info({ n }, 'x'.repeat(50))"
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program(body, false)], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let text = ''
+  for await (const chunk of child.stderr) {
+    text += chunk
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const numbers = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line).n)
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: 10_000 }, (_, n) => n),
+  )
+})
+
+test('inside Lambda a line over 250 KB is cut into parts that fit and join to the whole', () => {
+  const body =
+    "log.workerLine({ pool: 'p', pid: 1, requestId: 'r', stream: 'stderr', text: 'é\"'.repeat(200000) })"
+  const run = spawnSync(process.execPath, ['--input-type=module', '-e', program(body, true)], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    env: { ...process.env, AWS_LAMBDA_LOG_FORMAT: 'JSON' },
+  })
+  const lines = run.stdout.trimEnd().split('\n')
+  for (const line of lines) assert.ok(Buffer.byteLength(line) <= 250_000, `${Buffer.byteLength(line)} bytes`)
+  const parts = lines.map((line) => JSON.parse(line))
+  assert.equal(parts.map((part) => part.message).join(''), 'é"'.repeat(200_000))
+  assert.deepEqual(
+    [parts[0].level, parts[0].requestId, parts[0].part, parts.at(-1).lastPart],
+    ['INFO', 'r', 1, true],
+  )
+})
+
+test('errors become data with code and hint, and the caller’s keys cannot take ours', () => {
+  const body =
+    "log.error({ error: Object.assign(new Error('broke'), { code: 'E', hint: 'mend' }), level: 'x', message: 'y' }, 'it broke')"
+  const run = spawnSync(process.execPath, ['--input-type=module', '-e', program(body, false)], {
+    encoding: 'utf8',
+  })
+  const line = JSON.parse(run.stderr)
+  assert.deepEqual(
+    [line.level, line.message, line.app_level, line.app_message],
+    ['error', 'it broke', 'x', 'y'],
+  )
+  assert.deepEqual([line.error.code, line.error.message, line.error.hint], ['E', 'broke', 'mend'])
+})
