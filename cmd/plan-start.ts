@@ -49,7 +49,7 @@ export async function planStart(mode: Mode, options: CommonOptions): Promise<Sta
   const strangers = await loadListed(loaded, problems)
   const sources = [...builtIns(mode), ...strangers]
   const always = new Set([...alwaysOn, ...strangers.map(({ plugin }) => plugin.name)])
-  if (mode === 'dev') always.add('emulator').add('lambda')
+  if (mode === 'dev') always.add('emulator')
   const owners = sources.map(({ plugin }) => ({ name: plugin.name, config: plugin.config }))
   // A file that could not be read would only make every section look absent.
   const checked = problems.some(isYaml)

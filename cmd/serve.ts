@@ -126,7 +126,8 @@ class Life {
     )
     // Resolves only with a fault: a good boot is not an end.
     const bootFault = new Promise<Error>((resolve) => void booted.then((fault) => fault && resolve(fault)))
-    const end = await Promise.race([this.#end.asked, server.failed, bootFault])
+    const died = this.#mode === 'bootstrap' ? server.pools.all().map((pool) => pool.died) : []
+    const end = await Promise.race([this.#end.asked, server.failed, bootFault, ...died])
     if (!(end instanceof Error)) return this.#stop(ExitCode.ok)
     if (end === (await Promise.race([bootFault, undefined]))) throw end
     this.#log.error({ error: end }, 'the server ends because of a fault')

@@ -75,6 +75,18 @@ test('when every worker fails to boot their last lines are posted, and the exit 
   assert.match(error.errorMessage, /cannot reach the database/)
 })
 
+test('when no worker lives and the next boot fails as well, the server exits 1', async (t) => {
+  const api = await testApi(t)
+  const mark = join(await testFolder(t), 'mark')
+  const rr = await start(t, api, {
+    config: lambdaConfig(workerText('boots-once', mark), { count: 1, more: '' }),
+  })
+  const answer = await invokeAt(api.invokeUrl, '1')
+  assert.equal(JSON.parse(answer.body).errorType, 'RR.WorkerCrashed')
+  assert.equal(await rr.ended, 1)
+  assert.match(rr.text(), /will not boot again/)
+})
+
 test('without the variable there is nothing to pull from: 78', async (t) => {
   const rr = await startRr(t, ['bootstrap'], {
     config: lambdaConfig(workerText('echo')),

@@ -80,17 +80,19 @@ class Lanes {
     } else if (!this.#isWatching) this.#watch()
   }
 
+  /** Deals again when a worker falls idle that no lane of ours gave back: one that has booted, or that others left. */
   #watch(): void {
     const { pool, lanes, signal } = this.#options
     this.#isWatching = true
     void pool.whenIdle(signal).then(() => {
       this.#isWatching = false
-      // A lane that ends deals anyway, so a worker that somebody else took is not waited for here.
       while (this.#next < lanes.length) {
         const lease = pool.tryAcquire()
-        if (lease === undefined) return
+        if (lease === undefined) break
         this.#start(lease)
       }
+      // Somebody else was quicker. In a pool that stops `whenIdle` resolves at once: the lanes that run deal the rest.
+      if (this.#next < lanes.length && this.#running > 0 && !pool.isStopping && !signal.aborted) this.#watch()
     })
   }
 

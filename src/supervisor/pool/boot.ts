@@ -75,6 +75,7 @@ async function bootWorker(options: BootOptions, events: WorkerEvents, signal: Ab
     lastLines: () => voice.lastLines(),
     outputEnded: voice.ended,
     onJunk: (bytes) => voice.junk(bytes),
+    onJunkEnd: () => voice.endJunk(),
     onLeaving: events.onLeaving,
     onExited: events.onExited,
     onDeadline: events.onDeadline,
@@ -198,6 +199,10 @@ class Voice {
 
   junk(bytes: Buffer): void {
     this.#junk.push(bytes)
+  }
+
+  endJunk(): void {
+    this.#junk.end()
   }
 
   lastLines(): readonly string[] {

@@ -84,6 +84,8 @@ export interface Pool {
   readonly name: string
   /** How many workers it is meant to have. */
   readonly size: number
+  /** It takes no work any more; `whenIdle` resolves at once. */
+  readonly isStopping: boolean
   /** Workers that wait for a job and are promised to nobody. */
   readonly idleCount: number
   /** Workers that are ready for work or at it: booting and leaving ones do not count. */
@@ -105,6 +107,8 @@ export interface Pool {
 export interface ManagedPool extends Pool {
   /** As `rr workers` and the banner show it. */
   readonly command: string
+  /** Resolves when no worker lives and a boot failed after the first ones: the pool tries on, but it serves nobody now. */
+  readonly died: Promise<Error>
   /** What workers that do not come up said last. */
   bootLines(): readonly string[]
   /** Replaces every worker, one after the other; rejects when the first new one does not boot. */

@@ -73,6 +73,9 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   readonly name: string
   readonly size: number
   readonly booted: Promise<readonly WorkerBoot[]>
+  readonly died: Promise<Error>
+  #die!: (fault: Error) => void
+  #hasBooted = false
   readonly #options: ProcessPoolOptions
   readonly #slots: readonly Slot[]
   readonly #idle = new IdleRing()
@@ -104,11 +107,21 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     this.#line = new WaitingLine({ pool: options.name, clock: options.clock })
     this.#deadlines = new DeadlineWatch({ clock: options.clock, all: () => this.#alive })
     this.#slots = Array.from({ length: options.size }, () => ({ worker: undefined, failures: 0 }))
+    this.died = new Promise((resolve) => {
+      this.#die = resolve
+    })
     this.booted = Promise.all(this.#slots.map((slot) => this.#fill(slot)))
+    void this.booted.then(() => {
+      this.#hasBooted = true
+    })
   }
 
   get command(): string {
     return this.#options.command
+  }
+
+  get isStopping(): boolean {
+    return this.#stopped.signal.aborted
   }
 
   get idleCount(): number {
@@ -286,6 +299,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
             'a worker did not boot, trying again',
           )
         }
+        if (this.#hasBooted && this.liveCount === 0 && !signal.aborted) this.#die(fault)
         onFirst({ pid: fault.pid, tookMs: clock.monotonicMs() - startedAt, fault, lastLines })
       }
     }

@@ -44,6 +44,8 @@ export class ThreadPool implements ManagedPool {
   readonly name: string
   readonly size: number
   readonly booted: Promise<readonly WorkerBoot[]>
+  /** Never: a thread is replaced by tinypool. */
+  readonly died = new Promise<Error>(() => undefined)
   readonly #options: ThreadPoolOptions
   readonly #module: string
   readonly #line: WaitingLine<true>
@@ -72,6 +74,10 @@ export class ThreadPool implements ManagedPool {
 
   get command(): string {
     return this.#module
+  }
+
+  get isStopping(): boolean {
+    return this.#stopped.signal.aborted
   }
 
   get idleCount(): number {

@@ -9,7 +9,9 @@ export type Answer =
   | { readonly kind: 'self_stop' }
   | { readonly kind: 'bad'; readonly what: string }
 
-const selfStop = Buffer.from('{"stop":true}')
+const stopKey = Buffer.from('"stop"')
+// PHP sends 13 bytes; other languages' encoders put spaces between them.
+const selfStopBytesMax = 64
 
 /** Reads a frame as the answer to a job; copies what it keeps, as the frame's payload is a view. */
 export function readReply(frame: Frame): Answer {
@@ -26,10 +28,16 @@ export function readReply(frame: Frame): Answer {
       what: `an answer of ${payload.length} bytes that says its context has ${contextBytes}`,
     }
   }
-  if (contextBytes === payload.length && payload.equals(selfStop)) return { kind: 'self_stop' }
+  if (contextBytes === payload.length && isSelfStop(payload)) return { kind: 'self_stop' }
   const copy = Buffer.from(payload)
   return {
     kind: 'reply',
     reply: { context: copy.subarray(0, contextBytes), body: copy.subarray(contextBytes), flags },
   }
+}
+
+/** `{"stop":true}` and nothing else, however it is spaced. */
+function isSelfStop(context: Buffer): boolean {
+  if (context.length > selfStopBytesMax || !context.includes(stopKey)) return false
+  return /^\s*\{\s*"stop"\s*:\s*true\s*\}\s*$/.test(context.toString('latin1'))
 }

@@ -40,6 +40,8 @@ export interface WorkerOptions {
   readonly outputEnded: Promise<void>
   /** Stray bytes on the relay: logged as its output. */
   readonly onJunk: (bytes: Buffer) => void
+  /** A job that came with stray bytes is over: a begun line of them is a whole one. */
+  readonly onJunkEnd: () => void
   /** It will take no further job; called once, when it begins to leave. */
   readonly onLeaving: (worker: Worker) => void
   /** It has gone; called once, the last of all. */
@@ -275,6 +277,7 @@ export class Worker {
   #settle(outcome: Outcome): void {
     const running = this.#job
     if (running === undefined) return
+    if (running.junk !== undefined) this.#options.onJunkEnd()
     this.#job = undefined
     this.#junkTimer?.clear()
     running.resolve(outcome)

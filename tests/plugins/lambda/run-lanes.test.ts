@@ -10,12 +10,22 @@ import type { Lease, Pool } from '../../../src/supervisor/pool/pool.js'
 import { sqsEvent } from '../../helpers/rr.js'
 
 /** A pool without processes whose workers take turns of the event loop; it watches what must never happen. */
-function fakePool(size: number, random: () => number, run: (body: string) => Promise<void>): Pool {
-  let idle = size
+function fakePool(
+  size: number,
+  random: () => number,
+  run: (body: string) => Promise<void>,
+  late?: Promise<void>,
+): Pool {
+  let idle = late === undefined ? size : size - 1
   const waiters: (() => void)[] = []
   const wake = () => {
     for (const one of waiters.splice(0)) one()
   }
+  // One worker more, later: it boots while the batch runs.
+  void late?.then(() => {
+    idle += 1
+    wake()
+  })
   const lease = (): Lease => {
     let isReleased = false
     return {
@@ -37,6 +47,7 @@ function fakePool(size: number, random: () => number, run: (body: string) => Pro
   const pool: Pool = {
     name: 'fake',
     size,
+    isStopping: false,
     get idleCount() {
       return idle
     },
@@ -108,6 +119,27 @@ test('any batch over any pool: groups in order, never two of a group at once, fa
     ),
     { numRuns: 300 },
   )
+})
+
+test('a worker that comes up in the middle of a batch takes its share', async () => {
+  let bootSecond!: () => void
+  const late = new Promise<void>((resolve) => {
+    bootSecond = resolve
+  })
+  let endFirst!: () => void
+  const held = new Promise<void>((resolve) => {
+    endFirst = resolve
+  })
+  const run = async (body: string) => {
+    // The only worker is held by its second record until the one that boots meanwhile has run the rest.
+    if (body === '1') {
+      bootSecond()
+      await held
+    }
+    if (body === '3') endFirst()
+  }
+  const pool = fakePool(2, () => 0, run, late)
+  assert.deepEqual(await handle(pool, sqsEvent(['0', '1', '2', '3'])), [])
 })
 
 async function handle(pool: Pool, event: unknown): Promise<string[]> {

@@ -115,6 +115,12 @@ test('stray output before an answer is logged as the worker’s and the answer c
   assert.equal((await line(/stray output/)).job, 'job-1')
 })
 
+test('stray output without an end of line is logged when its job is over', async (t) => {
+  const { pool, line } = await startPool(t, 'junk-unended')
+  await pool.run(job('body', 'job-1'))
+  assert.equal((await line(/^no end of line$/)).job, 'job-1')
+})
+
 test('an answer that nobody asked for costs the worker and reaches no other job', async (t) => {
   const { pool } = await startPool(t, 'answers-twice')
   for (let round = 0; round < 5; round += 1) assert.equal(textOf(await pool.run(job('?'))), 'one')

@@ -72,7 +72,7 @@ def _answer(relay: Relay, handler: Callable, frame: Frame, runner: Any) -> None:
             raise result
         relay.write(frame.flags, _encode(result), 0)
     except Verdict as verdict:
-        outcome = json.dumps(verdict.outcome).encode()
+        outcome = json.dumps(verdict.outcome, separators=(",", ":")).encode()
         relay.write(frame.flags, outcome, len(outcome))
     except Exception as error:  # noqa: BLE001 - whatever the handler raises is the job's error, not the worker's
         relay.write(ERROR, _error_text(error).encode())
