@@ -16,17 +16,12 @@ export class ContextMaker {
 
   constructor(invocation: Invocation, facts: FunctionFacts, source: string | null) {
     this.#source = JSON.stringify(source)
-    const shared = JSON.stringify({
-      awsRequestId: invocation.requestId,
-      deadlineMs: invocation.deadlineMs ?? null,
-      invokedFunctionArn: invocation.functionArn ?? null,
-      ...facts,
-      traceId: invocation.traceId ?? null,
-      clientContext: parsedOrText(invocation.clientContext),
-      identity: parsedOrText(invocation.cognitoIdentity),
-      tenantId: invocation.tenantId ?? null,
-    })
-    this.#shared = shared.slice(1, -1)
+    this.#shared = [
+      `"awsRequestId":${JSON.stringify(invocation.requestId)},"deadlineMs":${invocation.deadlineMs ?? null}`,
+      `"invokedFunctionArn":${textOrNull(invocation.functionArn)},${factsText(facts)}`,
+      `"traceId":${textOrNull(invocation.traceId)},"clientContext":${jsonOrText(invocation.clientContext)}`,
+      `"identity":${jsonOrText(invocation.cognitoIdentity)},"tenantId":${textOrNull(invocation.tenantId)}`,
+    ].join(',')
   }
 
   /** For the event as a whole. */
@@ -40,13 +35,27 @@ export class ContextMaker {
   }
 }
 
-/** Header JSON parsed; the text as it came when it is no JSON. */
-function parsedOrText(header: string | undefined): unknown {
-  if (header === undefined) return null
+function textOrNull(header: string | undefined): string {
+  return header === undefined ? 'null' : JSON.stringify(header)
+}
+
+const factsTexts = new WeakMap<FunctionFacts, string>()
+
+/** The function does not change while we run: its part is made once. */
+function factsText(facts: FunctionFacts): string {
+  const known = factsTexts.get(facts)
+  if (known !== undefined) return known
+  const made = JSON.stringify(facts).slice(1, -1)
+  factsTexts.set(facts, made)
+  return made
+}
+
+/** A header's JSON written anew; the text as it came when it is no JSON, which the worker then gets as a text. */
+function jsonOrText(header: string | undefined): string {
+  if (header === undefined) return 'null'
   try {
-    return JSON.parse(header)
+    return JSON.stringify(JSON.parse(header))
   } catch {
-    // Interface: the worker gets what the caller sent.
-    return header
+    return JSON.stringify(header)
   }
 }

@@ -35,7 +35,8 @@ export class EventRun {
   readonly answer: Promise<Answer>
   readonly #options: HandlerOptions
   readonly #invocation: Invocation
-  readonly #over = new AbortController()
+  /** Made when somebody waits: most events find an idle worker, and a controller costs more than the rest of the wait. */
+  #over: AbortController | undefined
   readonly #endMs: number | undefined
   #why: Verdict | undefined
   #settle!: (answer: Answer) => void
@@ -74,9 +75,16 @@ export class EventRun {
     if (answer !== undefined) this.#settle(answer)
   }
 
+  /** Aborts at the deadline, and when the server must answer now. */
+  #signal(): AbortSignal {
+    this.#over ??= new AbortController()
+    if (this.#why !== undefined) this.#over.abort()
+    return this.#over.signal
+  }
+
   #interrupt(why: Verdict): void {
     this.#why ??= why
-    this.#over.abort()
+    this.#over?.abort()
   }
 
   #late(leftMs: number): Verdict {
@@ -96,7 +104,7 @@ export class EventRun {
     this.#collect = () => answerEvent(this.#why ?? this.#late(0))
     let lease: Lease | undefined
     try {
-      lease = pool.tryAcquire() ?? (await pool.acquire({ front: true, signal: this.#over.signal }))
+      lease = pool.tryAcquire() ?? (await pool.acquire({ front: true, signal: this.#signal() }))
     } catch (error) {
       return answerEvent(this.#noWorker(error))
     }
@@ -125,7 +133,7 @@ export class EventRun {
       pool,
       lanes,
       isFailed,
-      signal: this.#over.signal,
+      signal: this.#signal(),
       onNoWorker: (error) => this.#noWorker(error),
       onVerdict: (index, verdict) => {
         verdicts[index] = verdict

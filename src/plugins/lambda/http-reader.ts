@@ -26,6 +26,24 @@ type Phase =
   | { readonly in: 'trailers' }
   | { readonly in: 'until-close' }
 
+const statusPattern = /^HTTP\/1\.[01] (\d{3})/
+const noHeaders: ReadonlyMap<string, string> = new Map()
+
+/** The lines of a head behind its first; walked without a list of them, as this runs for every event. */
+function readHeaders(text: string, from: number): ReadonlyMap<string, string> {
+  const headers = new Map<string, string>()
+  for (let at = from; at < text.length; ) {
+    const found = text.indexOf('\r\n', at)
+    const end = found < 0 ? text.length : found
+    const colon = text.indexOf(':', at)
+    if (colon > at && colon < end) {
+      headers.set(text.slice(at, colon).toLowerCase(), text.slice(colon + 1, end).trim())
+    }
+    at = end + 2
+  }
+  return headers
+}
+
 interface Head {
   readonly status: number
   readonly headers: ReadonlyMap<string, string>
@@ -106,15 +124,13 @@ export class HttpReader {
         throw new Error(`a response head is over ${this.#limits.headBytesMax} bytes`)
       return undefined
     }
-    const [statusLine = '', ...lines] = input.toString('latin1', 0, end).split('\r\n')
-    const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(statusLine)?.[1])
+    const text = input.toString('latin1', 0, end)
+    const lineLength = text.indexOf('\r\n')
+    const statusLine = lineLength < 0 ? text : text.slice(0, lineLength)
+    const status = Number(statusPattern.exec(statusLine)?.[1])
     if (Number.isNaN(status))
       throw new Error(`what came is no HTTP response: ${JSON.stringify(statusLine.slice(0, 60))}`)
-    const headers = new Map<string, string>()
-    for (const line of lines) {
-      const colon = line.indexOf(':')
-      if (colon > 0) headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim())
-    }
+    const headers = lineLength < 0 ? noHeaders : readHeaders(text, lineLength + 2)
     this.#open(status, headers, statusLine)
     return end + headEnd.length
   }

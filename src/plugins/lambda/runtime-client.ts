@@ -33,6 +33,15 @@ const readBytes = 64 * 1024
 // Lambda's events end at 6 MB; a request for more is not from Lambda.
 const limits = { headBytesMax: 1024 * 1024, bodyBytesMax: 64 * 1024 * 1024 }
 const postMsMax = 10_000
+// Up to here a copy is cheaper than a second chunk in the same system call.
+const copyBytesMax = 16 * 1024
+
+function joined(head: string, body: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(head.length + body.length)
+  bytes.write(head, 0, 'latin1')
+  bytes.set(body, head.length)
+  return bytes
+}
 
 interface Waiter {
   readonly resolve: (response: HttpResponse) => void
@@ -153,11 +162,10 @@ export class RuntimeClient {
     return new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject }
       const socket = this.#socket ?? this.#connect()
-      if (body === undefined || body.length === 0) {
-        socket.write(head, 'latin1')
-      } else if (typeof body === 'string') {
-        socket.write(head + body)
-      } else {
+      if (body === undefined || body.length === 0) socket.write(head, 'latin1')
+      else if (typeof body === 'string') socket.write(head + body)
+      else if (body.length <= copyBytesMax) socket.write(joined(head, body))
+      else {
         socket.cork()
         socket.write(head, 'latin1')
         socket.write(body)
