@@ -129,9 +129,15 @@ export class EventRun {
         hasPartialFailures,
       )
     this.#collect = collect
+    let prepared = { index: -1, context: '' }
+    const contextOf = (index: number) =>
+      prepared.index === index ? prepared.context : contexts.ofRecord(records[index] as RecordPlan)
     await runLanes({
       pool,
       lanes,
+      prepare: (index) => {
+        if (prepared.index !== index) prepared = { index, context: contextOf(index) }
+      },
       isFailed,
       signal: this.#signal(),
       onNoWorker: (error) => this.#noWorker(error),
@@ -144,7 +150,7 @@ export class EventRun {
       runRecord: (index, lease) => {
         const record = records[index] as RecordPlan
         return this.#runJob(lease, {
-          context: contexts.ofRecord(record),
+          context: contextOf(index),
           body: record.body,
           id: this.#jobId(record),
         })

@@ -38,11 +38,8 @@ export function startPollers(options: PollersOptions): RunningPlugin<undefined> 
   const { settings, pool, address, log, env, clock } = options
   const isBootstrap = env.RELAYRUNNER_BOOTSTRAP === '1'
   const agent = userAgent(env.RELAYRUNNER_VERSION)
-  let registered: Promise<void> | undefined
-  const beforeFirst = () => {
-    registered ??= isBootstrap ? registerExtension(address, agent, log) : Promise.resolve()
-    return registered
-  }
+  // While the workers boot; it must have happened before the first `/next`.
+  const registered = isBootstrap ? registerExtension(address, agent, log) : Promise.resolve()
   const loops = Array.from({ length: pollerCount(env, pool) }, () => {
     return new Loop({
       client: new RuntimeClient({ address, userAgent: agent, clock, log }),
@@ -54,7 +51,7 @@ export function startPollers(options: PollersOptions): RunningPlugin<undefined> 
       hasPartialFailures: settings.partial_failures === 'on',
       failed: settings.failed === 'log' ? 'log' : 'redrive',
       marginMs: settings.deadline_margin,
-      beforeFirst,
+      beforeFirst: () => registered,
     })
   })
   const polling = new AbortController()

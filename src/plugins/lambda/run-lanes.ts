@@ -13,6 +13,8 @@ export interface LanesOptions {
   readonly lanes: readonly (readonly number[])[]
   /** Runs one record on a worker; never rejects. */
   readonly runRecord: (index: number, lease: Lease) => Promise<Verdict>
+  /** Called while all workers are busy, with the record that will be run next: time to get it ready. */
+  readonly prepare: (index: number) => void
   /** Why no worker could be had; for records that were not run. */
   readonly onNoWorker: (error: unknown) => Verdict
   /** True for a verdict after which the rest of a lane must not run. */
@@ -68,10 +70,12 @@ class Lanes {
       if (lease === undefined) break
       this.#start(lease)
     }
-    if (this.#next >= lanes.length) {
+    const [first] = lanes[this.#next] ?? []
+    if (first === undefined) {
       if (this.#running === 0) this.#finish()
       return
     }
+    if (this.#running > 0) this.#options.prepare(first)
     if (this.#running === 0) {
       void this.#acquire(pool, signal).then((lease) => {
         if (lease !== undefined) this.#start(lease)
@@ -84,7 +88,8 @@ class Lanes {
   #watch(): void {
     const { pool, lanes, signal } = this.#options
     this.#isWatching = true
-    void pool.whenIdle(signal).then(() => {
+    // Without the signal, whose listeners would cost more than the wait: an abort ends the lanes that run, and they deal.
+    void pool.whenIdle().then(() => {
       this.#isWatching = false
       while (this.#next < lanes.length) {
         const lease = pool.tryAcquire()
