@@ -61,7 +61,13 @@ export async function planStart(mode: Mode, options: CommonOptions): Promise<Sta
       ? [{ ...source, config: checked.values.get(source.plugin.name) }]
       : [],
   )
+  problems.sort(byPlace)
   return { file, identityPath: file ?? cwd, cwd, env, plugins, problems }
+}
+
+/** As a reader goes through the file; the order of files stays. */
+function byPlace({ at: a }: Problem, { at: b }: Problem): number {
+  return a.file === b.file ? a.line - b.line || a.column - b.column : 0
 }
 
 function isYaml(problem: Problem): boolean {

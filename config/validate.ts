@@ -100,7 +100,10 @@ class Walker {
         if ('value' in read) return read.value
         const nearest =
           schema.type === 'string' && schema.enum !== undefined && given.kind === 'scalar'
-            ? nearestName(String(given.value), schema.enum)
+            ? nearestName(
+                String(given.value),
+                schema.enum.filter((value) => schema.notYetValues?.includes(value) !== true),
+              )
             : undefined
         this.#fail(given.at, `"${path}": ${read.what}`, {
           expected: read.expected,

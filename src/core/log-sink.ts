@@ -77,16 +77,16 @@ export class LogHost implements Logger {
   }
 
   debug(fields: LogFields, message: string): void {
-    this.record('rr', 'debug', fields, message)
+    this.record('server', 'debug', fields, message)
   }
   info(fields: LogFields, message: string): void {
-    this.record('rr', 'info', fields, message)
+    this.record('server', 'info', fields, message)
   }
   warn(fields: LogFields, message: string): void {
-    this.record('rr', 'warn', fields, message)
+    this.record('server', 'warn', fields, message)
   }
   error(fields: LogFields, message: string): void {
-    this.record('rr', 'error', fields, message)
+    this.record('server', 'error', fields, message)
   }
 
   named(logger: string): Logger {

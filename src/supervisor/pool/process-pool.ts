@@ -23,6 +23,7 @@ import type {
   WorkerBoot,
   WorkerInfo,
 } from './pool.js'
+import { Waiters } from './waiters.js'
 import { WaitingLine } from './waiting-line.js'
 
 /** What a pool hears of the workers that it has brought up. */
@@ -84,8 +85,8 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   /** Every worker whose process lives, the leaving ones included. */
   readonly #alive = new Set<Worker>()
   readonly #stopped = new AbortController()
-  #idleWaiters = new Set<() => void>()
-  #goneWaiters = new Set<() => void>()
+  readonly #idleWaiters = new Waiters()
+  readonly #goneWaiters = new Waiters()
   #leaseCount = 0
   #bootCount = 0
   #bootLines: readonly string[] = []
@@ -158,17 +159,8 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   whenIdle(signal?: AbortSignal): Promise<void> {
-    if (this.#idle.size > 0 || this.#stopped.signal.aborted || signal?.aborted === true)
-      return Promise.resolve()
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#idleWaiters.delete(done)
-        signal?.removeEventListener('abort', done)
-        resolve()
-      }
-      this.#idleWaiters.add(done)
-      signal?.addEventListener('abort', done, { once: true })
-    })
+    if (this.#idle.size > 0 || this.#stopped.signal.aborted) return Promise.resolve()
+    return this.#idleWaiters.wait(signal)
   }
 
   async workers(): Promise<readonly WorkerInfo[]> {
@@ -203,7 +195,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     this.#stopped.abort()
     this.#line.failAll(this.#stoppedError())
     for (const worker of this.#alive) worker.retire('shutdown')
-    this.#wakeIdleWaiters()
+    this.#idleWaiters.wake()
     const timer = this.#options.clock.timer(graceMs, () => {
       for (const worker of this.#alive) worker.kill('stop_timeout')
     })
@@ -215,7 +207,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     this.#stopped.abort()
     this.#line.failAll(this.#stoppedError())
     for (const worker of this.#alive) worker.kill('forced', this.#stoppedError())
-    this.#wakeIdleWaiters()
+    this.#idleWaiters.wake()
   }
 
   /** For leases: another worker, ahead of the line, until the job's own deadline at most. */
@@ -238,11 +230,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     if (worker.state !== 'idle') return
     if (this.#line.serve(worker)) return
     this.#idle.add(worker)
-    this.#wakeIdleWaiters()
-  }
-
-  #wakeIdleWaiters(): void {
-    for (const wake of [...this.#idleWaiters]) wake()
+    this.#idleWaiters.wake()
   }
 
   #take(options: {
@@ -320,7 +308,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
       throw new RelayError(ErrorCode.WorkerBoot, text, { details: { pid: worker.pid } })
     } finally {
       this.#bootCount -= 1
-      this.#wakeGoneWaiters()
+      this.#goneWaiters.wake()
     }
   }
 
@@ -337,34 +325,18 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
 
   #onExited(worker: Worker): void {
     this.#alive.delete(worker)
-    this.#wakeGoneWaiters()
-  }
-
-  #wakeGoneWaiters(): void {
-    for (const wake of [...this.#goneWaiters]) wake()
+    this.#goneWaiters.wake()
   }
 
   #gone(worker: Worker, waitMsMax: number): Promise<void> {
     const timer = this.#options.clock.timer(waitMsMax, () => worker.kill('stop_timeout'))
-    return this.#until(() => !this.#alive.has(worker)).finally(() => timer.clear())
+    return this.#goneWaiters.until(() => !this.#alive.has(worker)).finally(() => timer.clear())
   }
 
   #allGone(): Promise<void> {
-    return this.#until(() => this.#alive.size === 0 && this.#bootCount === 0).then(() =>
-      this.#deadlines.close(),
-    )
-  }
-
-  #until(isTrue: () => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      const check = () => {
-        if (!isTrue()) return
-        this.#goneWaiters.delete(check)
-        resolve()
-      }
-      this.#goneWaiters.add(check)
-      check()
-    })
+    return this.#goneWaiters
+      .until(() => this.#alive.size === 0 && this.#bootCount === 0)
+      .then(() => this.#deadlines.close())
   }
 
   #stoppedError(): RelayError {

@@ -20,6 +20,7 @@ import type {
   WorkerInfo,
 } from './pool.js'
 import type { ThreadJob } from './thread-entry.js'
+import { Waiters } from './waiters.js'
 import { WaitingLine } from './waiting-line.js'
 
 /** What a thread pool is made of. */
@@ -55,7 +56,7 @@ export class ThreadPool implements ManagedPool {
   #threads: Promise<Tinypool>
   #idleCount: number
   #jobCount = 0
-  #wake = new Set<() => void>()
+  readonly #waiters = new Waiters()
 
   constructor(options: ThreadPoolOptions) {
     this.name = options.name
@@ -117,17 +118,8 @@ export class ThreadPool implements ManagedPool {
   }
 
   whenIdle(signal?: AbortSignal): Promise<void> {
-    if (this.#idleCount > 0 || this.#stopped.signal.aborted || signal?.aborted === true)
-      return Promise.resolve()
-    return new Promise((done) => {
-      const wake = () => {
-        this.#wake.delete(wake)
-        signal?.removeEventListener('abort', wake)
-        done()
-      }
-      this.#wake.add(wake)
-      signal?.addEventListener('abort', wake, { once: true })
-    })
+    if (this.#idleCount > 0 || this.#stopped.signal.aborted) return Promise.resolve()
+    return this.#waiters.wait(signal)
   }
 
   async workers(): Promise<readonly WorkerInfo[]> {
@@ -155,7 +147,7 @@ export class ThreadPool implements ManagedPool {
   async stop(graceMs: number): Promise<void> {
     this.#stopped.abort()
     this.#line.failAll(this.#stoppedError())
-    for (const wake of [...this.#wake]) wake()
+    this.#waiters.wake()
     const timer = this.#options.clock.timer(graceMs, () => this.#abortAll())
     await this.#settled()
     timer.clear()
@@ -192,7 +184,7 @@ export class ThreadPool implements ManagedPool {
         isReleased = true
         if (this.#line.serve(true)) return
         this.#idleCount += 1
-        for (const wake of [...this.#wake]) wake()
+        this.#waiters.wake()
       },
     }
   }
@@ -226,7 +218,7 @@ export class ThreadPool implements ManagedPool {
       timer?.clear()
       signal?.removeEventListener('abort', onAbort)
       this.#running.delete(end)
-      for (const wake of [...this.#wake]) wake()
+      this.#waiters.wake()
     }
   }
 
@@ -254,15 +246,7 @@ export class ThreadPool implements ManagedPool {
   }
 
   #settled(): Promise<void> {
-    if (this.#running.size === 0) return Promise.resolve()
-    return new Promise((done) => {
-      const check = () => {
-        if (this.#running.size > 0) return
-        this.#wake.delete(check)
-        done()
-      }
-      this.#wake.add(check)
-    })
+    return this.#waiters.until(() => this.#running.size === 0)
   }
 
   #stoppedError(): RelayError {
