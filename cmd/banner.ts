@@ -6,8 +6,8 @@ export interface PoolLine {
   readonly command: string
   readonly size: number
   readonly readyCount: number
-  /** The slowest good boot. */
-  readonly slowestMs: number
+  /** How long each ready worker took to boot, in ms. */
+  readonly bootMs: readonly number[]
 }
 
 /** Everything the banner tells. */
@@ -23,6 +23,7 @@ export interface BannerFacts {
 }
 
 const linesMax = 10
+const timesMax = 8
 
 /** The lines of the banner, without an ending newline. */
 export function bannerLines(facts: BannerFacts): string[] {
@@ -40,8 +41,9 @@ export function bannerLines(facts: BannerFacts): string[] {
   return lines
 }
 
-function poolText({ size, readyCount, slowestMs, command }: PoolLine): string {
+function poolText({ size, readyCount, bootMs, command }: PoolLine): string {
   const workers = size === 1 ? 'worker' : 'workers'
   const count = readyCount === size ? `${size} ${workers} ready` : `${readyCount} of ${size} ${workers} ready`
-  return `${count} in ${Math.round(slowestMs)} ms   ${command}`
+  const times = bootMs.slice(0, timesMax).join(', ') + (bootMs.length > timesMax ? ', …' : '')
+  return `${count}${times === '' ? '' : ` in ${times} ms`}   ${command}`
 }

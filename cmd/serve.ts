@@ -214,8 +214,8 @@ class Life {
   #greet(plan: StartPlan, server: Server, boots: Boots): undefined {
     const pools = server.pools.all().map((pool): PoolLine => {
       const good = (boots.get(pool.name) ?? []).filter((boot) => boot.fault === undefined)
-      const slowestMs = Math.max(0, ...good.map((boot) => boot.tookMs))
-      return { name: pool.name, command: pool.command, size: pool.size, readyCount: good.length, slowestMs }
+      const bootMs = good.map((boot) => Math.round(boot.tookMs))
+      return { name: pool.name, command: pool.command, size: pool.size, readyCount: good.length, bootMs }
     })
     const emulator = server.service(RuntimeApi)?.address
     const pulls = emulator ?? plan.env.AWS_LAMBDA_RUNTIME_API

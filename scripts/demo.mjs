@@ -82,7 +82,7 @@ async function round(title, names, command) {
   const server = await startServer(command)
   const [pool] = server.pools
   console.log(
-    `\n${paint(1, title)}: ${pool.readyCount} workers ready in ${Math.round(pool.slowestMs)} ms (${pool.command})`,
+    `\n${paint(1, title)}: ${pool.readyCount} workers ready in ${Math.max(0, ...pool.bootMs)} ms (${pool.command})`,
   )
   const answers = []
   for (const name of names) {

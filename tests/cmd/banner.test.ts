@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type BannerFacts, bannerLines } from '../../cmd/banner.js'
+
+const pool = { name: 'lambda', command: 'php worker.php', size: 2, readyCount: 2, bootMs: [31, 40] }
+const facts: BannerFacts = {
+  version: '1.2.3',
+  pid: 7,
+  node: '20.19.0',
+  config: 'rr.yaml',
+  pools: [pool],
+  places: [{ what: 'control', where: 'unix:///tmp/x.sock' }],
+  warnings: ['rr.yaml:3:1: warning: something'],
+}
+
+test('the banner tells pools with the time of each boot, places and warnings', () => {
+  assert.deepEqual(bannerLines(facts), [
+    'RelayRunner 1.2.3   pid 7   node 20.19.0   rr.yaml',
+    '  lambda   2 workers ready in 31, 40 ms   php worker.php',
+    '  control  unix:///tmp/x.sock',
+    '  warning  rr.yaml:3:1: warning: something',
+  ])
+})
+
+test('the banner never has more than ten lines, and says what it left out', () => {
+  const lines = bannerLines({
+    ...facts,
+    pools: Array.from({ length: 30 }, () => ({ ...pool, readyCount: 1, bootMs: [5] })),
+  })
+  assert.equal(lines.length, 10)
+  assert.match(lines[1] ?? '', /1 of 2 workers ready in 5 ms/)
+  assert.equal(lines.at(-1), '  and 24 more')
+})
