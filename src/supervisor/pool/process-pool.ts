@@ -63,7 +63,9 @@ interface Slot {
   failures: number
 }
 
-const bootBackoff: BackoffPolicy = { firstMs: 100, maxMs: 30_000, jitter: 0.5 }
+// RoadRunner tries every second and then gives the slot up. We try for ever, so whatever kept workers from booting, the
+// pool is back within seconds once it is over.
+const bootBackoff: BackoffPolicy = { firstMs: 50, maxMs: 3000, jitter: 0.5 }
 // A worker that falls within this time without a job behind it counts as one that did not boot.
 const settledMs = 1000
 // Also without `max_queue_size` a line is not endless: this many callers hold about 100 MB of promises.
