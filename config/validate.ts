@@ -62,7 +62,12 @@ class Walker {
 
   section(section: Section, tree: Tree | undefined, path: string): unknown {
     if (section.entries !== undefined) return this.#map({ type: 'map', values: section.entries }, tree, path)
-    return this.#object({ type: 'object', properties: section.properties }, tree, path)
+    const before = this.problems.length
+    const value = this.#object({ type: 'object', properties: section.properties }, tree, path)
+    if (section.check === undefined || this.problems.length > before) return value
+    for (const { key, what, hint } of section.check(value))
+      this.#fail(placeOf(tree, key), `"${path}.${key}": ${what}`, hint === undefined ? {} : { hint })
+    return value
   }
 
   unowned(key: string, entry: Entry, names: readonly string[]): void {
@@ -225,6 +230,18 @@ class Walker {
   #warn(at: Place, what: string, hint: string): void {
     this.problems.push({ severity: 'warning', at, what, hint })
   }
+}
+
+/** Where a key was written; the nearest thing above it that was, when it was not. */
+function placeOf(tree: Tree | undefined, key: string): Place {
+  let [at, node] = [tree?.at ?? nowhere, tree]
+  for (const name of key.split('.')) {
+    const entry = node?.kind === 'map' ? node.entries.get(name) : undefined
+    if (entry === undefined) break
+    at = entry.at
+    node = entry.value
+  }
+  return at
 }
 
 /** A documented key that is not built may say that it is off: its default, zero, or nothing. */

@@ -11,7 +11,9 @@ export {
   type Properties,
   type Schema,
   type Section,
+  type SectionCheck,
   type SectionConfig,
+  type SectionFault,
   section,
 } from './core/section.js'
 export {

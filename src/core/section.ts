@@ -109,11 +109,33 @@ export interface Section<P extends Properties = Properties> {
   readonly description?: string
   /** The whole section is a map of free keys (as `pools:` is); `properties` is then empty. */
   readonly entries?: Schema
+  /** What no key can say alone: faults of the validated value, told at the key that each names. */
+  readonly check?: SectionCheck
+}
+
+/** Looks at a section whose keys are all valid. */
+export type SectionCheck = (value: unknown) => readonly SectionFault[]
+
+/** Keys that do not go together. */
+export interface SectionFault {
+  /** The key, from the section's own: `pool.num_workers`. */
+  readonly key: string
+  readonly what: string
+  readonly hint?: string
 }
 
 /** Declares a section by its keys: `section({ interval: { type: 'string', format: 'duration', default: '5s' } })`. */
-export function section<const P extends Properties>(properties: P, description?: string): Section<P> {
-  return description === undefined ? { properties } : { properties, description }
+export function section<const P extends Properties>(
+  properties: P,
+  description?: string,
+  check?: (value: ConfigOf<P>) => readonly SectionFault[],
+): Section<P> {
+  return {
+    properties,
+    ...(description === undefined ? {} : { description }),
+    // Called with what was validated by these very properties.
+    ...(check === undefined ? {} : { check: check as SectionCheck }),
+  }
 }
 
 /** A section whose keys are names of the user's choice, each with a value of one kind. */

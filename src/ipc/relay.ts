@@ -27,6 +27,9 @@ export interface Relay {
    * leave its bytes alone afterwards. Throws as `encodeFrame` does.
    */
   send(parts: FrameParts): void
+  /** Takes nothing more in until `resume`: what the peer writes fills its pipe, and then the peer waits. */
+  pause(): void
+  resume(): void
   /** Ends both directions now; the reader is told with `undefined`. Calling it again is harmless. */
   close(): void
 }

@@ -55,6 +55,14 @@ export class StreamRelay implements Relay {
     this.#output.uncork()
   }
 
+  pause(): void {
+    this.#input.pause()
+  }
+
+  resume(): void {
+    if (!this.#isEnded) this.#input.resume()
+  }
+
   close(): void {
     this.#end(undefined)
   }

@@ -59,10 +59,11 @@ const faults: readonly [text: string, problem: RegExp][] = [
   ['lambda: { pool: { allocate_timeout: 60 } }', /2:37: .*"60", expected a duration .*write 60s/],
   ['lambda: { pool: { allocate_timeout: 0s } }', /2:37: .*zero, expected a duration .*above zero/],
   ['lambda: { pool: { allocate_timeout: soon } }', /2:37: .*"soon", expected a duration/],
-  ['lambda: { mode: jobs }', /2:17: .*"jobs" is not supported yet/],
+  ['lambda: { mode: jobs, records_per_job: 5 }', /2:23: .*5 records a job need mode: raw/],
+  ['lambda: { mode: jobs, streaming: on }', /2:23: .*is no stream/],
   ['lambda: { mode: rw }', /2:17: .*"rw", expected one of raw, event, did you mean "raw"/],
   ['lambda: { records_per_job: 2 }', /2:28: .*expected/],
-  ['lambda: { failed: "https://sqs.us-east-1.amazonaws.com/1/q" }', /2:19: .*not supported yet/],
+  ['lambda: { failed: "https://sqs" }', /2:19: .*expected redrive, log, or the URL of a queue/],
   [
     'lambda: { pool: { dynamic_allocator: { max_workers: 9 } } }',
     /2:38: .*dynamic_allocator" is not supported yet/,

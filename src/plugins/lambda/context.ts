@@ -11,10 +11,13 @@ export interface FunctionFacts {
 
 /** Makes the contexts of one event. */
 export class ContextMaker {
+  /** The function's name, where the environment tells it. */
+  readonly functionName: string | null
   readonly #source: string
   readonly #shared: string
 
   constructor(invocation: Invocation, facts: FunctionFacts, source: string | null) {
+    this.functionName = facts.functionName
     this.#source = JSON.stringify(source)
     this.#shared = [
       `"awsRequestId":${JSON.stringify(invocation.requestId)},"deadlineMs":${invocation.deadlineMs ?? null}`,
@@ -27,6 +30,12 @@ export class ContextMaker {
   /** For the event as a whole. */
   ofEvent(): string {
     return `{"kind":"event","source":${this.#source},${this.#shared},"attempt":null,"record":null}`
+  }
+
+  /** For a small batch: `record` holds what its records have beside their bodies, in their order. */
+  ofRecords(records: readonly RecordPlan[]): string {
+    const list = JSON.stringify(records.map(({ rest }) => rest))
+    return `{"kind":"records","source":${this.#source},${this.#shared},"attempt":null,"record":null,"records":${list}}`
   }
 
   /** For one record. */

@@ -23,6 +23,7 @@ export const ErrorType = {
   Failed: 'RR.Failed',
   Stopped: 'RR.Stopped',
   InitFailed: 'RR.InitFailed',
+  BadEvent: 'RR.BadEvent',
 } as const
 export type ErrorType = (typeof ErrorType)[keyof typeof ErrorType]
 

@@ -1,12 +1,29 @@
 /** One event from its bytes to its answer. Never rejects: whatever happens, there is an answer. */
-import { type Clock, Codec, type Lease, type Logger, messageOf, type Pool } from '../../index.js'
+import {
+  type Clock,
+  ErrorCode,
+  hasCode,
+  type Job,
+  type Lease,
+  type Logger,
+  messageOf,
+  type Pool,
+  type Reply,
+  type RunOptions,
+} from '../../index.js'
 import { type Answer, answerBatch, answerEvent } from './answer.js'
 import { ContextMaker, type FunctionFacts } from './context.js'
 import { ErrorType, lambdaError, toLambdaError } from './errors.js'
-import { runLanes } from './run-lanes.js'
+import type { GivenUp } from './given-up.js'
+import type { EventFacts, EventWork, Mode, Work } from './modes/mode.js'
+import type { DeathBook } from './quarantine.js'
+import { reportEvent, reportRecord } from './report.js'
+import type { ResponseStream } from './response-stream.js'
+import { runLanes, toJobLanes } from './run-lanes.js'
 import type { Invocation } from './runtime-client.js'
 import { type EventPlan, planEvent, type RecordPlan, type SplitOptions } from './split.js'
-import { readVerdict, type Verdict } from './verdict.js'
+import { StreamedAnswer } from './streamed-answer.js'
+import type { Verdict } from './verdict.js'
 
 /** What handling an event needs. */
 export interface HandlerOptions {
@@ -14,11 +31,17 @@ export interface HandlerOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly facts: FunctionFacts
+  readonly mode: Mode
   readonly split: SplitOptions
+  /** Records that one job holds at most; 1 but for `mode: raw`. */
+  readonly recordsPerJob: number
   readonly hasPartialFailures: boolean
-  readonly failed: 'redrive' | 'log'
+  readonly givenUp: GivenUp
+  readonly deaths: DeathBook
   /** `deadline_margin` in ms; 0 is none. */
   readonly marginMs: number
+  /** Begins a streamed answer; absent where `lambda.streaming` is off. */
+  readonly openStream?: (requestId: string, contentType: string) => ResponseStream
 }
 
 const marginShare = 0.1
@@ -96,47 +119,100 @@ export class EventRun {
     const { split, facts } = this.#options
     const plan = planEvent(this.#invocation.body, split)
     const contexts = new ContextMaker(this.#invocation, facts, plan.source)
-    return plan.kind === 'event' ? this.#runEvent(contexts) : this.#runBatch(plan, contexts)
+    const event = { invocation: this.#invocation, source: plan.source, contexts }
+    try {
+      return plan.kind === 'event' ? await this.#runEvent(event) : await this.#runBatch(plan, event)
+    } catch (error) {
+      // Nothing that a worker or an event can do leads here; and still the event gets its answer.
+      this.#options.log.error(
+        { requestId: this.#invocation.requestId, error },
+        'an event could not be handled',
+      )
+      return answerEvent({ kind: 'again', error: toLambdaError(error) })
+    }
   }
 
-  async #runEvent(contexts: ContextMaker): Promise<Answer> {
-    const { pool } = this.#options
+  async #runEvent(event: EventFacts): Promise<Answer> {
+    const { mode, log } = this.#options
+    const { requestId } = this.#invocation
     this.#collect = () => answerEvent(this.#why ?? this.#late(0))
-    let lease: Lease | undefined
+    const made = mode.eventWork(event)
+    const work = made instanceof Promise ? await made : made
+    if ('unfit' in work) {
+      reportEvent(log, requestId, work.unfit)
+      return answerEvent(work.unfit)
+    }
+    const streamed = this.#streamed(work)
+    const verdict = await this.#runWork(work, streamed)
+    await work.clean?.()
+    reportEvent(log, requestId, verdict)
+    if (streamed?.hasBegun === true) {
+      if (verdict.kind !== 'done') await streamed.fail(verdict.error)
+      return { kind: 'streamed' }
+    }
+    if (verdict.kind === 'done' || work.onFailure === undefined) return answerEvent(verdict)
+    return answerEvent(work.onFailure(verdict))
+  }
+
+  #streamed(work: EventWork): StreamedAnswer | undefined {
+    const { openStream } = this.#options
+    const { requestId } = this.#invocation
+    if (openStream === undefined || work.stream === undefined) return undefined
+    const streamed = new StreamedAnswer(work.stream, (contentType) => openStream(requestId, contentType))
+    this.#collect = () => {
+      const why = this.#why ?? this.#late(0)
+      if (!streamed.hasBegun || why.kind === 'done') return answerEvent(why)
+      void streamed.fail(why.error)
+      return { kind: 'streamed' }
+    }
+    return streamed
+  }
+
+  async #runWork(work: EventWork, streamed: StreamedAnswer | undefined): Promise<Verdict> {
+    const { pool } = this.#options
+    let lease: Lease
     try {
       lease = pool.tryAcquire() ?? (await pool.acquire({ front: true, signal: this.#signal() }))
     } catch (error) {
-      return answerEvent(this.#noWorker(error))
+      return this.#noWorker(error)
     }
-    const { requestId, body } = this.#invocation
-    const verdict = await this.#runJob(lease, { context: contexts.ofEvent(), body, id: requestId })
-    lease.release()
-    this.#report(requestId, verdict, undefined)
-    return answerEvent(verdict)
+    try {
+      return await this.#runJob(work, this.#invocation.requestId, (job, options) => {
+        if (streamed !== undefined) return runStreamed(lease, job, { options, work, streamed })
+        const { collector } = work
+        if (collector === undefined) return lease.run(job, options).then(work.read)
+        const onChunk = (chunk: Reply) => collector.take(chunk)
+        return lease.run(job, { ...options, onChunk }).then((last) => work.read(collector.whole(last)))
+      })
+    } finally {
+      lease.release()
+    }
   }
 
-  async #runBatch(plan: EventPlan & { kind: 'batch' }, contexts: ContextMaker): Promise<Answer> {
-    const { records, lanes } = plan
-    const { pool, hasPartialFailures } = this.#options
+  async #runBatch(plan: EventPlan & { kind: 'batch' }, event: EventFacts): Promise<Answer> {
+    const { records, isPartial } = plan
+    const { pool, mode, hasPartialFailures, recordsPerJob, deaths, givenUp } = this.#options
     const verdicts: Verdict[] = new Array(records.length)
-    const isFailed = (verdict: Verdict) => this.#isFailed(verdict)
+    const isFailed = (verdict: Verdict) => givenUp.isFailed(verdict)
     const unfinished = (): Verdict => this.#why ?? this.#late(0)
     const collect = () =>
-      answerBatch(
+      answerBatch({
         records,
-        Array.from(verdicts, (verdict) => verdict ?? unfinished()),
+        verdicts: Array.from(verdicts, (verdict) => verdict ?? unfinished()),
         isFailed,
-        hasPartialFailures,
-      )
+        isPartial: isPartial && hasPartialFailures,
+      })
     this.#collect = collect
-    let prepared = { index: -1, context: '' }
-    const contextOf = (index: number) =>
-      prepared.index === index ? prepared.context : contexts.ofRecord(records[index] as RecordPlan)
+    let prepared: { readonly indexes: readonly number[]; readonly work: Work } | undefined
+    const recordsAt = (indexes: readonly number[]) => indexes.map((index) => records[index] as RecordPlan)
+    const workOf = (indexes: readonly number[]) =>
+      prepared?.indexes === indexes ? prepared.work : mode.recordsWork(event, recordsAt(indexes))
+    const isSuspect = (index: number) => deaths.count(records[index]?.name ?? '') > 0
     await runLanes({
       pool,
-      lanes,
-      prepare: (index) => {
-        if (prepared.index !== index) prepared = { index, context: contextOf(index) }
+      lanes: toJobLanes(plan.lanes, recordsPerJob, isSuspect),
+      prepare: (indexes) => {
+        if (prepared?.indexes !== indexes) prepared = { indexes, work: workOf(indexes) }
       },
       isFailed,
       signal: this.#signal(),
@@ -144,41 +220,66 @@ export class EventRun {
       onVerdict: (index, verdict) => {
         verdicts[index] = verdict
         const record = records[index]
-        if (verdict.kind !== 'done' && record !== undefined)
-          this.#report(this.#jobId(record), verdict, record)
+        if (record !== undefined) this.#report(record, verdict)
       },
-      runRecord: (index, lease) => {
-        const record = records[index] as RecordPlan
-        return this.#runJob(lease, {
-          context: contextOf(index),
-          body: record.body,
-          id: this.#jobId(record),
-        })
-      },
+      runJob: (indexes, lease) => this.#runRecords(recordsAt(indexes), workOf(indexes), lease),
     })
     return collect()
   }
 
+  /** One job of a batch: on the lane's worker, or, when the record has killed workers before, on one of its own. */
+  async #runRecords(records: readonly RecordPlan[], work: Work, lease: Lease): Promise<readonly Verdict[]> {
+    const { pool, mode, deaths, givenUp } = this.#options
+    const [first] = records
+    if (first === undefined) return []
+    const isQuarantined = records.length === 1 && deaths.isQuarantined(first.name)
+    let verdicts: readonly Verdict[] = []
+    const verdict = await this.#runJob(work, this.#jobId(records), async (job, options) => {
+      const reply = isQuarantined ? await pool.runAlone(job, options) : await lease.run(job, options)
+      verdicts = mode.readRecords(reply, records)
+      for (const { name } of records) deaths.forget(name)
+      return { kind: 'done', body: reply.body }
+    })
+    if (verdict.kind !== 'done') verdicts = records.map(() => this.#afterDeath(first, verdict, isQuarantined))
+    if (verdict.kind === 'again' && verdict.isDeath === true) for (const { name } of records) deaths.add(name)
+    if (!verdicts.some((one) => one.kind === 'never')) return verdicts
+    return Promise.all(
+      verdicts.map((one, at) =>
+        givenUp.settle(one, records[at] as RecordPlan, this.#invocation, this.#endMs),
+      ),
+    )
+  }
+
+  /** A record that kills even a worker of its own is given up. */
+  #afterDeath(record: RecordPlan, verdict: Verdict, isQuarantined: boolean): Verdict {
+    if (!isQuarantined || verdict.kind !== 'again' || verdict.isDeath !== true) return verdict
+    const count = this.#options.deaths.count(record.name) + 1
+    const { errorMessage } = verdict.error
+    const text = `the record has killed ${count} workers, the last one of them alone: ${errorMessage}`
+    return { kind: 'never', error: lambdaError(ErrorType.WorkerCrashed, text) }
+  }
+
   async #runJob(
-    lease: Lease,
-    job: { context: string; body: string | Uint8Array; id: string },
+    work: Work,
+    id: string,
+    run: (job: Job, options: RunOptions) => Promise<Verdict>,
   ): Promise<Verdict> {
     // Begun too late: the rest of a batch after the deadline, or after the order to answer.
     if (this.#why !== undefined) return this.#why
     const options = this.#endMs === undefined ? {} : { deadlineMs: this.#endMs }
+    const { context, body, codec } = work
     try {
-      const reply = await lease.run(
-        { ...job, codec: Codec.raw, requestId: this.#invocation.requestId },
-        options,
-      )
-      return readVerdict(reply)
+      return await run({ context, body, codec, id, requestId: this.#invocation.requestId }, options)
     } catch (error) {
-      return { kind: 'again', error: toLambdaError(error) }
+      const isDeath = hasCode(error, ErrorCode.WorkerCrashed)
+      return { kind: 'again', error: toLambdaError(error), ...(isDeath ? { isDeath } : {}) }
     }
   }
 
-  #jobId(record: RecordPlan): string {
-    return `${this.#invocation.requestId}/${record.name}`
+  #jobId(records: readonly RecordPlan[]): string {
+    const [first] = records
+    const more = records.length > 1 ? `+${records.length - 1}` : ''
+    return `${this.#invocation.requestId}/${first?.name}${more}`
   }
 
   #noWorker(error: unknown): Verdict {
@@ -193,27 +294,25 @@ export class EventRun {
     return { kind: 'again', error: toLambdaError(error) }
   }
 
-  /** A record that shall never come again is failed under `redrive`, so that the queue's own policy moves it. */
-  #isFailed(verdict: Verdict): boolean {
-    return verdict.kind === 'again' || (verdict.kind === 'never' && this.#options.failed === 'redrive')
-  }
-
-  #report(job: string, verdict: Verdict, record: RecordPlan | undefined): void {
-    const { log, failed } = this.#options
+  #report(record: RecordPlan, verdict: Verdict): void {
+    const { log, givenUp } = this.#options
     const { requestId } = this.#invocation
-    if (verdict.kind === 'done') return
-    const { errorType, errorMessage } = verdict.error
-    const fields = { job, requestId, errorType, errorMessage }
-    if (verdict.kind === 'again') {
-      const message = record === undefined ? 'an event failed' : 'a record failed, it comes again'
-      log.info(verdict.afterMs === undefined ? fields : { ...fields, afterMs: verdict.afterMs }, message)
-    } else if (record === undefined) log.info(fields, 'a worker gave up an event')
-    else if (failed === 'redrive')
-      log.warn(fields, 'a worker gave up a record: it is left to the queue’s redrive policy')
-    else
-      log.error(
-        { ...fields, record: { ...record.rest, body: String(record.body) } },
-        'a worker gave up a record',
-      )
+    reportRecord(log, { requestId, job: this.#jobId([record]), record, verdict, policy: givenUp.policy })
   }
+}
+
+async function runStreamed(
+  lease: Lease,
+  job: Job,
+  about: { readonly options: RunOptions; readonly work: EventWork; readonly streamed: StreamedAnswer },
+): Promise<Verdict> {
+  const { options, work, streamed } = about
+  const onChunk = (chunk: Reply) => streamed.take(chunk)
+  const last = await lease.run(job, { ...options, onChunk, stopStream: streamed.gone })
+  if (!streamed.hasBegun) {
+    const verdict = work.read(last)
+    if (verdict.kind !== 'done') return verdict
+  }
+  await streamed.end(last)
+  return { kind: 'done', body: last.body }
 }

@@ -1,16 +1,17 @@
 /** The loop of one poller: next → handle → exactly one answer. What ends the server is thrown; all else goes on. */
-import { type Clock, ErrorCode, type Logger, type Pool, RelayError, sleep } from '../../index.js'
+import { ErrorCode, RelayError, sleep } from '../../index.js'
 import type { Answer } from './answer.js'
 import { ErrorType, headerType, lambdaError } from './errors.js'
 import { EventRun, type HandlerOptions } from './handle.js'
+import type { PollGate } from './poll-gate.js'
 import type { Invocation, RuntimeClient } from './runtime-client.js'
 
 /** What a loop is made of. */
 export interface LoopOptions extends HandlerOptions {
   readonly client: RuntimeClient
-  readonly pool: Pool
-  readonly clock: Clock
-  readonly log: Logger
+  readonly gate: PollGate
+  /** Workers that must be ready before the first event is asked for. */
+  readonly minReady: number
   /** Runs before the first `/next` (registering as an extension); never rejects. */
   readonly beforeFirst: () => Promise<void>
 }
@@ -34,16 +35,20 @@ export class Loop {
 
   /** Runs until `signal` aborts. Rejects with RR_RUNTIME_API when the server must end and be started anew. */
   async serve(signal: AbortSignal): Promise<void> {
-    const { pool, client, clock } = this.#options
+    const { pool, client, clock, gate, minReady } = this.#options
     const stop = () => client.close()
     signal.addEventListener('abort', stop, { once: true })
-    await pool.whenIdle(signal)
+    await pool.whenIdle(signal, minReady)
     if (!signal.aborted) await this.#options.beforeFirst()
     while (!signal.aborted) {
-      const invocation = await this.#next(signal)
+      await gate.enter(signal)
+      const invocation = signal.aborted ? undefined : await this.#next(signal)
+      if (invocation !== undefined) this.#finished = this.#handle(invocation)
+      // Only now, that it has its worker: that worker is not to be counted as one to ask for.
+      gate.leave()
       if (invocation === undefined) continue
-      this.#finished = this.#handle(invocation)
       await this.#finished
+      gate.wake()
       if (pool.idleCount > 0 || signal.aborted) continue
       const patience = new AbortController()
       const timer = clock.timer(idleWaitMsMax, () => patience.abort())
@@ -107,6 +112,7 @@ export class Loop {
 
   #post(requestId: string, answer: Answer): Promise<void> {
     const { client } = this.#options
+    if (answer.kind === 'streamed') return Promise.resolve()
     if (answer.kind === 'result') return client.respond(requestId, answer.body)
     return client.fail(requestId, JSON.stringify(answer.error), headerType(answer.error))
   }

@@ -2,16 +2,35 @@
 import type { Clock, Logger, Pool, RunningPlugin } from '../../index.js'
 import type { FunctionFacts } from './context.js'
 import { registerExtension } from './extension.js'
+import { GivenUp } from './given-up.js'
+import type { HandlerOptions } from './handle.js'
+import type { UploadSettings } from './http/body.js'
 import { Loop } from './loop.js'
+import type { Mode } from './modes/mode.js'
+import type { RawOptions } from './modes/raw.js'
+import { PollGate } from './poll-gate.js'
+import { DeathBook } from './quarantine.js'
 import { RuntimeClient } from './runtime-client.js'
 
 /** The settings that matter here, validated. */
 export interface LambdaSettings {
-  readonly mode: string
+  readonly mode: 'raw' | 'event' | 'jobs' | 'http'
   readonly deadline_margin: number
   readonly partial_failures: 'on' | 'off'
   readonly fifo: 'group' | 'strict'
+  readonly records_per_job: number
   readonly failed: string
+  readonly quarantine: { readonly after: number }
+  readonly kafka_identifier: 'partition' | 'topic-partition'
+  readonly amazon_mq: 'whole' | 'split'
+  readonly min_ready: number
+  readonly streaming: boolean
+  readonly http: {
+    readonly codec: 'auto' | 'json' | 'proto'
+    readonly raw_body: boolean
+    readonly internal_error_code: number
+    readonly uploads: UploadSettings
+  }
 }
 
 /** What pollers are made of. */
@@ -33,24 +52,24 @@ export function userAgent(version: string | undefined): string {
   return `relayrunner/${version ?? '0'} (node/${process.versions.node}; ${process.arch})`
 }
 
-/** Makes the running plugin. */
-export function startPollers(options: PollersOptions): RunningPlugin<undefined> {
+/** Makes the running plugin. Rejects with RR_PLUGIN_LOAD when `failed` needs a package that is not there. */
+export async function startPollers(options: PollersOptions): Promise<RunningPlugin<undefined>> {
   const { settings, pool, address, log, env, clock } = options
   const isBootstrap = env.RELAYRUNNER_BOOTSTRAP === '1'
   const agent = userAgent(env.RELAYRUNNER_VERSION)
   // While the workers boot; it must have happened before the first `/next`.
   const registered = isBootstrap ? registerExtension(address, agent, log) : Promise.resolve()
-  const loops = Array.from({ length: pollerCount(env, pool) }, () => {
+  const handler = await handlerOptions(options)
+  const openStream = settings.streaming ? await streamOpener(address, agent, log) : undefined
+  const count = pollerCount(env, pool)
+  const gate = new PollGate(pool, count > 1)
+  const loops = Array.from({ length: count }, () => {
     return new Loop({
+      ...handler,
+      ...(openStream === undefined ? {} : { openStream }),
       client: new RuntimeClient({ address, userAgent: agent, clock, log }),
-      pool,
-      clock,
-      log,
-      facts: options.facts ?? factsOf(env),
-      split: { isSplit: settings.mode === 'raw', fifo: settings.fifo },
-      hasPartialFailures: settings.partial_failures === 'on',
-      failed: settings.failed === 'log' ? 'log' : 'redrive',
-      marginMs: settings.deadline_margin,
+      gate,
+      minReady: Math.min(settings.min_ready, pool.size),
       beforeFirst: () => registered,
     })
   })
@@ -70,6 +89,59 @@ export function startPollers(options: PollersOptions): RunningPlugin<undefined> 
       await Promise.all(loops.map((loop) => loop.finished()))
     },
   }
+}
+
+async function handlerOptions(options: PollersOptions): Promise<HandlerOptions> {
+  const { settings, pool, log, env, clock } = options
+  const split = {
+    isSplit: settings.mode === 'raw' || settings.mode === 'jobs',
+    fifo: settings.fifo,
+    kafkaIdentifier: settings.kafka_identifier,
+    splitsAmazonMq: settings.amazon_mq === 'split',
+  }
+  const hasPartialFailures = settings.partial_failures === 'on'
+  return {
+    pool,
+    clock,
+    log,
+    facts: options.facts ?? factsOf(env),
+    mode: await makeMode(settings, { split, hasPartialFailures }),
+    split,
+    recordsPerJob: settings.records_per_job,
+    hasPartialFailures,
+    givenUp: await makeGivenUp(settings.failed, log, clock),
+    deaths: new DeathBook(settings.quarantine.after),
+    marginMs: settings.deadline_margin,
+  }
+}
+
+/** A cold start loads the one mode that is asked for. */
+async function makeMode(settings: LambdaSettings, options: RawOptions): Promise<Mode> {
+  switch (settings.mode) {
+    case 'raw':
+    case 'event':
+      return (await import('./modes/raw.js')).rawMode(options)
+    case 'jobs':
+      return (await import('./modes/jobs.js')).jobsMode
+    case 'http': {
+      const { codec, raw_body: isRaw, internal_error_code: errorStatus, uploads } = settings.http
+      const { httpMode } = await import('./modes/http.js')
+      return httpMode({ codec: codec === 'proto' ? 'proto' : 'json', isRaw, errorStatus, uploads })
+    }
+  }
+}
+
+async function makeGivenUp(failed: string, log: Logger, clock: Clock): Promise<GivenUp> {
+  const nowMs = () => clock.nowMs()
+  if (failed === 'redrive' || failed === 'log') return new GivenUp({ policy: failed, log, nowMs })
+  const { sqsSender } = await import('./given-up-queue.js')
+  return new GivenUp({ policy: { url: failed }, send: await sqsSender(failed), log, nowMs })
+}
+
+async function streamOpener(address: string, agent: string, log: Logger) {
+  const { openResponseStream } = await import('./response-stream.js')
+  return (requestId: string, contentType: string) =>
+    openResponseStream({ address, userAgent: agent, requestId, contentType, log })
 }
 
 /** Managed Instances run several events at once and say how many; never more pollers than workers. */

@@ -1,28 +1,73 @@
 /**
- * Runs the records of a batch: lanes side by side on whatever workers fall idle, the records of a lane one after the other.
- * After a record that failed, the rest of its lane fails without being run. Every record gets exactly one verdict.
+ * Runs the records of a batch: lanes side by side on whatever workers fall idle, the jobs of a lane one after the other. After a
+ * record that failed, the rest of an ordered lane fails without being run. Every record gets exactly one verdict.
  */
 import type { Lease, Pool } from '../../index.js'
 import { ErrorType, lambdaError } from './errors.js'
 import type { Verdict } from './verdict.js'
 
+/** Jobs that run one after the other. */
+export interface Lane {
+  /** Indexes of records, job by job. */
+  readonly jobs: readonly (readonly number[])[]
+  /** False: records that were only put together, and do not wait for each other's success. */
+  readonly isOrdered: boolean
+}
+
 /** What to run. */
 export interface LanesOptions {
   readonly pool: Pool
-  /** Indexes of records, lane by lane. */
-  readonly lanes: readonly (readonly number[])[]
-  /** Runs one record on a worker; never rejects. */
-  readonly runRecord: (index: number, lease: Lease) => Promise<Verdict>
-  /** Called while all workers are busy, with the record that will be run next: time to get it ready. */
-  readonly prepare: (index: number) => void
+  readonly lanes: readonly Lane[]
+  /** Runs one job on a worker, with one verdict a record; never rejects. */
+  readonly runJob: (indexes: readonly number[], lease: Lease) => Promise<readonly Verdict[]>
+  /** Called while all workers are busy, with the job that will be run next: time to get it ready. */
+  readonly prepare: (indexes: readonly number[]) => void
   /** Why no worker could be had; for records that were not run. */
   readonly onNoWorker: (error: unknown) => Verdict
-  /** True for a verdict after which the rest of a lane must not run. */
+  /** True for a verdict after which the rest of an ordered lane must not run. */
   readonly isFailed: (verdict: Verdict) => boolean
   /** Each verdict as it falls. */
   readonly onVerdict: (index: number, verdict: Verdict) => void
   /** Aborted at the deadline, and when the server must answer now: nothing further is begun. */
   readonly signal: AbortSignal
+}
+
+/**
+ * Lanes of record indexes → lanes of jobs with up to `recordsPerJob` records. Records that have a lane to themselves are put
+ * together, longer lanes are cut; a suspect (a record that was in a job that killed its worker) gets a job of its own. Pure.
+ */
+export function toJobLanes(
+  lanes: readonly (readonly number[])[],
+  recordsPerJob: number,
+  isSuspect: (index: number) => boolean = () => false,
+): readonly Lane[] {
+  if (recordsPerJob === 1)
+    return lanes.map((lane) => ({ jobs: lane.map((index) => [index]), isOrdered: lane.length > 1 }))
+  const alone = lanes.flatMap((lane) => (lane.length === 1 ? lane : []))
+  const ordered = lanes.filter((lane) => lane.length > 1)
+  return [
+    ...cut(alone, recordsPerJob, isSuspect).map((job) => ({ jobs: [job], isOrdered: false })),
+    ...ordered.map((lane) => ({ jobs: cut(lane, recordsPerJob, isSuspect), isOrdered: true })),
+  ]
+}
+
+function cut(
+  indexes: readonly number[],
+  size: number,
+  isSuspect: (index: number) => boolean,
+): readonly (readonly number[])[] {
+  const jobs: number[][] = []
+  let open: number[] | undefined
+  for (const index of indexes) {
+    if (isSuspect(index)) {
+      jobs.push([index])
+      open = undefined
+    } else if (open === undefined || open.length >= size) {
+      open = [index]
+      jobs.push(open)
+    } else open.push(index)
+  }
+  return jobs
 }
 
 /** Resolves when every lane has ended. Never rejects. */
@@ -70,7 +115,7 @@ class Lanes {
       if (lease === undefined) break
       this.#start(lease)
     }
-    const [first] = lanes[this.#next] ?? []
+    const [first] = lanes[this.#next]?.jobs ?? []
     if (first === undefined) {
       if (this.#running === 0) this.#finish()
       return
@@ -116,25 +161,33 @@ class Lanes {
     })
   }
 
-  async #runLane(lane: readonly number[], lease: Lease): Promise<void> {
-    const { runRecord, isFailed, onVerdict } = this.#options
-    for (const [place, index] of lane.entries()) {
-      const verdict = await runRecord(index, lease)
-      onVerdict(index, verdict)
-      if (!isFailed(verdict)) continue
-      for (const later of lane.slice(place + 1)) onVerdict(later, unrun(index))
-      return
+  async #runLane({ jobs, isOrdered }: Lane, lease: Lease): Promise<void> {
+    const { runJob, isFailed, onVerdict } = this.#options
+    let failed: number | undefined
+    for (const indexes of jobs) {
+      // What follows a failed record must come again behind it, also when its worker had done with it.
+      const verdicts = failed === undefined ? await runJob(indexes, lease) : []
+      for (const [place, index] of indexes.entries()) {
+        const verdict = verdicts[place]
+        if (failed !== undefined || verdict === undefined) {
+          onVerdict(index, unrun(failed ?? index))
+          continue
+        }
+        onVerdict(index, verdict)
+        if (isOrdered && isFailed(verdict)) failed = index
+      }
     }
   }
 
   #failRest(error: unknown): void {
     const { lanes, onNoWorker, onVerdict } = this.#options
-    for (const lane of lanes.slice(this.#next)) for (const index of lane) onVerdict(index, onNoWorker(error))
+    for (const lane of lanes.slice(this.#next))
+      for (const index of lane.jobs.flat()) onVerdict(index, onNoWorker(error))
     this.#next = lanes.length
   }
 }
 
 function unrun(failed: number): Verdict {
-  const text = `not run: record ${failed + 1} of the batch, which comes before it in its group, failed`
+  const text = `held back: record ${failed + 1} of the batch, which comes before it in its group, failed`
   return { kind: 'again', error: lambdaError(ErrorType.JobFailed, text) }
 }

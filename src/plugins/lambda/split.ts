@@ -6,15 +6,22 @@
 /** One record: what its worker gets, and how the answer names it. */
 export interface RecordPlan {
   /** How `batchItemFailures` names it: a text, for Kafka an object. */
-  readonly identifier: string | { readonly partition: string; readonly offset: number }
+  readonly identifier: string | KafkaIdentifier
   /** For the log and the job's id. */
   readonly name: string
   readonly body: string | Uint8Array
   /** The record without what became the body. */
   readonly rest: object
+  /** The record as it came. */
+  readonly whole: object
   /** SQS's ApproximateReceiveCount. */
   readonly attempt: number | null
 }
+
+/** How Kafka's records are named; sources disagree on the first key. */
+export type KafkaIdentifier =
+  | { readonly partition: string; readonly offset: number }
+  | { readonly 'topic-partition': string; readonly offset: number }
 
 /** What is to be run. `lanes` hold indexes into `records`. */
 export type EventPlan =
@@ -24,6 +31,8 @@ export type EventPlan =
       readonly source: string
       readonly records: readonly RecordPlan[]
       readonly lanes: readonly (readonly number[])[]
+      /** Lambda takes the names of failed records; without that, one failure is the whole event's. */
+      readonly isPartial: boolean
     }
 
 /** How to split. */
@@ -31,6 +40,10 @@ export interface SplitOptions {
   /** `mode: event` never splits. */
   readonly isSplit: boolean
   readonly fifo: 'group' | 'strict'
+  /** The key of Kafka's item identifiers; `partition` by default. */
+  readonly kafkaIdentifier?: 'partition' | 'topic-partition'
+  /** Amazon MQ knows no partial failures; by default its events are one job. */
+  readonly splitsAmazonMq?: boolean
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -52,9 +65,18 @@ export function planEvent(body: Buffer, options: SplitOptions): EventPlan {
   const records = Array.isArray(event.Records) ? event.Records : undefined
   const source = sourceOf(event, records?.[0])
   if (!options.isSplit || source === null) return { kind: 'event', source }
-  const laned = isKafka(source) ? kafkaRecords(event.records) : splitRecords(source, records, options.fifo)
+  // A tumbling window's answer carries the state on: only a handler of the whole event can do that.
+  if (event.window !== undefined) return { kind: 'event', source }
+  const isMq = amazonMqSources.has(source)
+  if (isMq && options.splitsAmazonMq !== true) return { kind: 'event', source }
+  const laned = isMq
+    ? amazonMqRecords(event)
+    : isKafka(source)
+      ? kafkaRecords(event.records, options.kafkaIdentifier ?? 'partition')
+      : splitRecords(source, records, options.fifo)
   if (laned === undefined || laned.length === 0) return { kind: 'event', source }
-  return { kind: 'batch', source, records: laned.map((record) => record.plan), lanes: toLanes(laned) }
+  const plans = laned.map((record) => record.plan)
+  return { kind: 'batch', source, records: plans, lanes: toLanes(laned), isPartial: !isMq }
 }
 
 function parse(body: Buffer): unknown {
@@ -119,6 +141,7 @@ function sqsRecord(record: Json, fifo: 'group' | 'strict'): LanedRecord | undefi
       name: messageId,
       body: record.body,
       rest: { ...record, body: undefined },
+      whole: record,
       attempt: receiveCount(attributes.ApproximateReceiveCount),
     },
   }
@@ -140,6 +163,7 @@ function kinesisRecord(record: Json): LanedRecord | undefined {
       name: sequence,
       body: Buffer.from(kinesis.data, 'base64'),
       rest: { ...record, kinesis: { ...kinesis, data: undefined } },
+      whole: record,
       attempt: null,
     },
   }
@@ -151,11 +175,21 @@ function dynamoRecord(record: Json): LanedRecord | undefined {
   if (sequence === undefined) return undefined
   return {
     lane: `item ${JSON.stringify(change.Keys ?? null)}`,
-    plan: { identifier: sequence, name: sequence, body: JSON.stringify(record), rest: record, attempt: null },
+    plan: {
+      identifier: sequence,
+      name: sequence,
+      body: JSON.stringify(record),
+      rest: record,
+      whole: record,
+      attempt: null,
+    },
   }
 }
 
-function kafkaRecords(records: unknown): readonly LanedRecord[] | undefined {
+function kafkaRecords(
+  records: unknown,
+  key: 'partition' | 'topic-partition',
+): readonly LanedRecord[] | undefined {
   if (!isObject(records)) return undefined
   const laned: LanedRecord[] = []
   for (const [partition, list] of Object.entries(records)) {
@@ -164,15 +198,41 @@ function kafkaRecords(records: unknown): readonly LanedRecord[] | undefined {
       const hasValue = isObject(record) && (typeof record.value === 'string' || record.value == null)
       if (!hasValue || typeof record.offset !== 'number') return undefined
       const body = typeof record.value === 'string' ? Buffer.from(record.value, 'base64') : ''
-      const identifier = { partition, offset: record.offset }
+      const { offset } = record
+      const identifier =
+        key === 'partition' ? { partition, offset } : ({ 'topic-partition': partition, offset } as const)
       const plan = {
         identifier,
-        name: `${partition}/${record.offset}`,
+        name: `${partition}/${offset}`,
         body,
         rest: { ...record, value: undefined },
+        whole: record,
         attempt: null,
       }
       laned.push({ lane: partition, plan })
+    }
+  }
+  return laned
+}
+
+// The documentation says `aws:mq`, AWS's own samples `aws:amq`.
+const amazonMqSources: ReadonlySet<string> = new Set(['aws:rmq', 'aws:mq', 'aws:amq'])
+
+function amazonMqRecords(event: Json): readonly LanedRecord[] | undefined {
+  const byQueue = isObject(event.rmqMessagesByQueue) ? event.rmqMessagesByQueue : undefined
+  const queues = byQueue === undefined ? [['', event.messages] as const] : Object.entries(byQueue)
+  const laned: LanedRecord[] = []
+  for (const [queue, messages] of queues) {
+    if (!Array.isArray(messages)) return undefined
+    for (const [at, message] of messages.entries()) {
+      if (!isObject(message) || typeof message.data !== 'string') return undefined
+      const name = textOf(message.messageID) ?? `${queue}/${at}`
+      const rest = { ...message, data: undefined, ...(queue === '' ? {} : { queue }) }
+      const body = Buffer.from(message.data, 'base64')
+      laned.push({
+        lane: undefined,
+        plan: { identifier: name, name, body, rest, whole: message, attempt: null },
+      })
     }
   }
   return laned

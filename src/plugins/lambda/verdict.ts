@@ -3,13 +3,24 @@ import type { Reply } from '../../index.js'
 import { ErrorType, type LambdaError, lambdaError } from './errors.js'
 
 /**
- * `done`: acknowledged, or the event's result. `again`: failed, it comes again. `never`: the worker says that no further try
+ * `done`: acknowledged, or the event's result; `warning` is for the log. `again`: failed, it comes again. `never`: the worker says that no further try
  * will help; what becomes of it is `lambda.failed`'s business.
  */
 export type Verdict =
-  | { readonly kind: 'done'; readonly body: Uint8Array }
-  | { readonly kind: 'again'; readonly error: LambdaError; readonly afterMs?: number }
-  | { readonly kind: 'never'; readonly error: LambdaError }
+  | { readonly kind: 'done'; readonly body: Uint8Array; readonly warning?: string }
+  | {
+      readonly kind: 'again'
+      readonly error: LambdaError
+      readonly afterMs?: number
+      /** Its worker died of it. */
+      readonly isDeath?: boolean
+    }
+  | {
+      readonly kind: 'never'
+      readonly error: LambdaError
+      /** Somebody else has taken it: it may be acknowledged. */
+      readonly isKept?: boolean
+    }
 
 const outcomeKey = Buffer.from('outcome')
 

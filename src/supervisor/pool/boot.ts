@@ -72,6 +72,7 @@ async function bootWorker(options: BootOptions, events: WorkerEvents, signal: Ab
     jobsMax: jitter(options.config.max_jobs, options.random),
     execTtlMs: options.config.supervisor.exec_ttl,
     stopTimeoutMs,
+    streamTimeoutMs: options.config.stream_timeout,
     lastLines: () => voice.lastLines(),
     outputEnded: voice.ended,
     onJunk: (bytes) => voice.junk(bytes),

@@ -66,12 +66,13 @@ export class PoolLease implements Lease {
     this.#pool.giveBack(worker)
   }
 
-  #runOn(worker: Worker, job: Job, { deadlineMs, signal }: RunOptions): Promise<Outcome> {
-    if (signal === undefined) return worker.run(job, deadlineMs)
+  #runOn(worker: Worker, job: Job, options: RunOptions): Promise<Outcome> {
+    const { signal } = options
+    if (signal === undefined) return worker.run(job, options)
     const aborted = new RelayError(ErrorCode.JobAborted, `the caller gave up job ${job.id ?? '(unnamed)'}`)
     if (signal.aborted) return Promise.resolve({ kind: 'fault', error: aborted })
     const onAbort = () => worker.kill('aborted', aborted)
     signal.addEventListener('abort', onAbort, { once: true })
-    return worker.run(job, deadlineMs).finally(() => signal.removeEventListener('abort', onAbort))
+    return worker.run(job, options).finally(() => signal.removeEventListener('abort', onAbort))
   }
 }

@@ -33,6 +33,13 @@ export interface RunOptions {
   readonly deadlineMs?: number
   /** Aborting gives the job up: a waiting one leaves the line, a running one costs its worker. */
   readonly signal?: AbortSignal
+  /**
+   * Takes the frames of a streamed answer but for its last, which is the reply. While a promise that it returned is pending
+   * nothing more is read from the worker. Without it a streamed answer is a bad one.
+   */
+  readonly onChunk?: (chunk: Reply) => void | Promise<void>
+  /** Aborting asks a worker that streams to end early; one that does not within `stream_timeout` is killed. */
+  readonly stopStream?: AbortSignal
 }
 
 /** How to wait for a worker. */
@@ -92,12 +99,17 @@ export interface Pool {
   readonly liveCount: number
   /** Acquire, run, release. Waits at most `allocate_timeout` for a worker (RR_POOL_NO_WORKERS). */
   run(job: Job, options?: RunOptions): Promise<Reply>
+  /**
+   * Runs a job on a worker that is booted for it and leaves after it: for a job that others must be protected from. Rejects as
+   * `Lease.run` does, and with RR_WORKER_BOOT.
+   */
+  runAlone(job: Job, options?: RunOptions): Promise<Reply>
   /** Waits in line for a worker; rejects with RR_POOL_QUEUE_FULL, RR_POOL_NO_WORKERS, RR_POOL_STOPPED, RR_JOB_ABORTED. */
   acquire(options?: AcquireOptions): Promise<Lease>
   /** A lease if a worker is idle right now and nobody waits for it. */
   tryAcquire(): Lease | undefined
-  /** Resolves when a worker is idle, without taking it; also when `signal` aborts or the pool stops. Never rejects. */
-  whenIdle(signal?: AbortSignal): Promise<void>
+  /** Resolves when `count` workers (one) are idle, without taking them; also when `signal` aborts or the pool stops. Never rejects. */
+  whenIdle(signal?: AbortSignal, count?: number): Promise<void>
   /** Resolves with one entry a worker when all first boots have ended, well or badly. Never rejects. */
   readonly booted: Promise<readonly WorkerBoot[]>
   workers(): Promise<readonly WorkerInfo[]>
@@ -176,7 +188,6 @@ export const poolProperties = {
     type: 'string',
     format: 'duration',
     default: '60s',
-    notYet: true,
     description: 'How long a cancelled stream may take to end.',
   },
   debug: { type: 'boolean', notYet: true, description: 'A fresh worker for every job.' },

@@ -148,6 +148,29 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     }
   }
 
+  async runAlone(job: Job, options: RunOptions = {}): Promise<Reply> {
+    const { clock } = this.#options
+    const { deadlineMs, signal } = options
+    const giveUp = new AbortController()
+    const abort = () => giveUp.abort()
+    for (const one of [this.#stopped.signal, signal]) one?.addEventListener('abort', abort, { once: true })
+    const timer =
+      deadlineMs === undefined ? undefined : clock.timer(deadlineMs - clock.nowMs(), () => giveUp.abort())
+    try {
+      const worker = await this.#boot(giveUp.signal)
+      // It has no slot: nobody else is given it, and nothing replaces it.
+      const outcome = await worker.run(job, options)
+      worker.retire('quarantine')
+      if (outcome.kind === 'reply') return outcome.reply
+      if (outcome.kind === 'fault') throw outcome.error
+      const text = `worker ${worker.pid}, booted for ${job.id ?? 'a job'} alone, asked to leave instead of answering`
+      throw new RelayError(ErrorCode.JobFailed, text)
+    } finally {
+      timer?.clear()
+      for (const one of [this.#stopped.signal, signal]) one?.removeEventListener('abort', abort)
+    }
+  }
+
   async acquire(options: AcquireOptions = {}): Promise<Lease> {
     this.#checkRoom()
     const worker = await this.#take({ front: options.front === true, signal: options.signal })
@@ -160,9 +183,9 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     return worker === undefined ? undefined : this.#lease(worker)
   }
 
-  whenIdle(signal?: AbortSignal): Promise<void> {
-    if (this.#idle.size > 0 || this.#stopped.signal.aborted) return Promise.resolve()
-    return this.#idleWaiters.wait(signal)
+  async whenIdle(signal?: AbortSignal, count = 1): Promise<void> {
+    while (this.#idle.size < count && !this.#stopped.signal.aborted && signal?.aborted !== true)
+      await this.#idleWaiters.wait(signal)
   }
 
   async workers(): Promise<readonly WorkerInfo[]> {
@@ -296,10 +319,10 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     onFirst({ pid: undefined, tookMs: 0, fault: this.#stoppedError(), lastLines: [] })
   }
 
-  async #boot(): Promise<Worker> {
+  async #boot(signal: AbortSignal = this.#stopped.signal): Promise<Worker> {
     this.#bootCount += 1
     try {
-      const worker = await this.#options.boot(this.#events, this.#stopped.signal)
+      const worker = await this.#options.boot(this.#events, signal)
       if (worker.state !== 'exited') this.#alive.add(worker)
       if (this.#stopped.signal.aborted) {
         worker.kill('forced')

@@ -102,6 +102,11 @@ export class ThreadPool implements ManagedPool {
     }
   }
 
+  /** A thread shares its memory with nobody: it is as good as one of its own. */
+  runAlone(job: Job, options: RunOptions = {}): Promise<Reply> {
+    return this.run(job, options)
+  }
+
   async acquire({ front, signal }: AcquireOptions = {}): Promise<Lease> {
     if (this.#stopped.signal.aborted) throw this.#stoppedError()
     const lease = this.tryAcquire()
@@ -117,9 +122,9 @@ export class ThreadPool implements ManagedPool {
     return this.#lease()
   }
 
-  whenIdle(signal?: AbortSignal): Promise<void> {
-    if (this.#idleCount > 0 || this.#stopped.signal.aborted) return Promise.resolve()
-    return this.#waiters.wait(signal)
+  async whenIdle(signal?: AbortSignal, count = 1): Promise<void> {
+    while (this.#idleCount < count && !this.#stopped.signal.aborted && signal?.aborted !== true)
+      await this.#waiters.wait(signal)
   }
 
   async workers(): Promise<readonly WorkerInfo[]> {

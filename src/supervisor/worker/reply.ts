@@ -1,11 +1,12 @@
 /** What a worker's frame means as the answer to a job. Pure; `worker.ts` acts on it. */
-import { type Frame, FrameFlag } from '../../ipc/frame.js'
+import { type Frame, FrameFlag, StreamBit } from '../../ipc/frame.js'
 import type { Reply } from '../pool/pool.js'
 
 /** An answer as it was understood. */
 export type Answer =
   | { readonly kind: 'reply'; readonly reply: Reply }
   | { readonly kind: 'error'; readonly text: string }
+  | { readonly kind: 'chunk'; readonly reply: Reply; readonly wantsPong: boolean }
   | { readonly kind: 'self_stop' }
   | { readonly kind: 'bad'; readonly what: string }
 
@@ -14,11 +15,12 @@ const stopKey = Buffer.from('"stop"')
 const selfStopBytesMax = 64
 
 /** Reads a frame as the answer to a job; copies what it keeps, as the frame's payload is a view. */
-export function readReply(frame: Frame): Answer {
+export function readReply(frame: Frame, takesStream = false): Answer {
   const { flags, stream, options, payload } = frame
   if ((flags & FrameFlag.error) !== 0) return { kind: 'error', text: payload.toString('utf8') }
   if ((flags & FrameFlag.control) !== 0) return { kind: 'bad', what: 'a control frame instead of an answer' }
-  if (stream !== 0) return { kind: 'bad', what: 'a streamed answer, which this mode does not take' }
+  if (stream !== 0 && !takesStream)
+    return { kind: 'bad', what: 'a streamed answer, which this mode does not take' }
   if (options.length !== 1)
     return { kind: 'bad', what: `an answer with ${options.length} options instead of 1` }
   const contextBytes = options[0] ?? 0
@@ -30,10 +32,9 @@ export function readReply(frame: Frame): Answer {
   }
   if (contextBytes === payload.length && isSelfStop(payload)) return { kind: 'self_stop' }
   const copy = Buffer.from(payload)
-  return {
-    kind: 'reply',
-    reply: { context: copy.subarray(0, contextBytes), body: copy.subarray(contextBytes), flags },
-  }
+  const reply = { context: copy.subarray(0, contextBytes), body: copy.subarray(contextBytes), flags }
+  if ((stream & StreamBit.more) === 0) return { kind: 'reply', reply }
+  return { kind: 'chunk', reply, wantsPong: (stream & StreamBit.ping) !== 0 }
 }
 
 /** `{"stop":true}` and nothing else, however it is spaced. */

@@ -34,9 +34,11 @@ export type RetireReason =
   | 'shrink'
   | 'shutdown'
   | 'self_stop'
+  | 'quarantine'
 
 /** Why a worker is killed. */
 export type KillReason =
+  | 'stream_timeout'
   | 'boot_timeout'
   | 'boot_failed'
   | 'exec_ttl'

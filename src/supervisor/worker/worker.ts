@@ -8,9 +8,9 @@ import type { Clock, Timer } from '../../core/clock.js'
 import { ErrorCode, type RelayError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { stopRequest } from '../../ipc/control.js'
-import type { Frame } from '../../ipc/frame.js'
+import { type Frame, StreamBit } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
-import type { Job, Reply } from '../pool/pool.js'
+import type { Job, Reply, RunOptions } from '../pool/pool.js'
 import { badFrame, crash, jobFailed, lateError } from './outcome.js'
 import type { ProcessExit, WorkerProcess } from './process.js'
 import { readReply } from './reply.js'
@@ -34,6 +34,8 @@ export interface WorkerOptions {
   readonly execTtlMs: number
   /** How long it may take to leave after the stop frame. */
   readonly stopTimeoutMs: number
+  /** How long a stream that was asked to end may go on, in ms. */
+  readonly streamTimeoutMs: number
   /** Its last lines of output, for whoever reports its end. */
   readonly lastLines: () => readonly string[]
   /** Resolves when its output has been read to the end. */
@@ -53,10 +55,23 @@ export interface WorkerOptions {
 interface RunningJob {
   readonly job: Job
   readonly resolve: (outcome: Outcome) => void
-  readonly startedAt: number
-  readonly deadlineAt: number
-  readonly deadlineWhy: 'exec_ttl' | 'deadline'
+  startedAt: number
+  deadlineAt: number
+  deadlineWhy: 'exec_ttl' | 'deadline'
+  readonly askedAt: number
   junk: Buffer | undefined
+  readonly stream: StreamReader | undefined
+}
+
+/** Hands the frames of a streamed answer on, one after the other. */
+interface StreamReader {
+  readonly onChunk: (chunk: Reply) => void | Promise<void>
+  /** Settles when all that came so far has been taken. */
+  taken: Promise<void>
+  /** Somebody asked the worker to end early. */
+  isStopped: boolean
+  /** Forgets the caller's signal. */
+  forget: () => void
 }
 
 // A worker that wrote something that is no frame and then is silent for this long has given its answer, a bad one.
@@ -66,7 +81,13 @@ const junkSilenceMs = 2000
 const drainMsMax = 250
 const junkExcerptBytes = 64
 // Ends that an operator should hear of; the others were asked for, or told by whoever asked.
-const isNews: ReadonlySet<string> = new Set<KillReason>(['exec_ttl', 'deadline', 'stop_timeout', 'bad_frame'])
+const isNews: ReadonlySet<string> = new Set<KillReason>([
+  'exec_ttl',
+  'deadline',
+  'stop_timeout',
+  'stream_timeout',
+  'bad_frame',
+])
 
 /** One supervised child. */
 export class Worker {
@@ -128,7 +149,7 @@ export class Worker {
   }
 
   /** Sends a job; resolves with its outcome, never rejects. `unserved` at once when it takes none. */
-  run(job: Job, deadlineMs: number | undefined): Promise<Outcome> {
+  run(job: Job, { deadlineMs, onChunk, stopStream }: RunOptions = {}): Promise<Outcome> {
     if (this.#state !== WorkerState.idle) return Promise.resolve({ kind: 'unserved', why: 'left' })
     const { clock, execTtlMs } = this.#options
     const startedAt = clock.monotonicMs()
@@ -143,7 +164,9 @@ export class Worker {
         startedAt,
         deadlineAt,
         deadlineWhy: ttlAt < askedAt ? 'exec_ttl' : 'deadline',
+        askedAt,
         junk: undefined,
+        stream: onChunk && this.#streamReader(onChunk, stopStream),
       }
       this.#jobCount += 1
       this.#step('assign')
@@ -185,7 +208,11 @@ export class Worker {
       if (this.#state === WorkerState.idle) this.#killForUnasked(frame)
       return
     }
-    const answer = readReply(frame)
+    const answer = readReply(frame, running.stream !== undefined)
+    if (answer.kind === 'chunk') {
+      this.#onChunk(running, answer.reply, answer.wantsPong)
+      return
+    }
     if (answer.kind === 'bad') {
       const bytes = Buffer.from(frame.payload.subarray(0, junkExcerptBytes))
       this.kill('bad_frame', badFrame({ pid: this.pid, job: running.job, what: answer.what, bytes }))
@@ -193,10 +220,72 @@ export class Worker {
     }
     // What the worker logged before it answered lies in another descriptor that is ready in the same turn of the loop.
     // Its lines are read before this runs, so they are tagged with this job and not with the next.
-    setImmediate(() => this.#onAnswer(running, answer))
+    if (running.stream === undefined) setImmediate(() => this.#onAnswer(running, answer))
+    else void running.stream.taken.then(() => setImmediate(() => this.#onAnswer(running, answer)))
   }
 
-  #onAnswer(running: RunningJob, answer: Exclude<ReturnType<typeof readReply>, { kind: 'bad' }>): void {
+  /** Makes the reader of a job that may be answered by a stream. */
+  #streamReader(
+    onChunk: (chunk: Reply) => void | Promise<void>,
+    signal: AbortSignal | undefined,
+  ): StreamReader {
+    const stream: StreamReader = {
+      onChunk,
+      taken: Promise.resolve(),
+      isStopped: false,
+      forget: () => signal?.removeEventListener('abort', stop),
+    }
+    const stop = () => this.#stopStream(stream)
+    signal?.addEventListener('abort', stop, { once: true })
+    return stream
+  }
+
+  #stopStream(stream: StreamReader): void {
+    if (stream.isStopped || this.#job?.stream !== stream) return
+    stream.isStopped = true
+    this.#sendStreamBit(StreamBit.stop)
+    this.#options.clock.timer(this.#options.streamTimeoutMs, () => {
+      if (this.#job?.stream === stream) this.kill('stream_timeout')
+    })
+  }
+
+  #onChunk(running: RunningJob, chunk: Reply, wantsPong: boolean): void {
+    const { stream } = running
+    if (stream === undefined) return
+    this.#extend(running)
+    this.#relay?.pause()
+    const before = stream.taken
+    const taken = before
+      .then(() => stream.onChunk(chunk))
+      // Whoever takes the chunks has gone: the worker is asked to end.
+      .catch(() => this.#stopStream(stream))
+      .then(() => {
+        // Over pipes PHP waits for this before it goes on, so a slow reader slows its worker.
+        if (wantsPong && this.#job === running)
+          this.#sendStreamBit(stream.isStopped ? StreamBit.stop : StreamBit.pong)
+        if (stream.taken === taken) this.#relay?.resume()
+      })
+    stream.taken = taken
+  }
+
+  /** `exec_ttl` counts for each frame of a stream, as in RoadRunner; the job's deadline stays. */
+  #extend(running: RunningJob): void {
+    const { clock, execTtlMs } = this.#options
+    if (execTtlMs === 0) return
+    running.startedAt = clock.monotonicMs()
+    const ttlAt = running.startedAt + execTtlMs
+    running.deadlineAt = Math.min(ttlAt, running.askedAt)
+    running.deadlineWhy = ttlAt < running.askedAt ? 'exec_ttl' : 'deadline'
+  }
+
+  #sendStreamBit(stream: number): void {
+    this.#relay?.send({ flags: 0, stream, options: [], head: '' })
+  }
+
+  #onAnswer(
+    running: RunningJob,
+    answer: Exclude<ReturnType<typeof readReply>, { kind: 'bad' | 'chunk' }>,
+  ): void {
     // Killed in the meantime: a late answer must never reach the next job.
     if (this.#job !== running) return
     if (answer.kind === 'error') {
@@ -278,6 +367,7 @@ export class Worker {
     const running = this.#job
     if (running === undefined) return
     if (running.junk !== undefined) this.#options.onJunkEnd()
+    running.stream?.forget()
     this.#job = undefined
     this.#junkTimer?.clear()
     running.resolve(outcome)

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { systemClock } from '../../../src/core/clock.js'
-import { silentLogger } from '../../../src/core/log.js'
 import { seededRandom } from '../../../src/core/random.js'
 import { EventRun } from '../../../src/plugins/lambda/handle.js'
-import type { Invocation } from '../../../src/plugins/lambda/runtime-client.js'
 import type { Lease, Pool } from '../../../src/supervisor/pool/pool.js'
+import { handlerOptions, invocationOf } from '../../helpers/lambda.js'
 import { sqsEvent } from '../../helpers/rr.js'
 
 /** A pool without processes whose workers take turns of the event loop; it watches what must never happen. */
@@ -55,6 +53,7 @@ function fakePool(
     booted: Promise.resolve([]),
     workers: async () => [],
     run: () => Promise.reject(new Error('not used')),
+    runAlone: () => Promise.reject(new Error('not used')),
     tryAcquire: () => {
       if (idle === 0) return undefined
       idle -= 1
@@ -143,26 +142,7 @@ test('a worker that comes up in the middle of a batch takes its share', async ()
 })
 
 async function handle(pool: Pool, event: unknown): Promise<string[]> {
-  const invocation: Invocation = {
-    requestId: 'r',
-    deadlineMs: undefined,
-    functionArn: undefined,
-    traceId: undefined,
-    clientContext: undefined,
-    cognitoIdentity: undefined,
-    tenantId: undefined,
-    body: Buffer.from(JSON.stringify(event)),
-  }
-  const run = new EventRun(invocation, {
-    pool,
-    clock: systemClock,
-    log: silentLogger,
-    facts: { functionName: null, functionVersion: null, memoryLimitInMB: null },
-    split: { isSplit: true, fifo: 'group' },
-    hasPartialFailures: true,
-    failed: 'redrive',
-    marginMs: 1000,
-  })
+  const run = new EventRun(invocationOf(event), handlerOptions(pool))
   const answer = await run.answer
   assert.equal(answer.kind, 'result')
   const { batchItemFailures } = JSON.parse(String(answer.kind === 'result' ? answer.body : ''))

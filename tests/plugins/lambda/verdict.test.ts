@@ -71,16 +71,17 @@ test('failed records are named in the order of the batch', () => {
     name,
     body: '',
     rest: {},
+    whole: {},
     attempt: null,
   }))
   const verdicts = [verdict('{"outcome":"retry"}'), verdict(''), verdict('{"outcome":"fail"}')]
   const isFailed = (one: Verdict) => one.kind !== 'done'
-  const answer = answerBatch(records, verdicts, isFailed, true)
+  const answer = answerBatch({ records, verdicts, isFailed, isPartial: true })
   assert.equal(
     answer.kind === 'result' && answer.body,
     '{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"c"}]}',
   )
-  const whole = answerBatch(records, verdicts, isFailed, false)
+  const whole = answerBatch({ records, verdicts, isFailed, isPartial: false })
   assert.equal(whole.kind === 'error' && whole.error.errorType, 'RR.Retry')
 })
 

@@ -1,0 +1,103 @@
+/**
+ * What becomes of a record that no further try will help (`lambda.failed`): left to the queue, written into the log, or sent to
+ * a queue of its own, and acknowledged only once that has taken it.
+ */
+import { type Logger, messageOf } from '../../index.js'
+import type { RecordPlan } from './split.js'
+import type { Verdict } from './verdict.js'
+
+/** `redrive`, `log`, or the queue. */
+export type GivenUpPolicy = 'redrive' | 'log' | { readonly url: string }
+
+/** A message for the queue of records that were given up. */
+export interface GivenUpMessage {
+  readonly body: string
+  /** At most 10, SQS's own limit; texts. */
+  readonly attributes: Readonly<Record<string, string>>
+  /** For a FIFO queue. */
+  readonly group?: string
+  readonly deduplicationId?: string
+}
+
+/** Sends one message; rejects when the queue has not taken it. */
+export type SendGivenUp = (message: GivenUpMessage, signal: AbortSignal) => Promise<void>
+
+/** What settling needs to know of the event. */
+interface EventOf {
+  readonly requestId: string
+  readonly functionArn: string | undefined
+}
+
+// Between the end of the record's time and Lambda's: the send itself takes some 20 ms within a region.
+const sendMsMax = 5000
+// SQS takes 1 MiB a message, its attributes included.
+const reasonCharactersMax = 2000
+
+/** Decides, and sends where there is somewhere to send to. */
+export class GivenUp {
+  readonly policy: GivenUpPolicy
+  readonly #send: SendGivenUp | undefined
+  readonly #log: Logger
+  readonly #nowMs: () => number
+
+  constructor(options: {
+    readonly policy: GivenUpPolicy
+    readonly send?: SendGivenUp
+    readonly log: Logger
+    readonly nowMs: () => number
+  }) {
+    this.policy = options.policy
+    this.#send = options.send
+    this.#log = options.log
+    this.#nowMs = options.nowMs
+  }
+
+  /** The source must deliver it again: it failed, or it was given up and nobody else has it. */
+  isFailed(verdict: Verdict): boolean {
+    if (verdict.kind === 'done') return false
+    if (verdict.kind === 'again') return true
+    return this.policy === 'redrive' || (this.policy !== 'log' && verdict.isKept !== true)
+  }
+
+  /** Sends a record that was given up; any other verdict is returned as it is. Never rejects. */
+  async settle(verdict: Verdict, record: RecordPlan, event: EventOf, endMs?: number): Promise<Verdict> {
+    if (verdict.kind !== 'never' || this.#send === undefined) return verdict
+    const leftMs = endMs === undefined ? sendMsMax : Math.max(1, Math.min(sendMsMax, endMs - this.#nowMs()))
+    try {
+      await this.#send(messageFor(record, verdict.error, event), AbortSignal.timeout(leftMs))
+      return { ...verdict, isKept: true }
+    } catch (error) {
+      this.#log.error(
+        { requestId: event.requestId, error: messageOf(error) },
+        'a send to `lambda.failed` failed',
+      )
+      return verdict
+    }
+  }
+}
+
+function messageFor(
+  { body, rest, identifier, name }: RecordPlan,
+  error: { readonly errorType: string; readonly errorMessage: string },
+  { requestId, functionArn }: EventOf,
+): GivenUpMessage {
+  const attributes = 'attributes' in rest && typeof rest.attributes === 'object' ? rest.attributes : {}
+  const group =
+    attributes !== null && 'MessageGroupId' in attributes ? String(attributes.MessageGroupId) : 'failed'
+  const source = 'eventSourceARN' in rest ? String(rest.eventSourceARN) : ''
+  const text = typeof body === 'string' ? body : Buffer.from(body).toString('base64')
+  return {
+    body: text,
+    group,
+    deduplicationId: name.replace(/[^A-Za-z0-9_.:/-]/g, '-').slice(-128),
+    attributes: {
+      ErrorType: error.errorType,
+      ErrorMessage: error.errorMessage.slice(0, reasonCharactersMax) || 'unknown',
+      RequestId: requestId,
+      RecordId: typeof identifier === 'string' ? identifier : JSON.stringify(identifier),
+      ...(source === '' ? {} : { SourceArn: source }),
+      ...(functionArn === undefined ? {} : { FunctionArn: functionArn }),
+      ...(typeof body === 'string' ? {} : { Encoding: 'base64' }),
+    },
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * The context of RoadRunner's HTTP jobs in both codecs: JSON (its older servers) and protobuf `http.v1` (2024.1 and newer).
+ * Field numbers are those of RoadRunner's api package. Pure.
+ */
+import type { HttpRequest, Values } from './request.js'
+
+/** The codec on the wire. */
+export type HttpCodec = 'json' | 'proto'
+
+/** What is said of a request beside its body. */
+export interface HttpHead extends Omit<HttpRequest, 'body' | 'source'> {
+  readonly isParsed: boolean
+  /** The tree of uploads as JSON. */
+  readonly uploads: string | undefined
+}
+
+/** A worker's answer, but for its body. */
+export interface HttpReplyHead {
+  readonly status: number
+  readonly headers: Values
+}
+
+/** Encodes a request's context. */
+export function encodeRequest(head: HttpHead, codec: HttpCodec): Uint8Array | string {
+  return codec === 'json' ? encodeJson(head) : encodeProto(head)
+}
+
+function encodeJson(head: HttpHead): string {
+  const { remoteAddr, protocol, method, uri, headers, cookies, rawQuery, isParsed, attributes } = head
+  const uploads: unknown = head.uploads === undefined ? null : JSON.parse(head.uploads)
+  return JSON.stringify({
+    remoteAddr,
+    protocol,
+    method,
+    uri,
+    headers,
+    cookies,
+    rawQuery,
+    parsed: isParsed,
+    uploads,
+    attributes,
+  })
+}
+
+function encodeProto(head: HttpHead): Buffer {
+  const cookies = Object.fromEntries(Object.entries(head.cookies).map(([name, value]) => [name, [value]]))
+  return Buffer.concat([
+    textField(1, head.remoteAddr),
+    textField(2, head.protocol),
+    textField(3, head.method),
+    textField(4, head.uri),
+    mapField(5, head.headers),
+    mapField(6, cookies),
+    textField(7, head.rawQuery),
+    head.isParsed ? Buffer.from([tag(8, 0), 1]) : Buffer.alloc(0),
+    head.uploads === undefined ? Buffer.alloc(0) : textField(9, head.uploads),
+    mapField(10, head.attributes),
+  ])
+}
+
+function tag(field: number, wire: number): number {
+  return (field << 3) | wire
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = []
+  let rest = value
+  while (rest >= 0x80) {
+    bytes.push((rest % 0x80) | 0x80)
+    rest = Math.floor(rest / 0x80)
+  }
+  bytes.push(rest)
+  return Buffer.from(bytes)
+}
+
+function bytesField(field: number, bytes: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([tag(field, 2)]), varint(bytes.length), bytes])
+}
+
+/** Proto3 leaves empty texts out. */
+function textField(field: number, text: string): Buffer {
+  return text === '' ? Buffer.alloc(0) : bytesField(field, Buffer.from(text, 'utf8'))
+}
+
+/** map<string, HeaderValue{repeated bytes value = 1}> */
+function mapField(field: number, values: Values): Buffer {
+  const entries = Object.entries(values).map(([name, list]) => {
+    const value = Buffer.concat(list.map((one) => bytesField(1, Buffer.from(one, 'utf8'))))
+    return bytesField(field, Buffer.concat([textField(1, name), bytesField(2, value)]))
+  })
+  return Buffer.concat(entries)
+}
+
+/** Reads an answer's context in whatever codec it is: JSON begins with a brace. Throws an `Error` with a sentence. */
+export function decodeReply(context: Uint8Array): HttpReplyHead {
+  const bytes = Buffer.from(context.buffer, context.byteOffset, context.length)
+  return bytes[0] === 0x7b ? decodeJson(bytes) : decodeProto(bytes)
+}
+
+function decodeJson(bytes: Buffer): HttpReplyHead {
+  const value: unknown = JSON.parse(bytes.toString('utf8'))
+  if (typeof value !== 'object' || value === null) throw new Error('the context is no object')
+  const status = 'status' in value ? Number(value.status) : Number.NaN
+  if (!Number.isInteger(status)) throw new Error('the context has no status')
+  const given = 'headers' in value && typeof value.headers === 'object' ? (value.headers ?? {}) : {}
+  const headers: Record<string, readonly string[]> = {}
+  for (const [name, list] of Object.entries(given))
+    headers[name] = (Array.isArray(list) ? list : [list]).map(String)
+  return { status, headers }
+}
+
+function decodeProto(bytes: Buffer): HttpReplyHead {
+  let status = 0
+  const headers: Record<string, string[]> = {}
+  for (const { field, number, part } of fieldsOf(bytes)) {
+    if (field === 1 && number !== undefined) status = number
+    if (field !== 2 || part === undefined) continue
+    let name = ''
+    const values: string[] = []
+    for (const entry of fieldsOf(part)) {
+      if (entry.field === 1) name = entry.part?.toString('utf8') ?? ''
+      if (entry.field === 2 && entry.part !== undefined)
+        for (const value of fieldsOf(entry.part)) values.push(value.part?.toString('utf8') ?? '')
+    }
+    headers[name] = [...(headers[name] ?? []), ...values]
+  }
+  if (status === 0) throw new Error('the context is neither JSON nor an http.v1.Response with a status')
+  return { status, headers }
+}
+
+interface ProtoField {
+  readonly field: number
+  readonly number?: number
+  readonly part?: Buffer
+}
+
+/** The fields of a message: varints and length-delimited ones; fixed-size ones are passed over. */
+function* fieldsOf(bytes: Buffer): Generator<ProtoField> {
+  let at = 0
+  const readVarint = (): number => {
+    let value = 0
+    let scale = 1
+    for (let byte = 0x80; byte >= 0x80; scale *= 0x80) {
+      byte = bytes[at] ?? Number.NaN
+      if (Number.isNaN(byte) || scale > 2 ** 63) throw new Error('the context ends within a number')
+      at += 1
+      value += (byte & 0x7f) * scale
+    }
+    return value
+  }
+  while (at < bytes.length) {
+    const key = readVarint()
+    const [field, wire] = [Math.floor(key / 8), key % 8]
+    if (wire === 0) yield { field, number: readVarint() }
+    else if (wire === 1) at += 8
+    else if (wire === 5) at += 4
+    else if (wire === 2) {
+      const length = readVarint()
+      if (length > bytes.length - at) throw new Error('the context ends within a field')
+      yield { field, part: bytes.subarray(at, at + length) }
+      at += length
+    } else throw new Error(`the context has a field of the unknown kind ${wire}`)
+  }
+}

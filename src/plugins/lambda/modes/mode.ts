@@ -1,0 +1,59 @@
+/**
+ * The port between an event and a worker's protocol: what a job is made of, and what a reply means. `raw` and `event` are
+ * ours, `jobs` and `http` are RoadRunner's. No I/O; `handle.ts` runs what comes out.
+ */
+import type { Codec, Reply } from '../../../index.js'
+import type { ContextMaker } from '../context.js'
+import type { Invocation } from '../runtime-client.js'
+import type { RecordPlan } from '../split.js'
+import type { StreamForm } from '../streamed-answer.js'
+import type { Verdict } from '../verdict.js'
+
+/** The bytes of one job. */
+export interface Work {
+  readonly context: Uint8Array | string
+  readonly body: Uint8Array | string
+  readonly codec: Codec
+}
+
+/** Work for a whole event, with the one who understands its reply. */
+export interface EventWork extends Work {
+  /** What the reply means; its `done` carries the function's result. */
+  readonly read: (reply: Reply) => Verdict
+  /** What the function answers when the job failed; absent: the failure itself. */
+  readonly onFailure?: (verdict: Verdict) => Verdict
+  /** How the answer is streamed, where `lambda.streaming` is on. */
+  readonly stream?: StreamForm
+  /** Takes the frames of a streamed answer where it is not passed on as a stream; absent: such an answer is a bad one. */
+  readonly collector?: ChunkSink
+  /** Removes what was laid down for the job (uploaded files). Never rejects. */
+  readonly clean?: () => Promise<void>
+}
+
+/** Puts the frames of a stream together. */
+export interface ChunkSink {
+  take(chunk: Reply): void
+  whole(last: Reply): Reply
+}
+
+/** An event that cannot be handed to such a worker at all. */
+export interface Unfit {
+  readonly unfit: Verdict
+}
+
+/** What an event is to a worker of this kind. */
+export interface Mode {
+  /** Makes the job of an event that is not split. */
+  eventWork(event: EventFacts): EventWork | Unfit | Promise<EventWork | Unfit>
+  /** Makes the job of some records: one, or `records_per_job`. */
+  recordsWork(event: EventFacts, records: readonly RecordPlan[]): Work
+  /** One verdict a record, in their order. */
+  readRecords(reply: Reply, records: readonly RecordPlan[]): readonly Verdict[]
+}
+
+/** An event with what is known of it. */
+export interface EventFacts {
+  readonly invocation: Invocation
+  readonly source: string | null
+  readonly contexts: ContextMaker
+}

@@ -1,0 +1,93 @@
+/** `mode: raw` and `mode: event`: our own context as JSON, then the bytes as they came. Pure. */
+import { Codec, type Reply } from '../../../index.js'
+import { problemOfAnswer, readFailures } from '../batch-answer.js'
+import { ErrorType, lambdaError } from '../errors.js'
+import { planEvent, type RecordPlan, type SplitOptions } from '../split.js'
+import type { StreamForm } from '../streamed-answer.js'
+import { readVerdict, type Verdict } from '../verdict.js'
+import type { EventFacts, EventWork, Mode, Work } from './mode.js'
+
+/** How batches are answered when the worker gets them whole. */
+export interface RawOptions {
+  readonly split: SplitOptions
+  /** `partial_failures: on`. */
+  readonly hasPartialFailures: boolean
+}
+
+/** The mode of both; whether batches are split is `options.split`'s business. */
+export function rawMode(options: RawOptions): Mode {
+  return {
+    eventWork: ({ invocation, contexts }): EventWork => ({
+      context: contexts.ofEvent(),
+      body: invocation.body,
+      codec: Codec.raw,
+      stream: rawStream,
+      read: (reply) => checkedResult(readVerdict(reply), invocation.body, options),
+    }),
+    recordsWork,
+    readRecords,
+  }
+}
+
+/** Whoever reads the stream gets the bytes as they come; a worker says in its context what they are. */
+const rawStream: StreamForm = {
+  headOf: ({ context }) => {
+    const type = /"content_type"\s*:\s*"([\x20-\x21\x23-\x7e]+)"/.exec(
+      Buffer.from(context).toString('latin1'),
+    )?.[1]
+    return { contentType: type ?? 'application/octet-stream', prelude: new Uint8Array() }
+  },
+}
+
+const failuresKey = Buffer.from('batchItemFailures')
+
+/**
+ * A worker that got a whole batch may name the failed records itself. Lambda takes the batch as failed when a name is not of
+ * the batch, without saying so anywhere; we say it. With `partial_failures: off` a list that is not empty would be ignored.
+ */
+function checkedResult(verdict: Verdict, event: Buffer, options: RawOptions): Verdict {
+  if (verdict.kind !== 'done') return verdict
+  const body = Buffer.from(verdict.body)
+  if (!body.includes(failuresKey)) return verdict
+  const plan = planEvent(event, { ...options.split, isSplit: true })
+  if (plan.kind !== 'batch' || !plan.isPartial) return verdict
+  const problem = problemOfAnswer(body, plan.records)
+  if (problem !== undefined) return { kind: 'again', error: lambdaError(ErrorType.BadReply, problem) }
+  const failures = readFailures(body, plan.records)
+  if (options.hasPartialFailures || failures.size === 0) return verdict
+  const text = `the worker reported ${failures.size} failed records; with partial_failures: off that fails the invocation`
+  return { kind: 'again', error: lambdaError(ErrorType.JobFailed, text) }
+}
+
+function recordsWork({ contexts }: EventFacts, records: readonly RecordPlan[]): Work {
+  const [first] = records
+  if (first !== undefined && records.length === 1)
+    return { context: contexts.ofRecord(first), body: first.body, codec: Codec.raw }
+  // A small batch, in the shape in which Lambda itself hands out batches.
+  const body = JSON.stringify(smallBatch(records))
+  return { context: contexts.ofRecords(records), body, codec: Codec.raw }
+}
+
+function smallBatch(records: readonly RecordPlan[]): object {
+  const byPartition: Record<string, object[]> = {}
+  for (const { identifier, whole } of records) {
+    if (typeof identifier === 'string') return { Records: records.map((record) => record.whole) }
+    const partition = 'partition' in identifier ? identifier.partition : identifier['topic-partition']
+    byPartition[partition] = [...(byPartition[partition] ?? []), whole]
+  }
+  return { eventSource: 'aws:kafka', records: byPartition }
+}
+
+function readRecords(reply: Reply, records: readonly RecordPlan[]): readonly Verdict[] {
+  const verdict = readVerdict(reply)
+  if (verdict.kind !== 'done' || records.length === 1) return records.map(() => verdict)
+  const body = Buffer.from(verdict.body)
+  const problem = problemOfAnswer(body, records)
+  if (problem !== undefined)
+    return records.map(() => ({ kind: 'again', error: lambdaError(ErrorType.BadReply, problem) }))
+  const failed = readFailures(body, records)
+  const text = 'the worker named this record among the failed ones of its batch'
+  return records.map((_, at) =>
+    failed.has(at) ? { kind: 'again', error: lambdaError(ErrorType.JobFailed, text) } : verdict,
+  )
+}

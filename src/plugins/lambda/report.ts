@@ -1,0 +1,55 @@
+/** What the log is told of events and records that were not done. */
+import type { Logger } from '../../index.js'
+import type { GivenUpPolicy } from './given-up.js'
+import type { RecordPlan } from './split.js'
+import type { Verdict } from './verdict.js'
+
+/** Tells of an event that failed or was given up, and of an answer with something odd about it. */
+export function reportEvent(log: Logger, requestId: string, verdict: Verdict): void {
+  if (verdict.kind === 'done') {
+    if (verdict.warning !== undefined) log.warn({ requestId, job: requestId }, verdict.warning)
+    return
+  }
+  const { errorType, errorMessage } = verdict.error
+  const fields = { job: requestId, requestId, errorType, errorMessage }
+  log.info(fields, verdict.kind === 'again' ? 'an event failed' : 'a worker gave up an event')
+}
+
+/** A record with its verdict. */
+export interface RecordReport {
+  readonly requestId: string
+  readonly job: string
+  readonly record: RecordPlan
+  readonly verdict: Verdict
+  readonly policy: GivenUpPolicy
+}
+
+/** Tells of a record that was not done. Its content is logged only where `failed: log` asks for it. */
+export function reportRecord(log: Logger, { requestId, job, record, verdict, policy }: RecordReport): void {
+  if (verdict.kind === 'done') {
+    if (verdict.warning !== undefined) log.warn({ requestId, job }, verdict.warning)
+    return
+  }
+  const { errorType, errorMessage } = verdict.error
+  const fields = { job, requestId, errorType, errorMessage }
+  if (verdict.kind === 'again') {
+    const after = verdict.afterMs === undefined ? {} : { afterMs: verdict.afterMs }
+    log.info({ ...fields, ...after }, 'a record failed, it comes again')
+  } else if (policy === 'redrive') {
+    log.warn(fields, 'a worker gave up a record: it is left to the queue’s redrive policy')
+  } else if (policy === 'log') {
+    log.error(
+      { ...fields, record: { ...record.rest, body: String(record.body) } },
+      'a worker gave up a record',
+    )
+  } else if (verdict.isKept === true) {
+    log.warn(
+      { ...fields, queue: policy.url },
+      'a worker gave up a record: it was sent to the queue for those',
+    )
+  } else
+    log.error(
+      { ...fields, queue: policy.url },
+      'a record that was given up could not be sent, it comes again',
+    )
+}

@@ -1,0 +1,98 @@
+/**
+ * A streamed answer on its way to Lambda: chunked, on a connection of its own that ends with it, as AWS asks for, with trailers
+ * for an error in mid-stream. A slow reader is felt through `write`.
+ */
+import { type ClientRequest, request } from 'node:http'
+import { type Logger, messageOf } from '../../index.js'
+import type { LambdaError } from './errors.js'
+
+/** An answer that has begun. */
+export interface ResponseStream {
+  /** Resolves when there is room for more; at once when the reader has gone. */
+  write(bytes: Uint8Array): Promise<void>
+  /** Resolves when Lambda has taken all of it, or has gone. */
+  end(): Promise<void>
+  /** Ends with an error that the caller of the function sees behind what was sent. */
+  fail(error: LambdaError, headerType: string): Promise<void>
+  /** Aborted when the reader has gone. */
+  readonly gone: AbortSignal
+}
+
+/** What is streamed where. */
+export interface StreamOptions {
+  readonly address: string
+  readonly userAgent: string
+  readonly requestId: string
+  readonly contentType: string
+  readonly log: Logger
+}
+
+const typeTrailer = 'Lambda-Runtime-Function-Error-Type'
+const bodyTrailer = 'Lambda-Runtime-Function-Error-Body'
+const statusMsMax = 10_000
+
+/** Begins an answer; its head goes out with the first bytes. */
+export function openResponseStream(options: StreamOptions): ResponseStream {
+  const { address, userAgent, requestId, contentType, log } = options
+  const gone = new AbortController()
+  const url = `http://${address}/2018-06-01/runtime/invocation/${requestId}/response`
+  const post = request(url, {
+    method: 'POST',
+    agent: false,
+    headers: {
+      'User-Agent': userAgent,
+      'Content-Type': contentType,
+      'Lambda-Runtime-Function-Response-Mode': 'streaming',
+      'Transfer-Encoding': 'chunked',
+      Trailer: `${typeTrailer}, ${bodyTrailer}`,
+    },
+  })
+  post.setNoDelay(true)
+  const finished = new Promise<void>((resolve) => {
+    post.on('response', (response) => {
+      if (response.statusCode !== 202 && response.statusCode !== 200)
+        log.warn({ requestId, status: response.statusCode }, 'the Runtime API did not take a streamed answer')
+      response.resume()
+      response.on('close', resolve)
+    })
+    post.on('error', (error) => {
+      log.warn({ requestId, error: messageOf(error) }, 'a streamed answer was cut off')
+      gone.abort()
+      resolve()
+    })
+    post.on('close', () => {
+      gone.abort()
+      resolve()
+    })
+  })
+  const finish = () => {
+    post.end()
+    post.setTimeout(statusMsMax, () => post.destroy(new Error(`no status within ${statusMsMax} ms`)))
+    return finished
+  }
+  return {
+    gone: gone.signal,
+    write: (bytes) => write(post, bytes, gone.signal),
+    end: finish,
+    fail: (error, headerType) => {
+      post.addTrailers({
+        [typeTrailer]: headerType,
+        [bodyTrailer]: Buffer.from(JSON.stringify(error)).toString('base64'),
+      })
+      return finish()
+    },
+  }
+}
+
+function write(post: ClientRequest, bytes: Uint8Array, gone: AbortSignal): Promise<void> {
+  if (bytes.length === 0 || gone.aborted || post.write(bytes)) return Promise.resolve()
+  return new Promise((resolve) => {
+    const done = () => {
+      post.off('drain', done)
+      gone.removeEventListener('abort', done)
+      resolve()
+    }
+    post.on('drain', done)
+    gone.addEventListener('abort', done)
+  })
+}

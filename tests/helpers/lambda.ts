@@ -1,0 +1,57 @@
+/** The parts of the lambda plugin, put together for tests without a Runtime API. */
+import { systemClock } from '../../src/core/clock.js'
+import { silentLogger } from '../../src/core/log.js'
+import { GivenUp, type GivenUpPolicy, type SendGivenUp } from '../../src/plugins/lambda/given-up.js'
+import type { HandlerOptions } from '../../src/plugins/lambda/handle.js'
+import { rawMode } from '../../src/plugins/lambda/modes/raw.js'
+import { DeathBook } from '../../src/plugins/lambda/quarantine.js'
+import type { Invocation } from '../../src/plugins/lambda/runtime-client.js'
+import type { SplitOptions } from '../../src/plugins/lambda/split.js'
+import type { Pool } from '../../src/supervisor/pool/pool.js'
+
+/** An event as the Runtime API hands it out. */
+export function invocationOf(event: unknown, requestId = 'r', deadlineMs?: number): Invocation {
+  return {
+    requestId,
+    deadlineMs,
+    functionArn: undefined,
+    traceId: undefined,
+    clientContext: undefined,
+    cognitoIdentity: undefined,
+    tenantId: undefined,
+    body: Buffer.isBuffer(event) ? event : Buffer.from(JSON.stringify(event)),
+  }
+}
+
+/** What `EventRun` is made of, with the defaults of `mode: raw`. */
+export function handlerOptions(
+  pool: Pool,
+  changes: Partial<HandlerOptions> & {
+    readonly failed?: GivenUpPolicy
+    readonly send?: SendGivenUp
+    readonly splitting?: Partial<SplitOptions>
+  } = {},
+): HandlerOptions {
+  const { failed = 'redrive', send, splitting, ...others } = changes
+  const split = { isSplit: true, fifo: 'group' as const, ...splitting }
+  const hasPartialFailures = others.hasPartialFailures ?? true
+  return {
+    pool,
+    clock: systemClock,
+    log: silentLogger,
+    facts: { functionName: null, functionVersion: null, memoryLimitInMB: null },
+    mode: rawMode({ split, hasPartialFailures }),
+    split,
+    recordsPerJob: 1,
+    hasPartialFailures,
+    givenUp: new GivenUp({
+      policy: failed,
+      log: silentLogger,
+      nowMs: () => systemClock.nowMs(),
+      ...(send === undefined ? {} : { send }),
+    }),
+    deaths: new DeathBook(3),
+    marginMs: 1000,
+    ...others,
+  }
+}
