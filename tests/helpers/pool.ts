@@ -55,6 +55,7 @@ export interface TestPool {
 /** What a test changes. */
 export interface TestPoolOptions {
   readonly relay?: string
+  readonly mode?: string
   readonly env?: Readonly<Record<string, string>>
   readonly config?: Partial<PoolConfig>
 }
@@ -100,7 +101,7 @@ export async function startPool(
   const words = typeof command === 'string' ? fixtureCommand(command) : command
   const pool = host.open(
     { ...poolDefaults, ...options.config, command: words },
-    { name: 'test', mode: 'lambda' },
+    { name: 'test', mode: options.mode ?? 'lambda' },
   )
   return {
     pool,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { hasCode } from '../../src/core/errors.js'
+import { FrameFlag } from '../../src/ipc/frame.js'
 import { job, startPool, textOf } from '../helpers/pool.js'
 import { fixture, missing, projectFolder } from '../helpers/project.js'
 
@@ -67,6 +68,20 @@ for (const [name, skip, echo, worker] of languages) {
       })
     }
     assert.equal((await pool.workers())[0]?.jobs, 2)
+  })
+
+  test(`the ${name} SDK shows a context as it came, and a reply may have one of its own`, {
+    skip,
+  }, async (t) => {
+    const { pool } = await startPool(t, echo)
+    const seen = { method: 'PUT', headers: { 'X-Name': ['ü', 'b'] }, uploads: null, parsed: false }
+    const { context, body, flags } = await pool.run({
+      context: JSON.stringify(seen),
+      body: 'reply',
+      codec: FrameFlag.json,
+    })
+    assert.deepEqual(JSON.parse(Buffer.from(context).toString()), { status: 201, seen })
+    assert.deepEqual([Buffer.from(body).toString(), flags], ['reply', FrameFlag.json])
   })
 
   test(`the ${name} example answers events and gives every verdict`, { skip }, async (t) => {

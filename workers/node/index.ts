@@ -6,12 +6,14 @@ import { type Frame, FrameFlag } from '../../src/ipc/frame.js'
 import type { Relay } from '../../src/ipc/relay.js'
 import { connectRelay } from './connect.js'
 import { type JobContext, readContext } from './context.js'
+import { Reply } from './reply.js'
 import { Verdict } from './verdict.js'
 
 export type { JobContext } from './context.js'
+export { type Reply, reply } from './reply.js'
 export { fail, retry, stop, type Verdict } from './verdict.js'
 
-/** Handles one job. What it returns is the result: bytes and texts as they are, anything else as JSON. */
+/** Handles one job. What it returns is the result: bytes and texts as they are, a `reply(…)` with its context, else JSON. */
 export type Handler = (body: Buffer, context: JobContext) => unknown
 
 const stackLinesMax = 50
@@ -63,7 +65,13 @@ async function runJob(
   try {
     const result = await handler(job.body, readContext(job.context))
     if (result instanceof Verdict) throw result
-    relay.send({ flags: job.flags, options: 'head', head: '', body: encode(result) })
+    const isReply = result instanceof Reply
+    relay.send({
+      flags: job.flags,
+      options: 'head',
+      head: isReply ? JSON.stringify(result.context) : '',
+      body: encode(isReply ? result.body : result),
+    })
   } catch (error) {
     if (error instanceof Verdict) {
       relay.send({ flags: job.flags, options: 'head', head: JSON.stringify(error.outcome) })

@@ -10,7 +10,7 @@ final class Worker
     private const STACK_LINES_MAX = 50;
 
     /**
-     * Runs until the end. What the handler returns is the result: a string as it is, anything else as JSON.
+     * Runs until the end. What the handler returns is the result: a string as it is, a Reply with its context, anything else as JSON.
      *
      * @param callable(string $body, Context $context): mixed $handler
      */
@@ -53,14 +53,19 @@ final class Worker
             if ($result instanceof Verdict) {
                 throw $result;
             }
-            $body = is_string($result) ? $result : ($result === null ? '' : self::json($result));
-            $relay->write($frame['flags'], $body, 0);
+            $head = $result instanceof Reply ? self::json((object) $result->context) : '';
+            $relay->write($frame['flags'], $head . self::encode($result instanceof Reply ? $result->body : $result), strlen($head));
         } catch (Verdict $verdict) {
             $outcome = self::json($verdict->outcome);
             $relay->write($frame['flags'], $outcome, strlen($outcome));
         } catch (\Throwable $error) {
             $relay->write(Relay::ERROR, self::errorText($error));
         }
+    }
+
+    private static function encode(mixed $result): string
+    {
+        return is_string($result) ? $result : ($result === null ? '' : self::json($result));
     }
 
     private static function errorText(\Throwable $error): string

@@ -12,6 +12,7 @@ import traceback
 from typing import Any, Callable
 
 from .relay import CONTROL, ERROR, Frame, Relay
+from .reply import Reply
 from .verdict import Verdict
 
 STACK_LINES_MAX = 50
@@ -47,7 +48,7 @@ def log(level: str, message: str, **fields: Any) -> None:
 
 
 def serve(handler: Callable[[bytes, Context], Any]) -> None:
-    """Runs until the end. What the handler returns is the result: bytes and str as they are, anything else as JSON."""
+    """Runs until the end. What the handler returns is the result: bytes and str as they are, a `reply(…)` with its context, else JSON."""
     relay = Relay.connect(os.environ.get("RR_RELAY", "pipes"))
     runner = asyncio.Runner() if sys.version_info >= (3, 11) else None
     while (frame := relay.read()) is not None:
@@ -70,9 +71,10 @@ def _answer(relay: Relay, handler: Callable, frame: Frame, runner: Any) -> None:
             result = runner.run(_wait(result)) if runner else asyncio.run(_wait(result))
         if isinstance(result, Verdict):
             raise result
-        relay.write(frame.flags, _encode(result), 0)
+        head, body = (_json(result.context), result.body) if isinstance(result, Reply) else (b"", result)
+        relay.write(frame.flags, head + _encode(body), len(head))
     except Verdict as verdict:
-        outcome = json.dumps(verdict.outcome, separators=(",", ":")).encode()
+        outcome = _json(verdict.outcome)
         relay.write(frame.flags, outcome, len(outcome))
     except Exception as error:  # noqa: BLE001 - whatever the handler raises is the job's error, not the worker's
         relay.write(ERROR, _error_text(error).encode())
@@ -80,6 +82,10 @@ def _answer(relay: Relay, handler: Callable, frame: Frame, runner: Any) -> None:
 
 async def _wait(result: Any) -> Any:
     return await result
+
+
+def _json(context: dict) -> bytes:
+    return json.dumps(context, separators=(",", ":")).encode()
 
 
 def _encode(result: Any) -> bytes:

@@ -1,0 +1,67 @@
+"""Answers HTTP: a job's context is the head of the request and its body the request's; the reply is built the same way."""
+import base64
+import json
+import pathlib
+import sys
+from urllib.parse import parse_qs, urlsplit
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "workers/python/src"))
+from relayrunner import reply, serve
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+
+
+def handle(body, context):
+    request = context.values
+    route = ROUTES.get(urlsplit(request["uri"]).path)
+    if route is None:
+        return as_json({"error": "no such page"}, 404)
+    handler = route.get(request["method"])
+    if handler is None:
+        return as_json({"error": "not with this method"}, 405, {"Allow": list(route)})
+    return handler(request, body)
+
+
+def hello(request, body):
+    name = parse_qs(request["rawQuery"], keep_blank_values=True).get("name", ["world"])[-1]
+    return reply(f"hello {name}", {"status": 200, "headers": {"Content-Type": ["text/plain; charset=utf-8"]}})
+
+
+def form(request, body):
+    """A form comes parsed: the body is its fields as JSON, `a[b]=1` as an object in an object; an empty one is empty."""
+    if not request["parsed"]:
+        return as_json({"error": "send a form"}, 415)
+    return as_json(json.loads(body or b"{}"))
+
+
+def upload(request, body):
+    """Uploaded files lie where `tmpName` says until the reply is sent; move what is to stay."""
+    match request["uploads"]:
+        case {"file": {"error": 0, "name": name, "size": size}}:
+            return as_json({"name": name, "size": size})
+        case _:
+            return as_json({"error": 'send a file in the field "file"'}, 400)
+
+
+def binary(request, body):
+    return reply(base64.b64decode(PIXEL), {"status": 200, "headers": {"Content-Type": ["image/png"]}})
+
+
+def cookies(request, body):
+    """A header may have several values, as Set-Cookie must. Cookies of the request come decoded."""
+    return as_json(request["cookies"] or {}, 200, {"Set-Cookie": ["seen=1; Path=/; HttpOnly", "theme=dark; Path=/"]})
+
+
+def as_json(value, status=200, headers=None):
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return reply(text, {"status": status, "headers": {"Content-Type": ["application/json"], **(headers or {})}})
+
+
+ROUTES = {
+    "/hello": {"GET": hello},
+    "/form": {"POST": form},
+    "/upload": {"POST": upload},
+    "/binary": {"GET": binary},
+    "/cookies": {"GET": cookies},
+}
+serve(handle)
