@@ -2,7 +2,8 @@
 import { createRequire } from 'node:module'
 import { relative } from 'node:path'
 import { formatProblem, type Problem } from '../config/tree.js'
-import { systemClock } from '../src/core/clock.js'
+import { AwakeClock } from '../src/core/awake-clock.js'
+import { type Clock, systemClock } from '../src/core/clock.js'
 import { commandWords } from '../src/core/command-words.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../src/core/errors.js'
 import { LogHost } from '../src/core/log-sink.js'
@@ -63,11 +64,14 @@ class Life {
   readonly #mode: ServeMode
   readonly #log: LogHost
   readonly #end = new EndAsked()
+  readonly #clock: Clock
   #server: Server | undefined
 
   constructor(mode: ServeMode, log: LogHost) {
     this.#mode = mode
     this.#log = log
+    // Lambda freezes its environments; nothing of ours may expire because time went by meanwhile.
+    this.#clock = mode === 'bootstrap' ? new AwakeClock(systemClock) : systemClock
   }
 
   async run(options: CommonOptions): Promise<number> {
@@ -95,7 +99,7 @@ class Life {
     ready.catch(() => undefined)
     if (await this.#end.comesBefore(started)) return this.#stop(ExitCode.ok)
     const watch = this.#mode === 'dev' ? await this.#watch(plan, server) : undefined
-    const slow = systemClock.timer(slowBootMs, () => void this.#reportSlowBoot(server), { unref: true })
+    const slow = this.#clock.timer(slowBootMs, () => void this.#reportSlowBoot(server), { unref: true })
     try {
       return await this.#live(plan, server, ready)
     } finally {
@@ -180,7 +184,7 @@ class Life {
       cwd: plan.cwd,
       env: { ...plan.env, RELAYRUNNER_VERSION: version, ...bootstrapMark },
       version,
-      clock: systemClock,
+      clock: this.#clock,
       random: seededRandom(process.pid ^ Date.now()),
       log: this.#log,
       splitCommand: (text) => commandWords(text) ?? [],

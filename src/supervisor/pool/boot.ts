@@ -84,7 +84,8 @@ async function bootWorker(options: BootOptions, events: WorkerEvents, signal: Ab
   voice.speakFor(worker)
   const bootEnded = events.onBooting(() => voice.lastLines())
   try {
-    worker.adopt(await connect(options, spawned.process, listener, voice, signal))
+    const { relay, features } = await connect(options, spawned.process, listener, voice, signal)
+    worker.adopt(relay, features)
     return worker
   } catch (error) {
     worker.kill(signal.aborted ? 'forced' : 'boot_failed')
@@ -142,7 +143,7 @@ async function connect(
   listener: RelayListener | undefined,
   voice: Voice,
   signal: AbortSignal,
-): Promise<Relay> {
+): Promise<{ readonly relay: Relay; readonly features: readonly string[] }> {
   const timeoutMs = options.config.allocate_timeout
   const ended = new AbortController()
   const stop = () => ended.abort()
@@ -150,19 +151,20 @@ async function connect(
   signal.addEventListener('abort', stop, { once: true })
   try {
     if (listener !== undefined) {
-      return (await listener.expect(process.pid, { timeoutMs, signal: ended.signal })).relay
+      const introduced = await listener.expect(process.pid, { timeoutMs, signal: ended.signal })
+      return introduced
     }
     if (process.output === undefined || process.input === undefined)
       throw new Error('the process has no pipes')
     const relay = pipesRelay(process.output, process.input, defaultRelayLimits)
-    await handshake(relay, {
+    const { features } = await handshake(relay, {
       ownPid: globalThis.process.pid,
       timeoutMs,
       clock: options.clock,
       signal: ended.signal,
       onJunk: (bytes) => voice.junk(bytes),
     })
-    return relay
+    return { relay, features }
   } finally {
     signal.removeEventListener('abort', stop)
   }

@@ -4,8 +4,8 @@
  */
 import type { ConfigOf } from '../../core/section.js'
 
-/** How a job's payload is flagged on the wire (Goridge frame flags). */
-export const Codec = { none: 0, raw: 0x04, json: 0x08, msgpack: 0x10, proto: 0x80 } as const
+/** How a job's payload is flagged on the wire (Goridge frame flags). `control` is for questions of the pool's own. */
+export const Codec = { none: 0, raw: 0x04, json: 0x08, control: 0x09, msgpack: 0x10, proto: 0x80 } as const
 export type Codec = (typeof Codec)[keyof typeof Codec]
 
 /** Work for one worker: two byte strings and what to call it in the log. */
@@ -104,6 +104,13 @@ export interface Pool {
    * `Lease.run` does, and with RR_WORKER_BOOT.
    */
   runAlone(job: Job, options?: RunOptions): Promise<Reply>
+  /**
+   * Sends a control message to every idle worker that announced `feature` in its PID reply; nobody answers. Returns how many were
+   * told. Workers that announced nothing are sent nothing: a control message that it does not know ends a PHP worker.
+   */
+  tell(feature: string, message: object): number
+  /** The same as a question: resolves when each of them has answered, rejects with the first fault. Takes idle workers only. */
+  ask(feature: string, message: object, options?: RunOptions): Promise<number>
   /** Waits in line for a worker; rejects with RR_POOL_QUEUE_FULL, RR_POOL_NO_WORKERS, RR_POOL_STOPPED, RR_JOB_ABORTED. */
   acquire(options?: AcquireOptions): Promise<Lease>
   /** A lease if a worker is idle right now and nobody waits for it. */

@@ -8,7 +8,7 @@ import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
 import { residentBytes } from '../worker/process.js'
-import type { Worker } from '../worker/worker.js'
+import { question, type Worker } from '../worker/worker.js'
 import { DeadlineWatch } from './deadline-watch.js'
 import { IdleRing } from './idle-ring.js'
 import { type LeaseHolder, PoolLease } from './lease.js'
@@ -169,6 +169,26 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
       timer?.clear()
       for (const one of [this.#stopped.signal, signal]) one?.removeEventListener('abort', abort)
     }
+  }
+
+  tell(feature: string, message: object): number {
+    const told = [...this.#alive].filter((worker) => worker.has(feature) && worker.tell(message))
+    return told.length
+  }
+
+  async ask(feature: string, message: object, options: RunOptions = {}): Promise<number> {
+    const asked: Worker[] = []
+    const held: Worker[] = []
+    for (let worker = this.#idle.take(); worker !== undefined; worker = this.#idle.take()) {
+      if (worker.has(feature)) asked.push(worker)
+      else held.push(worker)
+    }
+    for (const worker of held) this.#offer(worker)
+    const outcomes = await Promise.all(
+      asked.map((worker) => worker.run(question(message), options).finally(() => this.#offer(worker))),
+    )
+    for (const outcome of outcomes) if (outcome.kind === 'fault') throw outcome.error
+    return asked.length
   }
 
   async acquire(options: AcquireOptions = {}): Promise<Lease> {

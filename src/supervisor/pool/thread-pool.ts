@@ -107,6 +107,15 @@ export class ThreadPool implements ManagedPool {
     return this.run(job, options)
   }
 
+  /** Threads announce nothing. */
+  tell(): number {
+    return 0
+  }
+
+  ask(): Promise<number> {
+    return Promise.resolve(0)
+  }
+
   async acquire({ front, signal }: AcquireOptions = {}): Promise<Lease> {
     if (this.#stopped.signal.aborted) throw this.#stoppedError()
     const lease = this.tryAcquire()

@@ -37,6 +37,14 @@ export function readReply(frame: Frame, takesStream = false): Answer {
   return { kind: 'chunk', reply, wantsPong: (stream & StreamBit.ping) !== 0 }
 }
 
+/** Reads a frame as the answer to a control message: another one, or an ERROR frame. */
+export function readControlReply({ flags, payload }: Frame): Answer {
+  if ((flags & FrameFlag.error) !== 0) return { kind: 'error', text: payload.toString('utf8') }
+  if ((flags & FrameFlag.control) === 0)
+    return { kind: 'bad', what: 'an answer to a job instead of one to a control message' }
+  return { kind: 'reply', reply: { context: Buffer.from(payload), body: Buffer.alloc(0), flags } }
+}
+
 /** `{"stop":true}` and nothing else, however it is spaced. */
 function isSelfStop(context: Buffer): boolean {
   if (context.length > selfStopBytesMax || !context.includes(stopKey)) return false

@@ -8,12 +8,12 @@ import type { Clock, Timer } from '../../core/clock.js'
 import { ErrorCode, type RelayError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import { stopRequest } from '../../ipc/control.js'
-import { type Frame, StreamBit } from '../../ipc/frame.js'
+import { type Frame, FrameFlag, StreamBit } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
-import type { Job, Reply, RunOptions } from '../pool/pool.js'
+import { Codec, type Job, type Reply, type RunOptions } from '../pool/pool.js'
 import { badFrame, crash, jobFailed, lateError } from './outcome.js'
 import type { ProcessExit, WorkerProcess } from './process.js'
-import { readReply } from './reply.js'
+import { readControlReply, readReply } from './reply.js'
 import { type KillReason, type RetireReason, transitions, type WorkerEvent, WorkerState } from './state.js'
 
 /** How a job ended: an answer, a fault of the job, or not at all (the job is to go to another worker). */
@@ -89,6 +89,17 @@ const isNews: ReadonlySet<string> = new Set<KillReason>([
   'bad_frame',
 ])
 
+const controlJson = FrameFlag.control | FrameFlag.json
+
+/** A control message that is to be answered runs as a job does, with its deadline and its end. */
+export function question(message: object): Job {
+  return { context: JSON.stringify(message), body: '', codec: Codec.control, id: 'a control message' }
+}
+
+function isQuestion(job: Job): boolean {
+  return job.codec === Codec.control
+}
+
 /** One supervised child. */
 export class Worker {
   readonly pid: number
@@ -97,6 +108,7 @@ export class Worker {
   #state: WorkerState = WorkerState.spawning
   #why: RetireReason | KillReason | undefined
   #relay: Relay | undefined
+  #features: readonly string[] = []
   #job: RunningJob | undefined
   #jobCount = 0
   #timer: Timer | undefined
@@ -137,9 +149,10 @@ export class Worker {
     return this.#job?.deadlineAt ?? Number.POSITIVE_INFINITY
   }
 
-  /** It answered the PID request over `relay`: from now on it takes jobs. */
-  adopt(relay: Relay): void {
+  /** It answered the PID request over `relay`: from now on it takes jobs, and control messages of what it announced. */
+  adopt(relay: Relay, features: readonly string[] = []): void {
     this.#relay = relay
+    this.#features = features
     relay.read({
       frame: (frame) => this.#onFrame(frame),
       junk: (bytes) => this.#onJunk(bytes),
@@ -170,9 +183,22 @@ export class Worker {
       }
       this.#jobCount += 1
       this.#step('assign')
-      this.#relay?.send({ flags: job.codec, options: 'head', head: job.context, body: job.body })
+      const options = isQuestion(job) ? [] : 'head'
+      this.#relay?.send({ flags: job.codec, options, head: job.context, body: job.body })
       if (deadlineAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(deadlineAt)
     })
+  }
+
+  /** Whether it announced that it understands `feature`. */
+  has(feature: string): boolean {
+    return this.#features.includes(feature)
+  }
+
+  /** Sends a control message between jobs; returns whether it could. */
+  tell(message: object): boolean {
+    if (this.#state !== WorkerState.idle) return false
+    this.#relay?.send({ flags: controlJson, options: [], head: JSON.stringify(message) })
+    return true
   }
 
   /** Kills it when its job's time is up; returns whether it did. */
@@ -208,7 +234,9 @@ export class Worker {
       if (this.#state === WorkerState.idle) this.#killForUnasked(frame)
       return
     }
-    const answer = readReply(frame, running.stream !== undefined)
+    const answer = isQuestion(running.job)
+      ? readControlReply(frame)
+      : readReply(frame, running.stream !== undefined)
     if (answer.kind === 'chunk') {
       this.#onChunk(running, answer.reply, answer.wantsPong)
       return

@@ -53,6 +53,8 @@ function fakePool(
     booted: Promise.resolve([]),
     workers: async () => [],
     run: () => Promise.reject(new Error('not used')),
+    tell: () => 0,
+    ask: async () => 0,
     runAlone: () => Promise.reject(new Error('not used')),
     tryAcquire: () => {
       if (idle === 0) return undefined
