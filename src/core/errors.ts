@@ -39,6 +39,7 @@ export const ErrorCode = {
   PoolQueueFull: 'RR_POOL_QUEUE_FULL',
   PoolStopped: 'RR_POOL_STOPPED',
   RuntimeApi: 'RR_RUNTIME_API',
+  SnapshotHook: 'RR_SNAPSHOT_HOOK',
 } as const
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode]
 

@@ -7,6 +7,7 @@ import type { DestinationStream, Logger as Pino, pino } from 'pino'
 import type { Clock, Timer } from './clock.js'
 import type { LogFields, Logger, LogLevel } from './log.js'
 import { consoleLine, type LogRecord, safeJson, valuesOf } from './log-encode.js'
+import { telemetryFd, telemetryFrame, writeAll } from './log-telemetry.js'
 import { levelOf, readWorkerLine, type WorkerLine } from './worker-lines.js'
 
 /** The validated `logs:` section. */
@@ -50,6 +51,8 @@ export class LogHost implements Logger {
   #destination: (DestinationStream & { flushSync?(): void }) | undefined
   #timer: Timer | undefined
   #partCount = 0
+  /** The record that is being written. */
+  #current: LogRecord | undefined
 
   constructor(options: LogHostOptions) {
     this.#options = options
@@ -151,7 +154,9 @@ export class LogHost implements Logger {
     // Synchronous on purpose: the last words of a dying process must not wait for a module to load.
     const load: typeof pino = createRequire(import.meta.url)('pino')
     const { env, isLambda, isTerminal } = this.#options
-    this.#destination ??= load.destination({ fd: isLambda ? 1 : 2, sync: true })
+    const fd = isLambda ? telemetryFd(env) : undefined
+    this.#destination ??=
+      fd === undefined ? load.destination({ fd: isLambda ? 1 : 2, sync: true }) : this.#framed(fd)
     const { write } = bound(this.#destination)
     if (this.encoding === 'console') {
       const hasColor = env.NO_COLOR === undefined && (isTerminal || env.FORCE_COLOR !== undefined)
@@ -168,9 +173,22 @@ export class LogHost implements Logger {
       },
       this.#destination,
     )
-    return isLambda
-      ? (record) => this.#writeInParts(log, record, isAws)
-      : (record) => writeJson(log, record, isAws)
+    if (!isLambda) return (record) => writeJson(log, record, isAws)
+    return (record) => {
+      this.#current = record
+      this.#writeInParts(log, record, isAws)
+    }
+  }
+
+  /** Lambda's own descriptor: a frame a line. */
+  #framed(fd: number): DestinationStream {
+    const isJson = this.#options.env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON'
+    return {
+      write: (line) => {
+        const { level = 'info', timeMs = this.#options.clock.nowMs() } = this.#current ?? {}
+        writeAll(fd, telemetryFrame({ text: line.trimEnd(), level, timeMs, isJson }))
+      },
+    }
   }
 
   /** Lambda: what is over 250 KB goes out as numbered parts of its text that share an id. */

@@ -1,44 +1,20 @@
 import assert from 'node:assert/strict'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
+import { startBootstrap as start } from '../helpers/bootstrap.js'
 import { isAlive } from '../helpers/pool.js'
 import { missing } from '../helpers/project.js'
 import {
   failuresOf,
   invokeAt,
   lambdaConfig,
-  type RrOptions,
-  type RunningRr,
   sqsEvent,
   startRr,
   testFolder,
   workerText,
 } from '../helpers/rr.js'
-import { type ApiCall, type TestApi, testApi } from '../helpers/runtime-api.js'
-
-/** `rr bootstrap` under a Runtime API of ours, with Lambda's environment. */
-async function start(
-  t: TestContext,
-  api: TestApi,
-  options: RrOptions & { handler?: string },
-): Promise<RunningRr> {
-  const folder = options.folder ?? (await testFolder(t))
-  return startRr(t, ['bootstrap'], {
-    ...options,
-    folder,
-    env: {
-      AWS_LAMBDA_RUNTIME_API: api.address,
-      AWS_LAMBDA_FUNCTION_NAME: 'f',
-      AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
-      AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '1769',
-      AWS_REGION: 'us-east-1',
-      LAMBDA_TASK_ROOT: folder,
-      _HANDLER: options.handler ?? '',
-      ...options.env,
-    },
-  })
-}
+import { type ApiCall, testApi } from '../helpers/runtime-api.js'
 
 function isInitError(call: ApiCall): boolean {
   return call.path.endsWith('/init/error')

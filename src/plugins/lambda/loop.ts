@@ -12,14 +12,18 @@ export interface LoopOptions extends HandlerOptions {
   readonly gate: PollGate
   /** Workers that must be ready before the first event is asked for. */
   readonly minReady: number
-  /** Runs before the first `/next` (registering as an extension); never rejects. */
+  /** Runs before the first `/next`: registering as an extension, the snapshot. Its fault ends the server. */
   readonly beforeFirst: () => Promise<void>
+  /** Workers that want to know are told how long they were frozen. */
+  readonly tellsThaw: boolean
 }
 
 const lostMax = 5
 const lostFirstMs = 100
 // Until we poll again, Lambda thinks that the last event still runs.
 const idleWaitMsMax = 5000
+// Peers of workers have closed nothing within this time.
+const thawGapMsMin = 5000
 
 /** One poller. */
 export class Loop {
@@ -73,9 +77,11 @@ export class Loop {
 
   async #next(signal: AbortSignal): Promise<Invocation | undefined> {
     const { client, clock, log } = this.#options
+    const askedAt = clock.nowMs()
     try {
       const invocation = await client.next()
       this.#lostCount = 0
+      this.#tellThaw(clock.nowMs() - askedAt)
       if (invocation.requestId !== this.#lastAnswered) return invocation
       // Our answer did not land. Running it again would loop at full speed until its deadline.
       const text = `the Runtime API handed out ${invocation.requestId} again, which was just answered`
@@ -95,6 +101,12 @@ export class Loop {
       await sleep(clock, waitMs, signal)
       return undefined
     }
+  }
+
+  /** Before the event is handled: the notice lies in front of the job in the worker's relay. */
+  #tellThaw(gapMs: number): void {
+    const { pool, tellsThaw } = this.#options
+    if (tellsThaw && gapMs >= thawGapMsMin) pool.tell('thaw', { thaw: { gap_ms: gapMs } })
   }
 
   async #handle(invocation: Invocation): Promise<void> {

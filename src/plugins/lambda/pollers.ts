@@ -11,6 +11,7 @@ import type { RawOptions } from './modes/raw.js'
 import { PollGate } from './poll-gate.js'
 import { DeathBook } from './quarantine.js'
 import { RuntimeClient } from './runtime-client.js'
+import { isSnapStart, takeSnapshot } from './snap-start.js'
 
 /** The settings that matter here, validated. */
 export interface LambdaSettings {
@@ -59,18 +60,26 @@ export async function startPollers(options: PollersOptions): Promise<RunningPlug
   const agent = userAgent(env.RELAYRUNNER_VERSION)
   // While the workers boot; it must have happened before the first `/next`.
   const registered = isBootstrap ? registerExtension(address, agent, log) : Promise.resolve()
+  const newClient = () => new RuntimeClient({ address, userAgent: agent, clock, log })
   const handler = await handlerOptions(options)
   const openStream = settings.streaming ? await streamOpener(address, agent, log) : undefined
   const count = pollerCount(env, pool)
   const gate = new PollGate(pool, count > 1)
+  // Registered before the snapshot, which must hold the extension's open call, too.
+  const ready = isSnapStart(env)
+    ? registered.then(() => takeSnapshot({ pool, client: newClient(), log, nowMs: () => clock.nowMs() }))
+    : registered
+  ready.catch(() => undefined)
   const loops = Array.from({ length: count }, () => {
     return new Loop({
       ...handler,
       ...(openStream === undefined ? {} : { openStream }),
-      client: new RuntimeClient({ address, userAgent: agent, clock, log }),
+      client: newClient(),
       gate,
       minReady: Math.min(settings.min_ready, pool.size),
-      beforeFirst: () => registered,
+      beforeFirst: () => ready,
+      // Managed Instances are never frozen, and neither is a server of one's own.
+      tellsThaw: isBootstrap && count === 1,
     })
   })
   const polling = new AbortController()

@@ -131,6 +131,19 @@ export class RuntimeClient {
     return this.#post('/init/error', body, `Lambda-Runtime-Function-Error-Type: ${type}\r\n`)
   }
 
+  /** Says that a hook failed after the restore. */
+  failRestore(body: string, type: string): Promise<void> {
+    return this.#post('/restore/error', body, `Lambda-Runtime-Function-Error-Type: ${type}\r\n`)
+  }
+
+  /** Waits through the snapshot, maybe for days. Rejects with RR_RUNTIME_API. */
+  async restoreNext(): Promise<void> {
+    const { status, body } = await this.#send(`GET ${base}/restore/next HTTP/1.1\r\n${this.#tail}\r\n`)
+    if (status === 200) return
+    const text = `the Runtime API answered /restore/next with ${status}: ${body.toString('utf8', 0, 300)}`
+    throw new RelayError(ErrorCode.RuntimeApi, text, { details: { status } })
+  }
+
   /** Drops the connection: a pending `next` rejects. */
   close(): void {
     this.#drop(lost(this.#options.address, 'was let go'))
