@@ -93,6 +93,8 @@ test('each package has one home, and none is imported where a cold start would p
     undici: 'cmd/',
     chokidar: 'cmd/',
     tinypool: 'src/supervisor/',
+    '@aws-sdk/client-lambda': 'cmd/lambda-check/',
+    '@aws-sdk/client-sqs': 'cmd/lambda-check/',
   }
   for (const { from, to } of imports) {
     if (texts.has(to) || to.startsWith('node:')) continue
@@ -100,7 +102,7 @@ test('each package has one home, and none is imported where a cold start would p
     assert.ok(home !== undefined && from.startsWith(home), `${from} imports ${to}`)
   }
   for (const [file, text] of texts) {
-    for (const name of ['pino', 'yaml', 'undici', 'chokidar', 'tinypool']) {
+    for (const name of ['pino', 'yaml', 'undici', 'chokidar', 'tinypool', '@aws-sdk/client-(lambda|sqs)']) {
       assert.ok(
         !new RegExp(`^import (?!type)[^\\n]*from '${name}'`, 'm').test(text),
         `${file} imports ${name} eagerly`,

@@ -39,6 +39,8 @@ export const ErrorCode = {
   PoolQueueFull: 'RR_POOL_QUEUE_FULL',
   PoolStopped: 'RR_POOL_STOPPED',
   RuntimeApi: 'RR_RUNTIME_API',
+  AwsPackage: 'RR_AWS_PACKAGE',
+  AwsCall: 'RR_AWS_CALL',
 } as const
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode]
 
