@@ -9,6 +9,7 @@ import { readServerless } from './lambda-check/from-serverless.js'
 import { type FoundFunction, readFunctions } from './lambda-check/from-template.js'
 import { childOf, Template } from './lambda-check/intrinsics.js'
 import { asJson, asText } from './lambda-check/print.js'
+import { isManaged } from './lambda-check/rules/package.js'
 import { checkFunction } from './lambda-check/rules.js'
 import type { FunctionSetup } from './lambda-check/setup.js'
 import { readWorkers } from './lambda-check/workers.js'
@@ -23,6 +24,9 @@ export interface CheckOptions extends CommonOptions, SetupFlags {
 }
 
 const templateNames = ['template.yaml', 'template.yml', 'serverless.yml', 'serverless.yaml', 'template.json']
+
+/** As `rr validate` takes them: the file, or a plugin that it lists, cannot be read. */
+const unreadableCodes = [ErrorCode.ConfigNotFound, ErrorCode.PluginLoad, ErrorCode.PluginApi] as const
 
 /** Exit 0 without errors and warnings, 1 with them, 2 when nothing says what to check, 78 for a file that cannot be read. */
 export async function lambdaCheck(options: CheckOptions): Promise<number> {
@@ -90,7 +94,7 @@ async function fromFile(name: string, options: CheckOptions): Promise<Functions 
         expected: 'Resources with an AWS::Serverless::Function or AWS::Lambda::Function, or functions',
       },
     ])
-  const chosen = all.filter(({ setup }) => options.function === undefined || setup.name === options.function)
+  const chosen = choose(all, options.function)
   if (chosen.length === 0) {
     const names = all.map(({ setup }) => setup.name).join(', ')
     return { fault: wrongUsage(`${name} has no function ${options.function}; it has ${names}`) }
@@ -99,6 +103,13 @@ async function fromFile(name: string, options: CheckOptions): Promise<Functions 
     return one.folder === undefined ? one : { ...one, folder: resolve(folder, one.folder) }
   })
   return { functions, folders: [folder] }
+}
+
+/** The named one; else those that rr may be in: functions on managed runtimes are somebody else's, unless there are no others. */
+function choose(all: readonly FoundFunction[], name: string | undefined): readonly FoundFunction[] {
+  if (name !== undefined) return all.filter(({ setup }) => setup.name === name)
+  const ours = all.filter(({ setup }) => !isManaged(setup))
+  return ours.length > 0 ? ours : all
 }
 
 async function staff(
@@ -115,8 +126,9 @@ async function tryRead<T extends object>(read: () => Promise<T>): Promise<T | Fa
   try {
     return await read()
   } catch (error) {
-    if (!hasCode(error, ErrorCode.ConfigNotFound)) throw error
-    process.stderr.write(`rr: ${ErrorCode.ConfigNotFound}: ${messageOf(error)}\n`)
+    const code = unreadableCodes.find((one) => hasCode(error, one))
+    if (code === undefined) throw error
+    process.stderr.write(`rr: ${code}: ${messageOf(error)}\n`)
     return { fault: ExitCode.config }
   }
 }

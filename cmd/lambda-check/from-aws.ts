@@ -92,7 +92,7 @@ class Asker {
       lambdaClient.send(new lambda.GetFunctionConfigurationCommand(about)),
     )
     const concurrency = await this.#ask('lambda:GetFunctionConcurrency', () =>
-      lambdaClient.send(new lambda.GetFunctionConcurrencyCommand(about)),
+      lambdaClient.send(new lambda.GetFunctionConcurrencyCommand({ FunctionName: unqualified(name) })),
     )
     const mappings: Mapping[] = []
     for (const mapping of await this.#mappings(name)) mappings.push(...(await this.#mapping(mapping)))
@@ -195,6 +195,12 @@ class Asker {
       })
     }
   }
+}
+
+/** `orders:live` → `orders`, and the same of an ARN: concurrency belongs to the function, not to an alias. */
+function unqualified(name: string): string {
+  const parts = name.split(':')
+  return parts.slice(0, parts[0] === 'arn' ? 7 : 1).join(':')
 }
 
 function functionFacts(name: string, configuration: FunctionConfiguration): Unstaffed {

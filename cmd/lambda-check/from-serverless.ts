@@ -18,8 +18,9 @@ export function readServerless(root: Tree, folder: string): FoundFunction[] {
   const tree = withVariables(root, root, 0)
   const template = new Template(resourcesOf(tree))
   const provider = childOf(tree, 'provider')
+  const isBuilt = childOf(childOf(tree, 'package'), 'artifact') !== undefined
   return [...entriesOf(mergedList(childOf(tree, 'functions')))].map(([name, entry]) =>
-    readFunction(template, { name, entry, provider, folder }),
+    readFunction(template, { name, entry, provider, folder, isBuilt }),
   )
 }
 
@@ -28,14 +29,19 @@ interface FunctionAbout {
   readonly entry: Entry
   readonly provider: Tree | undefined
   readonly folder: string
+  /** What is deployed is made elsewhere. */
+  readonly isBuilt: boolean
 }
 
-function readFunction(template: Template, { name, entry, provider, folder }: FunctionAbout): FoundFunction {
+function readFunction(
+  template: Template,
+  { name, entry, provider, folder, isBuilt }: FunctionAbout,
+): FoundFunction {
   const own = new Reader(template, entry.value, entry.at)
   const both = new Reader(template, merged(inherited(provider), entry.value), entry.at)
   const isImage = own.present('image')?.value === true
   const isSeen =
-    !isImage && own.present('package')?.value === false && both.present('layers')?.value === false
+    !isBuilt && !isImage && own.present('package')?.value === false && both.present('layers')?.value === false
   const runtime = both.text('runtime', '')
   const events = eventsOf(own)
   return {

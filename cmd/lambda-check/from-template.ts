@@ -166,10 +166,10 @@ const resourceKinds: Readonly<Record<string, Mapping['kind']>> = {
   'AWS::MSK::ServerlessCluster': 'kafka',
 }
 const arnKinds: readonly (readonly [pattern: RegExp, kind: Mapping['kind']])[] = [
-  [/^arn:[^:]*:sqs:/, 'sqs'],
-  [/^arn:[^:]*:kinesis:/, 'kinesis'],
-  [/^arn:[^:]*:dynamodb:/, 'dynamodb'],
-  [/^arn:[^:]*:kafka:/, 'kafka'],
+  [/^arn:(?:\$\{[^}]*\}|[^:])*:sqs:/, 'sqs'],
+  [/^arn:(?:\$\{[^}]*\}|[^:])*:kinesis:/, 'kinesis'],
+  [/^arn:(?:\$\{[^}]*\}|[^:])*:dynamodb:/, 'dynamodb'],
+  [/^arn:(?:\$\{[^}]*\}|[^:])*:kafka:/, 'kafka'],
 ]
 
 /** What an ARN's text leads to. */

@@ -17,7 +17,7 @@ export function findQueue(template: Template, named: Resolved): Queue | undefine
   }
   const arn = named.kind === 'value' && named.tree.kind === 'scalar' ? String(named.tree.value) : undefined
   if (arn === undefined) return outside(undefined)
-  const name = arn.split(/[:/]/).at(-1) ?? ''
+  const name = lastPart(arn)
   const resource = queueNamed(template, name)
   if (resource !== undefined) return readQueue(template, resource)
   return name === '' || name.includes('${')
@@ -70,9 +70,11 @@ function readDeadLetters(template: Template, named: Resolved): DeadLetters | und
       retentionSeconds: reader.number('MessageRetentionPeriod', retentionDefault),
     }
   }
-  const name = named.kind === 'value' && named.tree.kind === 'scalar' ? String(named.tree.value) : ''
-  const last = name.split(':').at(-1) ?? ''
-  return last === '' || last.includes('${') ? undefined : { name: last, isFifo: fifoByName(last) }
+  if (named.kind !== 'value' || named.tree.kind !== 'scalar') return undefined
+  const name = lastPart(String(named.tree.value))
+  return name === '' || name.includes('${')
+    ? undefined
+    : { name, at: named.tree.at, isFifo: fifoByName(name) }
 }
 
 function queueNamed(template: Template, name: string): Resource | undefined {
@@ -86,6 +88,11 @@ function queueNamed(template: Template, name: string): Resource | undefined {
     const own = new Reader(template, properties, entry.at).resolve('QueueName')
     return own.kind === 'value' && own.tree.kind === 'scalar' && own.tree.value === name
   })
+}
+
+/** What follows the last colon or slash; those of a variable such as `${AWS::Region}` do not count. */
+function lastPart(arn: string): string {
+  return /(?:\$\{[^}]*\}|[^:/])*$/.exec(arn)?.[0] ?? ''
 }
 
 function outside(name: string | undefined): Queue {

@@ -5,16 +5,24 @@ import type { Finding, FunctionSetup } from '../setup.js'
 const ourRuntime = 'provided.al2023'
 const oldRuntimes: ReadonlySet<string> = new Set(['provided', 'provided.al2'])
 
+/** True when another program than ours answers: a managed runtime never starts a `bootstrap`. */
+export function isManaged({
+  runtime: given,
+  packageType,
+}: Pick<FunctionSetup, 'runtime' | 'packageType'>): boolean {
+  return given !== undefined && packageType?.value !== 'Image' && !/^provided(\.|$)/.test(given.value)
+}
+
 /** Only an OS-only runtime runs a `bootstrap`. */
 export function runtime(setup: FunctionSetup): Finding[] {
   const { runtime: given, packageType } = setup
-  if (given === undefined || packageType?.value === 'Image' || given.value === ourRuntime) return []
+  if (given === undefined || packageType?.value === 'Image') return []
   const fix = `${setFunction(setup, 'runtime', ourRuntime)}, or ship an image`
   if (oldRuntimes.has(given.value)) {
     const reason = `the runtime ${given.value} is Amazon Linux ${given.value === 'provided' ? 1 : 2}, whose glibc is older than the 2.28 that Node 20 needs: the bootstrap cannot start it`
     return [{ rule: 'runtime-old', severity: 'error', at: given.at, reason, fix }]
   }
-  if (given.value.startsWith('provided.')) return []
+  if (!isManaged(setup)) return []
   const reason = `the runtime ${given.value} runs its own handler and never the bootstrap: rr does not start`
   return [{ rule: 'runtime-managed', severity: 'error', at: given.at, reason, fix }]
 }
@@ -32,7 +40,7 @@ export function handler(setup: FunctionSetup): Finding[] {
 /** The file that Lambda starts. */
 export function bootstrap(setup: FunctionSetup): Finding[] {
   const { bootstrapFault: fault, packageType } = setup
-  if (fault === undefined || packageType?.value !== 'Zip') return []
+  if (fault === undefined || packageType?.value !== 'Zip' || isManaged(setup)) return []
   const reason =
     fault.value === 'missing'
       ? 'the function has no file bootstrap in its folder and no layer that may bring one: it ends with Runtime.InvalidEntrypoint'
