@@ -8,6 +8,9 @@ import { readConfig } from './find.js'
 import type { Entry, Tree } from './tree.js'
 import { type ParsedFile, parseYaml } from './yaml.js'
 
+// serverless.yml shares settings by anchors.
+const aliasesMax = 64
+
 /** Reads a template; it is named in places relative to `cwd`. Throws RR_CONFIG_NOT_FOUND when it cannot be read. */
 export async function readTemplate(file: string, cwd: string): Promise<ParsedFile> {
   const below = relative(cwd, file)
@@ -17,7 +20,9 @@ export async function readTemplate(file: string, cwd: string): Promise<ParsedFil
 
 /** Parses the text of one. Variables in it are the deployment's, not ours: they stay. */
 export async function parseTemplate(text: string, file: string): Promise<ParsedFile> {
-  const { tree, problems } = await parseYaml(text, { file, tagged: longForm })
+  // A key written twice is a fault, but AWS takes it by its last value, and so it is in many a template that works.
+  const options = { file, tagged: longForm, mayRepeatKeys: true, aliasesMax }
+  const { tree, problems } = await parseYaml(text, options)
   return { tree: withMergedKeys(tree), problems }
 }
 

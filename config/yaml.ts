@@ -17,10 +17,13 @@ export interface ParseOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Makes a value of one with a tag of its own, such as `!Ref`; without it such tags are passed over. */
   readonly tagged?: (tag: string, value: Tree) => Tree
+  /** Takes a key that is written twice by its last value, instead of as a fault. */
+  readonly mayRepeatKeys?: boolean
+  readonly aliasesMax?: number
 }
 
 // Aliases can make a small file huge: ten are more than any configuration needs.
-const aliasesMax = 10
+const aliasesMaxDefault = 10
 const depthMax = 40
 
 /** Parses YAML (or JSON, which is YAML) and expands variables in its scalars, after parsing: a value cannot add keys. */
@@ -29,10 +32,11 @@ export async function parseYaml(text: string, options: ParseOptions): Promise<Pa
   const lines = new LineCounter()
   const document = parseDocument(text, {
     lineCounter: lines,
-    uniqueKeys: true,
+    uniqueKeys: options.mayRepeatKeys !== true,
     prettyErrors: false,
     logLevel: 'silent',
   })
+  const { aliasesMax = aliasesMaxDefault } = options
   const problems: Problem[] = []
   const place = (offset: number): Place => {
     const { line, col } = lines.linePos(offset)

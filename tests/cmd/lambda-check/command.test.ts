@@ -173,7 +173,6 @@ test('wrong usage exits 2', async (t) => {
 test('a template or an rr.yaml that cannot be read exits 78 with its place', async (t) => {
   const folder = await folderWith(t, {
     'broken.yaml': 'Resources:\n  A: [\n',
-    'twice.yaml': 'Resources: {}\nResources: {}\n',
     'empty.yaml': 'Resources: {}\n',
     'template.yaml': template,
     'bad.yaml': 'version: "3"\nlambda: { mod: raw }\n',
@@ -182,7 +181,6 @@ test('a template or an rr.yaml that cannot be read exits 78 with its place', asy
   })
   const cases: [readonly string[], RegExp][] = [
     [['--template', 'broken.yaml'], /^broken\.yaml:\d+:\d+: not YAML/],
-    [['--template', 'twice.yaml'], /^twice\.yaml:2:1: not YAML/],
     [['--template', 'empty.yaml'], /^empty\.yaml:1:1: the file has no Lambda function/],
     [['--template', 'nowhere.yaml'], /cannot read the template .*nowhere\.yaml/],
     [['-c', 'bad.yaml'], /^bad\.yaml:2:11: /],
