@@ -1,4 +1,4 @@
-/** Every rule there is, in the order in which findings are told apart from severity. Pure: a setup goes in, findings come out. */
+/** Every rule there is, in the order in which findings of one severity are told. Pure. */
 import {
   batchSize,
   fifoWindow,

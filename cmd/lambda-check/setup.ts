@@ -32,13 +32,13 @@ export interface FunctionSetup {
   /** The value is undefined when none is reserved. */
   readonly reservedConcurrency?: Known<number | undefined>
   readonly logFormat?: Known<string>
-  /** An API Gateway event: how long it waits at most. */
+  /** Nothing deployed leads from a function to these: only templates and flags know them. */
   readonly gateways: readonly Gateway[]
   readonly mappings: readonly Mapping[]
   readonly workers: WorkerSetup
 }
 
-/** An API in front of the function. */
+/** An API Gateway in front of the function, and how long it waits. */
 export interface Gateway {
   readonly name: string
   readonly at?: Place | undefined
@@ -99,6 +99,8 @@ export interface DeadLetters {
 /** What `rr.yaml` says that matters here; without a file its defaults. */
 export interface WorkerSetup {
   readonly mode: 'raw' | 'event'
+  /** Where the pool's keys stand: `lambda.pool`, or `pools.NAME`. */
+  readonly poolKey: string
   readonly partialFailures: Fact<boolean>
   readonly count: Fact<number | 'auto'>
   /** 0 is no limit. */

@@ -51,6 +51,7 @@ function workersOf(values: Values, entries: Entries): WorkerSetup {
   const ms = (value: unknown, path: readonly string[]) => fact(typeof value === 'number' ? value : 0, path)
   return {
     mode: lambda.mode === 'event' ? 'event' : 'raw',
+    poolKey: poolPath.join('.'),
     partialFailures: fact(lambda.partial_failures !== 'off', ['lambda', 'partial_failures']),
     count: fact(typeof count === 'number' ? count : 'auto', [...poolPath, 'num_workers']),
     execTtlMs: ms(recordOf(pool.supervisor).exec_ttl, [...poolPath, 'supervisor', 'exec_ttl']),

@@ -38,7 +38,8 @@ export function workersMemory(setup: FunctionSetup): Finding[] {
   const reason = `${workers} about ${neededMb} MB (${workerMb} MB each, and ${serverMb} MB for the server), the function has ${size}: near its limit it crawls until it times out`
   const fitting = Math.floor((memory.value - serverMb) / workerMb)
   const more = setFunction(setup, 'memory', Math.min(memoryRange.max, neededMb))
-  const fix = fitting < 1 ? more : `${more}, or ${setWorkers('lambda.pool.num_workers', fitting)}`
+  const fix =
+    fitting < 1 ? more : `${more}, or ${setWorkers(`${setup.workers.poolKey}.num_workers`, fitting)}`
   return [{ rule: 'workers-memory', severity: 'warning', at: memory.at, reason, fix }]
 }
 
@@ -52,7 +53,7 @@ export function workersCpu(setup: FunctionSetup): Finding[] {
   if (count.value <= whole) return []
   const reason = `num_workers is ${count.value}, and ${memory.value} MB give ${Number(cpus.toFixed(2))} vCPU (${mbPerCpu} MB each): fine for jobs that wait for others, while jobs that compute slow each other down`
   const wanted = count.value * mbPerCpu
-  const less = setWorkers('lambda.pool.num_workers', whole)
+  const less = setWorkers(`${setup.workers.poolKey}.num_workers`, whole)
   const fix =
     wanted > memoryRange.max
       ? `for jobs that compute, ${less}`

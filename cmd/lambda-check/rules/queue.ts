@@ -103,10 +103,13 @@ export function reservedConcurrency(setup: FunctionSetup): Finding[] {
 }
 
 /** A queue that is somewhere else: the rest of the rules know nothing of it. */
-export function unreadQueue(mapping: Mapping, _setup: FunctionSetup): Finding[] {
+export function unreadQueue(mapping: Mapping, setup: FunctionSetup): Finding[] {
   const { queue } = mapping
   if (queue?.unread === undefined) return []
   const reason = `the queue ${queue.name} of ${mapping.name} is not checked: ${queue.unread}`
-  const fix = 'check the deployed function: rr lambda check --function NAME'
+  const fix =
+    setup.origin === 'aws'
+      ? 'allow sqs:GetQueueUrl and sqs:GetQueueAttributes of it'
+      : 'check the deployed function: rr lambda check --function NAME'
   return [{ rule: 'queue-unread', severity: 'note', at: mapping.at, reason, fix }]
 }

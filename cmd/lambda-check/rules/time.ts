@@ -44,7 +44,7 @@ export function execTtl(setup: FunctionSetup): Finding[] {
   if (ttl.value < leftMs) return []
   const reason = `exec_ttl is ${ttl.value / 1000} s, and the function has ${leftMs / 1000} s (timeout ${seconds(setup)}, less the margin): a job that hangs takes its whole batch with it`
   const half = Math.max(1, Math.floor(timeout.value / 2))
-  const fix = `${setWorkers('lambda.pool.supervisor.exec_ttl', `${half}s`)}, or ${setFunction(setup, 'timeout', Math.min(timeoutMax, Math.ceil((2 * ttl.value) / 1000)))}`
+  const fix = `${setWorkers(`${setup.workers.poolKey}.supervisor.exec_ttl`, `${half}s`)}, or ${setFunction(setup, 'timeout', Math.min(timeoutMax, Math.ceil((2 * ttl.value) / 1000)))}`
   return [{ rule: 'exec-ttl', severity: 'warning', at: ttl.at ?? timeout.at, reason, fix }]
 }
 
@@ -54,7 +54,7 @@ export function allocateTimeout(setup: FunctionSetup): Finding[] {
   if (timeout === undefined || !isWritten(wait) || wait.value < timeout.value * 1000) return []
   const reason = `allocate_timeout is ${wait.value / 1000} s, not under the function's timeout of ${seconds(setup)}: who waits for a worker is told of the deadline instead, never that none came`
   const below = Math.max(1, Math.floor(timeout.value / 2))
-  const fix = setWorkers('lambda.pool.allocate_timeout', `${below}s`)
+  const fix = setWorkers(`${setup.workers.poolKey}.allocate_timeout`, `${below}s`)
   return [{ rule: 'allocate-timeout', severity: 'warning', at: wait.at, reason, fix }]
 }
 

@@ -134,7 +134,7 @@ test('a queue that may not be read is a note with AWS’s reason', async (t) => 
   const { out } = await check(t, fake.url)
   assert.match(
     out,
-    /the queue secret of the mapping of secret is not checked: AWS refused sqs:GetQueueUrl: .*no access/,
+    /the queue secret of the mapping of secret is not checked: AWS refused sqs:GetQueueUrl: .*no access.*\n.*allow sqs:/,
   )
 })
 

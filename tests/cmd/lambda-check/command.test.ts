@@ -114,6 +114,7 @@ test('rr.yaml beside the template counts, wherever rr is started, and its lines 
     /^app\/rr\.yaml:3:21: note: Jobs has ReportBatchItemFailures, but with partial_failures: off/m,
   )
   assert.match(out, /^app\/rr\.yaml:7:18: note: num_workers is 2/m)
+  assert.match(out, /fix: .*set pools\.shared\.num_workers: 1 in rr\.yaml/)
 })
 
 test('flags describe a function, and beside a template they replace its values', async (t) => {

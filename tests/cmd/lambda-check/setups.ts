@@ -58,6 +58,7 @@ export function setupWith({ setup, mapping, queue, workers }: Changes = {}): Fun
     ...setup,
     workers: {
       mode: 'raw',
+      poolKey: 'lambda.pool',
       partialFailures: fact(true),
       count: fact('auto'),
       execTtlMs: fact(0),
