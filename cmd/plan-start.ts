@@ -25,6 +25,8 @@ export interface StartPlan {
   readonly cwd: string
   readonly env: Environment
   readonly plugins: readonly LoadedPlugin[]
+  /** The top-level keys as they were written, for whoever says where a value stands. */
+  readonly entries: Loaded['entries']
   readonly problems: readonly Problem[]
 }
 
@@ -62,7 +64,7 @@ export async function planStart(mode: Mode, options: CommonOptions): Promise<Sta
       : [],
   )
   problems.sort(byPlace)
-  return { file, identityPath: file ?? cwd, cwd, env, plugins, problems }
+  return { file, identityPath: file ?? cwd, cwd, env, plugins, entries: loaded.entries, problems }
 }
 
 /** As a reader goes through the file; the order of files stays. */

@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module'
 import { Command, CommanderError, Option } from 'commander'
 import { messageOf, RelayError } from '../src/core/errors.js'
+import { withCheckFlags } from './lambda-check/flags.js'
 import { type CommonOptions, ExitCode } from './options.js'
 
 const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
@@ -48,7 +49,7 @@ Examples:
   )
 
 /** Adds a command whose code is loaded when it is asked for. */
-function add(command: Command, load: () => Promise<Run>): void {
+function add(command: Command, load: () => Promise<Run>, parent: Command = program): void {
   command.exitOverride().action(async (...words: unknown[]) => {
     const own = words.pop() as Command
     words.pop()
@@ -57,7 +58,7 @@ function add(command: Command, load: () => Promise<Run>): void {
     const run = await load()
     process.exitCode = await run(...([...words, options] as never[]))
   })
-  program.addCommand(command)
+  parent.addCommand(command)
 }
 
 add(
@@ -120,6 +121,15 @@ add(
     'one JSON document on standard output',
   ),
   async () => (await import('./plugins.js')).plugins,
+)
+const lambda = new Command('lambda').description('about the deployed function').exitOverride()
+program.addCommand(lambda)
+add(
+  withCheckFlags(
+    withConfig(new Command('check').description('say what of the function’s configuration will hurt')),
+  ),
+  async () => (await import('./lambda-check.js')).lambdaCheck,
+  lambda,
 )
 
 async function main(): Promise<void> {

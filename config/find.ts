@@ -45,20 +45,16 @@ export function findConfig({ config, cwd, env, isBootstrap }: FindOptions): stri
   )
 }
 
-/** The text of a configuration file. Throws RR_CONFIG_NOT_FOUND for a folder, an unreadable, a huge or a binary file. */
-export function readConfig(file: string): string {
+/** The text of a configuration file, or of one called `what`. Throws RR_CONFIG_NOT_FOUND for a folder, an unreadable, a huge or a binary file. */
+export function readConfig(file: string, what = 'configuration file'): string {
   try {
     const { size } = statSync(file)
     if (size > configBytesMax) throw new Error(`it has ${size} bytes, ${configBytesMax} are the limit`)
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
   } catch (error) {
-    throw new RelayError(
-      ErrorCode.ConfigNotFound,
-      `cannot read the configuration file ${file}: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    )
+    throw new RelayError(ErrorCode.ConfigNotFound, `cannot read the ${what} ${file}: ${messageOf(error)}`, {
+      cause: error,
+    })
   }
 }
 

@@ -13,11 +13,17 @@ export interface ParsedFile {
 export interface ParseOptions {
   /** How the file is called in places. */
   readonly file: string
-  readonly env: Readonly<Record<string, string | undefined>>
+  /** Variables for the scalars; without them `${…}` stays as it was written. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Makes a value of one with a tag of its own, such as `!Ref`; without it such tags are passed over. */
+  readonly tagged?: (tag: string, value: Tree) => Tree
+  /** Takes a key that is written twice by its last value, instead of as a fault. */
+  readonly mayRepeatKeys?: boolean
+  readonly aliasesMax?: number
 }
 
 // Aliases can make a small file huge: ten are more than any configuration needs.
-const aliasesMax = 10
+const aliasesMaxDefault = 10
 const depthMax = 40
 
 /** Parses YAML (or JSON, which is YAML) and expands variables in its scalars, after parsing: a value cannot add keys. */
@@ -26,10 +32,11 @@ export async function parseYaml(text: string, options: ParseOptions): Promise<Pa
   const lines = new LineCounter()
   const document = parseDocument(text, {
     lineCounter: lines,
-    uniqueKeys: true,
+    uniqueKeys: options.mayRepeatKeys !== true,
     prettyErrors: false,
     logLevel: 'silent',
   })
+  const { aliasesMax = aliasesMaxDefault } = options
   const problems: Problem[] = []
   const place = (offset: number): Place => {
     const { line, col } = lines.linePos(offset)
@@ -47,7 +54,7 @@ export async function parseYaml(text: string, options: ParseOptions): Promise<Pa
   const scalar = (node: Node & { value: unknown; type?: string | undefined }, at: Place): Tree => {
     const isQuoted = node.type !== 'PLAIN' && node.type !== undefined
     const { value } = node
-    if (typeof value === 'string') {
+    if (typeof value === 'string' && options.env !== undefined) {
       const expanded = expandText(value, options.env)
       for (const name of expanded.missing) {
         const what = `the environment has no variable ${name}, it was taken as empty`
@@ -60,6 +67,12 @@ export async function parseYaml(text: string, options: ParseOptions): Promise<Pa
   }
 
   const convert = (node: unknown, at: Place, depth: number): Tree => {
+    const tree = convertUntagged(node, at, depth)
+    const tag = options.tagged === undefined ? undefined : tagOf(node)
+    return tag === undefined || options.tagged === undefined ? tree : options.tagged(tag, tree)
+  }
+
+  const convertUntagged = (node: unknown, at: Place, depth: number): Tree => {
     const start = hasRange(node) ? place(node.range[0]) : at
     if (depth > depthMax) {
       problems.push({ severity: 'error', at: start, what: `nested deeper than ${depthMax} levels` })
@@ -99,6 +112,12 @@ export function emptyMap(at: Place): Tree {
 
 function hasRange(node: unknown): node is { range: [number, number, number] } {
   return typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)
+}
+
+/** A tag that the file gives itself; those of YAML's own types are long. */
+function tagOf(node: unknown): string | undefined {
+  const isTagged = typeof node === 'object' && node !== null && 'tag' in node
+  return isTagged && typeof node.tag === 'string' && node.tag.startsWith('!') ? node.tag : undefined
 }
 
 function sentence(message: string): string {

@@ -132,7 +132,8 @@ class Peer {
   #finish(deed: Deed, messageId: string): void {
     const { onEvent, touch } = this.#options
     touch()
-    const answer = (head: string) => this.#relay.send({ flags: FrameFlag.raw, options: 'head', head, body: '' })
+    const answer = (head: string) =>
+      this.#relay.send({ flags: FrameFlag.raw, options: 'head', head, body: '' })
     switch (deed) {
       case 'done':
         onEvent({ kind: 'done', messageId })
