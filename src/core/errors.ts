@@ -39,12 +39,9 @@ export const ErrorCode = {
   PoolQueueFull: 'RR_POOL_QUEUE_FULL',
   PoolStopped: 'RR_POOL_STOPPED',
   RuntimeApi: 'RR_RUNTIME_API',
-<<<<<<< HEAD
   SnapshotHook: 'RR_SNAPSHOT_HOOK',
-=======
   AwsPackage: 'RR_AWS_PACKAGE',
   AwsCall: 'RR_AWS_CALL',
->>>>>>> wt-check
 } as const
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode]
 
