@@ -3,13 +3,13 @@ import { ErrorCode, RelayError } from '../../index.js'
 import type { SendGivenUp } from './given-up.js'
 
 /**
- * A sender for a queue's URL. Rejects with RR_PLUGIN_LOAD when AWS's client is not installed. Region and endpoint come from the
+ * A sender for a queue's URL. Rejects with RR_AWS_PACKAGE when AWS's client is not installed. Region and endpoint come from the
  * environment, as AWS's own clients read them; a region in the URL's host goes first.
  */
 export async function sqsSender(url: string): Promise<SendGivenUp> {
   const sdk = await import('@aws-sdk/client-sqs').catch((error: unknown) => {
     throw new RelayError(
-      ErrorCode.PluginLoad,
+      ErrorCode.AwsPackage,
       '`lambda.failed` names a queue, and @aws-sdk/client-sqs is not installed',
       {
         hint: 'Run `npm install @aws-sdk/client-sqs` beside relayrunner, or use `failed: redrive`.',

@@ -53,7 +53,7 @@ export function userAgent(version: string | undefined): string {
   return `relayrunner/${version ?? '0'} (node/${process.versions.node}; ${process.arch})`
 }
 
-/** Makes the running plugin. Rejects with RR_PLUGIN_LOAD when `failed` needs a package that is not there. */
+/** Makes the running plugin. Rejects with RR_AWS_PACKAGE when `failed` needs a package that is not there. */
 export async function startPollers(options: PollersOptions): Promise<RunningPlugin<undefined>> {
   const { settings, pool, address, log, env, clock } = options
   const isBootstrap = env.RELAYRUNNER_BOOTSTRAP === '1'
