@@ -219,6 +219,7 @@ export class EventRun {
       onNoWorker: (error) => this.#noWorker(error),
       onVerdict: (index, verdict) => {
         verdicts[index] = verdict
+        if (verdict.kind === 'done' && verdict.warning === undefined) return
         const record = records[index]
         if (record !== undefined) this.#report(record, verdict)
       },
