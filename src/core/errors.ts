@@ -39,6 +39,7 @@ export const ErrorCode = {
   PoolQueueFull: 'RR_POOL_QUEUE_FULL',
   PoolStopped: 'RR_POOL_STOPPED',
   RuntimeApi: 'RR_RUNTIME_API',
+  QueueRefused: 'RR_QUEUE_REFUSED',
   SnapshotHook: 'RR_SNAPSHOT_HOOK',
   AwsPackage: 'RR_AWS_PACKAGE',
   AwsCall: 'RR_AWS_CALL',

@@ -61,7 +61,7 @@ const faults: readonly [text: string, problem: RegExp][] = [
   ['lambda: { pool: { allocate_timeout: soon } }', /2:37: .*"soon", expected a duration/],
   ['lambda: { mode: jobs, records_per_job: 5 }', /2:23: .*5 records a job need mode: raw/],
   ['lambda: { mode: jobs, streaming: on }', /2:23: .*is no stream/],
-  ['lambda: { mode: rw }', /2:17: .*"rw", expected one of raw, event, did you mean "raw"/],
+  ['lambda: { mode: rw }', /2:17: .*"rw", expected one of raw, event, jobs, http, did you mean "raw"/],
   ['lambda: { records_per_job: 2 }', /2:28: .*expected/],
   ['lambda: { failed: "https://sqs" }', /2:19: .*expected redrive, log, or the URL of a queue/],
   [

@@ -22,7 +22,7 @@ export interface Script {
 
 /** What happened to a message in a worker. */
 export interface WorkerEvent {
-  readonly kind: 'begun' | 'done' | 'given-up'
+  readonly kind: 'begun' | 'done' | 'given-up' | 'died'
   readonly messageId: string
 }
 
@@ -137,17 +137,23 @@ class Peer {
     switch (deed) {
       case 'done':
         onEvent({ kind: 'done', messageId })
-        return answer('')
+        answer('')
+        break
       case 'retry':
-        return answer('{"outcome":"retry"}')
+        answer('{"outcome":"retry"}')
+        break
       case 'fail':
         onEvent({ kind: 'given-up', messageId })
-        return answer('{"outcome":"fail","reason":"by script"}')
+        answer('{"outcome":"fail","reason":"by script"}')
+        break
       case 'bad':
-        return answer('{"outcome":"what"}')
+        answer('{"outcome":"what"}')
+        break
       case 'error':
-        return this.#relay.send({ flags: FrameFlag.error, options: [], head: 'by script' })
+        this.#relay.send({ flags: FrameFlag.error, options: [], head: 'by script' })
+        break
       default:
+        onEvent({ kind: 'died', messageId })
         this.end({ code: 3, signal: null })
     }
   }

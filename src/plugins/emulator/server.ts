@@ -76,6 +76,11 @@ export class EmulatorServer {
     if (typeof bound === 'object' && bound !== null) this.#address = `${host}:${bound.port}`
   }
 
+  /** Invokes the function from this process; resolves with how it ended. */
+  invoke(event: Buffer): Promise<InvokeResult> {
+    return this.#state.invoke({ body: event }, new AbortController().signal).result
+  }
+
   /** Sends everybody home and closes. */
   async close(): Promise<void> {
     this.#state.close()

@@ -1,0 +1,50 @@
+/**
+ * What an event-source mapping makes of a function's answer to a batch: which messages it may delete. As AWS documents it for
+ * SQS: whatever is not understood is a failure of the whole batch. Pure.
+ */
+
+/** How an invocation ended. */
+export type Invoked =
+  | { readonly kind: 'result'; readonly body: Uint8Array }
+  | { readonly kind: 'error'; readonly body: Uint8Array }
+
+/** The ids that failed, and why all of them did when that is so. */
+export interface BatchOutcome {
+  readonly failed: ReadonlySet<string>
+  readonly problem?: string
+}
+
+const noFailures: BatchOutcome = { failed: new Set() }
+
+/** `reportsFailures`: the mapping has ReportBatchItemFailures; without it a list in the answer is ignored. */
+export function readBatchAnswer(
+  answer: Invoked,
+  ids: readonly string[],
+  reportsFailures: boolean,
+): BatchOutcome {
+  const whole = (problem: string): BatchOutcome => ({ failed: new Set(ids), problem })
+  if (answer.kind === 'error') return whole('the function failed')
+  if (!reportsFailures) return noFailures
+  const text = Buffer.from(answer.body).toString('utf8').trim()
+  if (text === '') return noFailures
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return whole('the answer is no JSON')
+  }
+  if (value === null) return noFailures
+  if (typeof value !== 'object') return whole('the answer is no object')
+  const list = 'batchItemFailures' in value ? value.batchItemFailures : null
+  if (list === null) return noFailures
+  if (!Array.isArray(list)) return whole('batchItemFailures is no list')
+  const failed = new Set<string>()
+  for (const item of list) {
+    const id: unknown = typeof item === 'object' && item !== null ? item.itemIdentifier : undefined
+    if (typeof id !== 'string' || !ids.includes(id))
+      return whole(`${JSON.stringify(id)} is no message of the batch`)
+    if (failed.has(id)) return whole(`${id} is named twice`)
+    failed.add(id)
+  }
+  return { failed }
+}

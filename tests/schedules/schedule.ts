@@ -1,0 +1,367 @@
+/**
+ * One schedule out of one seed: a queue with messages, workers that do what their script says, an API that loses connections, time that
+ * passes and freezes; then the oracle looks whether anything was lost, doubled, deleted too early or run out of order. Everything but
+ * the worker processes is real: queue, mapping, emulator, sockets, plugin, pool.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { AwakeClock } from '../../src/core/awake-clock.js'
+import type { Clock } from '../../src/core/clock.js'
+import { silentLogger } from '../../src/core/log.js'
+import { type Random, seededRandom } from '../../src/core/random.js'
+import { Mapping } from '../../src/plugins/emulator/mapping/mapping.js'
+import { MemoryQueue } from '../../src/plugins/emulator/mapping/memory-queue.js'
+import { EmulatorServer } from '../../src/plugins/emulator/server.js'
+import { type LambdaSettings, startPollers } from '../../src/plugins/lambda/pollers.js'
+import { ProcessPool } from '../../src/supervisor/pool/process-pool.js'
+import { poolDefaults } from '../helpers/pool.js'
+import { type Deed, type Script, scriptedBoot } from './scripted-workers.js'
+import { VirtualTime } from './virtual-time.js'
+
+/** What a seed stands for. */
+export interface Plan {
+  readonly seed: number
+  readonly isFifo: boolean
+  readonly fifo: 'group' | 'strict'
+  readonly failed: 'redrive' | 'log'
+  readonly reportsFailures: boolean
+  readonly recordsPerJob: number
+  readonly workers: number
+  readonly jobsMax: number
+  readonly execTtlMs: number
+  readonly quarantineAfter: number
+  readonly batchSize: number
+  readonly windowMs: number
+  readonly timeoutMs: number
+  readonly visibilityMs: number
+  readonly receiveMax: number
+  /** Chance of a fault per request. */
+  readonly faultRate: number
+  readonly bootFaultRate: number
+  readonly freezes: boolean
+  readonly messages: readonly MessagePlan[]
+}
+
+/** One message: what each try of it comes to; the last deed is for all further ones. */
+export interface MessagePlan {
+  readonly group: string | undefined
+  readonly scripts: readonly Script[]
+}
+
+/** What a schedule came to. */
+export interface Ledger {
+  readonly sent: number
+  readonly deleted: number
+  readonly dead: number
+  readonly invocations: number
+  readonly restarts: number
+  readonly virtualMs: number
+}
+
+const virtualMsMax = 24 * 3_600_000
+
+/** Draws a plan. */
+export function drawPlan(seed: number): Plan {
+  const random = seededRandom(seed)
+  const pick = <T>(...choices: readonly T[]): T => choices[Math.floor(random() * choices.length)] as T
+  const isFifo = random() < 0.6
+  const groups = 1 + Math.floor(random() * 5)
+  const timeoutMs = pick(1000, 3000, 10_000)
+  return {
+    seed,
+    isFifo,
+    fifo: pick('group', 'group', 'strict'),
+    failed: pick('redrive', 'redrive', 'log'),
+    reportsFailures: random() < 0.8,
+    recordsPerJob: 1,
+    workers: 1 + Math.floor(random() * 4),
+    jobsMax: pick(0, 0, 1, 3),
+    execTtlMs: pick(0, 0, 700),
+    quarantineAfter: pick(0, 1, 3),
+    batchSize: pick(1, 3, 10),
+    windowMs: isFifo ? 0 : pick(0, 500),
+    timeoutMs,
+    visibilityMs: 6 * timeoutMs,
+    receiveMax: pick(3, 5),
+    faultRate: pick(0, 0, 0.05, 0.15),
+    bootFaultRate: pick(0, 0, 0.2),
+    freezes: random() < 0.3,
+    messages: Array.from({ length: 1 + Math.floor(random() * 25) }, () => ({
+      group: isFifo ? `g${Math.floor(random() * groups)}` : undefined,
+      scripts: drawScripts(random, timeoutMs),
+    })),
+  }
+}
+
+const troubles: readonly Deed[] = ['error', 'retry', 'fail', 'crash', 'hang', 'stop', 'bad']
+
+function drawScripts(random: Random, timeoutMs: number): readonly Script[] {
+  const takesMs = () => Math.floor(random() * (random() < 0.05 ? 1.5 * timeoutMs : 200))
+  const trouble = (): Script => ({
+    deed: troubles[Math.floor(random() * troubles.length)] ?? 'error',
+    takesMs: takesMs(),
+  })
+  const scripts: Script[] = []
+  while (random() < 0.3) scripts.push(trouble())
+  // Some never get well. One that only ever asks to leave would be handed from worker to worker.
+  const isPoison = random() < 0.08
+  scripts.push(isPoison ? { deed: 'crash', takesMs: takesMs() } : { deed: 'done', takesMs: takesMs() })
+  return scripts
+}
+
+/** Plays a plan to its end. Throws an `Error` that says what was violated. */
+export async function play(plan: Plan): Promise<Ledger> {
+  const run = new Play(plan)
+  try {
+    return await run.run()
+  } finally {
+    await run.close()
+  }
+}
+
+class Play {
+  readonly #plan: Plan
+  readonly #random: Random
+  readonly #time = new VirtualTime()
+  readonly #violations: string[] = []
+  readonly #tries = new Map<string, number>()
+  readonly #deeds = new Map<string, Set<string>>()
+  readonly #deleted = new Set<string>()
+  readonly #dead = new Set<string>()
+  readonly #posts = new Map<string, number>()
+  readonly #plans = new Map<string, MessagePlan>()
+  readonly #order: string[] = []
+  readonly #queue: MemoryQueue
+  readonly #emulator: EmulatorServer
+  #ids = 0
+  #invocations = 0
+  #restarts = 0
+  readonly #over = new AbortController()
+  #environment: Promise<void> = Promise.resolve()
+
+  constructor(plan: Plan) {
+    this.#plan = plan
+    // Another stream of chance than the plan's own.
+    this.#random = seededRandom(plan.seed ^ 0x5eed)
+    const clock = this.#time
+    const newId = () => `m${this.#ids++}`
+    const suffix = plan.isFifo ? '.fifo' : ''
+    const common = { clock, newId, visibilityMs: plan.visibilityMs }
+    this.#queue = new MemoryQueue({
+      ...common,
+      name: `work${suffix}`,
+      receiveMax: plan.receiveMax,
+      deadLetter: new MemoryQueue({ ...common, name: `dead${suffix}` }),
+      random: this.#random,
+      onDead: (id) => this.#dead.add(id),
+    })
+    this.#emulator = new EmulatorServer({
+      address: '127.0.0.1:0',
+      timeoutMs: plan.timeoutMs,
+      clock,
+      log: silentLogger,
+      faults: (request, response) => this.#onRequest(request, response),
+    })
+  }
+
+  async run(): Promise<Ledger> {
+    await this.#emulator.listen()
+    for (const [at, message] of this.#plan.messages.entries()) {
+      const outgoing = {
+        body: `{"n":${at}}`,
+        ...(message.group === undefined ? {} : { group: message.group }),
+      }
+      const id = await this.#queue.send({ ...outgoing, deduplicationId: String(at) })
+      this.#plans.set(id, message)
+      this.#order.push(id)
+    }
+    this.#environment = this.#live()
+    const mapping = new Mapping({
+      queue: this.#queue,
+      batchSize: this.#plan.batchSize,
+      windowMs: this.#plan.windowMs,
+      concurrency: 1,
+      reportsFailures: this.#plan.reportsFailures,
+      invoke: (event) => this.#invoke(event),
+      clock: this.#time,
+      log: silentLogger,
+      onBatch: ({ deleted }) => this.#onDeleted(deleted),
+    })
+    const startedAt = this.#time.monotonicMs()
+    const isDone = () => this.#violations.length > 0 || this.#queue.ids.length === 0
+    await this.#time.run(isDone, virtualMsMax)
+    this.#over.abort()
+    void mapping.stop()
+    this.#check()
+    if (this.#violations.length > 0) throw new Error(this.#violations.join('; '))
+    return {
+      sent: this.#order.length,
+      deleted: this.#deleted.size,
+      dead: this.#dead.size,
+      invocations: this.#invocations,
+      restarts: this.#restarts,
+      virtualMs: this.#time.monotonicMs() - startedAt,
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#over.abort()
+    await Promise.all([this.#emulator.close(), this.#environment])
+  }
+
+  /** Environment after environment, as Lambda starts the next one when the process ends. */
+  async #live(): Promise<void> {
+    while (!this.#over.signal.aborted) {
+      await this.#oneEnvironment()
+      this.#restarts += 1
+      this.#time.touch()
+    }
+  }
+
+  async #oneEnvironment(): Promise<void> {
+    const { workers, jobsMax, execTtlMs, quarantineAfter, fifo, failed, reportsFailures } = this.#plan
+    const clock: Clock = new AwakeClock(this.#time)
+    const pool = new ProcessPool({
+      name: 'lambda',
+      size: workers,
+      config: poolDefaults,
+      command: 'script',
+      clock,
+      random: this.#random,
+      log: silentLogger,
+      boot: scriptedBoot({
+        clock,
+        jobsMax,
+        execTtlMs,
+        bootMs: () => Math.floor(this.#random() * 300),
+        failsBoot: () => this.#random() < this.#plan.bootFaultRate,
+        script: (id) => this.#script(id),
+        onEvent: ({ kind, messageId }) => this.#onWorker(kind, messageId),
+        touch: () => this.#time.touch(),
+      }),
+    })
+    const settings: LambdaSettings = {
+      mode: 'raw',
+      deadline_margin: 1000,
+      partial_failures: reportsFailures ? 'on' : 'off',
+      fifo,
+      records_per_job: 1,
+      failed,
+      quarantine: { after: quarantineAfter },
+      kafka_identifier: 'partition',
+      amazon_mq: 'whole',
+      min_ready: 1,
+      streaming: false,
+      http: {
+        codec: 'auto',
+        raw_body: false,
+        internal_error_code: 500,
+        uploads: { dir: '', forbid: [], allow: [] },
+      },
+    }
+    const facts = { functionName: 'f', functionVersion: '$LATEST', memoryLimitInMB: 128 }
+    const { address } = this.#emulator
+    const plugin = await startPollers({ settings, pool, address, facts, log: silentLogger, env: {}, clock })
+    const stop = new AbortController()
+    const ended = new Promise<void>((resolve) => {
+      if (this.#over.signal.aborted) resolve()
+      else this.#over.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    // A fault of the Runtime API ends the process, as it does for real.
+    const served = plugin.serve?.(stop.signal)?.catch(() => undefined)
+    await Promise.race([served, ended])
+    stop.abort()
+    pool.kill()
+    this.#time.touch()
+  }
+
+  #invoke(event: Buffer): Promise<{ kind: 'result' | 'error'; body: Buffer }> {
+    this.#invocations += 1
+    this.#time.touch()
+    if (this.#plan.freezes && this.#random() < 0.2) this.#time.freeze(600_000 * this.#random())
+    return this.#emulator.invoke(event).then((result) => {
+      this.#time.touch()
+      return { kind: result.kind === 'result' ? 'result' : 'error', body: result.body }
+    })
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): boolean {
+    this.#time.touch()
+    response.on('close', () => this.#time.touch())
+    const url = request.url ?? ''
+    const id = /invocation\/([^/]+)\/(response|error)$/.exec(url)?.[1]
+    if (id !== undefined) this.#posts.set(id, (this.#posts.get(id) ?? 0) + 1)
+    if (this.#over.signal.aborted || this.#random() >= this.#plan.faultRate) return false
+    const kind = this.#random()
+    if (id === undefined) {
+      // Lost, or a fault that ends the environment.
+      if (kind < 0.7) request.socket.destroy()
+      else response.writeHead(kind < 0.85 ? 500 : 403).end('{}')
+      return true
+    }
+    // The answer does not arrive, or its acceptance does not come back.
+    if (kind < 0.5) {
+      request.socket.destroy()
+      this.#posts.set(id, (this.#posts.get(id) ?? 1) - 1)
+      return true
+    }
+    response.end = () => {
+      request.socket.destroy()
+      return response
+    }
+    return false
+  }
+
+  #script(id: string): Script {
+    const scripts = this.#plans.get(id)?.scripts ?? []
+    const tries = this.#tries.get(id) ?? 0
+    this.#tries.set(id, tries + 1)
+    return scripts[Math.min(tries, scripts.length - 1)] ?? { deed: 'done', takesMs: 0 }
+  }
+
+  #onWorker(kind: string, id: string): void {
+    const deeds = this.#deeds.get(id) ?? new Set()
+    deeds.add(kind)
+    this.#deeds.set(id, deeds)
+    if (kind === 'begun' && this.#plan.isFifo) this.#checkOrder(id)
+  }
+
+  /** Every earlier message of the group must be over: done, dead, or given up for good. */
+  #checkOrder(id: string): void {
+    const group = this.#plans.get(id)?.group
+    for (const earlier of this.#order) {
+      if (earlier === id) return
+      if (this.#plans.get(earlier)?.group !== group || this.#isSettled(earlier)) continue
+      this.#violations.push(`${id} was begun while ${earlier}, which is before it in ${group}, was not over`)
+    }
+  }
+
+  #isSettled(id: string): boolean {
+    const deeds = this.#deeds.get(id)
+    if (deeds?.has('done') === true || this.#dead.has(id)) return true
+    return this.#plan.failed === 'log' && this.#mayBeGivenUp(id)
+  }
+
+  /** By the worker's own word, or because it killed a worker of its own. */
+  #mayBeGivenUp(id: string): boolean {
+    const deeds = this.#deeds.get(id)
+    return deeds?.has('given-up') === true || (this.#plan.quarantineAfter > 0 && deeds?.has('died') === true)
+  }
+
+  #onDeleted(ids: readonly string[]): void {
+    this.#time.touch()
+    for (const id of ids) {
+      this.#deleted.add(id)
+      const isDone = this.#deeds.get(id)?.has('done') === true
+      const isGivenUp = this.#plan.failed === 'log' && this.#mayBeGivenUp(id)
+      if (!isDone && !isGivenUp) this.#violations.push(`${id} was deleted and no worker had done it`)
+    }
+  }
+
+  #check(): void {
+    for (const id of this.#order)
+      if (!this.#deleted.has(id) && !this.#dead.has(id) && !this.#queue.ids.includes(id))
+        this.#violations.push(`${id} is lost`)
+    for (const [id, count] of this.#posts)
+      if (count > 1) this.#violations.push(`${id} was answered ${count} times`)
+  }
+}
