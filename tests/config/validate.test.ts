@@ -62,7 +62,7 @@ const faults: readonly [text: string, problem: RegExp][] = [
   ['lambda: { mode: jobs, records_per_job: 5 }', /2:23: .*5 records a job need mode: raw/],
   ['lambda: { mode: jobs, streaming: on }', /2:23: .*is no stream/],
   ['lambda: { mode: rw }', /2:17: .*"rw", expected one of raw, event, jobs, http, did you mean "raw"/],
-  ['lambda: { records_per_job: 2 }', /2:28: .*expected/],
+  ['lambda: { records_per_job: 0 }', /2:28: .*expected a whole number from 1/],
   ['lambda: { failed: "https://sqs" }', /2:19: .*expected redrive, log, or the URL of a queue/],
   [
     'lambda: { pool: { dynamic_allocator: { max_workers: 9 } } }',
