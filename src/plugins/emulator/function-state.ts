@@ -1,187 +1,421 @@
 /**
- * The emulated function as a state machine without I/O: events wait, one at a time is handed out, exactly one answer is
- * taken. Statuses and error types are the Runtime API's own, as AWS's emulator showed them.
+ * The emulated function as a state machine without I/O: events wait, are handed out, and each takes exactly one answer. One event
+ * at a time in the classic model, as many as `concurrency` says under Managed Instances. Statuses and error types are the Runtime
+ * API's own, as AWS's emulators showed them.
  */
 import { randomUUID } from 'node:crypto'
 import type { Clock, Timer } from '../../index.js'
+import type { AnswerStream } from './answer-stream.js'
+import {
+  type ApiStatus,
+  accepted,
+  type FunctionError,
+  type HandedOut,
+  type InvokeRequest,
+  type InvokeResult,
+  late,
+  newTraceId,
+  platformError,
+  resultBytesMax,
+  wrongId,
+  wrongState,
+} from './invocation.js'
+import { afterCall, type RuntimeCall, type RuntimeState, refused } from './runtime-state.js'
 
-/** How an event ended, for whoever invoked it. */
-export type InvokeResult =
-  | { readonly kind: 'result'; readonly body: Buffer }
-  | { readonly kind: 'error'; readonly body: Buffer; readonly type: string }
+/** Who asked `/next`. */
+export interface Poller {
+  readonly hand: (event: HandedOut) => void
+  readonly refuse: (status: ApiStatus) => void
+}
 
-/** What is handed out by `/next`. */
-export interface HandedOut {
+/** An answer whose head has come: its body is still to be read. */
+export interface Ticket {
   readonly requestId: string
-  readonly deadlineMs: number
-  readonly body: Buffer
-  readonly traceId: string
-  readonly clientContext: string | undefined
-  readonly tenantId: string | undefined
+  /** The invoker reads pieces as they come. */
+  readonly isStreamRead: boolean
 }
 
-/** What an answer is met with. */
-export interface ApiStatus {
-  readonly status: number
-  readonly errorType?: string
-  readonly errorMessage?: string
+/** What a function is made of. */
+export interface FunctionOptions {
+  readonly clock: Clock
+  readonly timeoutMs: number
+  /** Managed Instances: this many events at once. */
+  readonly concurrency?: number | undefined
+  /** No event is handed out while this is false; `poke` looks again. */
+  readonly mayHandOut?: () => boolean
+  readonly onHandedOut?: (event: HandedOut) => void
+  /** Something changed that may let somebody else go on. */
+  readonly onChange?: () => void
+  /** An event ran over; its invoker is told when this resolves. */
+  readonly onTimeout?: (requestId: string) => Promise<void>
+  /** An init error goes to whoever waits, unless this says that initialisation is tried once more. */
+  readonly isInitRepeated?: () => boolean
 }
 
-/** An event to run. */
-export interface InvokeRequest {
-  readonly body: Buffer
-  readonly clientContext?: string | undefined
-  readonly tenantId?: string | undefined
-  readonly traceId?: string | undefined
-}
-
-interface Event extends HandedOut {
+interface Event extends Omit<HandedOut, 'deadlineMs'>, Ticket {
   readonly settle: (result: InvokeResult) => void
+  readonly onStream: ((stream: AnswerStream) => void) | undefined
+  deadlineMs: number
   timer: Timer | undefined
+  isAnswering: boolean
+  stream: AnswerStream | undefined
 }
 
 /** Events that wait at most; then an invoke is refused. */
 export const waitingMax = 1000
-/** Lambda takes 6 MiB and 100 bytes. */
-export const resultBytesMax = 6 * 1024 * 1024 + 100
+// Late answers are told from wrong ones for as many events.
+const lateMax = 10_000
 
-const accepted: ApiStatus = { status: 202 }
-
-/** One function, one event at a time. */
+/** One function. */
 export class FunctionState {
-  readonly #clock: Clock
-  readonly #timeoutMs: number
-  #waiting: Omit<Event, 'deadlineMs'>[] = []
-  #current: Event | undefined
-  #pollers: ((event: HandedOut) => void)[] = []
+  readonly #options: FunctionOptions
+  #runtime: RuntimeState = 'starting'
+  #waiting: Event[] = []
+  readonly #inHand = new Map<string, Event>()
+  #pollers: Poller[] = []
+  #restoring: (() => void) | undefined
   #hasPolled = false
+  /** Classic: the event that was handed out last. */
+  #lastId: string | undefined
+  readonly #late = new Set<string>()
 
-  constructor(options: { readonly clock: Clock; readonly timeoutMs: number }) {
-    this.#clock = options.clock
-    this.#timeoutMs = options.timeoutMs
+  constructor(options: FunctionOptions) {
+    this.#options = options
   }
 
-  get waitingCount(): number {
-    return this.#waiting.length
+  /** Why another event is refused; undefined: there is room. */
+  get fullness(): ApiStatus | undefined {
+    const { concurrency } = this.#options
+    const busy = this.#inHand.size + this.#waiting.length
+    if (concurrency !== undefined && busy >= concurrency)
+      return {
+        status: 400,
+        errorType: 'Runtime.Unavailable',
+        errorMessage: `all ${concurrency} slots are busy`,
+      }
+    if (this.#waiting.length < waitingMax) return undefined
+    const errorMessage = `${waitingMax} events wait already`
+    return { status: 429, errorType: 'TooManyRequestsException', errorMessage }
   }
 
-  /** Puts an event in line; `signal` aborts when the caller has gone, which takes a waiting event out. */
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  /** The runtime has asked for an event since it started. */
+  get hasPolled(): boolean {
+    return this.#hasPolled
+  }
+
+  /** The runtime waits for the snapshot to be woken. */
+  get isInSnapshot(): boolean {
+    return this.#restoring !== undefined
+  }
+
+  /** The runtime waits for an event and nothing is in hand. */
+  get isIdle(): boolean {
+    return this.#inHand.size === 0 && this.#pollers.length > 0
+  }
+
+  /**
+   * Puts an event in line; `signal` aborts when the caller has gone, which takes a waiting event out. With `onStream` the caller
+   * can read pieces as they come: a streamed answer is handed to it, and `result` says nothing more.
+   */
   invoke(
     request: InvokeRequest,
     signal: AbortSignal,
+    onStream?: (stream: AnswerStream) => void,
   ): { readonly requestId: string; readonly result: Promise<InvokeResult> } {
     const requestId = randomUUID()
-    const result = new Promise<InvokeResult>((resolve) => {
-      const event = {
-        requestId,
-        body: request.body,
-        clientContext: request.clientContext,
-        tenantId: request.tenantId,
-        traceId: request.traceId ?? newTraceId(this.#clock.nowMs()),
-        settle: resolve,
-        timer: undefined,
-      }
+    const { fullness } = this
+    if (fullness !== undefined) {
+      const { errorType = '', errorMessage = '' } = fullness
+      return { requestId, result: Promise.resolve(platformError(errorType, errorMessage)) }
+    }
+    const result = new Promise<InvokeResult>((settle) => {
+      const event = this.#newEvent(requestId, request, { settle, onStream })
       signal.addEventListener('abort', () => this.#leave(event), { once: true })
       this.#waiting.push(event)
-      this.#handOut()
     })
+    this.poke()
+    this.#options.onChange?.()
     return { requestId, result }
   }
 
-  /** A poller asks: called back with the next event. The returned function takes the request back. */
-  next(onEvent: (event: HandedOut) => void): () => void {
-    this.#hasPolled = true
-    // Asking again before the answer hands out the same event again, as AWS's emulator does.
-    if (this.#current !== undefined) {
-      onEvent(this.#current)
+  /** A poller asks: it is handed the next event or is refused. The returned function takes the request back. */
+  next(poller: Poller): () => void {
+    const status = this.#call('next')
+    if (status !== undefined) {
+      poller.refuse(status)
       return () => undefined
     }
-    this.#pollers.push(onEvent)
-    this.#handOut()
+    this.#hasPolled = true
+    const [current] = this.#inHand.values()
+    // Asking again before the answer hands out the same event again, as AWS's emulator does.
+    if (current !== undefined && !this.#isManaged) {
+      poller.hand(current)
+      return () => undefined
+    }
+    this.#pollers.push(poller)
+    this.poke()
+    this.#options.onChange?.()
     return () => {
-      this.#pollers = this.#pollers.filter((one) => one !== onEvent)
+      this.#pollers = this.#pollers.filter((one) => one !== poller)
     }
   }
 
-  /** Takes a result or an error for the event in hand. */
-  answer(requestId: string, result: InvokeResult): ApiStatus {
-    const event = this.#current
-    if (event === undefined || event.requestId !== requestId) {
-      return {
-        status: 400,
-        errorType: 'InvalidRequestID',
-        errorMessage: `${requestId} is not the event in hand`,
-      }
+  /** The head of an answer: whether its body is to be read. */
+  begin(requestId: string): Ticket | ApiStatus {
+    const event = this.#inHand.get(requestId)
+    if (event === undefined) return this.#notInHand(requestId)
+    if (this.#runtime === 'broken') return wrongId(requestId)
+    if (event.isAnswering) {
+      if (!this.#isManaged) return wrongState('answer', this.#runtime)
+      return { status: 400, errorType: 'InvokeResponseInProgress', errorMessage: 'its answer is on its way' }
     }
-    if (result.kind === 'result' && result.body.length > resultBytesMax) {
-      const errorMessage = `Exceeded maximum allowed payload size (${resultBytesMax} bytes).`
-      const error = { errorType: 'Function.ResponseSizeTooLarge', errorMessage }
-      this.#end({ kind: 'error', type: error.errorType, body: Buffer.from(JSON.stringify(error)) })
-      return { status: 413, errorType: 'RequestEntityTooLarge', errorMessage }
-    }
-    this.#end(result)
+    const status = this.#isManaged ? undefined : this.#call('answer')
+    if (status !== undefined) return status
+    event.isAnswering = true
+    return event
+  }
+
+  /** The body of an answer has come: a result or an error ends the event. */
+  finish(ticket: Ticket, result: InvokeResult): ApiStatus {
+    if (this.#inHand.get(ticket.requestId) !== ticket) return this.#notInHand(ticket.requestId)
+    this.#end(ticket.requestId, result)
     return accepted
+  }
+
+  /** The body of an answer was over its limit: the invoker is told, and nothing more is taken for the event. */
+  finishTooLarge(ticket: Ticket): ApiStatus {
+    const errorMessage = `Exceeded maximum allowed payload size (${resultBytesMax} bytes).`
+    const status = this.finish(ticket, platformError('Function.ResponseSizeTooLarge', errorMessage))
+    return status === accepted ? { status: 413, errorType: 'RequestEntityTooLarge', errorMessage } : status
+  }
+
+  /** The pieces of an answer begin to come: they are the invoker's. */
+  stream(ticket: Ticket, stream: AnswerStream): void {
+    const event = this.#inHand.get(ticket.requestId)
+    if (event === undefined) return
+    event.stream = stream
+    event.onStream?.(stream)
+  }
+
+  /** The last piece has come, or none will come any more. */
+  streamed(ticket: Ticket): ApiStatus {
+    if (this.#inHand.get(ticket.requestId) !== ticket) return this.#notInHand(ticket.requestId)
+    this.#end(ticket.requestId, { kind: 'result', body: Buffer.alloc(0) })
+    return accepted
+  }
+
+  /** The connection of an answer was cut. Classic: nothing more is taken for the event, which is handed out again. */
+  breakOff(ticket: Ticket): void {
+    if (this.#inHand.get(ticket.requestId) !== ticket) return
+    if (!this.#isManaged) this.#runtime = 'broken'
+    else this.#end(ticket.requestId, platformError('Runtime.TruncatedResponse', 'the response was cut off'))
+  }
+
+  /** A response mode that does not exist: the event fails and the runtime gets nothing any more. */
+  refuseMode(requestId: string, mode: string): ApiStatus {
+    const ticket = this.begin(requestId)
+    if ('status' in ticket) return ticket
+    const errorMessage = `${mode} is no response mode`
+    this.#end(requestId, platformError('Runtime.InvalidResponseModeHeader', errorMessage))
+    if (!this.#isManaged) this.#runtime = 'refused'
+    return { status: 400, errorType: 'InvalidFunctionResponseMode', errorMessage }
   }
 
   /** Initialisation failed: whoever waits is told; only before the first `/next`. */
-  initError(body: Buffer): ApiStatus {
-    if (this.#hasPolled) {
-      return {
-        status: 403,
-        errorType: 'InvalidStateTransition',
-        errorMessage: 'init/error after the first next',
-      }
-    }
-    for (const event of this.#waiting) event.settle({ kind: 'error', type: 'Runtime.InitError', body })
-    this.#waiting = []
+  initError(body: Buffer, type: string): ApiStatus {
+    const status =
+      this.#isManaged && this.#hasPolled ? wrongState('init-error', 'polling') : this.#call('init-error')
+    if (status !== undefined) return status
+    if (this.#options.isInitRepeated?.() !== true) this.#failWaiting({ kind: 'error', type, body })
     return accepted
+  }
+
+  /** SnapStart: called back when the copy is woken. The returned function takes the request back. */
+  restoreNext(poller: {
+    readonly wake: () => void
+    readonly refuse: (status: ApiStatus) => void
+  }): () => void {
+    const status = this.#call('restore-next')
+    if (status !== undefined) {
+      poller.refuse(status)
+      return () => undefined
+    }
+    this.#restoring = poller.wake
+    this.#options.onChange?.()
+    return () => {
+      if (this.#restoring === poller.wake) this.#restoring = undefined
+    }
+  }
+
+  /** Wakes the snapshot. */
+  restore(): void {
+    const wake = this.#restoring
+    if (wake === undefined) return
+    this.#restoring = undefined
+    this.#runtime = 'restored'
+    wake()
+  }
+
+  /** A hook failed after the restore. */
+  restoreError(body: Buffer, type: string): ApiStatus {
+    const status = this.#call('restore-error')
+    if (status !== undefined) return status
+    this.#failWaiting({ kind: 'error', type, body })
+    return accepted
+  }
+
+  /** Hands out what can be. */
+  poke(): void {
+    while (this.#mayHandOut()) {
+      const poller = this.#pollers.shift()
+      const event = this.#waiting.shift()
+      if (poller === undefined || event === undefined) return
+      this.#handOut(event, poller)
+    }
+  }
+
+  /** The time of the event that waits first begins to count before it is handed out: its environment has to start first. */
+  startClock(): void {
+    const [event] = this.#waiting
+    if (event !== undefined) this.#arm(event)
+  }
+
+  /** Ends every event that was handed out, and the one that waits first when there is none. */
+  fail(type: string, message: string): void {
+    const error = (requestId: string) => platformError(type, `RequestId: ${requestId} Error: ${message}`)
+    const ids = [...this.#inHand.keys()]
+    if (ids.length === 0) this.#waiting.shift()?.settle(error(this.#lastId ?? ''))
+    for (const id of ids) this.#end(id, error(id))
+  }
+
+  /** Another process will speak: everything that the last one said is forgotten. */
+  reset(): void {
+    this.#runtime = 'starting'
+    this.#hasPolled = false
+    this.#pollers = []
+    this.#restoring = undefined
+    this.#lastId = undefined
   }
 
   /** The emulator ends: everybody is sent home. */
   close(): void {
-    const body = Buffer.from('{"errorType":"Emulator.Stopped","errorMessage":"the emulator was stopped"}')
-    for (const event of this.#waiting) event.settle({ kind: 'error', type: 'Emulator.Stopped', body })
-    this.#waiting = []
+    const stopped = platformError('Emulator.Stopped', 'the emulator was stopped')
+    this.#failWaiting(stopped)
     this.#pollers = []
-    if (this.#current !== undefined) this.#end({ kind: 'error', type: 'Emulator.Stopped', body })
+    for (const id of [...this.#inHand.keys()]) this.#end(id, stopped)
   }
 
-  #handOut(): void {
-    if (this.#current !== undefined) return
-    const [poller] = this.#pollers
-    const [waiting] = this.#waiting
-    if (poller === undefined || waiting === undefined) return
-    this.#pollers.shift()
-    this.#waiting.shift()
-    const event: Event = { ...waiting, deadlineMs: this.#clock.nowMs() + this.#timeoutMs }
-    event.timer = this.#clock.timer(this.#timeoutMs, () => this.#timeOut(event))
-    this.#current = event
-    poller(event)
+  get #isManaged(): boolean {
+    return this.#options.concurrency !== undefined
   }
 
+  #newEvent(requestId: string, request: InvokeRequest, caller: Pick<Event, 'settle' | 'onStream'>): Event {
+    return {
+      ...caller,
+      requestId,
+      isStreamRead: caller.onStream !== undefined,
+      body: request.body,
+      clientContext: request.clientContext,
+      cognitoIdentity: request.cognitoIdentity,
+      tenantId: request.tenantId,
+      traceId: request.traceId ?? newTraceId(this.#options.clock.nowMs()),
+      deadlineMs: 0,
+      timer: undefined,
+      isAnswering: false,
+      stream: undefined,
+    }
+  }
+
+  /** Undefined: the call is fine, and the state has moved. */
+  #call(call: RuntimeCall): ApiStatus | undefined {
+    if (this.#isManaged && call === 'next') return undefined
+    const state = afterCall(this.#runtime, call)
+    if (state === refused) return wrongState(call, this.#runtime)
+    this.#runtime = state
+    return undefined
+  }
+
+  #mayHandOut(): boolean {
+    const isFree = this.#isManaged || this.#inHand.size === 0
+    const isAsked = this.#pollers.length > 0 && this.#waiting.length > 0
+    return isFree && isAsked && this.#options.mayHandOut?.() !== false
+  }
+
+  #handOut(event: Event, poller: Poller): void {
+    this.#arm(event)
+    this.#inHand.set(event.requestId, event)
+    this.#lastId = event.requestId
+    if (!this.#isManaged) this.#runtime = 'running'
+    poller.hand(event)
+    this.#options.onHandedOut?.(event)
+  }
+
+  #arm(event: Event): void {
+    if (event.timer !== undefined) return
+    const { clock, timeoutMs } = this.#options
+    event.deadlineMs = clock.nowMs() + timeoutMs
+    event.timer = clock.timer(timeoutMs, () => this.#timeOut(event))
+  }
+
+  /** In hand, or still waiting for its environment to start. */
   #timeOut(event: Event): void {
-    if (this.#current !== event) return
-    const seconds = (this.#timeoutMs / 1000).toFixed(2)
-    const errorMessage = `RequestId: ${event.requestId} Error: Task timed out after ${seconds} seconds`
-    const error = { errorType: 'Sandbox.Timedout', errorMessage }
-    this.#end({ kind: 'error', type: error.errorType, body: Buffer.from(JSON.stringify(error)) })
+    const isWaiting = this.#waiting.includes(event)
+    if (!isWaiting && this.#inHand.get(event.requestId) !== event) return
+    const seconds = (this.#options.timeoutMs / 1000).toFixed(2)
+    const message = `RequestId: ${event.requestId} Error: Task timed out after ${seconds} seconds`
+    if (isWaiting) this.#leave(event)
+    this.#inHand.delete(event.requestId)
+    if (this.#isManaged) this.#remember(event.requestId)
+    else this.#runtime = 'answered'
+    this.#lastId = undefined
+    const error = platformError('Sandbox.Timedout', message)
+    event.stream?.cut(error)
+    const settle = () => event.settle(error)
+    const resetting = this.#isManaged ? undefined : this.#options.onTimeout?.(event.requestId)
+    if (resetting === undefined) settle()
+    else void resetting.then(settle)
+    this.poke()
+    this.#options.onChange?.()
   }
 
-  #end(result: InvokeResult): void {
-    const event = this.#current
-    this.#current = undefined
-    event?.timer?.clear()
-    event?.settle(result)
-    this.#handOut()
+  #remember(requestId: string): void {
+    this.#late.add(requestId)
+    const [oldest] = this.#late
+    if (this.#late.size > lateMax && oldest !== undefined) this.#late.delete(oldest)
   }
 
-  #leave(event: object): void {
+  #notInHand(requestId: string): ApiStatus {
+    if (this.#late.has(requestId)) return late
+    if (this.#lastId !== requestId || this.#isManaged) return wrongId(requestId)
+    return wrongState('answer', this.#runtime)
+  }
+
+  #end(requestId: string, result: InvokeResult): void {
+    const event = this.#inHand.get(requestId)
+    if (event === undefined) return
+    this.#inHand.delete(requestId)
+    if (!this.#isManaged) this.#runtime = 'answered'
+    event.timer?.clear()
+    if (result.kind === 'error') event.stream?.cut(result)
+    event.settle(result)
+    this.poke()
+    this.#options.onChange?.()
+  }
+
+  #failWaiting(result: FunctionError): void {
+    for (const event of this.#waiting.splice(0)) {
+      event.timer?.clear()
+      event.settle(result)
+    }
+  }
+
+  #leave(event: Event): void {
+    if (!this.#waiting.includes(event)) return
     this.#waiting = this.#waiting.filter((one) => one !== event)
+    event.timer?.clear()
   }
-}
-
-function newTraceId(nowMs: number): string {
-  const seconds = Math.floor(nowMs / 1000).toString(16)
-  const random = randomUUID().replaceAll('-', '').slice(0, 24)
-  return `Root=1-${seconds}-${random};Parent=${randomUUID().slice(0, 8)}${randomUUID().slice(0, 8)};Sampled=0`
 }

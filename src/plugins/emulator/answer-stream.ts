@@ -1,0 +1,132 @@
+/**
+ * A streamed answer between the runtime's upload and whoever reads it. Nothing is buffered here: a slow reader is felt by the
+ * runtime's socket, and a reader that goes cuts the upload.
+ */
+import type { IncomingMessage } from 'node:http'
+import { type FunctionError, platformError } from './invocation.js'
+
+/** Bytes of a streamed answer at most. */
+export const streamBytesMax = 200 * 1024 * 1024
+
+/** How a stream ended. `gone`: its reader left first. */
+export type StreamEnd = { readonly kind: 'complete' } | { readonly kind: 'gone' } | FunctionError
+
+/** The head of an HTTP answer, as it stands before the body. */
+export interface Prelude {
+  readonly statusCode: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly multiValueHeaders: Readonly<Record<string, readonly string[]>>
+  readonly cookies: readonly string[]
+}
+
+const httpContentType = 'application/vnd.awslambda.http-integration-response'
+const separator = Buffer.alloc(8)
+const preludeBytesMax = 1024 * 1024
+const truncated = platformError('Runtime.TruncatedResponse', 'the response was cut off')
+
+/** One streamed answer; `chunks` may be read once. */
+export class AnswerStream {
+  readonly contentType: string
+  /** Settles once the upload is over, however it ends. */
+  readonly ended: Promise<StreamEnd>
+  readonly #request: IncomingMessage
+  readonly #bytesMax: number
+  #end!: (end: StreamEnd) => void
+
+  constructor(request: IncomingMessage, bytesMax = streamBytesMax) {
+    this.#request = request
+    this.#bytesMax = bytesMax
+    this.contentType = request.headers['content-type'] ?? 'application/octet-stream'
+    // The first reason wins, as a promise settles once.
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve
+    })
+  }
+
+  /** The bytes as they come; they simply stop at a fault, and `ended` says why. */
+  async *chunks(): AsyncGenerator<Buffer, void, undefined> {
+    let bytes = 0
+    try {
+      for await (const chunk of this.#request) {
+        bytes += chunk.length
+        if (bytes > this.#bytesMax) return this.#end(tooLarge(this.#bytesMax))
+        yield chunk
+      }
+      this.#end(endOf(this.#request))
+    } catch {
+      this.#end(truncated)
+    } finally {
+      this.#end({ kind: 'gone' })
+      if (!this.#request.complete) this.#request.destroy()
+    }
+  }
+
+  /** The chunks behind the head of an HTTP answer; an answer of another content type has none. Rejects on nonsense. */
+  async withPrelude(): Promise<{
+    readonly prelude: Prelude | undefined
+    readonly chunks: AsyncGenerator<Buffer>
+  }> {
+    const chunks = this.chunks()
+    if (this.contentType !== httpContentType) return { prelude: undefined, chunks }
+    let read = Buffer.alloc(0)
+    let at = -1
+    while (at < 0 && read.length <= preludeBytesMax) {
+      const { done, value } = await chunks.next()
+      if (done === true) break
+      read = Buffer.concat([read, value])
+      at = read.indexOf(separator)
+    }
+    if (at < 0) {
+      await chunks.return()
+      throw new Error('the answer has no head, though its content type says so')
+    }
+    const rest = read.subarray(at + separator.length)
+    return { prelude: parsePrelude(read.subarray(0, at)), chunks: follow(rest, chunks) }
+  }
+
+  /** Ends it from outside. */
+  cut(end: StreamEnd): void {
+    this.#end(end)
+    this.#request.destroy()
+  }
+}
+
+async function* follow(first: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    if (first.length > 0) yield first
+    yield* rest
+  } finally {
+    await rest.return(undefined)
+  }
+}
+
+/** What is not as it should be counts as absent: the status goes out as 200 then. */
+function parsePrelude(text: Buffer): Prelude {
+  const given: unknown = JSON.parse(text.toString('utf8'))
+  const { statusCode, headers, multiValueHeaders, cookies } = objectOf(given)
+  const texts = (list: unknown) => (Array.isArray(list) ? list.map(String) : [])
+  const entries = Object.entries(objectOf(headers)).map(([name, value]) => [name, String(value)] as const)
+  const many = Object.entries(objectOf(multiValueHeaders)).map(([name, list]) => [name, texts(list)] as const)
+  return {
+    statusCode: typeof statusCode === 'number' ? statusCode : 200,
+    headers: Object.fromEntries(entries),
+    multiValueHeaders: Object.fromEntries(many),
+    cookies: texts(cookies),
+  }
+}
+
+function objectOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {}
+}
+
+function endOf({ complete, trailers }: IncomingMessage): StreamEnd {
+  if (!complete) return truncated
+  const type = trailers['lambda-runtime-function-error-type']
+  if (type === undefined) return { kind: 'complete' }
+  const body = trailers['lambda-runtime-function-error-body'] ?? ''
+  return { kind: 'error', type, body: Buffer.from(body, 'base64') }
+}
+
+function tooLarge(bytesMax: number): StreamEnd {
+  return platformError('Function.ResponseSizeTooLarge', `the streamed response is over ${bytesMax} bytes`)
+}

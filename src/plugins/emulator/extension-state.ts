@@ -1,0 +1,27 @@
+/** An extension's states, as the Extensions API sees them, and what each of its calls means in each of them. */
+
+/** Where an extension stands. `lost`: it waited, and its connection has gone. */
+export type ExtensionState = 'registered' | 'waiting' | 'running' | 'lost' | 'failed'
+
+/** What an extension may call once it is registered. */
+export type ExtensionCall = 'next' | 'init-error' | 'exit-error'
+
+type Cell = ExtensionState | 'refused'
+
+const table: Readonly<Record<ExtensionState, Readonly<Record<ExtensionCall, Cell>>>> = {
+  registered: { next: 'waiting', 'init-error': 'failed', 'exit-error': 'failed' },
+  waiting: { next: 'waiting', 'init-error': 'refused', 'exit-error': 'failed' },
+  running: { next: 'waiting', 'init-error': 'refused', 'exit-error': 'failed' },
+  lost: { next: 'waiting', 'init-error': 'refused', 'exit-error': 'failed' },
+  failed: { next: 'refused', 'init-error': 'refused', 'exit-error': 'refused' },
+}
+
+/** The state after a call; `refused`: 403. */
+export function afterExtensionCall(state: ExtensionState, call: ExtensionCall): Cell {
+  return table[state][call]
+}
+
+/** Nothing of an event is held up by an extension in this state. */
+export function isAtRest(state: ExtensionState): boolean {
+  return state === 'waiting' || state === 'lost'
+}

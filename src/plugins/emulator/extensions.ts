@@ -1,0 +1,182 @@
+/** The extensions of one environment: who registered, for what, and who waits. No I/O: a call that waits is a function. */
+import { randomUUID } from 'node:crypto'
+import { afterExtensionCall, type ExtensionCall, type ExtensionState, isAtRest } from './extension-state.js'
+import type { ApiStatus } from './invocation.js'
+
+/** What an extension is told. */
+export type ExtensionEvent =
+  | {
+      readonly eventType: 'INVOKE'
+      readonly deadlineMs: number
+      readonly requestId: string
+      readonly invokedFunctionArn: string
+      readonly tracing: { readonly type: string; readonly value: string }
+    }
+  | { readonly eventType: 'SHUTDOWN'; readonly deadlineMs: number; readonly shutdownReason: ShutdownReason }
+
+/** Why an environment ends. */
+export type ShutdownReason = 'SPINDOWN' | 'TIMEOUT' | 'FAILURE'
+
+/** Takes the event that a waiting call was for. */
+export type Tell = (event: ExtensionEvent, eventId: string) => void
+
+/** What the registry needs to know. */
+export interface ExtensionsOptions {
+  /** False once the runtime has asked for its first event. */
+  readonly isOpen: () => boolean
+  /** Names of the executables that start beside the runtime; everybody else is internal. */
+  readonly externals?: readonly string[]
+  /** An extension waits now. */
+  readonly onChange?: () => void
+  /** An extension said that it cannot go on. */
+  readonly onFault?: (type: 'Extension.InitError' | 'Extension.ExitError', message: string) => void
+}
+
+interface Extension {
+  readonly name: string
+  readonly isExternal: boolean
+  readonly events: ReadonlySet<string>
+  state: ExtensionState
+  tell: Tell | undefined
+}
+
+/** Extensions of one environment at most. */
+export const extensionsMax = 10
+const eventTypes = new Set(['INVOKE', 'SHUTDOWN'])
+
+/** The registry. */
+export class Extensions {
+  readonly #options: ExtensionsOptions
+  readonly #all = new Map<string, Extension>()
+
+  constructor(options: ExtensionsOptions) {
+    this.#options = options
+  }
+
+  /** Which kinds are registered: the end of an environment takes its time from this. */
+  get kind(): 'none' | 'internal' | 'external' {
+    if (this.#all.size === 0) return 'none'
+    return [...this.#all.values()].some(({ isExternal }) => isExternal) ? 'external' : 'internal'
+  }
+
+  /** Every registered extension, and every executable, has asked for its next event. */
+  get areAtRest(): boolean {
+    const all = [...this.#all.values()]
+    const isThere = (name: string) => all.some((one) => one.name === name)
+    return all.every(({ state }) => isAtRest(state)) && (this.#options.externals ?? []).every(isThere)
+  }
+
+  /** The identifier, or why not. */
+  register(name: string | undefined, body: string): { readonly identifier: string } | ApiStatus {
+    const events = readEvents(body)
+    if (events === undefined)
+      return refusal('Extension.InvalidRequestFormat', 'the body is no {"events":[…]}')
+    if (name === undefined) return refusal('Extension.InvalidExtensionName', 'the name is missing')
+    const isExternal = this.#options.externals?.includes(name) === true
+    const status = this.#mayRegister(name, events, isExternal)
+    if (status !== undefined) return status
+    const identifier = randomUUID()
+    this.#all.set(identifier, {
+      name,
+      isExternal,
+      events: new Set(events),
+      state: 'registered',
+      tell: undefined,
+    })
+    return { identifier }
+  }
+
+  /** Waits for an event. The returned function says that the connection has gone. */
+  next(identifier: string | undefined, tell: Tell): ApiStatus | (() => void) {
+    const extension = this.#step(identifier, 'next')
+    if ('status' in extension) return extension
+    extension.tell = tell
+    this.#options.onChange?.()
+    return () => {
+      if (extension.tell !== tell) return
+      extension.tell = undefined
+      if (extension.state === 'waiting') extension.state = 'lost'
+    }
+  }
+
+  /** An extension gives up. */
+  fail(
+    identifier: string | undefined,
+    fault: { call: 'init-error' | 'exit-error'; type: string | undefined },
+  ): ApiStatus {
+    if (this.#find(identifier) !== undefined && fault.type === undefined)
+      return refusal('Extension.MissingHeader', 'Lambda-Extension-Function-Error-Type is missing')
+    const extension = this.#step(identifier, fault.call)
+    if ('status' in extension) return extension
+    const type = fault.call === 'init-error' ? 'Extension.InitError' : 'Extension.ExitError'
+    this.#options.onFault?.(type, `extension ${extension.name}: ${fault.type}`)
+    return { status: 202 }
+  }
+
+  /** Tells those who asked for this kind; they run until they ask again. */
+  deliver(event: ExtensionEvent): void {
+    for (const extension of this.#all.values()) {
+      const { tell } = extension
+      if (!extension.events.has(event.eventType) || extension.state !== 'waiting' || tell === undefined)
+        continue
+      extension.state = 'running'
+      extension.tell = undefined
+      tell(event, randomUUID())
+    }
+  }
+
+  /** Another environment begins. */
+  reset(): void {
+    this.#all.clear()
+  }
+
+  #mayRegister(name: string, events: readonly string[], isExternal: boolean): ApiStatus | undefined {
+    if (!this.#options.isOpen())
+      return refusal('Extension.RegistrationClosed', 'the runtime has asked for its first event already')
+    if ([...this.#all.values()].some((one) => one.name === name))
+      return refusal('Extension.InvalidExtensionName', `${name} is registered already`)
+    if (this.#all.size >= extensionsMax)
+      return refusal('Extension.TooManyExtensions', `${extensionsMax} are registered already`)
+    const unknown = events.find((one) => !eventTypes.has(one))
+    if (unknown !== undefined) return refusal('Extension.InvalidEventType', `${unknown} is no event`)
+    if (isExternal || !events.includes('SHUTDOWN')) return undefined
+    return refusal(
+      'ShutdownEventNotSupportedForInternalExtension',
+      'it gets SIGTERM with the runtime instead',
+    )
+  }
+
+  #find(identifier: string | undefined): Extension | undefined {
+    return identifier === undefined ? undefined : this.#all.get(identifier)
+  }
+
+  #step(identifier: string | undefined, call: ExtensionCall): Extension | ApiStatus {
+    if (identifier === undefined)
+      return refusal('Extension.MissingExtensionIdentifier', 'Lambda-Extension-Identifier is missing')
+    const extension = this.#find(identifier)
+    if (extension === undefined)
+      return refusal('Extension.UnknownExtensionIdentifier', `${identifier} is not registered`)
+    const state = afterExtensionCall(extension.state, call)
+    if (state === 'refused')
+      return refusal('Extension.InvalidExtensionState', `${call} has no place in state ${extension.state}`)
+    extension.state = state
+    return extension
+  }
+}
+
+function refusal(errorType: string, errorMessage: string): ApiStatus {
+  return { status: 403, errorType, errorMessage }
+}
+
+/** An empty body asks for nothing; undefined: it is not of the shape. */
+function readEvents(body: string): readonly string[] | undefined {
+  if (body.trim() === '') return []
+  try {
+    const given: unknown = JSON.parse(body)
+    if (typeof given !== 'object' || given === null) return undefined
+    const events = 'events' in given ? given.events : []
+    return Array.isArray(events) ? events.map(String) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The runtime's states, as the Runtime API sees them, and what each call means in each of them. One event at a time: Managed
+ * Instances have no such state, each of their events has its own (`function-state.ts`).
+ */
+
+/** Where the runtime stands. `broken`: its answer was cut off. `refused`: it asked for a response mode that does not exist. */
+export type RuntimeState =
+  | 'starting'
+  | 'snapshot'
+  | 'restored'
+  | 'polling'
+  | 'running'
+  | 'answering'
+  | 'answered'
+  | 'broken'
+  | 'refused'
+  | 'failed'
+
+/** What a runtime may call. `answer` is a response or an error for the event in hand. */
+export type RuntimeCall = 'next' | 'answer' | 'init-error' | 'restore-next' | 'restore-error'
+
+/** A call that has no place in the runtime's state: 403. */
+export const refused = 'refused-call'
+
+type Row = Readonly<Record<RuntimeCall, RuntimeState | typeof refused>>
+
+const no = refused
+
+const table: Readonly<Record<RuntimeState, Row>> = {
+  starting: row('polling', no, 'failed', 'snapshot', no),
+  // Asked again when its connection was lost.
+  snapshot: row(no, no, 'failed', 'snapshot', no),
+  // Until the first event is asked for, an init error counts as a restore error.
+  restored: row('polling', no, 'failed', no, 'failed'),
+  polling: row('polling', no, no, no, no),
+  // Asking again hands out the same event.
+  running: row('running', 'answering', no, no, no),
+  answering: row('answering', no, no, no, no),
+  answered: row('polling', no, no, no, no),
+  broken: row('broken', no, no, no, no),
+  refused: row(no, no, no, no, no),
+  failed: row(no, no, no, no, no),
+}
+
+function row(...cells: readonly [Row['next'], Row['next'], Row['next'], Row['next'], Row['next']]): Row {
+  const [next, answer, initError, restoreNext, restoreError] = cells
+  return {
+    next,
+    answer,
+    'init-error': initError,
+    'restore-next': restoreNext,
+    'restore-error': restoreError,
+  }
+}
+
+/** The state after a call, or that the call is refused. */
+export function afterCall(state: RuntimeState, call: RuntimeCall): RuntimeState | typeof refused {
+  return table[state][call]
+}
