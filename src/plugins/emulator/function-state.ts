@@ -78,6 +78,7 @@ export class FunctionState {
   /** Classic: the event that was handed out last. */
   #lastId: string | undefined
   readonly #late = new Set<string>()
+  #lingering: Timer | undefined
 
   constructor(options: FunctionOptions) {
     this.#options = options
@@ -150,6 +151,7 @@ export class FunctionState {
       return () => undefined
     }
     this.#hasPolled = true
+    this.#lingering?.clear()
     const [current] = this.#inHand.values()
     // Asking again before the answer hands out the same event again, as AWS's emulator does.
     if (current !== undefined && !this.#isManaged) {
@@ -284,12 +286,15 @@ export class FunctionState {
     if (event !== undefined) this.#arm(event)
   }
 
-  /** Ends every event that was handed out, and the one that waits first when there is none. */
-  fail(type: string, message: string): void {
-    const error = (requestId: string) => platformError(type, `RequestId: ${requestId} Error: ${message}`)
+  /** Ends every event that was handed out; when there is none, and `orWaiting`, the one that waits first. */
+  fail(why: { type: string; message: string }, { orWaiting }: { orWaiting: boolean }): void {
+    const error = (id: string) => platformError(why.type, `RequestId: ${id} Error: ${why.message}`)
     const ids = [...this.#inHand.keys()]
-    if (ids.length === 0) this.#waiting.shift()?.settle(error(this.#lastId ?? ''))
     for (const id of ids) this.#end(id, error(id))
+    const [first] = this.#waiting
+    if (ids.length > 0 || !orWaiting || first === undefined) return
+    this.#leave(first)
+    first.settle(error(first.requestId))
   }
 
   /** Another process will speak: everything that the last one said is forgotten. */
@@ -307,6 +312,7 @@ export class FunctionState {
     this.#failWaiting(stopped)
     this.#pollers = []
     for (const id of [...this.#inHand.keys()]) this.#end(id, stopped)
+    this.#lingering?.clear()
   }
 
   get #isManaged(): boolean {
@@ -382,6 +388,13 @@ export class FunctionState {
     this.#options.onChange?.()
   }
 
+  /** The time of an event goes on until the runtime asks for the next one, though its invoker has been told. */
+  #linger({ deadlineMs, requestId }: Event): void {
+    const { clock, onTimeout } = this.#options
+    if (this.#isManaged || onTimeout === undefined) return
+    this.#lingering = clock.timer(deadlineMs - clock.nowMs(), () => void onTimeout(requestId))
+  }
+
   #remember(requestId: string): void {
     this.#late.add(requestId)
     const [oldest] = this.#late
@@ -400,6 +413,7 @@ export class FunctionState {
     this.#inHand.delete(requestId)
     if (!this.#isManaged) this.#runtime = 'answered'
     event.timer?.clear()
+    this.#linger(event)
     if (result.kind === 'error') event.stream?.cut(result)
     event.settle(result)
     this.poke()

@@ -1,0 +1,91 @@
+/** One process in a group of its own, started by a fixed launcher that sets its limits, and everything that it starts. */
+import { spawn } from 'node:child_process'
+import type { Exit } from './exit.js'
+import { groupsBelow, readProcesses, signalGroup } from './process-tree.js'
+
+/** What is started. */
+export interface ChildOptions {
+  /** Words; no shell interprets them. */
+  readonly command: readonly string[]
+  readonly cwd: string
+  readonly variables: Readonly<Record<string, string>>
+  readonly descriptorsMax: number
+  readonly user: { readonly uid: number; readonly gid: number } | undefined
+  /** Takes what it writes; without it, its output is ours. */
+  readonly onOutput?: ((bytes: Buffer) => void) | undefined
+}
+
+const launcher = 'ulimit -n "$1" && shift && exec "$@"'
+
+/** A running group. */
+export class ChildGroup {
+  /** Resolves when the first process has ended; never rejects. */
+  readonly exited: Promise<Exit>
+  readonly #pid: number | undefined
+  #hasExited = false
+  #stopped: readonly number[] = []
+
+  constructor(options: ChildOptions) {
+    const { command, cwd, variables, descriptorsMax, user, onOutput } = options
+    const words = ['-c', launcher, 'lambda', String(descriptorsMax), ...command]
+    const output = onOutput === undefined ? 'inherit' : 'pipe'
+    const child = spawn('/bin/sh', words, {
+      cwd,
+      env: variables,
+      detached: true,
+      stdio: ['ignore', output, output],
+      ...user,
+    })
+    this.#pid = child.pid
+    this.exited = new Promise((resolve) => {
+      child.once('error', (error) => resolve({ code: null, signal: null, fault: error.message }))
+      child.once('exit', (code, signal) => {
+        this.#hasExited = true
+        resolve({ code, signal })
+      })
+    })
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (bytes: Buffer) => onOutput?.(bytes))
+  }
+
+  /** The first process's number, which is its group's; undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#pid
+  }
+
+  /** To the first group only, as Lambda does. */
+  signal(signal: NodeJS.Signals): void {
+    if (this.#pid !== undefined && !this.#hasExited) signalGroup(this.#pid, signal)
+  }
+
+  /** Stops every group below the first process; looks again until no new one is found, as they may be starting others. */
+  stop(): void {
+    const groups = new Set<number>()
+    for (let size = -1; size !== groups.size; ) {
+      size = groups.size
+      for (const group of this.#groups()) {
+        if (groups.has(group)) continue
+        signalGroup(group, 'SIGSTOP')
+        groups.add(group)
+      }
+    }
+    this.#stopped = [...groups]
+  }
+
+  /** The last one that was stopped goes on first: nobody talks to somebody who sleeps. */
+  continue(): void {
+    for (const group of this.#stopped.toReversed()) signalGroup(group, 'SIGCONT')
+    this.#stopped = []
+  }
+
+  /** Kills every group; stopped first, so that none can start another meanwhile. */
+  kill(): void {
+    const known = this.#stopped
+    this.stop()
+    for (const group of new Set([...known, ...this.#stopped])) signalGroup(group, 'SIGKILL')
+  }
+
+  #groups(): readonly number[] {
+    return this.#pid === undefined || this.#hasExited ? [] : groupsBelow(this.#pid, readProcesses())
+  }
+}

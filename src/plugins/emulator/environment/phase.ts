@@ -1,0 +1,156 @@
+/**
+ * The life of an execution environment: its phases, what may happen, and what follows. A total table without I/O;
+ * `environment.ts` carries out what it says.
+ */
+
+/**
+ * `cold`: no process, a first start has a time of its own. `reset`: no process, the next start counts as part of its event.
+ * `photographed`: SnapStart. `resting`: frozen, unless freezing is switched off.
+ */
+export type Phase =
+  | 'cold'
+  | 'init'
+  | 'photographed'
+  | 'restoring'
+  | 'live'
+  | 'resting'
+  | 'reset'
+  | 'again'
+  | 'spinning-down'
+  | 'resetting'
+  | 'closing'
+  | 'closed'
+
+/** What may happen to an environment. */
+export type Happening =
+  | 'event'
+  | 'warm'
+  | 'init-over'
+  | 'snapshot'
+  | 'init-late'
+  | 'quiet'
+  | 'timeout'
+  | 'exit'
+  | 'fault'
+  | 'idle-late'
+  | 'stop'
+  | 'gone'
+
+/** What is to be done, in order. `start-clock`: the event's own time begins. `tell-fault`: the events in hand fail. */
+export type Act =
+  | 'start'
+  | 'start-clock'
+  | 'report-init'
+  | 'report-failed-init'
+  | 'freeze'
+  | 'thaw'
+  | 'restore'
+  | 'hand-out'
+  | 'tell-fault'
+  | 'kill'
+  | 'time-out'
+  | 'fail'
+  | 'spin-down'
+
+/** Where it leads, and what is done on the way. */
+export interface Step {
+  readonly to: Phase
+  readonly acts: readonly Act[]
+}
+
+type Row = Readonly<Record<Happening, Step>>
+
+const happenings: readonly Happening[] = [
+  'event',
+  'warm',
+  'init-over',
+  'snapshot',
+  'init-late',
+  'quiet',
+  'timeout',
+  'exit',
+  'fault',
+  'idle-late',
+  'stop',
+  'gone',
+]
+
+/** A row says what matters; whatever else happens in the phase changes nothing. */
+function row(phase: Phase, cells: Partial<Row>): Row {
+  const cellOf = (happening: Happening): Step => cells[happening] ?? { to: phase, acts: [] }
+  return Object.fromEntries(happenings.map((one) => [one, cellOf(one)])) as Row
+}
+
+const step = (to: Phase, ...acts: readonly Act[]): Step => ({ to, acts })
+
+const table: Readonly<Record<Phase, Row>> = {
+  cold: row('cold', {
+    event: step('init', 'start'),
+    warm: step('init', 'start'),
+    stop: step('closed'),
+  }),
+  // A first start that fails is told to nobody: it is tried again with the event that waits, or the next one.
+  init: row('init', {
+    'init-over': step('live', 'report-init', 'hand-out'),
+    snapshot: step('photographed', 'report-init', 'freeze'),
+    'init-late': step('resetting', 'report-failed-init', 'kill'),
+    exit: step('resetting', 'report-failed-init', 'kill'),
+    fault: step('resetting', 'report-failed-init', 'kill'),
+    stop: step('closing', 'spin-down'),
+  }),
+  photographed: row('photographed', {
+    event: step('restoring', 'thaw', 'restore'),
+    exit: step('resetting', 'kill'),
+    fault: step('resetting', 'kill'),
+    stop: step('closing', 'thaw', 'spin-down'),
+  }),
+  restoring: row('restoring', {
+    'init-over': step('live', 'report-init', 'hand-out'),
+    'init-late': step('resetting', 'report-failed-init', 'tell-fault', 'kill'),
+    exit: step('resetting', 'report-failed-init', 'tell-fault', 'kill'),
+    fault: step('resetting', 'report-failed-init', 'tell-fault', 'kill'),
+    stop: step('closing', 'spin-down'),
+  }),
+  live: row('live', {
+    quiet: step('resting', 'freeze'),
+    timeout: step('resetting', 'time-out'),
+    exit: step('resetting', 'tell-fault', 'kill'),
+    fault: step('resetting', 'tell-fault', 'fail'),
+    stop: step('closing', 'spin-down'),
+  }),
+  resting: row('resting', {
+    event: step('live', 'thaw', 'hand-out'),
+    exit: step('resetting', 'kill'),
+    fault: step('resetting', 'kill'),
+    'idle-late': step('spinning-down', 'thaw', 'spin-down'),
+    stop: step('closing', 'thaw', 'spin-down'),
+  }),
+  reset: row('reset', {
+    event: step('again', 'start', 'start-clock'),
+    warm: step('init', 'start'),
+    stop: step('closed'),
+  }),
+  again: row('again', {
+    'init-over': step('live', 'report-init', 'hand-out'),
+    // A copy that was never photographed is awake at once.
+    snapshot: step('again', 'restore'),
+    timeout: step('resetting', 'report-failed-init', 'time-out'),
+    exit: step('resetting', 'report-failed-init', 'tell-fault', 'kill'),
+    fault: step('resetting', 'report-failed-init', 'tell-fault', 'kill'),
+    stop: step('closing', 'spin-down'),
+  }),
+  'spinning-down': row('spinning-down', { gone: step('cold'), stop: step('closing') }),
+  resetting: row('resetting', { gone: step('reset'), stop: step('closing') }),
+  closing: row('closing', { gone: step('closed') }),
+  closed: row('closed', {}),
+}
+
+/** What follows. */
+export function stepOf(phase: Phase, happening: Happening): Step {
+  return table[phase][happening]
+}
+
+/** Why a start has a limit of its own, apart from that of the event. */
+export function hasInitLimit(phase: Phase): boolean {
+  return phase === 'init' || phase === 'restoring'
+}

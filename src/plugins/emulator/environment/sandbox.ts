@@ -1,0 +1,101 @@
+/** The processes of one environment: the runtime and its external extensions, started, frozen, thawed and ended together. */
+import { type Clock, sleep } from '../../../index.js'
+import { ChildGroup, type ChildOptions } from './child-group.js'
+import type { Exit } from './exit.js'
+import { markedProcesses, signalPid } from './process-tree.js'
+import type { ShutdownPlan } from './shutdown-plan.js'
+import { extensionVariables } from './variables.js'
+
+/** An external extension; its name is what it registers under. */
+export interface ExtensionCommand {
+  readonly name: string
+  readonly command: readonly string[]
+}
+
+/** What a sandbox is made of. */
+export interface SandboxOptions extends ChildOptions {
+  readonly extensions: readonly ExtensionCommand[]
+  /** `NAME=value` among the variables, which no other environment has. */
+  readonly mark: string
+  readonly clock: Clock
+  /** The runtime has ended by itself. */
+  readonly onExit: (exit: Exit) => void
+  /** An extension has ended by itself. */
+  readonly onExtensionExit: (name: string, exit: Exit) => void
+}
+
+/** A running sandbox. */
+export class Sandbox {
+  readonly #options: SandboxOptions
+  readonly #runtime: ChildGroup
+  readonly #extensions: readonly ChildGroup[]
+  #isEnding = false
+
+  /** Starts everything: extensions first, as AWS does. */
+  constructor(options: SandboxOptions) {
+    this.#options = options
+    const variables = extensionVariables(options.variables)
+    this.#extensions = options.extensions.map(({ name, command }) => {
+      const group = new ChildGroup({ ...options, command, variables })
+      void group.exited.then((exit) => this.#isEnding || options.onExtensionExit(name, exit))
+      return group
+    })
+    this.#runtime = new ChildGroup(options)
+    void this.#runtime.exited.then((exit) => this.#isEnding || options.onExit(exit))
+  }
+
+  /** The runtime's process. */
+  get pid(): number | undefined {
+    return this.#runtime.pid
+  }
+
+  /** How the runtime ended; never rejects. */
+  get exited(): Promise<Exit> {
+    return this.#runtime.exited
+  }
+
+  /** Nothing runs any more until `thaw`. */
+  freeze(): void {
+    for (const group of this.#all) group.stop()
+  }
+
+  /** Everything goes on. */
+  thaw(): void {
+    for (const group of this.#all) group.continue()
+  }
+
+  /** SIGTERM, wait, SHUTDOWN, wait, SIGKILL; resolves when the processes have gone. */
+  async end(plan: ShutdownPlan, tellExtensions: () => void): Promise<void> {
+    this.#isEnding = true
+    if (plan.runtimeMs > 0) {
+      this.#runtime.signal('SIGTERM')
+      await this.#within(plan.runtimeMs, [this.#runtime])
+      this.#runtime.kill()
+    }
+    if (plan.extensionsMs > 0) {
+      tellExtensions()
+      await this.#within(plan.extensionsMs, this.#extensions)
+    }
+    await this.kill()
+  }
+
+  /** SIGKILL at once, to whoever is left, too; resolves when the processes have gone. */
+  async kill(): Promise<void> {
+    this.#isEnding = true
+    for (const group of this.#all) group.kill()
+    // Whoever lost its parents is known by the mark only.
+    for (const pid of markedProcesses(this.#options.mark)) signalPid(pid, 'SIGKILL')
+    await Promise.all(this.#all.map(({ exited }) => exited))
+  }
+
+  get #all(): readonly ChildGroup[] {
+    return [this.#runtime, ...this.#extensions]
+  }
+
+  async #within(ms: number, groups: readonly ChildGroup[]): Promise<void> {
+    const over = new AbortController()
+    const exits = Promise.all(groups.map(({ exited }) => exited)).then(() => over.abort())
+    await Promise.race([exits, sleep(this.#options.clock, ms, over.signal)])
+    over.abort()
+  }
+}

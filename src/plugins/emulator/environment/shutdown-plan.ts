@@ -1,0 +1,40 @@
+/** How much time the end of an environment takes, from who registered. Pure. */
+import type { ShutdownReason } from '../extensions.js'
+
+/** The times that AWS gives, in ms; its sources disagree about the runtime's share, so all are settings. */
+export interface ShutdownBudgets {
+  /** From SIGTERM to SIGKILL for the runtime, where an event failed or external extensions want their share. */
+  readonly runtimeMs: number
+  /** The whole, when only the runtime itself registered. */
+  readonly internalMs: number
+  /** The whole, with an external extension. */
+  readonly externalMs: number
+}
+
+/** What AWS documents. */
+export const defaultBudgets: ShutdownBudgets = { runtimeMs: 300, internalMs: 500, externalMs: 2000 }
+
+/** First the runtime gets SIGTERM and its time, then external extensions get SHUTDOWN and theirs, then SIGKILL. 0: none of it. */
+export interface ShutdownPlan {
+  readonly runtimeMs: number
+  readonly extensionsMs: number
+}
+
+/** Without an extension there is no SIGTERM at all. */
+export function shutdownPlan(
+  reason: ShutdownReason,
+  kind: 'none' | 'internal' | 'external',
+  budgets: ShutdownBudgets,
+): ShutdownPlan {
+  const { runtimeMs, internalMs, externalMs } = budgets
+  switch (kind) {
+    case 'none':
+      return { runtimeMs: 0, extensionsMs: 0 }
+    case 'internal':
+      return { runtimeMs: reason === 'SPINDOWN' ? internalMs : runtimeMs, extensionsMs: 0 }
+    case 'external': {
+      const share = Math.min(runtimeMs, externalMs)
+      return { runtimeMs: share, extensionsMs: externalMs - share }
+    }
+  }
+}
