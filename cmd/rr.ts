@@ -131,6 +131,22 @@ add(
   async () => (await import('./lambda-check.js')).lambdaCheck,
   lambda,
 )
+add(
+  withConfig(new Command('run').description('run the function of this folder as Lambda would'))
+    .argument('[command...]', 'behind --: its bootstrap (else ./bootstrap, else rr bootstrap)')
+    .option('--address <host:port>', 'where events come in, and the Runtime API', '127.0.0.1:9010')
+    .option('--timeout <duration>', 'the function’s timeout', '30s')
+    .option('--memory <mb>', 'the function’s memory, as its variables say', '1769')
+    .option('--handler <name>', 'the function’s handler (else $_HANDLER)')
+    .option('--init-timeout <duration>', 'limit of a start that is not part of an event (else 10s)')
+    .option('--early', 'start before the first event, as provisioned concurrency does')
+    .option('--spin-down <duration>', 'end the environment when no event came for as long')
+    .option('--concurrency <n>', 'Managed Instances: n events at once, no freeze, no reset')
+    .option('--no-freeze', 'let the processes run between events')
+    .option('--user <uid[:gid]>', 'run as another user; needs root'),
+  async () => (await import('./lambda-run.js')).lambdaRun,
+  lambda,
+)
 
 async function main(): Promise<void> {
   try {

@@ -53,6 +53,12 @@ export class ChildGroup {
     return this.#pid
   }
 
+  /** The groups that are stopped; while none is, the first one. */
+  get groups(): readonly number[] {
+    if (this.#stopped.length > 0) return this.#stopped
+    return this.#pid === undefined || this.#hasExited ? [] : [this.#pid]
+  }
+
   /** To the first group only, as Lambda does. */
   signal(signal: NodeJS.Signals): void {
     if (this.#pid !== undefined && !this.#hasExited) signalGroup(this.#pid, signal)
@@ -63,7 +69,7 @@ export class ChildGroup {
     const groups = new Set<number>()
     for (let size = -1; size !== groups.size; ) {
       size = groups.size
-      for (const group of this.#groups()) {
+      for (const group of this.#groupsBelow()) {
         if (groups.has(group)) continue
         signalGroup(group, 'SIGSTOP')
         groups.add(group)
@@ -85,7 +91,7 @@ export class ChildGroup {
     for (const group of new Set([...known, ...this.#stopped])) signalGroup(group, 'SIGKILL')
   }
 
-  #groups(): readonly number[] {
+  #groupsBelow(): readonly number[] {
     return this.#pid === undefined || this.#hasExited ? [] : groupsBelow(this.#pid, readProcesses())
   }
 }

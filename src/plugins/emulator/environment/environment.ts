@@ -116,6 +116,11 @@ export class Environment {
     await this.server.close()
   }
 
+  /** Kills every process at once; for whoever cannot wait for `close`. */
+  kill(): void {
+    void this.#sandbox?.kill()
+  }
+
   get #initialization(): InitializationType {
     const { concurrency, initialization } = this.#options
     return concurrency === undefined ? (initialization ?? 'on-demand') : 'lambda-managed-instances'

@@ -2,6 +2,7 @@
 import { type Clock, sleep } from '../../../index.js'
 import { ChildGroup, type ChildOptions } from './child-group.js'
 import type { Exit } from './exit.js'
+import { Guard } from './guard.js'
 import { markedProcesses, signalPid } from './process-tree.js'
 import type { ShutdownPlan } from './shutdown-plan.js'
 import { extensionVariables } from './variables.js'
@@ -29,6 +30,7 @@ export class Sandbox {
   readonly #options: SandboxOptions
   readonly #runtime: ChildGroup
   readonly #extensions: readonly ChildGroup[]
+  readonly #guard = new Guard()
   #isEnding = false
 
   /** Starts everything: extensions first, as AWS does. */
@@ -42,6 +44,7 @@ export class Sandbox {
     })
     this.#runtime = new ChildGroup(options)
     void this.#runtime.exited.then((exit) => this.#isEnding || options.onExit(exit))
+    this.#hold()
   }
 
   /** The runtime's process. */
@@ -57,11 +60,13 @@ export class Sandbox {
   /** Nothing runs any more until `thaw`. */
   freeze(): void {
     for (const group of this.#all) group.stop()
+    this.#hold()
   }
 
   /** Everything goes on. */
   thaw(): void {
     for (const group of this.#all) group.continue()
+    this.#hold()
   }
 
   /** SIGTERM, wait, SHUTDOWN, wait, SIGKILL; resolves when the processes have gone. */
@@ -86,6 +91,12 @@ export class Sandbox {
     // Whoever lost its parents is known by the mark only.
     for (const pid of markedProcesses(this.#options.mark)) signalPid(pid, 'SIGKILL')
     await Promise.all(this.#all.map(({ exited }) => exited))
+    this.#guard.hold([])
+    this.#guard.close()
+  }
+
+  #hold(): void {
+    this.#guard.hold(this.#all.flatMap(({ groups }) => groups))
   }
 
   get #all(): readonly ChildGroup[] {

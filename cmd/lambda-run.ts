@@ -1,0 +1,139 @@
+/** `rr lambda run`: runs the function of this folder as Lambda would, for `rr invoke` to send events to. */
+import { accessSync, constants } from 'node:fs'
+import { basename, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseDuration } from '../config/units.js'
+import { systemClock } from '../src/core/clock.js'
+import { LogHost } from '../src/core/log-sink.js'
+import { Environment } from '../src/plugins/emulator/environment/environment.js'
+import { type CommonOptions, ExitCode } from './options.js'
+import { EndAsked } from './signals.js'
+
+/** Beside the common ones; as commander hands them over. */
+export interface LambdaRunOptions extends CommonOptions {
+  readonly address: string
+  readonly timeout: string
+  readonly memory: string
+  readonly handler?: string
+  readonly initTimeout?: string
+  readonly spinDown?: string
+  readonly concurrency?: string
+  readonly early?: boolean
+  /** False with `--no-freeze`. */
+  readonly freeze: boolean
+  readonly user?: string
+}
+
+/** The numbers in the options. */
+interface Numbers {
+  readonly timeoutMs: number
+  readonly memoryMb: number
+  readonly initMsMax: number | undefined
+  readonly idleMsMax: number | undefined
+  readonly concurrency: number | undefined
+  readonly user: { readonly uid: number; readonly gid: number } | undefined
+}
+
+/** Runs until SIGTERM or SIGINT, which end the environment as Lambda would: 0. A second signal kills at once: 1. */
+export async function lambdaRun(words: readonly string[], options: LambdaRunOptions): Promise<number> {
+  const numbers = readNumbers(options)
+  if (typeof numbers === 'string') return wrongUsage(numbers)
+  if (words.length > 0 && (options.override.length > 0 || options.dotenv !== undefined))
+    return wrongUsage('-o and --dotenv are for `rr bootstrap`: with a command of your own, give them to it')
+  const cwd = resolve(options.workdir ?? '.')
+  const command = words.length > 0 ? words : defaultCommand(cwd, options)
+  const host = new LogHost({
+    env: process.env,
+    isLambda: false,
+    isTerminal: process.stderr.isTTY === true,
+    clock: systemClock,
+  })
+  host.configure({ level: 'info', encoding: 'auto', lineBytesMax: 2 ** 20 })
+  const log = host.named('emulator')
+  const environment = new Environment({
+    ...numbers,
+    command,
+    cwd,
+    variables: variablesOf(options),
+    address: options.address,
+    functionName: basename(cwd) || 'function',
+    handler: options.handler ?? process.env._HANDLER ?? '',
+    initialization: options.early === true ? 'provisioned-concurrency' : 'on-demand',
+    freezes: options.freeze,
+    clock: systemClock,
+    log,
+  })
+  const end = new EndAsked()
+  end.onSecond(() => {
+    environment.kill()
+    host.flush()
+    process.exit(ExitCode.fault)
+  })
+  await environment.start()
+  log.info({ address: environment.server.address, command: command.join(' ') }, 'waiting for events')
+  await end.asked
+  await environment.close()
+  host.flush()
+  return ExitCode.ok
+}
+
+/** The function's own bootstrap, else ours. */
+function defaultCommand(cwd: string, { override, dotenv }: CommonOptions): readonly string[] {
+  const own = resolve(cwd, 'bootstrap')
+  if (override.length === 0 && dotenv === undefined && isExecutable(own)) return [own]
+  const rr = fileURLToPath(new URL('./rr.js', import.meta.url))
+  const flags = [
+    ...override.flatMap((one) => ['-o', one]),
+    ...(dotenv === undefined ? [] : ['--dotenv', dotenv]),
+  ]
+  return [process.execPath, rr, 'bootstrap', ...flags]
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    // Not there, or not executable: the same to Lambda.
+    return false
+  }
+}
+
+function variablesOf({ config }: CommonOptions): Readonly<Record<string, string | undefined>> {
+  return config === undefined ? process.env : { ...process.env, RR_CONFIG: resolve(config) }
+}
+
+/** A text says what is wrong. */
+function readNumbers(options: LambdaRunOptions): Numbers | string {
+  for (const [flag, text] of [
+    ['--timeout', options.timeout],
+    ['--init-timeout', options.initTimeout],
+    ['--spin-down', options.spinDown],
+  ] as const) {
+    if (text !== undefined && !((parseDuration(text) ?? 0) > 0))
+      return `${flag} takes a duration with a unit, as in 30s, not ${JSON.stringify(text)}`
+  }
+  const [memoryMb, concurrency] = [Number(options.memory), Number(options.concurrency ?? 1)]
+  if (!Number.isInteger(memoryMb) || memoryMb < 128 || memoryMb > 32_768)
+    return `--memory takes MB from 128 to 32768, not ${JSON.stringify(options.memory)}`
+  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 10_000)
+    return `--concurrency takes a number from 1 to 10000, not ${JSON.stringify(options.concurrency)}`
+  const user = /^(\d+)(?::(\d+))?$/.exec(options.user ?? '0')
+  if (user === null) return `--user takes UID or UID:GID, not ${JSON.stringify(options.user)}`
+  if (!/^.+:\d+$/.test(options.address))
+    return `--address takes HOST:PORT, not ${JSON.stringify(options.address)}`
+  const uid = Number(user[1])
+  return {
+    timeoutMs: parseDuration(options.timeout) ?? 0,
+    memoryMb,
+    initMsMax: options.initTimeout === undefined ? undefined : parseDuration(options.initTimeout),
+    idleMsMax: options.spinDown === undefined ? undefined : parseDuration(options.spinDown),
+    concurrency: options.concurrency === undefined ? undefined : concurrency,
+    user: options.user === undefined ? undefined : { uid, gid: Number(user[2] ?? uid) },
+  }
+}
+
+function wrongUsage(what: string): number {
+  process.stderr.write(`rr: ${what}\n`)
+  return ExitCode.usage
+}

@@ -1,0 +1,39 @@
+/**
+ * No environment outlives whoever runs it: a `sh` in a session of its own is told which groups there are, and kills them when its
+ * input ends. A frozen process could not even notice that everybody else has gone.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+
+// In dash `kill -KILL -- -PID` fails and `kill -s KILL -- -PID` works. A group that is gone is not an error.
+const script = `trap '' HUP INT TERM
+groups=
+while read -r line; do groups=$line; done
+for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done`
+
+/** One guard. */
+export class Guard {
+  readonly #child: ChildProcess
+
+  constructor() {
+    const child = spawn('/bin/sh', ['-c', script], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+      cwd: '/',
+    })
+    // Without a guard everything else works.
+    child.on('error', () => undefined)
+    child.stdin?.on('error', () => undefined)
+    child.unref()
+    this.#child = child
+  }
+
+  /** These groups, and no others, end with us. */
+  hold(groups: readonly number[]): void {
+    this.#child.stdin?.write(`${groups.join(' ')}\n`)
+  }
+
+  /** Lets it go: whoever it holds is killed. */
+  close(): void {
+    this.#child.stdin?.end()
+  }
+}
