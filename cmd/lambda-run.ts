@@ -70,6 +70,8 @@ export async function lambdaRun(words: readonly string[], options: LambdaRunOpti
     process.exit(ExitCode.fault)
   })
   await environment.start()
+  if (!/^(127\.|localhost|\[?::1)/.test(options.address))
+    log.warn({ address: options.address }, 'other machines can reach this: anybody may invoke the function')
   log.info({ address: environment.server.address, command: command.join(' ') }, 'waiting for events')
   await end.asked
   await environment.close()

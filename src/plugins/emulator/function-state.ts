@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock, Timer } from '../../index.js'
 import type { AnswerStream } from './answer-stream.js'
+import { type Event, LateIds, newEvent, type Ticket } from './event.js'
 import {
   type ApiStatus,
   accepted,
@@ -14,7 +15,6 @@ import {
   type InvokeRequest,
   type InvokeResult,
   late,
-  newTraceId,
   platformError,
   resultBytesMax,
   wrongId,
@@ -26,13 +26,6 @@ import { afterCall, type RuntimeCall, type RuntimeState, refused } from './runti
 export interface Poller {
   readonly hand: (event: HandedOut) => void
   readonly refuse: (status: ApiStatus) => void
-}
-
-/** An answer whose head has come: its body is still to be read. */
-export interface Ticket {
-  readonly requestId: string
-  /** The invoker reads pieces as they come. */
-  readonly isStreamRead: boolean
 }
 
 /** What a function is made of. */
@@ -52,20 +45,8 @@ export interface FunctionOptions {
   readonly isInitRepeated?: () => boolean
 }
 
-interface Event extends Omit<HandedOut, 'deadlineMs'>, Ticket {
-  readonly settle: (result: InvokeResult) => void
-  readonly onStream: ((stream: AnswerStream) => void) | undefined
-  deadlineMs: number
-  timer: Timer | undefined
-  isAnswering: boolean
-  stream: AnswerStream | undefined
-}
-
 /** Events that wait at most; then an invoke is refused. */
 export const waitingMax = 1000
-// Late answers are told from wrong ones for as many events.
-const lateMax = 10_000
-
 /** One function. */
 export class FunctionState {
   readonly #options: FunctionOptions
@@ -77,7 +58,7 @@ export class FunctionState {
   #hasPolled = false
   /** Classic: the event that was handed out last. */
   #lastId: string | undefined
-  readonly #late = new Set<string>()
+  readonly #late = new LateIds()
   #lingering: Timer | undefined
 
   constructor(options: FunctionOptions) {
@@ -134,7 +115,7 @@ export class FunctionState {
       return { requestId, result: Promise.resolve(platformError(errorType, errorMessage)) }
     }
     const result = new Promise<InvokeResult>((settle) => {
-      const event = this.#newEvent(requestId, request, { settle, onStream })
+      const event = newEvent({ requestId, request, settle, onStream, nowMs: this.#options.clock.nowMs() })
       signal.addEventListener('abort', () => this.#leave(event), { once: true })
       this.#waiting.push(event)
     })
@@ -319,23 +300,6 @@ export class FunctionState {
     return this.#options.concurrency !== undefined
   }
 
-  #newEvent(requestId: string, request: InvokeRequest, caller: Pick<Event, 'settle' | 'onStream'>): Event {
-    return {
-      ...caller,
-      requestId,
-      isStreamRead: caller.onStream !== undefined,
-      body: request.body,
-      clientContext: request.clientContext,
-      cognitoIdentity: request.cognitoIdentity,
-      tenantId: request.tenantId,
-      traceId: request.traceId ?? newTraceId(this.#options.clock.nowMs()),
-      deadlineMs: 0,
-      timer: undefined,
-      isAnswering: false,
-      stream: undefined,
-    }
-  }
-
   /** Undefined: the call is fine, and the state has moved. */
   #call(call: RuntimeCall): ApiStatus | undefined {
     if (this.#isManaged && call === 'next') return undefined
@@ -375,7 +339,7 @@ export class FunctionState {
     const message = `RequestId: ${event.requestId} Error: Task timed out after ${seconds} seconds`
     if (isWaiting) this.#leave(event)
     this.#inHand.delete(event.requestId)
-    if (this.#isManaged) this.#remember(event.requestId)
+    if (this.#isManaged) this.#late.add(event.requestId)
     else this.#runtime = 'answered'
     this.#lastId = undefined
     const error = platformError('Sandbox.Timedout', message)
@@ -393,12 +357,6 @@ export class FunctionState {
     const { clock, onTimeout } = this.#options
     if (this.#isManaged || onTimeout === undefined) return
     this.#lingering = clock.timer(deadlineMs - clock.nowMs(), () => void onTimeout(requestId))
-  }
-
-  #remember(requestId: string): void {
-    this.#late.add(requestId)
-    const [oldest] = this.#late
-    if (this.#late.size > lateMax && oldest !== undefined) this.#late.delete(oldest)
   }
 
   #notInHand(requestId: string): ApiStatus {

@@ -1,7 +1,8 @@
 /** The routes that the runtime calls: the Runtime API, 2018-06-01. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { AnswerStream } from './answer-stream.js'
-import type { FunctionState, Ticket } from './function-state.js'
+import type { Ticket } from './event.js'
+import type { FunctionState } from './function-state.js'
 import {
   type Exchange,
   functionArn,

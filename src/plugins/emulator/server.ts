@@ -166,7 +166,7 @@ export class EmulatorServer {
       ? `${this.#options.address} is in use`
       : `cannot listen on ${this.#options.address}: ${messageOf(error)}`
     return new RelayError(ErrorCode.AddressInUse, text, {
-      hint: 'Change `emulator.address`; port 0 takes a free one.',
+      hint: 'Change `emulator.address`, or `--address` of `rr lambda run`; port 0 takes a free one.',
       cause: error,
     })
   }

@@ -46,6 +46,8 @@ export interface EnvironmentOptions {
 
 const onDemandInitMs = 10_000
 const earlyInitMs = 130_000
+// A snapshot is woken within this, hooks included.
+const restoreMsMax = 10_000
 const descriptorsMax = 1024
 
 /** One environment at a time, of one function. */
@@ -162,7 +164,10 @@ export class Environment {
 
   #limit(phase: Phase): Timer | undefined {
     const { clock, idleMsMax } = this.#options
-    if (hasInitLimit(phase)) return clock.timer(this.#initMsMax, () => this.#initLate())
+    if (hasInitLimit(phase)) {
+      const ms = phase === 'restoring' ? restoreMsMax : this.#initMsMax
+      return clock.timer(ms, () => this.#initLate(ms))
+    }
     if (phase !== 'resting' || idleMsMax === undefined) return undefined
     return clock.timer(idleMsMax, () => this.#happen('idle-late'))
   }
@@ -172,8 +177,8 @@ export class Environment {
     return this.#options.initMsMax ?? (this.#initialization === 'on-demand' ? onDemandInitMs : early)
   }
 
-  #initLate(): void {
-    this.#fault = { type: 'Sandbox.Timedout', message: `the start took longer than ${this.#initMsMax} ms` }
+  #initLate(ms: number): void {
+    this.#fault = { type: 'Sandbox.Timedout', message: `the start took longer than ${ms} ms` }
     this.#happen('init-late')
   }
 

@@ -49,15 +49,15 @@ export function signalGroup(group: number, signal: NodeJS.Signals): void {
   signalPid(-group, signal)
 }
 
-/** Signals a process; one that has gone is fine. */
+/** Signals a process; one that has gone, or has become somebody else's, is fine. */
 export function signalPid(pid: number, signal: NodeJS.Signals): void {
   // 0 and 1 are groups of ours, or everybody.
   if (Math.abs(pid) <= 1) return
   try {
     process.kill(pid, signal)
   } catch (error) {
-    const isGone = error instanceof Error && 'code' in error && error.code === 'ESRCH'
-    if (!isGone) throw error
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code !== 'ESRCH' && code !== 'EPERM') throw error
   }
 }
 
