@@ -130,7 +130,9 @@ class Life {
     )
     // Resolves only with a fault: a good boot is not an end.
     const bootFault = new Promise<Error>((resolve) => void booted.then((fault) => fault && resolve(fault)))
-    const died = this.#mode === 'bootstrap' ? server.pools.all().map((pool) => pool.died) : []
+    // A pool may be dead before we look, when the start takes longer than its boots: that nobody booted is the cause then.
+    const cause = async (died: Error) => (await booted) ?? died
+    const died = this.#mode === 'bootstrap' ? server.pools.all().map((pool) => pool.died.then(cause)) : []
     const end = await Promise.race([this.#end.asked, server.failed, bootFault, ...died])
     if (!(end instanceof Error)) return this.#stop(ExitCode.ok)
     if (end === (await Promise.race([bootFault, undefined]))) throw end

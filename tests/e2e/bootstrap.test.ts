@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { startBootstrap as start } from '../helpers/bootstrap.js'
 import { isAlive } from '../helpers/pool.js'
-import { missing } from '../helpers/project.js'
+import { fixture, missing } from '../helpers/project.js'
 import {
   failuresOf,
   invokeAt,
@@ -49,6 +49,26 @@ test('when every worker fails to boot their last lines are posted, and the exit 
   const error = JSON.parse((await api.call(isInitError)).body)
   assert.equal(error.errorType, 'RR.InitFailed')
   assert.match(error.errorMessage, /cannot reach the database/)
+})
+
+test('a server that starts slower than its workers fail to boot posts the init error all the same', async (t) => {
+  const api = await testApi(t)
+  const folder = await testFolder(t)
+  const boots = join(folder, 'boots')
+  const command = ['/bin/sh', '-c', `echo boot >>${boots}; echo no luck >&2; exit 3`]
+  const config = [
+    'version: "3"',
+    `plugins: [${fixture('plugins', 'slow-setup.mjs')}]`,
+    `server: { command: ${JSON.stringify(command)} }`,
+    'lambda: { pool: { num_workers: 1 } }',
+    // The first boot, the one after which the pool counts as dead, and another.
+    `slow: { file: ${boots}, lines: 4 }`,
+    '',
+  ].join('\n')
+  const rr = await start(t, api, { config, folder })
+  assert.equal(await rr.ended, 1)
+  assert.ok(api.calls.some(isInitError), rr.text())
+  assert.match((await api.call(isInitError)).body, /no luck/)
 })
 
 test('when no worker lives and the next boot fails as well, the server exits 1', async (t) => {
