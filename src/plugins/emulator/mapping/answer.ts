@@ -7,6 +7,8 @@
 export type Invoked =
   | { readonly kind: 'result'; readonly body: Uint8Array }
   | { readonly kind: 'error'; readonly body: Uint8Array }
+  /** Nobody ran it: the function is gone. */
+  | { readonly kind: 'unrun' }
 
 /** The ids that failed, and why all of them did when that is so. */
 export interface BatchOutcome {
@@ -18,7 +20,7 @@ const noFailures: BatchOutcome = { failed: new Set() }
 
 /** `reportsFailures`: the mapping has ReportBatchItemFailures; without it a list in the answer is ignored. */
 export function readBatchAnswer(
-  answer: Invoked,
+  answer: Exclude<Invoked, { kind: 'unrun' }>,
   ids: readonly string[],
   reportsFailures: boolean,
 ): BatchOutcome {
@@ -34,16 +36,16 @@ export function readBatchAnswer(
     return whole('the answer is no JSON')
   }
   if (value === null) return noFailures
-  if (typeof value !== 'object') return whole('the answer is no object')
+  if (typeof value !== 'object' || Array.isArray(value)) return whole('the answer is no object')
   const list = 'batchItemFailures' in value ? value.batchItemFailures : null
   if (list === null) return noFailures
   if (!Array.isArray(list)) return whole('batchItemFailures is no list')
+  const known = new Set(ids)
   const failed = new Set<string>()
   for (const item of list) {
     const id: unknown = typeof item === 'object' && item !== null ? item.itemIdentifier : undefined
-    if (typeof id !== 'string' || !ids.includes(id))
-      return whole(`${JSON.stringify(id)} is no message of the batch`)
-    if (failed.has(id)) return whole(`${id} is named twice`)
+    if (typeof id !== 'string' || !known.has(id))
+      return whole(`${JSON.stringify(id) ?? 'an item without itemIdentifier'} is no message of the batch`)
     failed.add(id)
   }
   return { failed }

@@ -4,7 +4,8 @@
  */
 import { type Clock, type Logger, messageOf, sleep } from '../../../index.js'
 import { type Invoked, readBatchAnswer } from './answer.js'
-import type { Queue, Received } from './queue.js'
+import { cutBatch, type EventRecord, eventBytesMax, eventOf, recordOf } from './event.js'
+import type { Queue } from './queue.js'
 
 /** What a mapping is made of. */
 export interface MappingOptions {
@@ -30,8 +31,6 @@ export interface BatchFacts {
   readonly problem: string | undefined
 }
 
-// The payload of an invocation: the batch is cut before it.
-const eventBytesMax = 6 * 1024 * 1024
 const pollMs = 20_000
 const receiveMax = 10
 const lostMs = 1000
@@ -40,112 +39,103 @@ const lostMs = 1000
 export class Mapping {
   readonly #options: MappingOptions
   readonly #stopped = new AbortController()
-  readonly #loops: Promise<void>[]
+  readonly #loops: Promise<unknown>
 
   constructor(options: MappingOptions) {
     this.#options = options
-    this.#loops = Array.from({ length: options.concurrency }, () => this.#run())
+    this.#loops = Promise.all(Array.from({ length: options.concurrency }, () => this.#run()))
   }
 
-  /** Takes no further batch; resolves when those at work are over. */
+  /** Takes no further batch; resolves when those at work are over. What no function was given is handed back. */
   async stop(): Promise<void> {
     this.#stopped.abort()
-    await Promise.all(this.#loops)
+    await this.#loops
   }
 
   async #run(): Promise<void> {
-    const { clock, log } = this.#options
+    const { clock, log, queue } = this.#options
     const { signal } = this.#stopped
     while (!signal.aborted) {
       try {
         const batch = await this.#collect()
-        if (batch.length > 0) await this.#deliver(batch)
+        if (signal.aborted) await this.#handBack(batch)
+        else if (batch.length > 0) await this.#deliver(batch)
       } catch (error) {
-        log.warn({ error: messageOf(error) }, 'the queue could not be reached, trying again')
+        if (signal.aborted) log.warn({ error: messageOf(error) }, 'the queue was left with messages in flight')
+        else log.warn({ queue: queue.arn, error: messageOf(error) }, 'the queue failed, trying again')
         await sleep(clock, lostMs, signal)
       }
     }
   }
 
   /** A batch: the first message is waited for, the others only as long as the window is open. */
-  async #collect(): Promise<readonly Received[]> {
-    const { queue, batchSize, windowMs, clock } = this.#options
-    const { signal } = this.#stopped
-    const take = (have: number, waitMs: number) =>
-      queue.receive({ max: Math.min(receiveMax, batchSize - have), waitMs, signal })
-    const batch = [...(await take(0, pollMs))]
+  async #collect(): Promise<readonly EventRecord[]> {
+    const { batchSize, windowMs, clock } = this.#options
+    const batch = await this.#receive(batchSize, pollMs)
     const endMs = clock.nowMs() + windowMs
-    let bytes = batch.reduce((sum, message) => sum + bytesOf(message), 0)
-    while (batch.length > 0 && batch.length < batchSize && bytes < eventBytesMax / 2) {
-      const more = await take(batch.length, Math.max(0, endMs - clock.nowMs()))
-      if (more.length === 0) break
+    let bytes = bytesOf(batch)
+    while (batch.length > 0 && batch.length < batchSize && bytes < eventBytesMax) {
+      const waitMs = Math.max(0, endMs - clock.nowMs())
+      const more = await this.#more(batch, waitMs)
+      // A long poll ends after 20 s, and a window may be open for 300.
+      if (more.length === 0 && (waitMs <= pollMs || this.#stopped.signal.aborted)) break
       batch.push(...more)
-      bytes += more.reduce((sum, message) => sum + bytesOf(message), 0)
+      bytes += bytesOf(more)
     }
     return batch
   }
 
-  async #deliver(batch: readonly Received[]): Promise<void> {
+  /** What has been received is not lost to a queue that goes away meanwhile: the batch is smaller, and the next poll tells. */
+  async #more(batch: readonly EventRecord[], waitMs: number): Promise<EventRecord[]> {
+    try {
+      return await this.#receive(this.#options.batchSize - batch.length, waitMs)
+    } catch (error) {
+      this.#options.log.warn({ error: messageOf(error) }, 'the queue failed while a batch was being filled')
+      return []
+    }
+  }
+
+  async #receive(max: number, waitMs: number): Promise<EventRecord[]> {
     const { queue } = this.#options
-    const [first = [], ...others] = cut(batch)
+    const { signal } = this.#stopped
+    const options = { max: Math.min(receiveMax, max), waitMs: Math.min(pollMs, waitMs), signal }
+    return (await queue.receive(options)).map((message) => recordOf(message, queue.arn))
+  }
+
+  async #deliver(batch: readonly EventRecord[]): Promise<void> {
+    const { queue } = this.#options
+    const [first = [], ...others] = cutBatch(batch)
     await this.#invoke(first)
     for (const part of others) {
       // What failed in the first part must come before what follows it in its group: let the queue put them in order again.
-      if (queue.isFifo)
-        await Promise.all(part.map(({ receiptHandle }) => queue.changeVisibility(receiptHandle, 0)))
+      if (queue.isFifo || this.#stopped.signal.aborted) await this.#handBack(part)
       else await this.#invoke(part)
     }
   }
 
-  async #invoke(batch: readonly Received[]): Promise<void> {
+  async #invoke(batch: readonly EventRecord[]): Promise<void> {
     const { queue, invoke, reportsFailures, log, onBatch } = this.#options
-    const delivered = batch.map(({ messageId }) => messageId)
-    const answer = await invoke(Buffer.from(JSON.stringify(sqsEvent(batch, queue.arn))))
+    const delivered = batch.map(({ message }) => message.messageId)
+    const answer = await invoke(eventOf(batch))
+    if (answer.kind === 'unrun') return this.#handBack(batch)
     const { failed, problem } = readBatchAnswer(answer, delivered, reportsFailures)
-    const done = batch.filter(({ messageId }) => !failed.has(messageId))
-    await Promise.all(done.map(({ receiptHandle }) => queue.delete(receiptHandle)))
+    const done = batch.map(({ message }) => message).filter(({ messageId }) => !failed.has(messageId))
+    if (done.length > 0) await queue.delete(done.map(({ receiptHandle }) => receiptHandle))
     const deleted = done.map(({ messageId }) => messageId)
     onBatch?.({ delivered, deleted, failed: [...failed], problem })
     const fields = { delivered: delivered.length, deleted: deleted.length, failed: failed.size }
-    log.info(problem === undefined ? fields : { ...fields, problem }, 'a batch of the queue is over')
+    if (problem === undefined) log.info(fields, 'a batch of the queue is over')
+    else log.warn({ ...fields, problem }, 'a whole batch of the queue failed')
+  }
+
+  /** Visible again at once. The last first: on a FIFO queue nobody may see a message while one before it is still hidden. */
+  async #handBack(batch: readonly EventRecord[]): Promise<void> {
+    for (const { message } of [...batch].reverse())
+      await this.#options.queue.changeVisibility(message.receiptHandle, 0)
   }
 }
 
-function bytesOf({ body }: Received): number {
-  // The other keys of a record come to some 700 bytes; escaping may double a body.
-  return 2 * Buffer.byteLength(body) + 1024
+function bytesOf(batch: readonly EventRecord[]): number {
+  return batch.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
-/** No event is over 6 MB. */
-function cut(batch: readonly Received[]): readonly (readonly Received[])[] {
-  const parts: Received[][] = []
-  let bytes = Number.POSITIVE_INFINITY
-  for (const message of batch) {
-    bytes += bytesOf(message)
-    if (bytes > eventBytesMax) {
-      parts.push([])
-      bytes = bytesOf(message)
-    }
-    parts.at(-1)?.push(message)
-  }
-  return parts
-}
-
-/** The event as AWS shapes it. */
-export function sqsEvent(batch: readonly Received[], arn: string): object {
-  const awsRegion = arn.split(':')[3] ?? ''
-  return {
-    Records: batch.map((message) => ({
-      ...message,
-      messageAttributes: Object.fromEntries(
-        Object.entries(message.messageAttributes).map(([name, value]) => [
-          name,
-          { ...value, stringListValues: [], binaryListValues: [] },
-        ]),
-      ),
-      eventSource: 'aws:sqs',
-      eventSourceARN: arn,
-      awsRegion,
-    })),
-  }
-}

@@ -1,12 +1,13 @@
 /**
  * An SQS queue in memory: visibility, receive count, redrive, and for FIFO the group lock and deduplication. Time and ids are
- * given, so that tests own them.
+ * given, so that tests own them. Not there: retention (a message stays until it is deleted) and a short poll's partial sight.
  *
- * Invariant: `#messages` is in the order in which messages were sent; one that is in flight has a receipt that nobody else has.
+ * Invariant: `#messages` is in the order in which messages were sent; a receipt stands for the last delivery of its message.
  */
 import { createHash } from 'node:crypto'
 import { type Clock, ErrorCode, RelayError, type Timer } from '../../../index.js'
-import type { Outgoing, Queue, QueueCounts, Received } from './queue.js'
+import { deduplicationIdOf, problemOfOutgoing } from './outgoing.js'
+import type { Outgoing, Queue, QueueCounts, Received, ReceiveOptions } from './queue.js'
 
 /** What a queue is made of. */
 export interface MemoryQueueOptions {
@@ -21,7 +22,9 @@ export interface MemoryQueueOptions {
   /** Standard queues promise no order: where to take the next message from, in [0, 1). Absent: the oldest first. */
   readonly random?: () => number
   /** Told of every message that was moved to the dead-letter queue. */
-  readonly onDead?: (messageId: string) => void
+  readonly onDead?: (messageId: string, receiveCount: number) => void
+  /** Messages in flight at once; SQS's own by default. */
+  readonly inFlightMax?: number
 }
 
 interface Message {
@@ -29,29 +32,31 @@ interface Message {
   readonly outgoing: Outgoing
   readonly sequence: bigint
   readonly sentAtMs: number
+  readonly deadFrom: string | undefined
   visibleAtMs: number
   receipt: string | undefined
   receiveCount: number
   firstReceivedAtMs: number | undefined
 }
 
-/** SQS's limit since January 2026, attributes included. */
-export const messageBytesMax = 1024 * 1024
-/** SQS's limits of messages in flight. */
-const inFlightMax = { fifo: 20_000, standard: 120_000 } as const
+/** SQS hands out this many at once. */
+export const receiveCountMax = 10
+const inFlightMaxDefault = 120_000
 const deduplicationMs = 5 * 60_000
 const region = 'us-east-1'
 const account = '123456789012'
 const firstSequence = 18_849_496_460_467_696_000n
-// SQS refuses more than this; an emulator that grew without end would only show later.
+// SQS knows no such limit; an emulator that grew without end would only show later.
 const messagesMax = 1_000_000
 
 /** A queue of this process. */
 export class MemoryQueue implements Queue {
+  readonly name: string
   readonly arn: string
   readonly isFifo: boolean
   readonly #options: MemoryQueueOptions
-  #messages: Message[] = []
+  readonly #messages = new Map<string, Message>()
+  readonly #byReceipt = new Map<string, Message>()
   readonly #seen = new Map<string, { readonly id: string; readonly untilMs: number }>()
   #sent = 0
   #receipts = 0
@@ -59,85 +64,112 @@ export class MemoryQueue implements Queue {
 
   constructor(options: MemoryQueueOptions) {
     this.#options = options
+    this.name = options.name
     this.isFifo = options.name.endsWith('.fifo')
     this.arn = `arn:aws:sqs:${region}:${account}:${options.name}`
   }
 
-  /** Messages that have neither been acknowledged nor moved. */
-  get ids(): readonly string[] {
-    return this.#messages.map((message) => message.id)
+  /** How long a delivered message stays hidden. */
+  get visibilityMs(): number {
+    return this.#options.visibilityMs
   }
 
-  send(outgoing: Outgoing): Promise<string> {
+  /** Messages that have neither been acknowledged nor moved. */
+  get ids(): readonly string[] {
+    return [...this.#messages.keys()]
+  }
+
+  async send(outgoing: Outgoing): Promise<string> {
+    const problem = problemOfOutgoing(outgoing, this.isFifo)
+    if (problem !== undefined) throw refused(`${this.name}: ${problem}`)
     const { clock, newId } = this.#options
     const nowMs = clock.nowMs()
-    const bytes = Buffer.byteLength(outgoing.body)
-    if (bytes === 0 || bytes > messageBytesMax)
-      return Promise.reject(refused(`a message has 1 to ${messageBytesMax} bytes, not ${bytes}`))
-    if (this.isFifo && outgoing.group === undefined)
-      return Promise.reject(refused(`${this.#options.name} is a FIFO queue: a message needs a group`))
-    if (this.#messages.length >= messagesMax)
-      return Promise.reject(refused(`the queue holds ${messagesMax} messages`))
     const known = this.isFifo ? this.#known(outgoing, nowMs) : undefined
-    if (known !== undefined) return Promise.resolve(known)
+    if (known !== undefined) return known
+    if (this.#messages.size >= messagesMax) throw refused(`${this.name} holds ${messagesMax} messages`)
     const id = newId()
-    if (this.isFifo) this.#seen.set(deduplicationId(outgoing), { id, untilMs: nowMs + deduplicationMs })
-    this.#messages.push({
+    if (this.isFifo) this.#seen.set(deduplicationIdOf(outgoing), { id, untilMs: nowMs + deduplicationMs })
+    this.#add({
       id,
       outgoing,
-      sequence: firstSequence + BigInt(this.#sent++),
       sentAtMs: nowMs,
+      deadFrom: undefined,
       visibleAtMs: nowMs + (outgoing.delayMs ?? 0),
+    })
+    return id
+  }
+
+  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<readonly Received[]> {
+    const { clock } = this.#options
+    const endMs = clock.nowMs() + waitMs
+    while (!signal.aborted) {
+      const taken = this.#take(Math.min(max, receiveCountMax))
+      if (taken.length > 0 || clock.nowMs() >= endMs) return taken
+      await this.#change(endMs, signal)
+    }
+    return []
+  }
+
+  async delete(receiptHandles: readonly string[]): Promise<void> {
+    const nowMs = this.#options.clock.nowMs()
+    let isGone = false
+    for (const receipt of receiptHandles) {
+      const message = this.#byReceipt.get(receipt)
+      // A FIFO queue takes no receipt whose time is over: its message may be with somebody else next. A standard one does.
+      if (message === undefined || (this.isFifo && message.visibleAtMs <= nowMs)) continue
+      this.#forget(message)
+      isGone = true
+    }
+    // Its group may go on.
+    if (isGone) this.#wake()
+  }
+
+  async changeVisibility(receiptHandle: string, afterMs: number): Promise<void> {
+    const message = this.#byReceipt.get(receiptHandle)
+    const nowMs = this.#options.clock.nowMs()
+    if (message === undefined || message.visibleAtMs <= nowMs) return
+    message.visibleAtMs = nowMs + afterMs
+    this.#wake()
+  }
+
+  /** Whether a receipt stands for a message that is in flight. */
+  isInFlight(receiptHandle: string): boolean {
+    const message = this.#byReceipt.get(receiptHandle)
+    return message !== undefined && message.visibleAtMs > this.#options.clock.nowMs()
+  }
+
+  async counts(): Promise<QueueCounts> {
+    const nowMs = this.#options.clock.nowMs()
+    let [inFlight, delayed] = [0, 0]
+    for (const { visibleAtMs, receiveCount } of this.#messages.values()) {
+      if (visibleAtMs <= nowMs) continue
+      if (receiveCount > 0) inFlight += 1
+      else delayed += 1
+    }
+    return { visible: this.#messages.size - inFlight - delayed, inFlight, delayed }
+  }
+
+  /** Drops every message, as PurgeQueue does. */
+  purge(): void {
+    this.#messages.clear()
+    this.#byReceipt.clear()
+  }
+
+  #add(message: Pick<Message, 'id' | 'outgoing' | 'sentAtMs' | 'deadFrom' | 'visibleAtMs'>): void {
+    const sequence = firstSequence + BigInt(this.#sent++)
+    this.#messages.set(message.id, {
+      ...message,
+      sequence,
       receipt: undefined,
       receiveCount: 0,
       firstReceivedAtMs: undefined,
     })
     this.#wake()
-    return Promise.resolve(id)
   }
 
-  async receive({
-    max,
-    waitMs,
-    signal,
-  }: {
-    readonly max: number
-    readonly waitMs: number
-    readonly signal: AbortSignal
-  }) {
-    const { clock } = this.#options
-    const endMs = clock.nowMs() + waitMs
-    for (;;) {
-      const taken = this.#take(max)
-      if (taken.length > 0 || signal.aborted || clock.nowMs() >= endMs) return taken
-      await this.#change(endMs, signal)
-    }
-  }
-
-  delete(receiptHandle: string): Promise<void> {
-    const before = this.#messages.length
-    this.#messages = this.#messages.filter(({ receipt }) => receipt !== receiptHandle)
-    // Its group may go on.
-    if (this.#messages.length < before) this.#wake()
-    return Promise.resolve()
-  }
-
-  changeVisibility(receiptHandle: string, afterMs: number): Promise<void> {
-    const message = this.#messages.find(({ receipt }) => receipt === receiptHandle)
-    if (message !== undefined) message.visibleAtMs = this.#options.clock.nowMs() + afterMs
-    this.#wake()
-    return Promise.resolve()
-  }
-
-  counts(): Promise<QueueCounts> {
-    const nowMs = this.#options.clock.nowMs()
-    const hidden = this.#messages.filter(({ visibleAtMs }) => visibleAtMs > nowMs)
-    const inFlight = hidden.filter(({ receiveCount }) => receiveCount > 0).length
-    return Promise.resolve({
-      visible: this.#messages.length - hidden.length,
-      inFlight,
-      delayed: hidden.length - inFlight,
-    })
+  #forget(message: Message): void {
+    this.#messages.delete(message.id)
+    if (message.receipt !== undefined) this.#byReceipt.delete(message.receipt)
   }
 
   #known(outgoing: Outgoing, nowMs: number): string | undefined {
@@ -146,83 +178,91 @@ export class MemoryQueue implements Queue {
       if (untilMs > nowMs) break
       this.#seen.delete(key)
     }
-    return this.#seen.get(deduplicationId(outgoing))?.id
+    return this.#seen.get(deduplicationIdOf(outgoing))?.id
   }
 
   #take(max: number): readonly Received[] {
-    this.#redrive()
     const nowMs = this.#options.clock.nowMs()
     const locked = new Set<string>()
     let inFlight = 0
-    for (const { visibleAtMs, receiveCount, outgoing } of this.#messages) {
-      if (visibleAtMs <= nowMs) continue
-      if (receiveCount > 0) inFlight += 1
-      locked.add(outgoing.group ?? '')
+    const ready: Message[] = []
+    for (const message of this.#messages.values()) {
+      const { visibleAtMs, receiveCount, outgoing } = message
+      if (visibleAtMs <= nowMs) ready.push(message)
+      else if (receiveCount > 0) {
+        inFlight += 1
+        locked.add(outgoing.group ?? '')
+      }
     }
-    const room = inFlightMax[this.isFifo ? 'fifo' : 'standard'] - inFlight
-    const ready = this.#messages.filter(
-      ({ visibleAtMs, outgoing }) =>
-        visibleAtMs <= nowMs && !(this.isFifo && locked.has(outgoing.group ?? '')),
-    )
-    const { random } = this.#options
+    const room = (this.#options.inFlightMax ?? inFlightMaxDefault) - inFlight
     const taken: Message[] = []
-    while (taken.length < Math.min(max, room) && ready.length > 0) {
-      const at = this.isFifo || random === undefined ? 0 : Math.floor(random() * ready.length)
-      taken.push(...ready.splice(at, 1))
+    for (const message of this.#inTurn(ready)) {
+      if (taken.length >= Math.min(max, room)) break
+      if (this.isFifo && locked.has(message.outgoing.group ?? '')) continue
+      if (!this.#isDead(message)) taken.push(message)
+      else this.#redrive(message)
     }
     return taken.map((message) => this.#deliver(message, nowMs))
   }
 
-  /** What has been delivered too often moves on, when it would be delivered once more. */
-  #redrive(): void {
-    const { receiveMax, deadLetter, clock, onDead } = this.#options
-    if (receiveMax === undefined || deadLetter === undefined) return
-    const nowMs = clock.nowMs()
-    const isDead = (one: Message) => one.visibleAtMs <= nowMs && one.receiveCount >= receiveMax
-    const dead = this.#messages.filter(isDead)
-    if (dead.length === 0) return
-    this.#messages = this.#messages.filter((one) => !dead.includes(one))
-    for (const message of dead) {
-      deadLetter.#adopt(message)
-      onDead?.(message.id)
+  #inTurn(ready: Message[]): readonly Message[] {
+    const { random } = this.#options
+    if (this.isFifo || random === undefined) return ready
+    // Fisher and Yates: every order is as likely.
+    for (let at = ready.length - 1; at > 0; at -= 1) {
+      const other = Math.floor(random() * (at + 1))
+      const [a, b] = [ready[at], ready[other]]
+      if (a !== undefined && b !== undefined) [ready[at], ready[other]] = [b, a]
     }
+    return ready
   }
 
-  #adopt(message: Message): void {
-    this.#messages.push({
-      ...message,
-      visibleAtMs: 0,
-      receipt: undefined,
-      receiveCount: 0,
-      firstReceivedAtMs: undefined,
-    })
-    this.#wake()
+  #isDead({ receiveCount }: Message): boolean {
+    const { receiveMax, deadLetter } = this.#options
+    return receiveMax !== undefined && deadLetter !== undefined && receiveCount >= receiveMax
+  }
+
+  /** What has been delivered too often moves on, when it would be delivered once more. */
+  #redrive(message: Message): void {
+    const { deadLetter, onDead } = this.#options
+    const { id, outgoing, sentAtMs, receiveCount } = message
+    this.#forget(message)
+    if (deadLetter !== undefined)
+      deadLetter.#add({ id, outgoing, sentAtMs, deadFrom: this.arn, visibleAtMs: 0 })
+    onDead?.(id, receiveCount)
   }
 
   #deliver(message: Message, nowMs: number): Received {
+    if (message.receipt !== undefined) this.#byReceipt.delete(message.receipt)
     message.receiveCount += 1
     message.firstReceivedAtMs ??= nowMs
     message.visibleAtMs = nowMs + this.#options.visibilityMs
-    const receiptHandle = `receipt-${++this.#receipts}`
+    const receiptHandle = `${this.name}-receipt-${++this.#receipts}`
     message.receipt = receiptHandle
-    const { id, outgoing, receiveCount, sentAtMs, firstReceivedAtMs, sequence } = message
-    const { body, group, messageAttributes = {} } = outgoing
+    this.#byReceipt.set(receiptHandle, message)
+    const { body, messageAttributes = {} } = message.outgoing
     return {
-      messageId: id,
+      messageId: message.id,
       receiptHandle,
       body,
       md5OfBody: createHash('md5').update(body).digest('hex'),
       messageAttributes,
-      attributes: {
-        ApproximateReceiveCount: String(receiveCount),
-        SentTimestamp: String(Math.round(sentAtMs)),
-        SenderId: 'AIDAEMULATED',
-        ApproximateFirstReceiveTimestamp: String(Math.round(firstReceivedAtMs)),
-        ...(group === undefined ? {} : { MessageGroupId: group }),
-        ...(this.isFifo
-          ? { SequenceNumber: String(sequence), MessageDeduplicationId: deduplicationId(outgoing) }
-          : {}),
-      },
+      attributes: this.#attributesOf(message),
+    }
+  }
+
+  #attributesOf({ outgoing, receiveCount, sentAtMs, firstReceivedAtMs = 0, sequence, deadFrom }: Message) {
+    const { group } = outgoing
+    return {
+      ApproximateReceiveCount: String(receiveCount),
+      SentTimestamp: String(Math.round(sentAtMs)),
+      SenderId: 'AIDAEMULATED',
+      ApproximateFirstReceiveTimestamp: String(Math.round(firstReceivedAtMs)),
+      ...(group === undefined ? {} : { MessageGroupId: group }),
+      ...(deadFrom === undefined ? {} : { DeadLetterQueueSourceArn: deadFrom }),
+      ...(this.isFifo
+        ? { SequenceNumber: String(sequence), MessageDeduplicationId: deduplicationIdOf(outgoing) }
+        : {}),
     }
   }
 
@@ -230,11 +270,10 @@ export class MemoryQueue implements Queue {
   #change(endMs: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     const nowMs = clock.nowMs()
+    let nextMs = endMs
+    for (const { visibleAtMs } of this.#messages.values())
+      if (visibleAtMs > nowMs && visibleAtMs < nextMs) nextMs = visibleAtMs
     return new Promise((resolve) => {
-      const next = Math.min(
-        endMs,
-        ...this.#messages.map(({ visibleAtMs }) => visibleAtMs).filter((at) => at > nowMs),
-      )
       let timer: Timer | undefined
       const done = () => {
         timer?.clear()
@@ -244,17 +283,13 @@ export class MemoryQueue implements Queue {
       }
       this.#wakes.push(done)
       signal.addEventListener('abort', done, { once: true })
-      if (Number.isFinite(next)) timer = clock.timer(next - nowMs, done)
+      timer = clock.timer(nextMs - nowMs, done)
     })
   }
 
   #wake(): void {
     for (const wake of this.#wakes.splice(0)) wake()
   }
-}
-
-function deduplicationId({ deduplicationId: given, body }: Outgoing): string {
-  return given ?? createHash('sha256').update(body).digest('hex')
 }
 
 function refused(what: string): RelayError {

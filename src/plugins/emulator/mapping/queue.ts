@@ -16,6 +16,7 @@ export interface Outgoing {
   readonly group?: string
   /** FIFO: the same one within five minutes is swallowed. Absent: the body's own hash. */
   readonly deduplicationId?: string
+  /** Standard queues only, at most 15 minutes. */
   readonly delayMs?: number
 }
 
@@ -36,21 +37,26 @@ export interface QueueCounts {
   readonly delayed: number
 }
 
+/** What a receive asks for. */
+export interface ReceiveOptions {
+  /** 1 to 10. */
+  readonly max: number
+  /** At most 20 s. */
+  readonly waitMs: number
+  readonly signal: AbortSignal
+}
+
 /** A queue. Every method rejects when the queue cannot be reached. */
 export interface Queue {
   readonly arn: string
   readonly isFifo: boolean
-  /** Resolves with its id. */
+  /** Resolves with its id; rejects with RR_QUEUE_REFUSED when the queue does not take such a message. */
   send(message: Outgoing): Promise<string>
   /** Up to `max` messages, as soon as there is one; none when `signal` aborts or `waitMs` have gone by. */
-  receive(options: {
-    readonly max: number
-    readonly waitMs: number
-    readonly signal: AbortSignal
-  }): Promise<readonly Received[]>
-  /** Acknowledges. A receipt that is no longer good is ignored, as SQS does. */
-  delete(receiptHandle: string): Promise<void>
-  /** The message comes again after so long. */
+  receive(options: ReceiveOptions): Promise<readonly Received[]>
+  /** Acknowledges. A receipt that is no longer good is ignored: its message comes again. */
+  delete(receiptHandles: readonly string[]): Promise<void>
+  /** The message comes again after so long. A receipt that is no longer good, or whose time is over, is ignored. */
   changeVisibility(receiptHandle: string, afterMs: number): Promise<void>
   counts(): Promise<QueueCounts>
 }
