@@ -61,7 +61,8 @@ export class Mapping {
         if (signal.aborted) await this.#handBack(batch)
         else if (batch.length > 0) await this.#deliver(batch)
       } catch (error) {
-        if (signal.aborted) log.warn({ error: messageOf(error) }, 'the queue was left with messages in flight')
+        if (signal.aborted)
+          log.warn({ error: messageOf(error) }, 'the queue was left with messages in flight')
         else log.warn({ queue: queue.arn, error: messageOf(error) }, 'the queue failed, trying again')
         await sleep(clock, lostMs, signal)
       }
@@ -138,4 +139,3 @@ export class Mapping {
 function bytesOf(batch: readonly EventRecord[]): number {
   return batch.reduce((sum, { bytes }) => sum + bytes, 0)
 }
-

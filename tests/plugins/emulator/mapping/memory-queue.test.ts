@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MemoryQueue, type MemoryQueueOptions } from '../../../../src/plugins/emulator/mapping/memory-queue.js'
+import {
+  MemoryQueue,
+  type MemoryQueueOptions,
+} from '../../../../src/plugins/emulator/mapping/memory-queue.js'
 import type { Outgoing, Received } from '../../../../src/plugins/emulator/mapping/queue.js'
 import { ManualClock } from '../../../ipc/manual-clock.js'
 
@@ -272,10 +275,10 @@ for (const [what, name, message, because] of refusals) {
   })
 }
 
-test('a body of exactly 1 MiB is taken', async () => {
+test('a body of exactly 1 MiB is taken, and one with characters beyond the first plane', async () => {
   const { queue } = makeQueue('work')
-  await send(queue, 'x'.repeat(1024 * 1024))
-  assert.equal(queue.ids.length, 1)
+  await send(queue, 'x'.repeat(1024 * 1024), 'tab\t and 😀')
+  assert.equal(queue.ids.length, 2)
 })
 
 test('a long poll ends with the first message, with a message’s time, with its own time, or when it is aborted', async () => {

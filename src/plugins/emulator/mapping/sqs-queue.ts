@@ -1,0 +1,269 @@
+/** The port of a queue over a real SQS endpoint, AWS's or a compatible one, through AWS's own client, an optional package. */
+import type {
+  MessageAttributeValue,
+  Message as SdkMessage,
+  SendMessageCommandInput,
+  SQSClient,
+  SQSClientConfig,
+} from '@aws-sdk/client-sqs'
+import { type Clock, ErrorCode, messageOf, RelayError } from '../../../index.js'
+import type { MessageAttribute, Outgoing, Queue, QueueCounts, Received, ReceiveOptions } from './queue.js'
+
+type Sdk = typeof import('@aws-sdk/client-sqs')
+
+const deleteMax = 10
+const defaultAccount = '000000000000'
+// A call of SQS takes milliseconds; a server that went away without a word must not hold the mapping for ever.
+const callMsMax = 15_000
+
+/** Where a queue is, by its URL. */
+export interface QueuePlace {
+  readonly region: string | undefined
+  /** Undefined: where AWS's own client looks. */
+  readonly endpoint: string | undefined
+  readonly name: string
+  readonly arn: string
+}
+
+/** Reads a queue's URL. The ARN is made of it: nobody has to be asked. */
+export function placeOfQueue(url: string): QueuePlace {
+  const { hostname, origin, pathname } = new URL(url)
+  const region = /^sqs\.([a-z]{2}-[a-z0-9-]+)\./.exec(hostname)?.[1]
+  const isAws = hostname.includes('.amazonaws.')
+  const [name = '', account = defaultAccount] = pathname.split('/').filter(Boolean).reverse()
+  const arn = `arn:aws:sqs:${region ?? 'us-east-1'}:${account}:${name}`
+  return { region, endpoint: isAws ? undefined : origin, name, arn }
+}
+
+/** What opening a queue takes. */
+export interface SqsQueueOptions {
+  readonly url: string
+  readonly clock: Clock
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/**
+ * The queue of a URL. Rejects with RR_AWS_PACKAGE when AWS's client is not installed; asks nobody anything. Region and
+ * credentials come from the environment, as AWS's clients read them; a region in the URL's host goes first.
+ */
+export async function openSqsQueue(options: SqsQueueOptions): Promise<SqsQueue> {
+  const sdk = await import('@aws-sdk/client-sqs').catch((error: unknown) => {
+    throw new RelayError(
+      ErrorCode.AwsPackage,
+      '`emulator.sqs.queue` is a URL, and @aws-sdk/client-sqs is not installed',
+      {
+        hint: 'Run `npm install @aws-sdk/client-sqs` beside relayrunner, or use a name: a queue in memory.',
+        cause: error,
+      },
+    )
+  })
+  return new SqsQueue(sdk, options)
+}
+
+/** A queue of a server. */
+export class SqsQueue implements Queue {
+  readonly arn: string
+  readonly isFifo: boolean
+  readonly #sdk: Sdk
+  readonly #client: SQSClient
+  readonly #url: string
+  readonly #clock: Clock
+
+  /** Through an SDK that is loaded; see `openSqsQueue`. */
+  constructor(sdk: Sdk, options: SqsQueueOptions) {
+    const { arn, name } = placeOfQueue(options.url)
+    this.#sdk = sdk
+    this.#url = options.url
+    this.#clock = options.clock
+    this.arn = arn
+    this.isFifo = name.endsWith('.fifo')
+    this.#client = new sdk.SQSClient(clientConfig(options))
+  }
+
+  async send(outgoing: Outgoing): Promise<string> {
+    const command = new this.#sdk.SendMessageCommand(inputOf(this.#url, outgoing))
+    try {
+      const { MessageId: id = '' } = await this.#client.send(command, { abortSignal: soon() })
+      return id
+    } catch (error) {
+      if (!isOurFault(error)) throw error
+      throw new RelayError(ErrorCode.QueueRefused, messageOf(error), { cause: error })
+    }
+  }
+
+  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<readonly Received[]> {
+    if (signal.aborted) return []
+    const command = new this.#sdk.ReceiveMessageCommand({
+      QueueUrl: this.#url,
+      MaxNumberOfMessages: max,
+      WaitTimeSeconds: Math.ceil(waitMs / 1000),
+      MessageSystemAttributeNames: ['All'],
+      MessageAttributeNames: ['All'],
+    })
+    // Of its own, and cleared with it: a listener on a signal that lives as long as the mapping would stay.
+    const end = new AbortController()
+    const abort = () => end.abort()
+    const timer = this.#clock.timer(waitMs + callMsMax, abort)
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      const { Messages: messages = [] } = await this.#client.send(command, { abortSignal: end.signal })
+      return messages.map(receivedOf)
+    } catch (error) {
+      if (signal.aborted) return []
+      throw error
+    } finally {
+      timer.clear()
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  async delete(receiptHandles: readonly string[]): Promise<void> {
+    for (let at = 0; at < receiptHandles.length; at += deleteMax) {
+      const entries = receiptHandles
+        .slice(at, at + deleteMax)
+        .map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }))
+      const command = new this.#sdk.DeleteMessageBatchCommand({ QueueUrl: this.#url, Entries: entries })
+      const { Failed: failed = [] } = await this.#client.send(command, { abortSignal: soon() })
+      // A receipt that is no longer good is the sender's fault in SQS's eyes: its message comes again.
+      const fault = failed.find(({ SenderFault: isOurs }) => isOurs !== true)
+      if (fault !== undefined)
+        throw new Error(`the queue did not delete a message: ${fault.Message ?? fault.Code}`)
+    }
+  }
+
+  async changeVisibility(receiptHandle: string, afterMs: number): Promise<void> {
+    const command = new this.#sdk.ChangeMessageVisibilityCommand({
+      QueueUrl: this.#url,
+      ReceiptHandle: receiptHandle,
+      VisibilityTimeout: Math.ceil(afterMs / 1000),
+    })
+    await this.#client.send(command, { abortSignal: soon() }).catch((error: unknown) => {
+      if (!staleNames.has(nameOf(error))) throw error
+    })
+  }
+
+  async counts(): Promise<QueueCounts> {
+    const attributes = await this.#attributes([
+      'ApproximateNumberOfMessages',
+      'ApproximateNumberOfMessagesNotVisible',
+      'ApproximateNumberOfMessagesDelayed',
+    ])
+    const count = (name: string) => Number(attributes[name] ?? 0)
+    return {
+      visible: count('ApproximateNumberOfMessages'),
+      inFlight: count('ApproximateNumberOfMessagesNotVisible'),
+      delayed: count('ApproximateNumberOfMessagesDelayed'),
+    }
+  }
+
+  /** The queue's visibility timeout. */
+  async visibilityMs(): Promise<number> {
+    return Number((await this.#attributes(['VisibilityTimeout'])).VisibilityTimeout) * 1000
+  }
+
+  /** Lets go of its connections. */
+  close(): void {
+    this.#client.destroy()
+  }
+
+  async #attributes(names: AttributeNames): Promise<Partial<Record<string, string>>> {
+    const command = new this.#sdk.GetQueueAttributesCommand({ QueueUrl: this.#url, AttributeNames: names })
+    const { Attributes: attributes = {} } = await this.#client.send(command, { abortSignal: soon() })
+    return attributes
+  }
+}
+
+type AttributeNames = (
+  | 'ApproximateNumberOfMessages'
+  | 'ApproximateNumberOfMessagesNotVisible'
+  | 'ApproximateNumberOfMessagesDelayed'
+  | 'VisibilityTimeout'
+)[]
+
+const staleNames: ReadonlySet<string> = new Set([
+  'MessageNotInflight',
+  'ReceiptHandleIsInvalid',
+  'InvalidParameterValue',
+  'AWS.SimpleQueueService.MessageNotInflight',
+])
+
+/** An endpoint of AWS's own environment variables goes first, then a server that is not AWS's is asked where its URL says. */
+function clientConfig({ url, env }: SqsQueueOptions): SQSClientConfig {
+  const { region: own, endpoint: ownEndpoint } = placeOfQueue(url)
+  const endpoint = env.AWS_ENDPOINT_URL_SQS ?? env.AWS_ENDPOINT_URL ?? ownEndpoint
+  const region = own ?? env.AWS_REGION ?? (endpoint === undefined ? undefined : 'us-east-1')
+  const credentials = credentialsOf(env, endpoint)
+  return {
+    ...(region === undefined ? {} : { region }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(credentials === undefined ? {} : { credentials }),
+  }
+}
+
+/** Those of our environment, which `--dotenv` adds to; undefined: AWS's client looks for them in all its places. */
+function credentialsOf(env: SqsQueueOptions['env'], endpoint: string | undefined) {
+  if (env.AWS_PROFILE !== undefined) return undefined
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env
+  const { AWS_SESSION_TOKEN: sessionToken } = env
+  if (accessKeyId && secretAccessKey)
+    return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }
+  // Servers on one's own machine want a signature and do not look at it.
+  const isHere = endpoint !== undefined && /^(localhost$|127\.|\[::1\])/.test(new URL(endpoint).hostname)
+  return isHere ? { accessKeyId: 'local', secretAccessKey: 'local' } : undefined
+}
+
+/** The server answered, and blames the request: sending it again would not help. */
+function isOurFault(error: unknown): boolean {
+  return error instanceof Error && '$fault' in error && error.$fault === 'client'
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : messageOf(error)
+}
+
+function soon(): AbortSignal {
+  return AbortSignal.timeout(callMsMax)
+}
+
+function inputOf(url: string, outgoing: Outgoing): SendMessageCommandInput {
+  const { body, group, deduplicationId, delayMs, messageAttributes = {} } = outgoing
+  return {
+    QueueUrl: url,
+    MessageBody: body,
+    MessageAttributes: Object.fromEntries(
+      Object.entries(messageAttributes).map(([name, value]) => [name, sdkAttribute(value)]),
+    ),
+    ...(group === undefined ? {} : { MessageGroupId: group }),
+    ...(deduplicationId === undefined ? {} : { MessageDeduplicationId: deduplicationId }),
+    ...(delayMs === undefined ? {} : { DelaySeconds: Math.ceil(delayMs / 1000) }),
+  }
+}
+
+function sdkAttribute({ dataType, stringValue, binaryValue }: MessageAttribute): MessageAttributeValue {
+  return {
+    DataType: dataType,
+    StringValue: stringValue,
+    BinaryValue: binaryValue === undefined ? undefined : Buffer.from(binaryValue, 'base64'),
+  }
+}
+
+function receivedOf(message: SdkMessage): Received {
+  return {
+    messageId: message.MessageId ?? '',
+    receiptHandle: message.ReceiptHandle ?? '',
+    body: message.Body ?? '',
+    md5OfBody: message.MD5OfBody ?? '',
+    attributes: Object.fromEntries(Object.entries(message.Attributes ?? {})),
+    messageAttributes: Object.fromEntries(
+      Object.entries(message.MessageAttributes ?? {}).map(([name, value]) => [name, attributeOf(value)]),
+    ),
+  }
+}
+
+function attributeOf({ DataType, StringValue, BinaryValue }: MessageAttributeValue): MessageAttribute {
+  return {
+    dataType: DataType ?? 'String',
+    ...(StringValue === undefined ? {} : { stringValue: StringValue }),
+    ...(BinaryValue === undefined ? {} : { binaryValue: Buffer.from(BinaryValue).toString('base64') }),
+  }
+}

@@ -1,0 +1,59 @@
+/** A server that speaks SQS's protocol, `fauxqs`, and its queues. It knows nothing of ours. */
+import type { TestContext } from 'node:test'
+import { startFauxqs } from 'fauxqs'
+
+/** A running server. */
+export interface SqsServer {
+  /** Environment by which AWS's clients find it. */
+  readonly env: Readonly<Record<string, string>>
+  /** Creates a queue and its dead-letter queue; returns the URL of each. */
+  createQueue(
+    name: string,
+    options: { readonly visibilitySeconds: number; readonly receiveMax?: number },
+  ): { readonly url: string; readonly deadUrl: string }
+  /** How many messages there are, in flight or not. */
+  count(name: string): number
+  /** Ends it, and with it every connection. */
+  stop(): Promise<void>
+}
+
+/** Starts it on a free port, or on one that is given; it goes with the test. */
+export async function startSqsServer(t: TestContext, port = 0): Promise<SqsServer> {
+  const server = await startFauxqs({ port, logger: false })
+  let isStopped = false
+  const stop = async () => {
+    if (isStopped) return
+    isStopped = true
+    await server.stop()
+  }
+  t.after(stop)
+  return {
+    env: {
+      AWS_ENDPOINT_URL_SQS: `http://127.0.0.1:${server.port}`,
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
+    },
+    createQueue: (name, { visibilitySeconds, receiveMax }) => {
+      const fifo: Record<string, string> = name.endsWith('.fifo')
+        ? { FifoQueue: 'true', ContentBasedDeduplication: 'true' }
+        : {}
+      const deadName = name.replace(/(\.fifo)?$/, '-dead$1')
+      const dead = server.createQueue(deadName, { attributes: fifo })
+      const policy = { deadLetterTargetArn: dead.queueArn, maxReceiveCount: receiveMax }
+      const { queueUrl } = server.createQueue(name, {
+        attributes: {
+          ...fifo,
+          VisibilityTimeout: String(visibilitySeconds),
+          ...(receiveMax === undefined ? {} : { RedrivePolicy: JSON.stringify(policy) }),
+        },
+      })
+      return { url: queueUrl, deadUrl: dead.queueUrl }
+    },
+    count: (name) => {
+      const { ready = [], delayed = [], inflight = [] } = server.inspectQueue(name)?.messages ?? {}
+      return ready.length + delayed.length + inflight.length
+    },
+    stop,
+  }
+}
