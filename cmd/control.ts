@@ -1,6 +1,7 @@
 /** Finds the running server of a configuration and calls it. */
 import { readEnvironment } from '../config/env.js'
 import { findConfig, workingFolder } from '../config/find.js'
+import { ErrorCode, hasCode, messageOf, RelayError } from '../src/core/errors.js'
 import { connectRpc, type RpcClient } from '../src/ipc/rpc-client.js'
 import { controlSocketPath } from '../src/supervisor/private-folder.js'
 import type { CommonOptions } from './options.js'
@@ -17,6 +18,23 @@ export function connectServer(options: CommonOptions): Promise<RpcClient> {
   const file = findConfig(find)
   const path = file ?? workingFolder({ ...find, file, workdir: options.workdir })
   return connectRpc(`unix://${controlSocketPath({ uid: process.getuid?.() ?? 0, path })}`)
+}
+
+/** Calls a procedure of the queue that the server polls. Rejects with RR_QUEUE_REFUSED and the server's words. */
+export async function queueCall(client: RpcClient, method: string, argument?: unknown): Promise<unknown> {
+  try {
+    return await client.call(method, argument)
+  } catch (error) {
+    if (!hasCode(error, ErrorCode.RpcFailed)) throw error
+    const text = messageOf(error)
+    // A server without an emulator does not know the method.
+    const isNone = text.includes("can't find") || text.includes('polls no queue')
+    const hint = isNone ? 'Start it with `rr dev --sqs orders`, or set `emulator.sqs.queue`.' : undefined
+    throw new RelayError(ErrorCode.QueueRefused, isNone ? 'the server polls no queue' : text, {
+      cause: error,
+      ...(hint === undefined ? {} : { hint }),
+    })
+  }
 }
 
 /** A value of a server's answer as a list of objects; what is no object is left out. */

@@ -43,6 +43,7 @@ const program = withConfig(new Command('rr'))
 Examples:
   rr dev                        serve with the Lambda emulator, restart workers when files change
   rr invoke --sqs 10            send a batch of ten records to it
+  rr dev --sqs orders.fifo      feed it from a queue in memory; rr send --group a fills that
   rr serve -c rr.yaml           run in production
   rr validate                   find every fault of rr.yaml without starting anything
   rr workers --json             the workers of the running server, for programs`,
@@ -70,7 +71,7 @@ add(
     new Command('dev').description(
       'serve, with the Lambda emulator and a restart of workers on file changes',
     ),
-  ),
+  ).option('--sqs <queue>', 'poll a queue: a name (orders, orders.fifo) for one in memory, or a URL'),
   async () => (await import('./serve.js')).dev,
 )
 add(
@@ -97,6 +98,25 @@ add(
     .option('--address <host:port>', 'where the emulator listens')
     .option('--json', 'print the answer on one line'),
   async () => (await import('./invoke.js')).invoke,
+)
+add(
+  withConfig(new Command('send').description('send messages to the queue that the running server polls'))
+    .argument('[file]', 'the body; - reads standard input')
+    .option('--body <text>', 'the body; without one it is {"n":1}, {"n":2} …')
+    .option('--count <n>', 'how many')
+    .option('--group <g>', 'message group id; a FIFO queue needs one')
+    .option('--deduplication-id <d>', 'FIFO; else of the body, or one each with --count')
+    .option('--delay <duration>', 'not before so long, e.g. 5s; standard queues only')
+    .option('--queue <name>', 'the queue; else the one that is polled')
+    .option('--json', 'one JSON document on standard output'),
+  async () => (await import('./send.js')).send,
+)
+add(
+  withConfig(new Command('queue').description('count the messages of the queue that is polled')).option(
+    '--json',
+    'one JSON document on standard output',
+  ),
+  async () => (await import('./queue.js')).queue,
 )
 add(
   withConfig(new Command('workers').description('list the workers of the running server'))

@@ -23,13 +23,20 @@ export function serve(options: CommonOptions): Promise<number> {
   return run('serve', options)
 }
 
+/** Beside the common ones. */
+export interface DevOptions extends CommonOptions {
+  /** `--sqs QUEUE`: short for `-o emulator.sqs.queue=QUEUE`. */
+  readonly sqs?: string
+}
+
 /** With the emulator, and a restart of workers when files change. */
-export function dev(options: CommonOptions): Promise<number> {
-  const asked = options.override.some((one) => one.startsWith('logs.encoding='))
-  return run(
-    'dev',
-    asked ? options : { ...options, override: [...options.override, 'logs.encoding=console'] },
-  )
+export function dev(options: DevOptions): Promise<number> {
+  const { override, sqs } = options
+  const isAsked = override.some((one) => one.startsWith('logs.encoding='))
+  // Quoted: a queue may be called 7 or on.
+  const queue = sqs === undefined ? [] : [`emulator.sqs.queue=${JSON.stringify(sqs)}`]
+  const encoding = isAsked ? [] : ['logs.encoding=console']
+  return run('dev', { ...options, override: [...override, ...encoding, ...queue] })
 }
 
 /** Inside Lambda. */
@@ -223,7 +230,7 @@ class Life {
       const bootMs = good.map((boot) => Math.round(boot.tookMs))
       return { name: pool.name, command: pool.command, size: pool.size, readyCount: good.length, bootMs }
     })
-    const emulator = server.service(RuntimeApi)?.address
+    const { address: emulator, polls } = server.service(RuntimeApi) ?? {}
     const pulls = emulator ?? plan.env.AWS_LAMBDA_RUNTIME_API
     const hasLambda = plan.plugins.some(({ plugin }) => plugin.name === 'lambda')
     const places = [
@@ -233,6 +240,7 @@ class Life {
       ...(emulator === undefined
         ? []
         : [{ what: 'invoke', where: `http://${emulator}/2015-03-31/functions/function/invocations` }]),
+      ...(polls === undefined ? [] : [{ what: 'queue', where: polls }]),
       { what: 'control', where: server.rpc.address },
     ]
     if (this.#log.encoding === 'json') {

@@ -72,5 +72,7 @@ export interface RuntimeApiService {
     readonly functionVersion: string
     readonly memoryLimitInMB: number
   }
+  /** The queue that it feeds the function from, for people; undefined or absent: none. */
+  readonly polls?: string | undefined
 }
 export const RuntimeApi = serviceKey<RuntimeApiService>('runtime-api')

@@ -11,8 +11,8 @@ export interface SqsServer {
     name: string,
     options: { readonly visibilitySeconds: number; readonly receiveMax?: number },
   ): { readonly url: string; readonly deadUrl: string }
-  /** How many messages there are, in flight or not. */
-  count(name: string): number
+  /** How many messages there are; delayed ones count as visible. */
+  where(name: string): { readonly visible: number; readonly inFlight: number }
   /** Ends it, and with it every connection. */
   stop(): Promise<void>
 }
@@ -50,9 +50,9 @@ export async function startSqsServer(t: TestContext, port = 0): Promise<SqsServe
       })
       return { url: queueUrl, deadUrl: dead.queueUrl }
     },
-    count: (name) => {
+    where: (name) => {
       const { ready = [], delayed = [], inflight = [] } = server.inspectQueue(name)?.messages ?? {}
-      return ready.length + delayed.length + inflight.length
+      return { visible: ready.length + delayed.length, inFlight: inflight.length }
     },
     stop,
   }

@@ -1,5 +1,6 @@
 /** The plugin `emulator`: the Lambda Runtime API and the invoke endpoint in this process, so that events run without AWS. */
 import { definePlugin, Rpc, RuntimeApi, section } from '../../index.js'
+import { sqsFaults, sqsProperties } from './mapping/section.js'
 
 export default definePlugin({
   name: 'emulator',
@@ -27,22 +28,46 @@ export default definePlugin({
         default: 1769,
         description: 'The function’s memory in MB, as its context says.',
       },
+      sqs: {
+        type: 'object',
+        properties: sqsProperties,
+        description: 'A queue in front of the function, as an event-source mapping of AWS reads it.',
+      },
     },
     'A Lambda Runtime API in this process.',
+    ({ sqs, timeout }) => sqsFaults(sqs, timeout),
   ),
-  async setup({ config, needs, log, clock, defer }) {
+  async setup({ config, needs, log, clock, env, defer }) {
     const { EmulatorServer } = await import('./server.js')
+    const { openSource } = await import('./mapping/source.js')
     const server = new EmulatorServer({ address: config.address, timeoutMs: config.timeout, clock, log })
+    const invoke = (event: Buffer) => server.invoke(event)
+    const source = await openSource({
+      settings: config.sqs,
+      timeoutMs: config.timeout,
+      invoke,
+      clock,
+      log,
+      env,
+    })
     await server.listen()
-    defer(() => server.close())
+    defer(async () => {
+      // What the function was not given goes back to the queue once the server sends it home.
+      const stopped = source.stop()
+      await server.close()
+      await stopped
+    })
     if (!/^(127\.|localhost|\[?::1)/.test(server.address)) {
       log.warn(
         { address: server.address },
         'the emulator can be reached from other machines: anybody may invoke the function',
       )
     }
-    needs.rpc.register('emulator', { Address: () => server.address })
+    needs.rpc.register('emulator', { Address: () => server.address, ...source.methods })
     const facts = { functionName: 'emulated', functionVersion: '$LATEST', memoryLimitInMB: config.memory }
-    return { service: { address: server.address, facts } }
+    return {
+      service: { address: server.address, facts, polls: source.polled },
+      serve: async () => source.start(),
+    }
   },
 })

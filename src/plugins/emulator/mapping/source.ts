@@ -1,0 +1,218 @@
+/** What `emulator.sqs` switches on: the queue, the mapping that polls it, and the remote procedures of `rr send` and `rr queue`. */
+import { randomUUID } from 'node:crypto'
+import { type Clock, ErrorCode, type Logger, messageOf, RelayError, type RpcMethod } from '../../../index.js'
+import { Mapping } from './mapping.js'
+import { MemoryQueue } from './memory-queue.js'
+import type { Outgoing, Queue } from './queue.js'
+import { isUrl, type SqsSettings, visibilityFactor } from './section.js'
+import { openSqsQueue, placeOfQueue } from './sqs-queue.js'
+
+/** How the emulator says that an event ended. */
+export type Ended =
+  | { readonly kind: 'result'; readonly body: Uint8Array }
+  | { readonly kind: 'error'; readonly body: Uint8Array; readonly type: string }
+
+/** What a source is made of. */
+export interface SourceOptions {
+  readonly settings: SqsSettings
+  readonly timeoutMs: number
+  readonly invoke: (event: Buffer) => Promise<Ended>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** A queue, and the mapping in front of it. */
+export interface QueueSource {
+  /** What is polled, for people; undefined: nothing. */
+  readonly polled: string | undefined
+  /** The queues in memory, the dead-letter queue last. */
+  readonly memory: readonly MemoryQueue[]
+  /** `Send` and `Queue`. */
+  readonly methods: Readonly<Record<string, RpcMethod>>
+  /** Begins to poll. */
+  start(): void
+  /** Takes no further batch; resolves when those at work are over. */
+  stop(): Promise<void>
+}
+
+// What the emulator ends the events with that it still holds when it stops.
+const stoppedType = 'Emulator.Stopped'
+const receiveMaxDefault = 5
+const countMax = 10_000
+
+/** Opens the queue that the settings name; without one the procedures say so. Rejects with RR_AWS_PACKAGE. */
+export async function openSource(options: SourceOptions): Promise<QueueSource> {
+  const { queue: name } = options.settings
+  if (name === undefined) return nothing
+  return isUrl(name) ? realSource(options, name) : memorySource(options, name)
+}
+
+const nothing: QueueSource = {
+  polled: undefined,
+  memory: [],
+  methods: { Send: refuse, Queue: refuse },
+  start: () => undefined,
+  stop: async () => undefined,
+}
+
+function refuse(): never {
+  throw new RelayError(ErrorCode.QueueRefused, 'the server polls no queue')
+}
+
+function memorySource(options: SourceOptions, name: string): QueueSource {
+  const { settings, timeoutMs, clock, log } = options
+  const { visibility_timeout: visibilityMs = visibilityFactor * timeoutMs } = settings
+  const receiveMax = settings.max_receive_count ?? receiveMaxDefault
+  const common = { clock, newId: randomUUID, visibilityMs }
+  const deadLetter = new MemoryQueue({ ...common, name: name.replace(/([.]fifo)?$/, '-dead$1') })
+  const queue = new MemoryQueue({
+    ...common,
+    name,
+    deadLetter,
+    ...(receiveMax === 0 ? {} : { receiveMax }),
+    onDead: (messageId, receiveCount) =>
+      log.warn(
+        { queue: deadLetter.name, messageId, receiveCount },
+        'a message went to the dead-letter queue',
+      ),
+  })
+  const memory = [queue, deadLetter]
+  const named = new Map(memory.map((one) => [one.name, one]))
+  return {
+    ...running(options, queue),
+    polled: `${name} (in memory)`,
+    memory,
+    methods: {
+      Send: (argument) => send(argument, queue, named),
+      Queue: async () => {
+        const { visible, inFlight, delayed } = await queue.counts()
+        return { queue: name, visible, in_flight: inFlight, delayed, dead: deadLetter.ids.length }
+      },
+    },
+  }
+}
+
+async function realSource(options: SourceOptions, url: string): Promise<QueueSource> {
+  const { clock, env, log, timeoutMs } = options
+  const queue = await openSqsQueue({ url, clock, env })
+  const { start, stop } = running(options, queue)
+  return {
+    polled: url,
+    memory: [],
+    start: () => {
+      start()
+      // The mapping itself says when the queue cannot be reached.
+      queue.visibilityMs().then(
+        (ms) => warnOfShort(log, ms, timeoutMs),
+        (error: unknown) => log.debug({ error: messageOf(error) }, 'the queue’s attributes are not known'),
+      )
+    },
+    stop: async () => {
+      await stop()
+      queue.close()
+    },
+    methods: {
+      Send: (argument) =>
+        send(
+          argument,
+          queue,
+          new Map([
+            [url, queue],
+            [placeOfQueue(url).name, queue],
+          ]),
+        ),
+      Queue: async () => {
+        const { visible, inFlight, delayed } = await queue.counts()
+        return { queue: url, visible, in_flight: inFlight, delayed, dead: null }
+      },
+    },
+  }
+}
+
+function warnOfShort(log: Logger, visibilityMs: number, timeoutMs: number): void {
+  if (visibilityMs >= timeoutMs) return
+  log.warn(
+    { visibilityMs, timeoutMs },
+    'the queue hides messages for less than the function may take: AWS would refuse this mapping',
+  )
+}
+
+function running({ settings, invoke, clock, log }: SourceOptions, queue: Queue) {
+  let mapping: Mapping | undefined
+  return {
+    start: () => {
+      mapping = new Mapping({
+        queue,
+        batchSize: settings.batch_size,
+        windowMs: settings.batch_window,
+        concurrency: settings.concurrency,
+        reportsFailures: settings.report_batch_item_failures,
+        invoke: async (event) => {
+          const ended = await invoke(event)
+          return ended.kind === 'error' && ended.type === stoppedType ? { kind: 'unrun' } : ended
+        },
+        clock,
+        log,
+      })
+    },
+    stop: async () => {
+      await mapping?.stop()
+    },
+  }
+}
+
+/** What `rr send` asks for; checked, as anybody may call. */
+interface SendRequest {
+  readonly body: string | undefined
+  readonly count: number
+  readonly group: string | undefined
+  readonly deduplicationId: string | undefined
+  readonly delayMs: number | undefined
+  readonly queue: string | undefined
+}
+
+async function send(argument: unknown, polled: Queue, named: ReadonlyMap<string, Queue>): Promise<object> {
+  const request = readRequest(argument)
+  const queue = request.queue === undefined ? polled : named.get(request.queue)
+  if (queue === undefined) {
+    const names = [...named.keys()].join(', ')
+    throw new RelayError(ErrorCode.QueueRefused, `there is no queue ${request.queue} here, only ${names}`)
+  }
+  const ids: string[] = []
+  for (let at = 0; at < request.count; at += 1) ids.push(await queue.send(outgoingOf(request, at, queue)))
+  return { queue: queue.arn.split(':').at(-1), message_ids: ids }
+}
+
+function outgoingOf(request: SendRequest, at: number, queue: Queue): Outgoing {
+  const { body = JSON.stringify({ n: at + 1 }), count, group, deduplicationId, delayMs } = request
+  // Several of the same were asked for: on a FIFO queue they would count as one.
+  const own = queue.isFifo && count > 1 ? randomUUID() : undefined
+  const deduplication = deduplicationId ?? own
+  return {
+    body,
+    ...(group === undefined ? {} : { group }),
+    ...(deduplication === undefined ? {} : { deduplicationId: deduplication }),
+    ...(delayMs === undefined ? {} : { delayMs }),
+  }
+}
+
+function readRequest(argument: unknown): SendRequest {
+  const given: Readonly<Record<string, unknown>> =
+    typeof argument === 'object' && argument !== null ? { ...argument } : {}
+  const text = (key: string) => {
+    const value = given[key]
+    return typeof value === 'string' ? value : undefined
+  }
+  const { count = 1, delay_ms: delayMs } = given
+  if (typeof count !== 'number' || !Number.isInteger(count) || count < 1 || count > countMax)
+    throw new RelayError(ErrorCode.QueueRefused, `a count is 1 to ${countMax}, not ${String(count)}`)
+  return {
+    body: text('body'),
+    count,
+    group: text('group'),
+    deduplicationId: text('deduplication_id'),
+    delayMs: typeof delayMs === 'number' ? delayMs : undefined,
+    queue: text('queue'),
+  }
+}
