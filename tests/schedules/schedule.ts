@@ -14,13 +14,16 @@ import { EmulatorServer } from '../../src/plugins/emulator/server.js'
 import { type LambdaSettings, startPollers } from '../../src/plugins/lambda/pollers.js'
 import { ProcessPool } from '../../src/supervisor/pool/process-pool.js'
 import { poolDefaults } from '../helpers/pool.js'
-import { type Deed, type Script, scriptedBoot } from './scripted-workers.js'
+import { type Deed, type Script, scriptedBoot, type WorkerEvent } from './scripted-workers.js'
+import { StreamMapping } from './stream-mapping.js'
 import { VirtualTime } from './virtual-time.js'
 
 /** What a seed stands for. */
 export interface Plan {
   readonly seed: number
-  readonly isFifo: boolean
+  readonly source: 'standard' | 'fifo' | 'stream'
+  /** Messages of a group keep their order: FIFO queues, and streams. */
+  readonly isOrdered: boolean
   readonly fifo: 'group' | 'strict'
   readonly failed: 'redrive' | 'log'
   readonly reportsFailures: boolean
@@ -63,22 +66,24 @@ const virtualMsMax = 24 * 3_600_000
 export function drawPlan(seed: number): Plan {
   const random = seededRandom(seed)
   const pick = <T>(...choices: readonly T[]): T => choices[Math.floor(random() * choices.length)] as T
-  const isFifo = random() < 0.6
+  const source = pick('standard', 'standard', 'fifo', 'fifo', 'fifo', 'stream')
+  const isOrdered = source !== 'standard'
   const groups = 1 + Math.floor(random() * 5)
   const timeoutMs = pick(1000, 3000, 10_000)
   return {
     seed,
-    isFifo,
+    source,
+    isOrdered,
     fifo: pick('group', 'group', 'strict'),
     failed: pick('redrive', 'redrive', 'log'),
     reportsFailures: random() < 0.8,
-    recordsPerJob: 1,
+    recordsPerJob: pick(1, 1, 1, 2, 4),
     workers: 1 + Math.floor(random() * 4),
     jobsMax: pick(0, 0, 1, 3),
     execTtlMs: pick(0, 0, 700),
     quarantineAfter: pick(0, 1, 3),
     batchSize: pick(1, 3, 10),
-    windowMs: isFifo ? 0 : pick(0, 500),
+    windowMs: isOrdered ? 0 : pick(0, 500),
     timeoutMs,
     visibilityMs: 6 * timeoutMs,
     receiveMax: pick(3, 5),
@@ -86,7 +91,7 @@ export function drawPlan(seed: number): Plan {
     bootFaultRate: pick(0, 0, 0.2),
     freezes: random() < 0.3,
     messages: Array.from({ length: 1 + Math.floor(random() * 25) }, () => ({
-      group: isFifo ? `g${Math.floor(random() * groups)}` : undefined,
+      group: isOrdered ? `g${Math.floor(random() * groups)}` : undefined,
       scripts: drawScripts(random, timeoutMs),
     })),
   }
@@ -131,6 +136,7 @@ class Play {
   readonly #plans = new Map<string, MessagePlan>()
   readonly #order: string[] = []
   readonly #queue: MemoryQueue
+  #stream: StreamMapping | undefined
   readonly #emulator: EmulatorServer
   #ids = 0
   #invocations = 0
@@ -144,7 +150,7 @@ class Play {
     this.#random = seededRandom(plan.seed ^ 0x5eed)
     const clock = this.#time
     const newId = () => `m${this.#ids++}`
-    const suffix = plan.isFifo ? '.fifo' : ''
+    const suffix = plan.source === 'fifo' ? '.fifo' : ''
     const common = { clock, newId, visibilityMs: plan.visibilityMs }
     this.#queue = new MemoryQueue({
       ...common,
@@ -165,32 +171,14 @@ class Play {
 
   async run(): Promise<Ledger> {
     await this.#emulator.listen()
-    for (const [at, message] of this.#plan.messages.entries()) {
-      const outgoing = {
-        body: `{"n":${at}}`,
-        ...(message.group === undefined ? {} : { group: message.group }),
-      }
-      const id = await this.#queue.send({ ...outgoing, deduplicationId: String(at) })
-      this.#plans.set(id, message)
-      this.#order.push(id)
-    }
+    const source = this.#plan.source === 'stream' ? this.#openStream() : await this.#fillQueue()
     this.#environment = this.#live()
-    const mapping = new Mapping({
-      queue: this.#queue,
-      batchSize: this.#plan.batchSize,
-      windowMs: this.#plan.windowMs,
-      concurrency: 1,
-      reportsFailures: this.#plan.reportsFailures,
-      invoke: (event) => this.#invoke(event),
-      clock: this.#time,
-      log: silentLogger,
-      onBatch: ({ deleted }) => this.#onDeleted(deleted),
-    })
     const startedAt = this.#time.monotonicMs()
-    const isDone = () => this.#violations.length > 0 || this.#queue.ids.length === 0
+    const stop = source()
+    const isDone = () => this.#violations.length > 0 || this.#left().length === 0
     await this.#time.run(isDone, virtualMsMax)
     this.#over.abort()
-    void mapping.stop()
+    stop()
     this.#check()
     if (this.#violations.length > 0) throw new Error(this.#violations.join('; '))
     return {
@@ -201,6 +189,66 @@ class Play {
       restarts: this.#restarts,
       virtualMs: this.#time.monotonicMs() - startedAt,
     }
+  }
+
+  /** Returns how to start the mapping, which returns how to stop it. */
+  async #fillQueue(): Promise<() => () => void> {
+    for (const [at, message] of this.#plan.messages.entries()) {
+      const outgoing = {
+        body: `{"n":${at}}`,
+        ...(message.group === undefined ? {} : { group: message.group, deduplicationId: String(at) }),
+      }
+      this.#enter(await this.#queue.send(outgoing), message)
+    }
+    return () => {
+      const mapping = new Mapping({
+        queue: this.#queue,
+        batchSize: this.#plan.batchSize,
+        windowMs: this.#plan.windowMs,
+        concurrency: 1,
+        reportsFailures: this.#plan.reportsFailures,
+        invoke: (event) => this.#invoke(event),
+        clock: this.#time,
+        log: silentLogger,
+        onBatch: ({ deleted }) => this.#onDeleted(deleted),
+      })
+      return () => void mapping.stop()
+    }
+  }
+
+  #openStream(): () => () => void {
+    const { messages, batchSize, reportsFailures, receiveMax } = this.#plan
+    const records = messages.map(({ group = '' }, at) => ({
+      id: `4959${String(at).padStart(6, '0')}`,
+      key: group,
+      data: `{"n":${at}}`,
+    }))
+    for (const [at, { id }] of records.entries()) this.#enter(id, messages[at])
+    const mapping = new StreamMapping({
+      records,
+      batchSize,
+      reportsFailures,
+      receiveMax,
+      clock: this.#time,
+      invoke: (event) => this.#invoke(event),
+      onPassed: (ids) => this.#onDeleted(ids),
+      onDead: (id) => this.#dead.add(id),
+    })
+    this.#stream = mapping
+    return () => {
+      mapping.run().catch((error: unknown) => this.#violations.push(`the stream's mapping: ${String(error)}`))
+      return () => mapping.stop()
+    }
+  }
+
+  #enter(id: string, message: MessagePlan | undefined): void {
+    if (message !== undefined) this.#plans.set(id, message)
+    this.#order.push(id)
+  }
+
+  /** What the source still holds. */
+  #left(): readonly string[] {
+    return this.#stream?.ids ?? this.#queue.ids
   }
 
   async close(): Promise<void> {
@@ -234,8 +282,9 @@ class Play {
         execTtlMs,
         bootMs: () => Math.floor(this.#random() * 300),
         failsBoot: () => this.#random() < this.#plan.bootFaultRate,
+        isOrdered: this.#plan.isOrdered,
         script: (id) => this.#script(id),
-        onEvent: ({ kind, messageId }) => this.#onWorker(kind, messageId),
+        onEvent: (event) => this.#onWorker(event),
         touch: () => this.#time.touch(),
       }),
     })
@@ -244,7 +293,7 @@ class Play {
       deadline_margin: 1000,
       partial_failures: reportsFailures ? 'on' : 'off',
       fifo,
-      records_per_job: 1,
+      records_per_job: this.#plan.recordsPerJob,
       failed,
       quarantine: { after: quarantineAfter },
       kafka_identifier: 'partition',
@@ -318,19 +367,20 @@ class Play {
     return scripts[Math.min(tries, scripts.length - 1)] ?? { deed: 'done', takesMs: 0 }
   }
 
-  #onWorker(kind: string, id: string): void {
-    const deeds = this.#deeds.get(id) ?? new Set()
+  #onWorker({ kind, messageId, before }: WorkerEvent): void {
+    const deeds = this.#deeds.get(messageId) ?? new Set()
     deeds.add(kind)
-    this.#deeds.set(id, deeds)
-    if (kind === 'begun' && this.#plan.isFifo) this.#checkOrder(id)
+    this.#deeds.set(messageId, deeds)
+    if (kind === 'begun' && this.#plan.isOrdered) this.#checkOrder(messageId, before)
   }
 
-  /** Every earlier message of the group must be over: done, dead, or given up for good. */
-  #checkOrder(id: string): void {
+  /** Every earlier message of the group must be over: done, dead, or given up for good; or earlier in the same job. */
+  #checkOrder(id: string, before: readonly string[]): void {
     const group = this.#plans.get(id)?.group
     for (const earlier of this.#order) {
       if (earlier === id) return
       if (this.#plans.get(earlier)?.group !== group || this.#isSettled(earlier)) continue
+      if (before.includes(earlier)) continue
       this.#violations.push(`${id} was begun while ${earlier}, which is before it in ${group}, was not over`)
     }
   }
@@ -359,7 +409,7 @@ class Play {
 
   #check(): void {
     for (const id of this.#order)
-      if (!this.#deleted.has(id) && !this.#dead.has(id) && !this.#queue.ids.includes(id))
+      if (!this.#deleted.has(id) && !this.#dead.has(id) && !this.#left().includes(id))
         this.#violations.push(`${id} is lost`)
     for (const [id, count] of this.#posts)
       if (count > 1) this.#violations.push(`${id} was answered ${count} times`)

@@ -22,8 +22,11 @@ export interface Script {
 
 /** What happened to a message in a worker. */
 export interface WorkerEvent {
+  /** `done` and `given-up` are said when the answer is sent: before it a worker may still take everything with it. */
   readonly kind: 'begun' | 'done' | 'given-up' | 'died'
   readonly messageId: string
+  /** Messages of the same job that it has been through. */
+  readonly before: readonly string[]
 }
 
 /** What the workers are made of. */
@@ -33,6 +36,8 @@ export interface ScriptedOptions {
   readonly execTtlMs: number
   readonly bootMs: () => number
   readonly failsBoot: () => boolean
+  /** A job of several records ends at its first failed one, and names all from there on. */
+  readonly isOrdered: boolean
   readonly script: (messageId: string) => Script
   readonly onEvent: (event: WorkerEvent) => void
   readonly touch: () => void
@@ -101,7 +106,8 @@ class Peer {
       frame: ({ flags, options: words, payload }) => {
         options.touch()
         if ((flags & FrameFlag.control) !== 0) return this.end({ code: 0, signal: null })
-        this.#job(payload.toString('utf8', 0, words[0] ?? 0))
+        const headBytes = words[0] ?? 0
+        this.#job(payload.toString('utf8', 0, headBytes), payload.toString('utf8', headBytes))
       },
     })
   }
@@ -116,45 +122,87 @@ class Peer {
     this.#exit(exit)
   }
 
-  #job(context: string): void {
-    const { record }: { record: { messageId: string } } = JSON.parse(context)
-    const { messageId } = record
-    const { deed, takesMs } = this.#options.script(messageId)
-    if (deed === 'stop') {
+  #job(context: string, body: string): void {
+    const { record }: { record: Item | null } = JSON.parse(context)
+    const items: readonly Item[] = record === null ? JSON.parse(body).Records : [record]
+    const ids = items.map(nameOf)
+    const [first = ''] = ids
+    const script = this.#options.script(first)
+    if (script.deed === 'stop') {
       this.#relay.send({ flags: FrameFlag.raw, options: 'head', head: '{"stop":true}' })
       return
     }
-    this.#options.onEvent({ kind: 'begun', messageId })
-    if (deed === 'hang') return
-    this.#timer = this.#options.clock.timer(takesMs, () => this.#finish(deed, messageId))
+    this.#begin({ ids, at: 0, failed: [] }, script)
   }
 
-  #finish(deed: Deed, messageId: string): void {
-    const { onEvent, touch } = this.#options
+  #begin(job: Job, { deed, takesMs }: Script): void {
+    const messageId = job.ids[job.at] ?? ''
+    this.#options.onEvent({ kind: 'begun', messageId, before: job.ids.slice(0, job.at) })
+    if (deed === 'hang') return
+    this.#timer = this.#options.clock.timer(takesMs, () => this.#finish(job, deed))
+  }
+
+  #finish(job: Job, deed: Deed): void {
+    const { onEvent, touch, isOrdered, script } = this.#options
     touch()
+    const { ids, at, failed } = job
+    const messageId = ids[at] ?? ''
+    if (deed === 'crash') {
+      onEvent({ kind: 'died', messageId, before: [] })
+      this.end({ code: 3, signal: null })
+      return
+    }
+    // What is said of a whole job is said at its first record.
+    if (deed !== 'done' && at === 0) {
+      this.#answerWhole(deed, ids)
+      return
+    }
+    const isOver = deed !== 'done' && isOrdered
+    const names = deed === 'done' ? failed : [...failed, ...(isOver ? ids.slice(at) : [messageId])]
+    const next = ids[at + 1]
+    if (isOver || next === undefined) this.#answer(ids, names)
+    else this.#begin({ ids, at: at + 1, failed: names }, script(next))
+  }
+
+  #answer(ids: readonly string[], failed: readonly string[]): void {
+    for (const messageId of ids)
+      if (!failed.includes(messageId)) this.#options.onEvent({ kind: 'done', messageId, before: [] })
+    const batchItemFailures = failed.map((itemIdentifier) => ({ itemIdentifier }))
+    const body = failed.length === 0 ? '' : JSON.stringify({ batchItemFailures })
+    this.#relay.send({ flags: FrameFlag.raw, options: 'head', head: '', body })
+  }
+
+  #answerWhole(deed: Deed, ids: readonly string[]): void {
     const answer = (head: string) =>
       this.#relay.send({ flags: FrameFlag.raw, options: 'head', head, body: '' })
     switch (deed) {
-      case 'done':
-        onEvent({ kind: 'done', messageId })
-        answer('')
-        break
       case 'retry':
         answer('{"outcome":"retry"}')
         break
       case 'fail':
-        onEvent({ kind: 'given-up', messageId })
+        for (const messageId of ids) this.#options.onEvent({ kind: 'given-up', messageId, before: [] })
         answer('{"outcome":"fail","reason":"by script"}')
         break
       case 'bad':
         answer('{"outcome":"what"}')
         break
-      case 'error':
-        this.#relay.send({ flags: FrameFlag.error, options: [], head: 'by script' })
-        break
       default:
-        onEvent({ kind: 'died', messageId })
-        this.end({ code: 3, signal: null })
+        this.#relay.send({ flags: FrameFlag.error, options: [], head: 'by script' })
     }
   }
+}
+
+interface Job {
+  readonly ids: readonly string[]
+  readonly at: number
+  readonly failed: readonly string[]
+}
+
+interface Item {
+  readonly messageId?: string
+  readonly kinesis?: { readonly sequenceNumber: string }
+}
+
+function nameOf({ messageId, kinesis }: Item): string {
+  return messageId ?? kinesis?.sequenceNumber ?? ''
 }
