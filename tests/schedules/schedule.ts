@@ -142,6 +142,9 @@ class Play {
   #invocations = 0
   #restarts = 0
   readonly #over = new AbortController()
+  readonly #ended = new Promise<void>((resolve) =>
+    this.#over.signal.addEventListener('abort', () => resolve(), { once: true }),
+  )
   #environment: Promise<void> = Promise.resolve()
 
   constructor(plan: Plan) {
@@ -311,13 +314,9 @@ class Play {
     const { address } = this.#emulator
     const plugin = await startPollers({ settings, pool, address, facts, log: silentLogger, env: {}, clock })
     const stop = new AbortController()
-    const ended = new Promise<void>((resolve) => {
-      if (this.#over.signal.aborted) resolve()
-      else this.#over.signal.addEventListener('abort', () => resolve(), { once: true })
-    })
     // A fault of the Runtime API ends the process, as it does for real.
     const served = plugin.serve?.(stop.signal)?.catch(() => undefined)
-    await Promise.race([served, ended])
+    await Promise.race([served, this.#ended])
     stop.abort()
     pool.kill()
     this.#time.touch()

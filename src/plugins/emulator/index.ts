@@ -40,15 +40,21 @@ export default definePlugin({
   async setup({ config, needs, log, clock, env, defer }) {
     const { EmulatorServer } = await import('./server.js')
     const { openSource } = await import('./mapping/source.js')
-    const server = new EmulatorServer({ address: config.address, timeoutMs: config.timeout, clock, log })
-    const invoke = (event: Buffer) => server.invoke(event)
     const source = await openSource({
       settings: config.sqs,
       timeoutMs: config.timeout,
-      invoke,
+      invoke: (event) => server.invoke(event),
+      address: () => server.address,
       clock,
       log,
       env,
+    })
+    const server = new EmulatorServer({
+      address: config.address,
+      timeoutMs: config.timeout,
+      clock,
+      log,
+      route: source.route,
     })
     await server.listen()
     defer(async () => {

@@ -15,6 +15,8 @@ import { runtimeRoutes } from './runtime-routes.js'
 export interface EmulatorOptions {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string
+  /** What else is served on this address: takes a request that is its own and returns true. */
+  readonly route?: (request: IncomingMessage, response: ServerResponse) => boolean
   readonly timeoutMs: number
   readonly clock: Clock
   readonly log: Logger
@@ -173,6 +175,7 @@ export class EmulatorServer {
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
     if (this.#options.faults?.(request, response) === true) return
+    if (this.#options.route?.(request, response) === true) return
     const path = (request.url ?? '').split('?')[0] ?? ''
     for (const [method, pattern, handler] of this.#routes) {
       const match = request.method === method ? pattern.exec(path) : null

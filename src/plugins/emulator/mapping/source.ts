@@ -5,6 +5,7 @@ import { Mapping } from './mapping.js'
 import { MemoryQueue } from './memory-queue.js'
 import type { Outgoing, Queue } from './queue.js'
 import { isUrl, type SqsSettings, visibilityFactor } from './section.js'
+import { type Route, sqsRoute } from './sqs-endpoint.js'
 import { openSqsQueue, placeOfQueue } from './sqs-queue.js'
 
 /** How the emulator says that an event ended. */
@@ -17,6 +18,8 @@ export interface SourceOptions {
   readonly settings: SqsSettings
   readonly timeoutMs: number
   readonly invoke: (event: Buffer) => Promise<Ended>
+  /** `host:port` of the emulator, once it listens. */
+  readonly address: () => string
   readonly clock: Clock
   readonly log: Logger
   readonly env: Readonly<Record<string, string | undefined>>
@@ -26,8 +29,8 @@ export interface SourceOptions {
 export interface QueueSource {
   /** What is polled, for people; undefined: nothing. */
   readonly polled: string | undefined
-  /** The queues in memory, the dead-letter queue last. */
-  readonly memory: readonly MemoryQueue[]
+  /** SQS's own protocol, for queues in memory. */
+  readonly route: Route
   /** `Send` and `Queue`. */
   readonly methods: Readonly<Record<string, RpcMethod>>
   /** Begins to poll. */
@@ -50,7 +53,7 @@ export async function openSource(options: SourceOptions): Promise<QueueSource> {
 
 const nothing: QueueSource = {
   polled: undefined,
-  memory: [],
+  route: () => false,
   methods: { Send: refuse, Queue: refuse },
   start: () => undefined,
   stop: async () => undefined,
@@ -61,7 +64,7 @@ function refuse(): never {
 }
 
 function memorySource(options: SourceOptions, name: string): QueueSource {
-  const { settings, timeoutMs, clock, log } = options
+  const { settings, timeoutMs, address, clock, log } = options
   const { visibility_timeout: visibilityMs = visibilityFactor * timeoutMs } = settings
   const receiveMax = settings.max_receive_count ?? receiveMaxDefault
   const common = { clock, newId: randomUUID, visibilityMs }
@@ -82,7 +85,7 @@ function memorySource(options: SourceOptions, name: string): QueueSource {
   return {
     ...running(options, queue),
     polled: `${name} (in memory)`,
-    memory,
+    route: sqsRoute({ queues: memory, address, log }),
     methods: {
       Send: (argument) => send(argument, queue, named),
       Queue: async () => {
@@ -99,7 +102,7 @@ async function realSource(options: SourceOptions, url: string): Promise<QueueSou
   const { start, stop } = running(options, queue)
   return {
     polled: url,
-    memory: [],
+    route: () => false,
     start: () => {
       start()
       // The mapping itself says when the queue cannot be reached.

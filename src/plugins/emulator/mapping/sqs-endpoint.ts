@@ -1,0 +1,90 @@
+/**
+ * SQS's JSON protocol over the queues in memory, so that programs push into them with the SDK that they have: point their SQS
+ * endpoint at the emulator's address. No signature is looked at.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Logger, messageOf } from '../../../index.js'
+import type { MemoryQueue } from './memory-queue.js'
+import { type Actions, type Input, runAction, SqsRefusal } from './sqs-actions.js'
+
+/** Takes a request that is its own and returns true. */
+export type Route = (request: IncomingMessage, response: ServerResponse) => boolean
+
+/** What the endpoint is made of. */
+export interface SqsEndpointOptions extends Actions {
+  readonly queues: readonly MemoryQueue[]
+  readonly log: Logger
+}
+
+const target = /^AmazonSQS\.([A-Za-z]+)$/
+// A batch is at most 1 MiB of text, and JSON may write a character as six.
+const bodyBytesMax = 8 * 1024 * 1024
+const contentType = 'application/x-amz-json-1.0'
+
+/** The names that clients of the older protocol know some faults by. */
+const queryNames: Readonly<Record<string, string>> = {
+  QueueDoesNotExist: 'AWS.SimpleQueueService.NonExistentQueue',
+  EmptyBatchRequest: 'AWS.SimpleQueueService.EmptyBatchRequest',
+  TooManyEntriesInBatchRequest: 'AWS.SimpleQueueService.TooManyEntriesInBatchRequest',
+  BatchEntryIdsNotDistinct: 'AWS.SimpleQueueService.BatchEntryIdsNotDistinct',
+  MessageNotInflight: 'AWS.SimpleQueueService.MessageNotInflight',
+  UnsupportedOperation: 'AWS.SimpleQueueService.UnsupportedOperation',
+}
+
+/** The route of requests that carry SQS's `X-Amz-Target`. */
+export function sqsRoute(options: SqsEndpointOptions): Route {
+  return (request, response) => {
+    const action = target.exec(String(request.headers['x-amz-target'] ?? ''))?.[1]
+    if (request.method !== 'POST' || action === undefined) return false
+    void answer(action, request, response, options)
+    return true
+  }
+}
+
+async function answer(
+  action: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: SqsEndpointOptions,
+): Promise<void> {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  try {
+    const input = await readInput(request)
+    send(response, 200, await runAction(action, input, options, gone.signal))
+  } catch (error) {
+    if (!(error instanceof SqsRefusal)) {
+      options.log.error({ action, error: messageOf(error) }, 'a request to the queue failed')
+      send(response, 500, { __type: 'com.amazonaws.sqs#InternalError', message: messageOf(error) })
+      return
+    }
+    response.setHeader('x-amzn-query-error', `${queryNames[error.type] ?? error.type};Sender`)
+    send(response, 400, { __type: `com.amazonaws.sqs#${error.type}`, message: error.message })
+  }
+}
+
+async function readInput(request: IncomingMessage): Promise<Input> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request) {
+    bytes += chunk.length
+    if (bytes > bodyBytesMax)
+      throw new SqsRefusal('BatchRequestTooLong', `a request has at most ${bodyBytesMax} bytes`)
+    chunks.push(chunk)
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+  } catch {
+    throw new SqsRefusal('InvalidParameterValue', 'the request is no JSON')
+  }
+  if (typeof value !== 'object' || value === null)
+    throw new SqsRefusal('InvalidParameterValue', 'the request is no object')
+  return { ...value }
+}
+
+function send(response: ServerResponse, status: number, body: object): void {
+  if (response.destroyed) return
+  response.writeHead(status, { 'Content-Type': contentType })
+  response.end(JSON.stringify(body))
+}
