@@ -8,7 +8,7 @@ import { AwakeClock } from '../../src/core/awake-clock.js'
 import type { Clock } from '../../src/core/clock.js'
 import { silentLogger } from '../../src/core/log.js'
 import { type Random, seededRandom } from '../../src/core/random.js'
-import { Mapping } from '../../src/plugins/emulator/mapping/mapping.js'
+import { type BatchFacts, Mapping } from '../../src/plugins/emulator/mapping/mapping.js'
 import { MemoryQueue } from '../../src/plugins/emulator/mapping/memory-queue.js'
 import { EmulatorServer } from '../../src/plugins/emulator/server.js'
 import { type LambdaSettings, startPollers } from '../../src/plugins/lambda/pollers.js'
@@ -41,6 +41,8 @@ export interface Plan {
   readonly faultRate: number
   readonly bootFaultRate: number
   readonly freezes: boolean
+  /** Chance that an environment is told to stop, which it must obey at once with whatever it has in hand. */
+  readonly stopRate: number
   readonly messages: readonly MessagePlan[]
 }
 
@@ -61,6 +63,8 @@ export interface Ledger {
 }
 
 const virtualMsMax = 24 * 3_600_000
+const stopMsMax = 20_000
+const inTimeShare = 0.8
 
 /** Draws a plan. */
 export function drawPlan(seed: number): Plan {
@@ -90,6 +94,7 @@ export function drawPlan(seed: number): Plan {
     faultRate: pick(0, 0, 0.05, 0.15),
     bootFaultRate: pick(0, 0, 0.2),
     freezes: random() < 0.3,
+    stopRate: pick(0, 0, 0.5),
     messages: Array.from({ length: 1 + Math.floor(random() * 25) }, () => ({
       group: isOrdered ? `g${Math.floor(random() * groups)}` : undefined,
       scripts: drawScripts(random, timeoutMs),
@@ -130,6 +135,9 @@ class Play {
   readonly #violations: string[] = []
   readonly #tries = new Map<string, number>()
   readonly #deeds = new Map<string, Set<string>>()
+  /** When a worker answered a message of the running invocation as done. */
+  readonly #doneMs = new Map<string, number>()
+  #invokedMs = 0
   readonly #deleted = new Set<string>()
   readonly #dead = new Set<string>()
   readonly #posts = new Map<string, number>()
@@ -213,7 +221,10 @@ class Play {
         invoke: (event) => this.#invoke(event),
         clock: this.#time,
         log: silentLogger,
-        onBatch: ({ deleted }) => this.#onDeleted(deleted),
+        onBatch: (batch) => {
+          this.#checkFailed(batch)
+          this.#onDeleted(batch.deleted)
+        },
       })
       return () => void mapping.stop()
     }
@@ -316,7 +327,13 @@ class Play {
     const stop = new AbortController()
     // A fault of the Runtime API ends the process, as it does for real.
     const served = plugin.serve?.(stop.signal)?.catch(() => undefined)
-    await Promise.race([served, this.#ended])
+    const told = new AbortController()
+    if (this.#random() < this.#plan.stopRate) this.#time.timer(this.#random() * stopMsMax, () => told.abort())
+    const stopped = new Promise<void>((resolve) =>
+      told.signal.addEventListener('abort', () => resolve(), { once: true }),
+    )
+    await Promise.race([served, this.#ended, stopped])
+    if (told.signal.aborted && !this.#over.signal.aborted) await plugin.drain?.(told.signal)
     stop.abort()
     pool.kill()
     this.#time.touch()
@@ -325,6 +342,8 @@ class Play {
   #invoke(event: Buffer): Promise<{ kind: 'result' | 'error'; body: Buffer }> {
     this.#invocations += 1
     this.#time.touch()
+    this.#doneMs.clear()
+    this.#invokedMs = this.#time.nowMs()
     if (this.#plan.freezes && this.#random() < 0.2) this.#time.freeze(600_000 * this.#random())
     return this.#emulator.invoke(event).then((result) => {
       this.#time.touch()
@@ -370,6 +389,7 @@ class Play {
     const deeds = this.#deeds.get(messageId) ?? new Set()
     deeds.add(kind)
     this.#deeds.set(messageId, deeds)
+    if (kind === 'done') this.#doneMs.set(messageId, this.#time.nowMs())
     if (kind === 'begun' && this.#plan.isOrdered) this.#checkOrder(messageId, before)
   }
 
@@ -394,6 +414,20 @@ class Play {
   #mayBeGivenUp(id: string): boolean {
     const deeds = this.#deeds.get(id)
     return deeds?.has('given-up') === true || (this.#plan.quarantineAfter > 0 && deeds?.has('died') === true)
+  }
+
+  /** What a worker did in time may only be reported as failed behind something that failed before it. */
+  #checkFailed({ delivered, failed, problem }: BatchFacts): void {
+    if (problem !== undefined) return
+    // Done as the deadline fell, or as the worker was killed: either may win.
+    const lastMs = this.#invokedMs + inTimeShare * this.#plan.timeoutMs
+    const [firstFailed] = delivered.filter((id) => failed.includes(id))
+    for (const id of failed) {
+      const doneMs = this.#doneMs.get(id)
+      if (doneMs === undefined || doneMs > lastMs || this.#plan.execTtlMs > 0) continue
+      if (this.#plan.isOrdered && id !== firstFailed) continue
+      this.#violations.push(`${id} was done and is reported as failed`)
+    }
   }
 
   #onDeleted(ids: readonly string[]): void {
