@@ -280,6 +280,8 @@ class Play {
   }
 
   async #oneEnvironment(): Promise<void> {
+    // The event in hand is handed out once more, and what was done of it with the last one's answer is not known.
+    this.#doneMs.clear()
     const { workers, jobsMax, execTtlMs, quarantineAfter, fifo, failed, reportsFailures } = this.#plan
     const clock: Clock = new AwakeClock(this.#time)
     const pool = new ProcessPool({
