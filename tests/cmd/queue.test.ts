@@ -185,3 +185,11 @@ test('a stop hands back what no worker was given', async (t) => {
   assert.equal(await running.ended, 0)
   assert.deepEqual(server.where('orders'), { visible: 4, inFlight: 0 })
 })
+
+test('a real queue that hides its messages for less than the function may take is warned about', async (t) => {
+  const server = await startSqsServer(t)
+  const { url } = server.createQueue('orders', { visibilitySeconds: 29 })
+  const running = await dev(t, url, 'by-body', server.env)
+  const warning = await running.line(({ message }) => message.startsWith('the queue hides messages for less'))
+  assert.deepEqual([warning.level, warning.visibilityMs, warning.timeoutMs], ['warn', 29_000, 30_000])
+})
