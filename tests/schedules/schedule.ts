@@ -14,7 +14,14 @@ import { EmulatorServer } from '../../src/plugins/emulator/server.js'
 import { type LambdaSettings, startPollers } from '../../src/plugins/lambda/pollers.js'
 import { ProcessPool } from '../../src/supervisor/pool/process-pool.js'
 import { poolDefaults } from '../helpers/pool.js'
-import { type Deed, type Script, scriptedBoot, type WorkerEvent } from './scripted-workers.js'
+import {
+  type Deed,
+  type Item,
+  nameOf,
+  type Script,
+  scriptedBoot,
+  type WorkerEvent,
+} from './scripted-workers.js'
 import { StreamMapping } from './stream-mapping.js'
 import { VirtualTime } from './virtual-time.js'
 
@@ -29,6 +36,8 @@ export interface Plan {
   readonly reportsFailures: boolean
   readonly recordsPerJob: number
   readonly workers: number
+  /** Events at once, as Managed Instances run them: pollers of the plugin, batches of the mapping. */
+  readonly pollers: number
   readonly jobsMax: number
   readonly execTtlMs: number
   readonly quarantineAfter: number
@@ -74,6 +83,9 @@ export function drawPlan(seed: number): Plan {
   const isOrdered = source !== 'standard'
   const groups = 1 + Math.floor(random() * 5)
   const timeoutMs = pick(1000, 3000, 10_000)
+  const workers = 1 + Math.floor(random() * 4)
+  // A shard has one batch at a time.
+  const pollers = source === 'stream' ? 1 : Math.min(workers, pick(1, 1, 2, 3))
   return {
     seed,
     source,
@@ -82,7 +94,8 @@ export function drawPlan(seed: number): Plan {
     failed: pick('redrive', 'redrive', 'log'),
     reportsFailures: random() < 0.8,
     recordsPerJob: pick(1, 1, 1, 2, 4),
-    workers: 1 + Math.floor(random() * 4),
+    workers,
+    pollers,
     jobsMax: pick(0, 0, 1, 3),
     execTtlMs: pick(0, 0, 700),
     quarantineAfter: pick(0, 1, 3),
@@ -93,7 +106,8 @@ export function drawPlan(seed: number): Plan {
     receiveMax: pick(3, 5),
     faultRate: pick(0, 0, 0.05, 0.15),
     bootFaultRate: pick(0, 0, 0.2),
-    freezes: random() < 0.3,
+    // Managed Instances are never frozen.
+    freezes: random() < 0.3 && pollers === 1,
     stopRate: pick(0, 0, 0.5),
     messages: Array.from({ length: 1 + Math.floor(random() * 25) }, () => ({
       group: isOrdered ? `g${Math.floor(random() * groups)}` : undefined,
@@ -137,7 +151,7 @@ class Play {
   readonly #deeds = new Map<string, Set<string>>()
   /** When a worker answered a message of the running invocation as done. */
   readonly #doneMs = new Map<string, number>()
-  #invokedMs = 0
+  readonly #invokedMs = new Map<string, number>()
   readonly #deleted = new Set<string>()
   readonly #dead = new Set<string>()
   readonly #posts = new Map<string, number>()
@@ -176,6 +190,7 @@ class Play {
       timeoutMs: plan.timeoutMs,
       clock,
       log: silentLogger,
+      ...(plan.pollers > 1 ? { concurrency: plan.pollers } : {}),
       faults: (request, response) => this.#onRequest(request, response),
     })
   }
@@ -216,7 +231,7 @@ class Play {
         queue: this.#queue,
         batchSize: this.#plan.batchSize,
         windowMs: this.#plan.windowMs,
-        concurrency: 1,
+        concurrency: this.#plan.pollers,
         reportsFailures: this.#plan.reportsFailures,
         invoke: (event) => this.#invoke(event),
         clock: this.#time,
@@ -323,9 +338,10 @@ class Play {
         uploads: { dir: '', forbid: [], allow: [] },
       },
     }
+    const env = { AWS_LAMBDA_MAX_CONCURRENCY: String(this.#plan.pollers) }
     const facts = { functionName: 'f', functionVersion: '$LATEST', memoryLimitInMB: 128 }
     const { address } = this.#emulator
-    const plugin = await startPollers({ settings, pool, address, facts, log: silentLogger, env: {}, clock })
+    const plugin = await startPollers({ settings, pool, address, facts, log: silentLogger, env, clock })
     const stop = new AbortController()
     // A fault of the Runtime API ends the process, as it does for real.
     const served = plugin.serve?.(stop.signal)?.catch(() => undefined)
@@ -344,8 +360,11 @@ class Play {
   #invoke(event: Buffer): Promise<{ kind: 'result' | 'error'; body: Buffer }> {
     this.#invocations += 1
     this.#time.touch()
-    this.#doneMs.clear()
-    this.#invokedMs = this.#time.nowMs()
+    const { Records: records }: { Records: readonly Item[] } = JSON.parse(event.toString('utf8'))
+    for (const id of records.map(nameOf)) {
+      this.#doneMs.delete(id)
+      this.#invokedMs.set(id, this.#time.nowMs())
+    }
     if (this.#plan.freezes && this.#random() < 0.2) this.#time.freeze(600_000 * this.#random())
     return this.#emulator.invoke(event).then((result) => {
       this.#time.touch()
@@ -422,11 +441,11 @@ class Play {
   #checkFailed({ delivered, failed, problem }: BatchFacts): void {
     if (problem !== undefined) return
     // Done as the deadline fell, or as the worker was killed: either may win.
-    const lastMs = this.#invokedMs + inTimeShare * this.#plan.timeoutMs
+    const lastMs = (id: string) => (this.#invokedMs.get(id) ?? 0) + inTimeShare * this.#plan.timeoutMs
     const [firstFailed] = delivered.filter((id) => failed.includes(id))
     for (const id of failed) {
       const doneMs = this.#doneMs.get(id)
-      if (doneMs === undefined || doneMs > lastMs || this.#plan.execTtlMs > 0) continue
+      if (doneMs === undefined || doneMs > lastMs(id) || this.#plan.execTtlMs > 0) continue
       if (this.#plan.isOrdered && id !== firstFailed) continue
       this.#violations.push(`${id} was done and is reported as failed`)
     }

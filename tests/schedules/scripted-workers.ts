@@ -198,11 +198,13 @@ interface Job {
   readonly failed: readonly string[]
 }
 
-interface Item {
+/** A record as far as its name goes. */
+export interface Item {
   readonly messageId?: string
   readonly kinesis?: { readonly sequenceNumber: string }
 }
 
-function nameOf({ messageId, kinesis }: Item): string {
+/** By what a batch's answer names it. */
+export function nameOf({ messageId, kinesis }: Item): string {
   return messageId ?? kinesis?.sequenceNumber ?? ''
 }
