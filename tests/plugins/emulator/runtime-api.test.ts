@@ -153,6 +153,29 @@ test('an event that runs over fails, and its late answer is for no event', async
   assert.equal((await api.answer(id, 'response')).errorType, 'InvalidRequestID')
 })
 
+test('the time of an event goes on until the runtime asks for the next one, though its invoker has its result', async (t) => {
+  for (const asksAgain of [false, true]) {
+    const over: string[] = []
+    const clock = new ManualClock()
+    const environment = {
+      mayHandOut: () => true,
+      isInitRepeated: () => false,
+      onChange: () => undefined,
+      onTimeout: async (id: string) => void over.push(id),
+      onExtensionFault: () => undefined,
+    }
+    const api = await playApi(t, { clock, environment, timeoutMs: 1000 })
+    const result = api.server.invoke(event)
+    const id = await api.next()
+    await api.answer(id, 'response', { body: '1' })
+    assert.equal((await result).kind, 'result')
+    if (asksAgain) api.next().catch(() => undefined)
+    await eventually(() => api.server.state.isIdle === asksAgain)
+    clock.advance(1000)
+    assert.deepEqual(over, asksAgain ? [] : [id])
+  }
+})
+
 test('a snapshot is woken by the first event; an error of its hook goes to the invoker', async (t) => {
   for (const hookFails of [false, true]) {
     const api = await playApi(t)
