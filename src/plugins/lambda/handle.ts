@@ -20,9 +20,10 @@ import type { DeathBook } from './quarantine.js'
 import { reportEvent, reportRecord } from './report.js'
 import type { ResponseStream } from './response-stream.js'
 import { runLanes, toJobLanes } from './run-lanes.js'
+import { answerReply, runStreamed } from './run-streamed.js'
 import type { Invocation } from './runtime-client.js'
 import { type EventPlan, planEvent, type RecordPlan, type SplitOptions } from './split.js'
-import { StreamedAnswer } from './streamed-answer.js'
+import { StreamedAnswer, type StreamForm } from './streamed-answer.js'
 import type { Verdict } from './verdict.js'
 
 /** What handling an event needs. */
@@ -64,6 +65,8 @@ export class EventRun {
   #why: Verdict | undefined
   #settle!: (answer: Answer) => void
   #collect: (() => Answer) | undefined
+  /** Nothing of what still runs may be sent any more. */
+  #isAnswered = false
 
   constructor(invocation: Invocation, options: HandlerOptions) {
     this.#options = options
@@ -95,6 +98,7 @@ export class EventRun {
       error: lambdaError(ErrorType.Stopped, 'the server was stopped before this was done'),
     })
     const answer = this.#collect?.()
+    this.#isAnswered = answer !== undefined
     if (answer !== undefined) this.#settle(answer)
   }
 
@@ -140,9 +144,11 @@ export class EventRun {
     const work = made instanceof Promise ? await made : made
     if ('unfit' in work) {
       reportEvent(log, requestId, work.unfit)
-      return answerEvent(work.unfit)
+      if (work.streamed === undefined) return answerEvent(work.unfit)
+      const { form, reply } = work.streamed
+      return answerReply(this.#streamed(form), reply, () => work.unfit)
     }
-    const streamed = this.#streamed(work)
+    const streamed = this.#streamed(work.stream)
     const verdict = await this.#runWork(work, streamed)
     await work.clean?.()
     reportEvent(log, requestId, verdict)
@@ -150,20 +156,21 @@ export class EventRun {
       if (verdict.kind !== 'done') await streamed.fail(verdict.error)
       return { kind: 'streamed' }
     }
-    if (verdict.kind === 'done' || work.onFailure === undefined) return answerEvent(verdict)
-    return answerEvent(work.onFailure(verdict))
+    if (verdict.kind === 'done' || work.failureReply === undefined) return answerEvent(verdict)
+    // A stream of its own: the worker's may have failed on what it was sent.
+    return answerReply(this.#streamed(work.stream), work.failureReply, work.read)
   }
 
-  #streamed(work: EventWork): StreamedAnswer | undefined {
+  #streamed(form: StreamForm | undefined): StreamedAnswer | undefined {
     const { openStream } = this.#options
     const { requestId } = this.#invocation
-    if (openStream === undefined || work.stream === undefined) return undefined
-    const streamed = new StreamedAnswer(work.stream, (contentType) => openStream(requestId, contentType))
+    if (openStream === undefined || form === undefined || this.#isAnswered) return undefined
+    const streamed = new StreamedAnswer(form, (contentType) => openStream(requestId, contentType))
     this.#collect = () => {
       const why = this.#why ?? this.#late(0)
-      if (!streamed.hasBegun || why.kind === 'done') return answerEvent(why)
-      void streamed.fail(why.error)
-      return { kind: 'streamed' }
+      if (streamed.hasBegun && why.kind !== 'done') void streamed.fail(why.error)
+      else streamed.abandon()
+      return streamed.hasBegun ? { kind: 'streamed' } : answerEvent(why)
     }
     return streamed
   }
@@ -182,7 +189,11 @@ export class EventRun {
         const { collector } = work
         if (collector === undefined) return lease.run(job, options).then(work.read)
         const onChunk = (chunk: Reply) => collector.take(chunk)
-        return lease.run(job, { ...options, onChunk }).then((last) => work.read(collector.whole(last)))
+        return lease.run(job, { ...options, onChunk }).then(
+          (last) => work.read(collector.whole(last)),
+          // A worker that was told to stop and did not was killed for what the collector knows.
+          (error) => Promise.reject(collector.fault ?? error),
+        )
       })
     } finally {
       lease.release()
@@ -300,20 +311,4 @@ export class EventRun {
     const { requestId } = this.#invocation
     reportRecord(log, { requestId, job: this.#jobId([record]), record, verdict, policy: givenUp.policy })
   }
-}
-
-async function runStreamed(
-  lease: Lease,
-  job: Job,
-  about: { readonly options: RunOptions; readonly work: EventWork; readonly streamed: StreamedAnswer },
-): Promise<Verdict> {
-  const { options, work, streamed } = about
-  const onChunk = (chunk: Reply) => streamed.take(chunk)
-  const last = await lease.run(job, { ...options, onChunk, stopStream: streamed.gone })
-  if (!streamed.hasBegun) {
-    const verdict = work.read(last)
-    if (verdict.kind !== 'done') return verdict
-  }
-  await streamed.end(last)
-  return { kind: 'done', body: last.body }
 }

@@ -50,8 +50,11 @@ export function openResponseStream(options: StreamOptions): ResponseStream {
   post.setNoDelay(true)
   const finished = new Promise<void>((resolve) => {
     post.on('response', (response) => {
-      if (response.statusCode !== 202 && response.statusCode !== 200)
+      if (response.statusCode !== 202 && response.statusCode !== 200) {
         log.warn({ requestId, status: response.statusCode }, 'the Runtime API did not take a streamed answer')
+        // It may say so before it has read all: nobody takes the rest.
+        gone.abort()
+      }
       response.resume()
       response.on('close', resolve)
     })
@@ -65,20 +68,24 @@ export function openResponseStream(options: StreamOptions): ResponseStream {
       resolve()
     })
   })
-  const finish = () => {
-    post.end()
+  const limit = () =>
     post.setTimeout(statusMsMax, () => post.destroy(new Error(`no status within ${statusMsMax} ms`)))
+  const finish = (onSent?: () => void) => {
+    if (gone.signal.aborted) post.destroy()
+    post.end(onSent)
     return finished
   }
   return {
     gone: gone.signal,
     write: (bytes) => write(post, bytes, gone.signal),
-    end: finish,
+    // Counted from the last byte on: a slow reader may take its time for those before.
+    end: () => finish(limit),
     fail: (error, headerType) => {
       post.addTrailers({
         [typeTrailer]: headerType,
         [bodyTrailer]: Buffer.from(JSON.stringify(error)).toString('base64'),
       })
+      limit()
       return finish()
     },
   }

@@ -2,11 +2,12 @@
  * A request's body as a worker gets it: forms as a tree, uploads as files beside it, anything else as it came. The home of
  * @fastify/busboy, which is loaded for the first multipart body.
  */
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { messageOf } from '../../../index.js'
+import { unescapeQuery } from './text.js'
 import { fieldsMax, formTree } from './tree.js'
 
 /** RoadRunner's keys of `http.uploads`. */
@@ -31,7 +32,7 @@ export interface FormBody {
 }
 
 /** PHP's codes of upload errors, as RoadRunner uses them. */
-const UploadError = { none: 0, noFile: 4, cannotWrite: 7, refused: 8 } as const
+const UploadError = { none: 0, noFile: 4, noFolder: 6, cannotWrite: 7, refused: 8 } as const
 
 interface Upload {
   readonly name: string
@@ -61,23 +62,33 @@ export async function readBody(
 }
 
 function urlEncoded(text: string): string {
-  if (text === '') return ''
-  const pairs = text.split('&', fieldsMax + 1).flatMap((pair) => {
-    if (pair === '') return []
-    const equals = pair.indexOf('=')
-    const [name, value] = equals < 0 ? [pair, ''] : [pair.slice(0, equals), pair.slice(equals + 1)]
-    return [[decoded(name), decoded(value)] as const]
-  })
-  return JSON.stringify(formTree(pairs))
+  const pairs: (readonly [string, string])[] = []
+  for (let at = 0; at < text.length; ) {
+    const ampersand = text.indexOf('&', at)
+    const end = ampersand < 0 ? text.length : ampersand
+    if (end > at) pairs.push(pairOf(text.slice(at, end)))
+    // One more than is taken, so that the tree refuses it; nobody needs the rest.
+    if (pairs.length > fieldsMax) break
+    at = end + 1
+  }
+  return treeText(pairs)
+}
+
+function pairOf(pair: string): readonly [string, string] {
+  const equals = pair.indexOf('=')
+  const [name, value] = equals < 0 ? [pair, ''] : [pair.slice(0, equals), pair.slice(equals + 1)]
+  return [decoded(name), decoded(value)]
 }
 
 function decoded(text: string): string {
-  const spaced = text.replaceAll('+', ' ')
-  try {
-    return decodeURIComponent(spaced)
-  } catch {
-    throw new Error(`the form holds ${JSON.stringify(text.slice(0, 40))}, which is not percent-encoded text`)
-  }
+  const plain = unescapeQuery(text)
+  if (plain !== undefined) return plain
+  throw new Error(`the form holds ${JSON.stringify(text.slice(0, 40))}, which is not percent-encoded text`)
+}
+
+/** An empty form is an empty body. */
+function treeText(pairs: readonly (readonly [string, string])[]): string {
+  return pairs.length === 0 ? '' : JSON.stringify(formTree(pairs))
 }
 
 async function multipart(
@@ -85,29 +96,62 @@ async function multipart(
   body: Buffer,
   settings: { readonly uploads: UploadSettings; readonly newId: () => string },
 ): Promise<FormBody> {
+  const { fields, files } = await readParts(contentType, body)
+  // Whatever may throw does so before the first file is laid down.
+  const tree = treeText(fields)
+  formTree(files)
+  const uploads = await Promise.all(
+    files.map(async ([name, file]) => [name, await store(file, settings)] as const),
+  )
+  return {
+    body: tree,
+    isParsed: true,
+    uploads: uploads.length === 0 ? undefined : JSON.stringify(formTree(uploads, 'first')),
+    clean: async () => {
+      for (const [, { tmpName }] of uploads)
+        if (tmpName !== '') await rm(tmpName, { force: true }).catch(() => undefined)
+    },
+  }
+}
+
+interface File {
+  readonly fileName: string
+  readonly mime: string
+  readonly bytes: Buffer
+}
+
+interface Parts {
+  readonly fields: readonly (readonly [string, string])[]
+  readonly files: readonly (readonly [string, File])[]
+}
+
+async function readParts(contentType: string, body: Buffer): Promise<Parts> {
   const { Busboy } = await import('@fastify/busboy')
   const fields: [string, string][] = []
-  const files: [string, Promise<Upload>][] = []
+  const files: [string, Promise<File>][] = []
   await new Promise<void>((resolve, reject) => {
-    const limits = { fieldSize: body.length, fields: fieldsMax, files: fieldsMax, parts: fieldsMax }
-    const parser = new Busboy({ headers: { 'content-type': contentType }, limits })
-    parser.on('field', (name, value) => fields.push([name, value]))
-    parser.on('file', (name, stream, fileName, _encoding, mime) => {
-      files.push([name, collect(stream).then((bytes) => store({ fileName, mime, bytes }, settings))])
+    const refuse = (why: string) => reject(new Error(`the multipart form cannot be read: ${why}`))
+    const limits = { fieldSize: body.length + 1, fields: fieldsMax, files: fieldsMax, parts: fieldsMax }
+    const parser = new Busboy({
+      headers: { 'content-type': contentType },
+      limits,
+      isPartAFile: (_name, _mime, fileName) => fileName !== undefined,
     })
-    parser.on('error', (error) => reject(new Error(`the multipart form cannot be read: ${messageOf(error)}`)))
+    // Parts without a name are nobody's, as in Go.
+    parser.on('field', (name, value) => name && fields.push([name, value]))
+    parser.on('file', (name, stream, fileName, _encoding, mime) => {
+      const file = collect(stream).then((bytes) => ({ fileName: fileName ?? '', mime, bytes }))
+      // A form that ends in the middle of a file fails as a whole, just below.
+      file.catch(() => undefined)
+      if (name) files.push([name, file])
+    })
+    for (const limit of ['partsLimit', 'fieldsLimit', 'filesLimit'] as const)
+      parser.on(limit, () => refuse(`it has more than ${fieldsMax} parts`))
+    parser.on('error', (error) => refuse(messageOf(error)))
     parser.on('finish', resolve)
     parser.end(body)
   })
-  const uploads = await Promise.all(files.map(async ([name, file]) => [name, await file] as const))
-  return {
-    body: fields.length === 0 ? '' : JSON.stringify(formTree(fields)),
-    isParsed: true,
-    uploads: uploads.length === 0 ? undefined : JSON.stringify(formTree(uploads)),
-    clean: async () => {
-      for (const [, { tmpName }] of uploads) if (tmpName !== '') await rm(tmpName, { force: true })
-    },
-  }
+  return { fields, files: await Promise.all(files.map(async ([name, file]) => [name, await file] as const)) }
 }
 
 async function collect(stream: Readable): Promise<Buffer> {
@@ -117,25 +161,29 @@ async function collect(stream: Readable): Promise<Buffer> {
 }
 
 async function store(
-  file: { readonly fileName: string | undefined; readonly mime: string; readonly bytes: Buffer },
+  { fileName, mime, bytes }: File,
   { uploads, newId }: { readonly uploads: UploadSettings; readonly newId: () => string },
 ): Promise<Upload> {
-  const { fileName, mime, bytes } = file
-  const upload = { name: fileName ?? '', mime, size: bytes.length, tmpName: '' }
-  if (!fileName) return { ...upload, size: 0, error: UploadError.noFile }
-  const ending = extname(fileName).toLowerCase()
-  const isRefused =
-    uploads.forbid.includes(ending) || (uploads.allow.length > 0 && !uploads.allow.includes(ending))
-  if (isRefused) return { ...upload, error: UploadError.refused }
+  const upload = { name: fileName, mime, size: bytes.length, tmpName: '' }
+  if (fileName === '') return { ...upload, size: 0, error: UploadError.noFile }
+  if (isRefused(extname(fileName).toLowerCase(), uploads)) return { ...upload, error: UploadError.refused }
   const folder = uploads.dir === '' ? tmpdir() : uploads.dir
   const path = join(folder, `upload${newId()}`)
+  // The worker is told by the code what went wrong, as PHP tells it.
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
+  } catch {
+    return { ...upload, error: UploadError.noFolder }
+  }
+  try {
     await writeFile(path, bytes, { flag: 'wx', mode: 0o600 })
-    await chmod(path, 0o600)
     return { ...upload, error: UploadError.none, tmpName: path }
   } catch {
-    // The worker is told by the code, as PHP tells it.
+    await rm(path, { force: true }).catch(() => undefined)
     return { ...upload, error: UploadError.cannotWrite }
   }
+}
+
+function isRefused(ending: string, { forbid, allow }: UploadSettings): boolean {
+  return forbid.includes(ending) || (allow.length > 0 && !allow.includes(ending))
 }

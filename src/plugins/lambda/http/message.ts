@@ -2,13 +2,15 @@
  * The context of RoadRunner's HTTP jobs in both codecs: JSON (its older servers) and protobuf `http.v1` (2024.1 and newer).
  * Field numbers are those of RoadRunner's api package. Pure.
  */
+import { isUtf8 } from 'node:buffer'
 import type { HttpRequest, Values } from './request.js'
+import { isToken } from './text.js'
 
 /** The codec on the wire. */
 export type HttpCodec = 'json' | 'proto'
 
 /** What is said of a request beside its body. */
-export interface HttpHead extends Omit<HttpRequest, 'body' | 'source'> {
+export interface HttpHead extends Omit<HttpRequest, 'body' | 'source' | 'host'> {
   readonly isParsed: boolean
   /** The tree of uploads as JSON. */
   readonly uploads: string | undefined
@@ -103,15 +105,15 @@ function decodeJson(bytes: Buffer): HttpReplyHead {
   const status = 'status' in value ? Number(value.status) : Number.NaN
   if (!Number.isInteger(status)) throw new Error('the context has no status')
   const given = 'headers' in value && typeof value.headers === 'object' ? (value.headers ?? {}) : {}
-  const headers: Record<string, readonly string[]> = {}
-  for (const [name, list] of Object.entries(given))
-    headers[name] = (Array.isArray(list) ? list : [list]).map(String)
-  return { status, headers }
+  const lists = Object.entries(given).map(([name, list]) => {
+    return [name, (Array.isArray(list) ? list : [list]).map(String)] as const
+  })
+  return { status, headers: headersOf(lists) }
 }
 
 function decodeProto(bytes: Buffer): HttpReplyHead {
   let status = 0
-  const headers: Record<string, string[]> = {}
+  const lists: [string, string[]][] = []
   for (const { field, number, part } of fieldsOf(bytes)) {
     if (field === 1 && number !== undefined) status = number
     if (field !== 2 || part === undefined) continue
@@ -120,12 +122,33 @@ function decodeProto(bytes: Buffer): HttpReplyHead {
     for (const entry of fieldsOf(part)) {
       if (entry.field === 1) name = entry.part?.toString('utf8') ?? ''
       if (entry.field === 2 && entry.part !== undefined)
-        for (const value of fieldsOf(entry.part)) values.push(value.part?.toString('utf8') ?? '')
+        for (const value of fieldsOf(entry.part)) values.push(textOf(value.part))
     }
-    headers[name] = [...(headers[name] ?? []), ...values]
+    lists.push([name, values])
   }
   if (status === 0) throw new Error('the context is neither JSON nor an http.v1.Response with a status')
-  return { status, headers }
+  return { status, headers: headersOf(lists) }
+}
+
+/** Header values are bytes; what is no UTF-8 is Latin-1, as HTTP has it. */
+function textOf(bytes: Buffer | undefined): string {
+  return bytes === undefined ? '' : bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1')
+}
+
+/**
+ * Headers as Go writes them: names in other letters are one name, names that are none are left out, and a line break in a
+ * value is a blank, so that no value begins a header of its own.
+ */
+function headersOf(lists: readonly (readonly [string, readonly string[]])[]): Values {
+  const headers = new Map<string, [name: string, values: string[]]>()
+  for (const [name, values] of lists) {
+    if (!isToken(name) || values.length === 0) continue
+    const key = name.toLowerCase()
+    const entry = headers.get(key) ?? [name, []]
+    entry[1].push(...values.map((value) => value.replace(/[\r\n\0]/g, ' ').trim()))
+    headers.set(key, entry)
+  }
+  return Object.fromEntries(headers.values())
 }
 
 interface ProtoField {

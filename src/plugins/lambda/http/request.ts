@@ -2,6 +2,7 @@
  * HTTP events of AWS → the request that RoadRunner's http plugin would have made of the same call. Knows API Gateway v1 and v2,
  * Function URLs, ALB (single and multi-value) and WebSocket events. Pure; bodies are parsed in `body.ts`.
  */
+import { canonicalName, escapeQuery, pathLine, queryLine, readCookies } from './text.js'
 
 /** Where an event came from; what its answer looks like depends on it. */
 export type HttpSource = 'api-gateway-v1' | 'api-gateway-v2' | 'alb' | 'alb-multi' | 'websocket'
@@ -15,6 +16,8 @@ export interface HttpRequest {
   readonly remoteAddr: string
   readonly protocol: string
   readonly method: string
+  /** As the caller named it; part of `uri`. */
+  readonly host: string
   readonly uri: string
   /** Go's capitalisation; without Host, Transfer-Encoding and Trailer, which Go takes out. */
   readonly headers: Values
@@ -33,20 +36,21 @@ export function readHttpEvent(event: unknown): HttpRequest | undefined {
   const source = sourceOf(json, context)
   if (source === undefined) return undefined
   const given = headersOf(json)
-  const query = queryOf(json, source)
+  const query = queryLine(queryOf(json, source))
   const host = given.get('host')?.at(-1) ?? textOf(context.domainName) ?? 'lambda'
-  const scheme = given.get('x-forwarded-proto')?.at(-1) ?? 'https'
-  const path = pathOf(json, context, source)
+  const scheme = given.get('x-forwarded-proto')?.at(-1) === 'http' ? 'http' : 'https'
+  const path = pathLine(pathOf(json, context, source))
   const body = bodyOf(json)
   return {
     source,
     remoteAddr: addressOf(context, given, source),
     protocol: textOf(context.protocol) ?? textOf(objectOf(context.http).protocol) ?? 'HTTP/1.1',
     method: methodOf(json, context, source),
-    uri: oneLine(`${scheme}://${host}${path}${query === '' ? '' : `?${query}`}`),
+    host,
+    uri: `${scheme}://${host}${path}${query === '' ? '' : `?${query}`}`,
     headers: headersForWorker(given, body),
-    cookies: cookiesOf(given.get('cookie') ?? []),
-    rawQuery: oneLine(query),
+    cookies: readCookies(given.get('cookie') ?? []),
+    rawQuery: query,
     attributes: attributesOf(context),
     body,
   }
@@ -54,7 +58,7 @@ export function readHttpEvent(event: unknown): HttpRequest | undefined {
 
 function sourceOf(event: Json, context: Json): HttpSource | undefined {
   if (typeof context.connectionId === 'string' && typeof context.eventType === 'string') return 'websocket'
-  if (context.elb !== undefined) return event.multiValueHeaders === undefined ? 'alb' : 'alb-multi'
+  if (context.elb !== undefined) return isObject(event.multiValueHeaders) ? 'alb-multi' : 'alb'
   if (typeof objectOf(context.http).method === 'string') return 'api-gateway-v2'
   if (typeof event.httpMethod === 'string') return 'api-gateway-v1'
   return undefined
@@ -65,8 +69,9 @@ function headersOf(event: Json): Map<string, readonly string[]> {
   const headers = new Map<string, readonly string[]>()
   for (const [name, value] of Object.entries(objectOf(event.headers)))
     if (typeof value === 'string') headers.set(name.toLowerCase(), [value])
+  // A header without a value cannot be sent; PHP's own classes throw at an empty list.
   for (const [name, values] of Object.entries(objectOf(event.multiValueHeaders)))
-    if (Array.isArray(values)) headers.set(name.toLowerCase(), values.map(String))
+    if (Array.isArray(values) && values.length > 0) headers.set(name.toLowerCase(), values.map(String))
   if (Array.isArray(event.cookies) && event.cookies.length > 0)
     headers.set('cookie', [event.cookies.join('; ')])
   return headers
@@ -75,16 +80,10 @@ function headersOf(event: Json): Map<string, readonly string[]> {
 const hiddenHeaders: ReadonlySet<string> = new Set(['host', 'transfer-encoding', 'trailer'])
 
 function headersForWorker(given: ReadonlyMap<string, readonly string[]>, body: Buffer): Values {
-  const headers: Record<string, readonly string[]> = {}
-  for (const [name, values] of given) if (!hiddenHeaders.has(name)) headers[canonical(name)] = values
+  const shown = [...given].filter(([name]) => !hiddenHeaders.has(name))
   // Some gateways leave it out; PHP frameworks look at it.
-  if (body.length > 0 && !given.has('content-length')) headers['Content-Length'] = [String(body.length)]
-  return headers
-}
-
-/** `content-type` → `Content-Type`, as Go writes header names. */
-function canonical(name: string): string {
-  return name.replace(/(^|-)([a-z])/g, (_, dash: string, letter: string) => dash + letter.toUpperCase())
+  if (body.length > 0 && !given.has('content-length')) shown.push(['content-length', [String(body.length)]])
+  return Object.fromEntries(shown.map(([name, values]) => [canonicalName(name), values]))
 }
 
 function queryOf(event: Json, source: HttpSource): string {
@@ -96,7 +95,7 @@ function queryOf(event: Json, source: HttpSource): string {
     (Array.isArray(value) ? value : [value]).map((one) => [name, String(one ?? '')] as const),
   )
   // ALB hands parameters over as they were in the URL, API Gateway decodes them.
-  const encode = source === 'alb' || source === 'alb-multi' ? String : encodeURIComponent
+  const encode = source === 'alb' || source === 'alb-multi' ? String : escapeQuery
   return pairs.map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&')
 }
 
@@ -123,26 +122,12 @@ function methodOf(event: Json, context: Json, source: HttpSource): string {
 function addressOf(context: Json, given: ReadonlyMap<string, readonly string[]>, source: HttpSource): string {
   const told = textOf(objectOf(context.identity).sourceIp) ?? textOf(objectOf(context.http).sourceIp)
   if (told !== undefined || !source.startsWith('alb')) return told ?? '127.0.0.1'
-  return given.get('x-forwarded-for')?.at(-1)?.split(',').at(-1)?.trim() || '127.0.0.1'
+  return withoutPort(given.get('x-forwarded-for')?.at(-1)?.split(',').at(-1)?.trim() ?? '') || '127.0.0.1'
 }
 
-function cookiesOf(lines: readonly string[]): Readonly<Record<string, string>> {
-  const cookies: Record<string, string> = {}
-  for (const pair of lines.flatMap((line) => line.split(';'))) {
-    const equals = pair.indexOf('=')
-    if (equals < 0) continue
-    const name = pair.slice(0, equals).trim()
-    try {
-      Object.defineProperty(cookies, name, {
-        value: decodeURIComponent(pair.slice(equals + 1).trim()),
-        enumerable: true,
-        configurable: true,
-      })
-    } catch {
-      // Not percent-encoded text: left out, as RoadRunner does.
-    }
-  }
-  return cookies
+/** A load balancer that keeps the client's port writes it behind the address: `1.2.3.4:567`, `[::1]:567`. */
+function withoutPort(address: string): string {
+  return /^\[(.+)\](?::\d+)?$/.exec(address)?.[1] ?? /^([^:]+):\d+$/.exec(address)?.[1] ?? address
 }
 
 const connectionNames = ['connectionId', 'eventType', 'routeKey', 'messageId', 'stage'] as const
@@ -165,12 +150,12 @@ function bodyOf(event: Json): Buffer {
   return Buffer.from(event.body, event.isBase64Encoded === true ? 'base64' : 'utf8')
 }
 
-function oneLine(text: string): string {
-  return text.replace(/[\r\n]/g, '')
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function objectOf(value: unknown): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {}
+  return isObject(value) ? value : {}
 }
 
 function textOf(value: unknown): string | undefined {

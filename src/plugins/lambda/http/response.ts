@@ -7,34 +7,55 @@ import type { HttpSource, Values } from './request.js'
 /** A load balancer takes 1 MB; Lambda's own limit holds for the others (`answer.ts`). */
 export const albBytesMax = 1_000_000
 
-/** Encodes an answer as the result of the function. */
-export function encodeResponse(source: HttpSource, head: HttpReplyHead, body: Uint8Array): string {
-  const status = head.status >= 100 && head.status <= 599 ? head.status : 500
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length)
-  const isText = isUtf8(bytes) && !hasHeader(head.headers, 'content-encoding')
-  const content = {
-    body: bytes.toString(isText ? 'utf8' : 'base64'),
-    isBase64Encoded: !isText,
-  }
-  return JSON.stringify({ statusCode: status, ...headersFor(source, status, head.headers), ...content })
+/** The call that an answer belongs to. */
+export interface HttpCall {
+  readonly source: HttpSource
+  readonly method: string
 }
 
-/** The headers as an answer to events of `source` carries them. */
-export function headersFor(source: HttpSource, status: number, headers: Values): object {
+/** Encodes an answer as the result of the function. */
+export function encodeResponse(call: HttpCall, head: HttpReplyHead, body: Uint8Array): string {
+  const bytes = hasBody(call, head.status)
+    ? Buffer.from(body.buffer, body.byteOffset, body.length)
+    : Buffer.alloc(0)
+  const isText = isUtf8(bytes) && !hasHeader(head.headers, 'content-encoding')
+  return JSON.stringify({
+    ...encodeHead(call, head),
+    body: bytes.toString(isText ? 'utf8' : 'base64'),
+    isBase64Encoded: !isText,
+  })
+}
+
+/** Whether such an answer can have a body; Go drops the others'. */
+export function hasBody({ method }: HttpCall, status: number): boolean {
+  return method !== 'HEAD' && status !== 204 && status !== 304
+}
+
+// They belong to a connection that the gateway, not we, has with the caller.
+const hopHeaders: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'trailer', 'transfer-encoding'])
+
+/** Status and headers as the answer to such a call carries them. */
+export function encodeHead({ source }: HttpCall, { status, headers: given }: HttpReplyHead): object {
+  const entries = Object.entries(given).filter(([name]) => !hopHeaders.has(name.toLowerCase()))
+  const headers = Object.fromEntries(entries)
   switch (source) {
     case 'api-gateway-v1':
-      return { multiValueHeaders: headers }
+      return { statusCode: status, multiValueHeaders: headers }
     case 'api-gateway-v2': {
       const cookies = valuesOf(headers, 'set-cookie')
-      const others = Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'set-cookie')
-      return { headers: joined(others), ...(cookies.length === 0 ? {} : { cookies }) }
+      const others = entries.filter(([name]) => name.toLowerCase() !== 'set-cookie')
+      return {
+        statusCode: status,
+        headers: joined(others),
+        ...(cookies.length === 0 ? {} : { cookies }),
+      }
     }
     case 'alb-multi':
-      return { statusDescription: description(status), multiValueHeaders: headers }
+      return { statusCode: status, statusDescription: description(status), multiValueHeaders: headers }
     case 'alb':
-      return { statusDescription: description(status), headers: spelledApart(headers) }
+      return { statusCode: status, statusDescription: description(status), headers: spelledApart(headers) }
     case 'websocket':
-      return {}
+      return { statusCode: status }
   }
 }
 

@@ -1,28 +1,37 @@
 /** The head of a streamed HTTP answer, as Function URLs and API Gateway take it, and the way back to one buffered answer. Pure. */
-import type { Reply } from '../../../index.js'
+import { ErrorCode, RelayError, type Reply } from '../../../index.js'
 import { resultBytesMax } from '../answer.js'
 import type { StreamForm, StreamHead } from '../streamed-answer.js'
 import { decodeReply, type HttpReplyHead } from './message.js'
 import type { HttpSource } from './request.js'
-import { headersFor } from './response.js'
+import { encodeHead, type HttpCall, hasBody } from './response.js'
 
 /** AWS's name of a stream that begins with an HTTP head. */
 export const httpStreamType = 'application/vnd.awslambda.http-integration-response'
 /** Between the head and the body. */
 const separator = Buffer.alloc(8)
-const finalStatusMin = 200
 
-/** The form of answers to events of `source`. */
-export function httpStreamForm(source: HttpSource): StreamForm {
+/** Whether who calls from there can take a stream; the others would take its head for a body. */
+export function takesStream(source: HttpSource): boolean {
+  return source === 'api-gateway-v1' || source === 'api-gateway-v2'
+}
+
+/** Whether an answer is over with this status: 1xx ones are hints that another follows. */
+export function isFinal(status: number): boolean {
+  return status >= 200
+}
+
+/** The form of answers to such a call. */
+export function httpStreamForm(call: HttpCall): Pick<StreamForm, 'headOf'> {
   return {
     headOf: ({ context }): StreamHead | undefined => {
       const head = decodeReply(context)
-      if (head.status < finalStatusMin) return undefined
-      const json = JSON.stringify({
-        statusCode: head.status,
-        ...headersFor(source, head.status, head.headers),
-      })
-      return { contentType: httpStreamType, prelude: Buffer.concat([Buffer.from(json), separator]) }
+      if (!isFinal(head.status)) return undefined
+      return {
+        contentType: httpStreamType,
+        prelude: [Buffer.from(JSON.stringify(encodeHead(call, head))), separator],
+        hasBody: hasBody(call, head.status),
+      }
     },
   }
 }
@@ -32,25 +41,39 @@ export class ChunkCollector {
   readonly #bodies: Uint8Array[] = []
   #head: Uint8Array | undefined
   #bytes = 0
+  #fault: RelayError | undefined
 
-  /** Takes a frame. Throws when the whole would be more than Lambda takes. */
+  /** Why nothing will come of it; undefined while something may. */
+  get fault(): RelayError | undefined {
+    return this.#fault
+  }
+
+  /** Takes a frame. Throws RR_IPC_FRAME_TOO_LARGE when the whole would be more than Lambda takes, and from then on. */
   take({ context, body }: Reply): void {
-    if (this.#head === undefined && !isFinal(context)) return
+    if (this.#fault !== undefined) throw this.#fault
+    if (this.#head === undefined && !mayBeFinal(context)) return
     this.#head ??= context
     this.#bytes += body.length
-    if (this.#bytes > resultBytesMax)
-      throw new Error(`a streamed answer is over ${resultBytesMax} bytes; set \`lambda.streaming: on\``)
+    if (this.#bytes > resultBytesMax) {
+      const text = `a streamed answer has more than ${resultBytesMax} bytes, which is what Lambda takes at once`
+      this.#bodies.length = 0
+      this.#fault = new RelayError(ErrorCode.FrameTooLarge, text, {
+        hint: 'Set `lambda.streaming: on`, or let the worker answer with less.',
+      })
+      throw this.#fault
+    }
     this.#bodies.push(body)
   }
 
-  /** The whole, its last frame included. */
+  /** The whole, its last frame included. Throws what `take` threw. */
   whole(last: Reply): Reply {
+    if (this.#fault !== undefined) throw this.#fault
     if (this.#head === undefined) return last
     return { context: this.#head, body: Buffer.concat([...this.#bodies, last.body]), flags: last.flags }
   }
 }
 
-function isFinal(context: Uint8Array): boolean {
+function mayBeFinal(context: Uint8Array): boolean {
   let head: HttpReplyHead
   try {
     head = decodeReply(context)
@@ -58,5 +81,5 @@ function isFinal(context: Uint8Array): boolean {
     // Told when the whole is read.
     return true
   }
-  return head.status >= finalStatusMin
+  return isFinal(head.status)
 }

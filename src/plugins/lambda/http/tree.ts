@@ -11,11 +11,20 @@ export const depthMax = 127
 /** PHP's own limit of names (`max_input_vars`), ten times over. */
 export const fieldsMax = 10_000
 
-/** Builds the tree. Throws an `Error` with a sentence when a name nests too deep or there are too many. */
-export function formTree<Leaf>(pairs: readonly (readonly [name: string, value: Leaf])[]): FormTree<Leaf> {
-  if (pairs.length > fieldsMax) throw new Error(`the form has ${pairs.length} fields, ${fieldsMax} are taken`)
+/**
+ * Builds the tree. Of a repeated name the last value counts, of repeated uploads the `first`. Throws an `Error` with a sentence
+ * when a name nests too deep or there are too many.
+ */
+export function formTree<Leaf>(
+  pairs: readonly (readonly [name: string, value: Leaf])[],
+  counts: 'first' | 'last' = 'last',
+): FormTree<Leaf> {
+  if (pairs.length > fieldsMax) throw new Error(`the form has more than ${fieldsMax} fields`)
   const root: Node<Leaf> = { named: new Map(), listed: [] }
-  for (const [name, value] of pairs) put(root, keysOf(name), value)
+  for (const [name, value] of pairs) {
+    const node = nodeAt(root, keysOf(name))
+    if (counts === 'last' || node.leaf === undefined) node.leaf = value
+  }
   return treeOf(root)
 }
 
@@ -25,17 +34,26 @@ interface Node<Leaf> {
   readonly listed: Node<Leaf>[]
 }
 
-/** `a[b][]` → `a`, `b`, ``. A name that does not close its brackets is one key. */
+/** `a[b][]` → `a`, `b`, ``; blanks are left out and what follows a bracket is a key of its own, as RoadRunner reads names. */
 function keysOf(name: string): readonly string[] {
-  const open = name.indexOf('[')
-  if (open <= 0 || !name.endsWith(']')) return [name]
-  const keys = [name.slice(0, open), ...name.slice(open + 1, -1).split('][')]
-  if (keys.length > depthMax)
-    throw new Error(`a form field nests ${keys.length} levels deep, ${depthMax} are taken`)
-  return keys
+  const keys: string[] = []
+  let key = ''
+  let before = ''
+  for (const letter of name.replaceAll(' ', '')) {
+    const isBracket = letter === '[' || letter === ']'
+    if (!isBracket) key += letter
+    else if (letter === ']' || (before !== '[' && before !== ']')) {
+      keys.push(key)
+      key = ''
+    }
+    before = letter
+  }
+  if (key !== '' || keys.length === 0) keys.push(key)
+  if (keys.length <= depthMax) return keys
+  throw new Error(`a form field nests ${keys.length} levels deep, ${depthMax} are taken`)
 }
 
-function put<Leaf>(root: Node<Leaf>, keys: readonly string[], value: Leaf): void {
+function nodeAt<Leaf>(root: Node<Leaf>, keys: readonly string[]): Node<Leaf> {
   let node = root
   for (const [depth, key] of keys.entries()) {
     const isAppend = key === '' && depth > 0
@@ -47,7 +65,7 @@ function put<Leaf>(root: Node<Leaf>, keys: readonly string[], value: Leaf): void
     }
     node = next
   }
-  node.leaf = value
+  return node
 }
 
 function treeOf<Leaf>(node: Node<Leaf>): FormTree<Leaf> {

@@ -6,11 +6,12 @@ import { randomUUID } from 'node:crypto'
 import { Codec, messageOf, type Reply } from '../../../index.js'
 import { resultBytesMax } from '../answer.js'
 import { ErrorType, lambdaError } from '../errors.js'
-import { readBody, type UploadSettings } from '../http/body.js'
-import { decodeReply, encodeRequest, type HttpCodec } from '../http/message.js'
-import { type HttpRequest, type HttpSource, readHttpEvent } from '../http/request.js'
-import { albBytesMax, encodeResponse } from '../http/response.js'
-import { ChunkCollector, httpStreamForm } from '../http/stream.js'
+import { type FormBody, readBody, type UploadSettings } from '../http/body.js'
+import { faultOf, type HttpFault } from '../http/faults.js'
+import { decodeReply, encodeRequest, type HttpCodec, type HttpReplyHead } from '../http/message.js'
+import { type HttpRequest, readHttpEvent, type Values } from '../http/request.js'
+import { albBytesMax, encodeResponse, type HttpCall } from '../http/response.js'
+import { ChunkCollector, httpStreamForm, isFinal, takesStream } from '../http/stream.js'
 import type { Verdict } from '../verdict.js'
 import type { EventFacts, EventWork, Mode, Unfit } from './mode.js'
 
@@ -24,6 +25,7 @@ export interface HttpSettings {
 }
 
 const badRequest = 400
+const statusMax = 599
 
 /** The mode. */
 export function httpMode(settings: HttpSettings): Mode {
@@ -44,66 +46,91 @@ async function eventWork({ invocation }: EventFacts, settings: HttpSettings): Pr
     const text = 'the event is none of API Gateway, a Function URL, a load balancer or a WebSocket'
     return { unfit: { kind: 'never', error: lambdaError(ErrorType.BadEvent, text) } }
   }
+  const fault = faultOf(request)
+  if (fault !== undefined) return refusal(request, fault)
   const { method, body, headers } = request
   const contentType = headers['Content-Type']?.[0] ?? ''
   const options = { isRaw: settings.isRaw, uploads: settings.uploads, newId: randomUUID }
+  let form: FormBody
   try {
-    return toWork(
-      request,
-      await readBody({ method, contentType, body }, options),
-      invocation.requestId,
-      settings,
-    )
+    form = await readBody({ method, contentType, body }, options)
   } catch (error) {
-    const head = { status: badRequest, headers: { 'Content-Type': ['text/plain; charset=utf-8'] } }
-    const text = encodeResponse(request.source, head, Buffer.from(messageOf(error)))
-    return { unfit: { kind: 'done', body: Buffer.from(text) } }
+    return refusal(request, { status: badRequest, text: messageOf(error) })
   }
+  return toWork(request, form, invocation.requestId, settings)
+}
+
+/** The caller's own fault: no worker sees it. */
+function refusal(call: HttpCall, { status, text }: HttpFault): Unfit {
+  const headers = { 'Content-Type': ['text/plain; charset=utf-8'] }
+  const body = Buffer.from(encodeResponse(call, { status, headers }, Buffer.from(text)))
+  const unfit: Verdict = {
+    kind: 'done',
+    body,
+    warning: `an HTTP request was refused with ${status}: ${text}`,
+  }
+  if (!takesStream(call.source)) return { unfit }
+  return { unfit, streamed: { reply: replyOf(status, headers, text), form: httpStreamForm(call) } }
+}
+
+function replyOf(status: number, headers: Values, body: string): Reply {
+  const context = Buffer.from(JSON.stringify({ status, headers }))
+  return { context, body: Buffer.from(body), flags: Codec.json }
 }
 
 function toWork(
   request: HttpRequest,
-  form: Awaited<ReturnType<typeof readBody>>,
+  form: FormBody,
   requestId: string,
   { codec, errorStatus }: HttpSettings,
 ): EventWork {
   const attributes = { ...request.attributes, awsRequestId: [requestId] }
   const head = { ...request, attributes, isParsed: form.isParsed, uploads: form.uploads }
+  const stream = { ...httpStreamForm(request), read: (reply: Reply) => readHead(reply) }
   return {
     context: encodeRequest(head, codec),
     body: form.body,
     codec: codec === 'json' ? Codec.json : Codec.proto,
-    read: (reply) => readReply(request.source, reply),
-    stream: httpStreamForm(request.source),
+    read: (reply) => readReply(request, reply),
+    ...(takesStream(request.source) ? { stream } : {}),
     collector: new ChunkCollector(),
     clean: form.clean,
-    ...(errorStatus === 0 ? {} : { onFailure: () => failed(request.source, errorStatus) }),
+    // RoadRunner answers a failed job with a status and no body; what went wrong stands in the log.
+    ...(errorStatus === 0 ? {} : { failureReply: replyOf(errorStatus, {}, '') }),
   }
 }
 
-function readReply(source: HttpSource, reply: Reply): Verdict {
-  let text: string
+/** Of an answer that goes out as a stream only the head matters here. */
+function readHead({ context, body }: Reply): Verdict {
+  const head = headOf(context)
+  return 'kind' in head ? head : { kind: 'done', body }
+}
+
+function headOf(context: Uint8Array): HttpReplyHead | Verdict {
   try {
-    text = encodeResponse(source, decodeReply(reply.context), reply.body)
+    const head = decodeReply(context)
+    if (isFinal(head.status) && head.status <= statusMax) return head
+    return badReply(`${head.status} is no status of an answer`)
   } catch (error) {
-    const what = `the worker's answer is no HTTP answer: ${messageOf(error)}`
-    return { kind: 'again', error: lambdaError(ErrorType.BadReply, what) }
+    return badReply(messageOf(error))
   }
-  const bytes = Buffer.from(text)
-  const bytesMax = source.startsWith('alb') ? albBytesMax : resultBytesMax
-  if (bytes.length <= bytesMax) return { kind: 'done', body: bytes }
-  const what = `the HTTP answer has ${reply.body.length} bytes, ${bytes.length} as JSON; ${
-    source.startsWith('alb') ? 'a load balancer' : 'Lambda'
-  } takes ${bytesMax}`
-  return { kind: 'again', error: lambdaError(ErrorType.PayloadTooLarge, what) }
 }
 
-/** RoadRunner answers a failed job with a status and no body; what went wrong stands in the log. */
-function failed(source: HttpSource, status: number): Verdict {
-  return {
-    kind: 'done',
-    body: Buffer.from(encodeResponse(source, { status, headers: {} }, new Uint8Array())),
-  }
+function badReply(why: string): Verdict {
+  const what = `the worker's answer is no HTTP answer: ${why}`
+  return { kind: 'again', error: lambdaError(ErrorType.BadReply, what) }
+}
+
+function readReply(call: HttpCall, reply: Reply): Verdict {
+  const head = headOf(reply.context)
+  if ('kind' in head) return head
+  const bytes = Buffer.from(encodeResponse(call, head, reply.body))
+  const isAlb = call.source.startsWith('alb')
+  const bytesMax = isAlb ? albBytesMax : resultBytesMax
+  if (bytes.length <= bytesMax) return { kind: 'done', body: bytes }
+  const taker = isAlb ? 'a load balancer' : 'Lambda'
+  const what = `the HTTP answer has ${reply.body.length} bytes, ${bytes.length} as JSON; ${taker} takes ${bytesMax}`
+  return { kind: 'again', error: lambdaError(ErrorType.PayloadTooLarge, what) }
 }
 
 function parsed(body: Buffer): unknown {

@@ -47,7 +47,7 @@ function jobContext({ invocation, source }: EventFacts, { rest, name }: RecordPl
   const record: Json = { ...rest }
   const attributes = objectOf(record.messageAttributes)
   const own = (key: string) => textOf(objectOf(attributes[key]).stringValue)
-  const queue = textOf(record.topic) ?? textOf(record.eventSourceARN)?.split(/[:/]/).at(-1)
+  const queue = textOf(record.topic) ?? queueOf(textOf(record.eventSourceARN))
   const context = {
     id: own('rr_id') ?? name,
     job: own('rr_job') ?? foreignJob,
@@ -64,6 +64,11 @@ function jobContext({ invocation, source }: EventFacts, { rest, name }: RecordPl
   }
   if (typeof record.partition !== 'number') return context
   return { ...context, topic: queue, partition: record.partition, offset: record.offset }
+}
+
+/** The last word of a queue's or a stream's ARN; of a table's stream, which ends in a time, the table. */
+function queueOf(arn: string | undefined): string | undefined {
+  return /:table\/([^/]+)/.exec(arn ?? '')?.[1] ?? arn?.split(/[:/]/).at(-1)
 }
 
 /** RoadRunner's name of the driver; other sources by the last word of theirs. */
@@ -90,34 +95,33 @@ function lambdaHeaders({
 
 /** SQS's message attributes but for RoadRunner's own, which have their places in the context. */
 function nativeHeaders(attributes: Json): Headers {
-  const headers: Headers = {}
-  for (const [key, value] of Object.entries(attributes)) {
+  const texts = Object.entries(attributes).flatMap(([key, value]) => {
     const text = textOf(objectOf(value).stringValue) ?? textOf(objectOf(value).binaryValue)
-    if (text !== undefined && !key.startsWith('rr_')) headers[key] = [text]
-  }
-  return headers
+    return text === undefined || key.startsWith('rr_') ? [] : [[key, [text]] as const]
+  })
+  return Object.fromEntries(texts)
 }
 
 /** Kafka's headers are lists of bytes, which may be signed. */
 function kafkaHeaders(list: unknown): Headers {
-  const headers: Record<string, string[]> = {}
+  const headers = new Map<string, string[]>()
   for (const one of Array.isArray(list) ? list : []) {
     for (const [key, bytes] of Object.entries(objectOf(one))) {
       if (!Array.isArray(bytes)) continue
-      headers[key] = [...(headers[key] ?? []), Buffer.from(bytes.map(Number)).toString('utf8')]
+      headers.set(key, [...(headers.get(key) ?? []), Buffer.from(bytes.map(Number)).toString('utf8')])
     }
   }
-  return headers
+  return Object.fromEntries(headers)
 }
 
 /** RoadRunner's own headers travel as JSON: an object of lists. */
 function parsedHeaders(text: string | undefined): Headers {
   if (text === undefined) return {}
   try {
-    const headers: Headers = {}
-    for (const [key, value] of Object.entries(objectOf(JSON.parse(text))))
-      headers[key] = (Array.isArray(value) ? value : [value]).map(String)
-    return headers
+    const given = Object.entries(objectOf(JSON.parse(text)))
+    return Object.fromEntries(
+      given.map(([key, value]) => [key, (Array.isArray(value) ? value : [value]).map(String)]),
+    )
   } catch {
     // Somebody else's attribute of that name.
     return {}

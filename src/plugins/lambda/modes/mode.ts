@@ -20,8 +20,8 @@ export interface Work {
 export interface EventWork extends Work {
   /** What the reply means; its `done` carries the function's result. */
   readonly read: (reply: Reply) => Verdict
-  /** What the function answers when the job failed; absent: the failure itself. */
-  readonly onFailure?: (verdict: Verdict) => Verdict
+  /** Stands for the worker's reply when the job failed; absent: the failure itself is the answer. */
+  readonly failureReply?: Reply
   /** How the answer is streamed, where `lambda.streaming` is on. */
   readonly stream?: StreamForm
   /** Takes the frames of a streamed answer where it is not passed on as a stream; absent: such an answer is a bad one. */
@@ -32,6 +32,8 @@ export interface EventWork extends Work {
 
 /** Puts the frames of a stream together. */
 export interface ChunkSink {
+  /** Why nothing will come of it; undefined while something may. */
+  readonly fault: Error | undefined
   take(chunk: Reply): void
   whole(last: Reply): Reply
 }
@@ -39,6 +41,8 @@ export interface ChunkSink {
 /** An event that cannot be handed to such a worker at all. */
 export interface Unfit {
   readonly unfit: Verdict
+  /** The same as a worker would say it, and how that is streamed, where `lambda.streaming` is on. */
+  readonly streamed?: { readonly reply: Reply; readonly form: StreamForm }
 }
 
 /** What an event is to a worker of this kind. */

@@ -35,7 +35,7 @@ const rawStream: StreamForm = {
     const type = /"content_type"\s*:\s*"([\x20-\x21\x23-\x7e]+)"/.exec(
       Buffer.from(context).toString('latin1'),
     )?.[1]
-    return { contentType: type ?? 'application/octet-stream', prelude: new Uint8Array() }
+    return { contentType: type ?? 'application/octet-stream', prelude: [], hasBody: true }
   },
 }
 
