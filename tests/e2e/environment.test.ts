@@ -146,7 +146,7 @@ test('SnapStart: it is frozen before the snapshot is woken, and the workers hear
 })
 
 test('an answer is streamed from the worker to its reader piece by piece, and a reader that goes does not end the environment', async (t) => {
-  const config = lambdaConfig(workerText('streams'), { count: 1, more: '', lambda: 'streaming: true' })
+  const config = lambdaConfig(workerText('streams-pieces'), { count: 1, more: '', lambda: 'streaming: true' })
   const { environment, invoke } = await startEnvironment(t, { config })
   const read = async (pieces: number, readMax: number) => {
     const result = await environment.invokeStream(Buffer.from(String(pieces)))
