@@ -13,11 +13,7 @@ const megabyte = 1024 * 1024
 async function start(t: TestContext, settings: string, worker = 'streams') {
   const api = await streamingApi(t)
   const text = lambdaConfig(workerText(worker), { count: 1, more: '', lambda: settings })
-  const rr = await startBootstrap(
-    t,
-    { ...api, invokeUrl: '', calls: [], call: () => Promise.reject() },
-    { config: text },
-  )
+  const rr = await startBootstrap(t, api, { config: text })
   const get = (path: string, rawQueryString = '') => api.invoke(urlEvent({ rawPath: path, rawQueryString }))
   return { api, rr, get }
 }

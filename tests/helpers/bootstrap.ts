@@ -6,7 +6,7 @@ import type { TestApi } from './runtime-api.js'
 /** `rr bootstrap` under a Runtime API of ours, with Lambda's environment. */
 export async function startBootstrap(
   t: TestContext,
-  api: TestApi,
+  api: Pick<TestApi, 'address'>,
   options: RrOptions & { handler?: string },
 ): Promise<RunningRr> {
   const folder = options.folder ?? (await testFolder(t))
