@@ -14,6 +14,7 @@ async function start(t: TestContext, settings: string, worker = 'streams') {
   const api = await streamingApi(t)
   const text = lambdaConfig(workerText(worker), { count: 1, more: '', lambda: settings })
   const rr = await startBootstrap(t, api, { config: text })
+  void rr.ended.then((code) => api.abandon(`rr ended with ${code}:\n${rr.text()}`))
   const get = (path: string, rawQueryString = '') => api.invoke(urlEvent({ rawPath: path, rawQueryString }))
   return { api, rr, get }
 }

@@ -38,6 +38,8 @@ export interface StreamingApi {
     event: unknown,
     options?: { readonly deadlineMs?: number; readonly isPaused?: boolean },
   ): Promise<ApiAnswer>
+  /** Nobody will answer any more: what waits rejects. */
+  abandon(why: string): void
   /** Every answer so far. */
   readonly answers: readonly ApiAnswer[]
   /** The connection of the last poll. */
@@ -49,11 +51,13 @@ interface Waiting {
   readonly deadlineMs: number
   readonly isPaused: boolean
   readonly resolve: (answer: ApiAnswer) => void
+  readonly reject: (error: Error) => void
 }
 
 /** Starts it; it is closed when the test ends. */
 export async function streamingApi(t: TestContext): Promise<StreamingApi> {
   const events: Waiting[] = []
+  const all: Waiting[] = []
   const running = new Map<string, Waiting>()
   const polls: ((event: Waiting) => void)[] = []
   const answers: ApiAnswer[] = []
@@ -102,14 +106,18 @@ export async function streamingApi(t: TestContext): Promise<StreamingApi> {
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
   return {
+    abandon: (why) => {
+      for (const one of all) one.reject(new Error(why))
+    },
     address: `127.0.0.1:${address.port}`,
     answers,
     get pollConnection() {
       return pollConnection
     },
     invoke: (event, { deadlineMs = Date.now() + 60_000, isPaused = false } = {}) =>
-      new Promise((resolve) => {
-        const waiting = { body: JSON.stringify(event), deadlineMs, isPaused, resolve }
+      new Promise((resolve, reject) => {
+        const waiting = { body: JSON.stringify(event), deadlineMs, isPaused, resolve, reject }
+        all.push(waiting)
         const poll = polls.shift()
         if (poll === undefined) events.push(waiting)
         else poll(waiting)

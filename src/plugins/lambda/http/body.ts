@@ -20,6 +20,15 @@ export interface UploadSettings {
   readonly allow: readonly string[]
 }
 
+/** How forms are read. */
+export interface FormSettings {
+  readonly uploads: UploadSettings
+  /** Names a file. */
+  readonly newId: () => string
+  /** The body of a form without fields: RoadRunner's older servers, which spoke JSON, sent `{}`, newer ones send nothing. */
+  readonly emptyForm: '' | '{}'
+}
+
 /** A parsed body. */
 export interface FormBody {
   readonly body: Buffer | string
@@ -48,7 +57,7 @@ const bodiless: ReadonlySet<string> = new Set(['HEAD', 'OPTIONS'])
 /** Parses a body. Rejects with an `Error` and a sentence for the caller when a form cannot be read. */
 export async function readBody(
   request: { readonly method: string; readonly contentType: string; readonly body: Buffer },
-  settings: { readonly isRaw: boolean; readonly uploads: UploadSettings; readonly newId: () => string },
+  settings: FormSettings & { readonly isRaw: boolean },
 ): Promise<FormBody> {
   const { method, contentType, body } = request
   const plain = { isParsed: false, uploads: undefined, clean: nothingToClean }
@@ -56,12 +65,12 @@ export async function readBody(
   const type = contentType.toLowerCase()
   if (settings.isRaw) return { ...plain, body }
   if (type.includes('application/x-www-form-urlencoded'))
-    return { ...plain, body: urlEncoded(body.toString('utf8')), isParsed: true }
+    return { ...plain, body: urlEncoded(body.toString('utf8'), settings), isParsed: true }
   if (type.includes('multipart/form-data')) return multipart(contentType, body, settings)
   return { ...plain, body }
 }
 
-function urlEncoded(text: string): string {
+function urlEncoded(text: string, settings: FormSettings): string {
   const pairs: (readonly [string, string])[] = []
   for (let at = 0; at < text.length; ) {
     const ampersand = text.indexOf('&', at)
@@ -71,7 +80,7 @@ function urlEncoded(text: string): string {
     if (pairs.length > fieldsMax) break
     at = end + 1
   }
-  return treeText(pairs)
+  return treeText(pairs, settings)
 }
 
 function pairOf(pair: string): readonly [string, string] {
@@ -86,19 +95,14 @@ function decoded(text: string): string {
   throw new Error(`the form holds ${JSON.stringify(text.slice(0, 40))}, which is not percent-encoded text`)
 }
 
-/** An empty form is an empty body. */
-function treeText(pairs: readonly (readonly [string, string])[]): string {
-  return pairs.length === 0 ? '' : JSON.stringify(formTree(pairs))
+function treeText(pairs: readonly (readonly [string, string])[], { emptyForm }: FormSettings): string {
+  return pairs.length === 0 ? emptyForm : JSON.stringify(formTree(pairs))
 }
 
-async function multipart(
-  contentType: string,
-  body: Buffer,
-  settings: { readonly uploads: UploadSettings; readonly newId: () => string },
-): Promise<FormBody> {
+async function multipart(contentType: string, body: Buffer, settings: FormSettings): Promise<FormBody> {
   const { fields, files } = await readParts(contentType, body)
   // Whatever may throw does so before the first file is laid down.
-  const tree = treeText(fields)
+  const tree = treeText(fields, settings)
   formTree(files)
   const uploads = await Promise.all(
     files.map(async ([name, file]) => [name, await store(file, settings)] as const),
@@ -160,10 +164,7 @@ async function collect(stream: Readable): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-async function store(
-  { fileName, mime, bytes }: File,
-  { uploads, newId }: { readonly uploads: UploadSettings; readonly newId: () => string },
-): Promise<Upload> {
+async function store({ fileName, mime, bytes }: File, { uploads, newId }: FormSettings): Promise<Upload> {
   const upload = { name: fileName, mime, size: bytes.length, tmpName: '' }
   if (fileName === '') return { ...upload, size: 0, error: UploadError.noFile }
   if (isRefused(extname(fileName).toLowerCase(), uploads)) return { ...upload, error: UploadError.refused }

@@ -50,7 +50,8 @@ async function eventWork({ invocation }: EventFacts, settings: HttpSettings): Pr
   if (fault !== undefined) return refusal(request, fault)
   const { method, body, headers } = request
   const contentType = headers['Content-Type']?.[0] ?? ''
-  const options = { isRaw: settings.isRaw, uploads: settings.uploads, newId: randomUUID }
+  const emptyForm = settings.codec === 'json' ? '{}' : ''
+  const options = { isRaw: settings.isRaw, uploads: settings.uploads, newId: randomUUID, emptyForm } as const
   let form: FormBody
   try {
     form = await readBody({ method, contentType, body }, options)

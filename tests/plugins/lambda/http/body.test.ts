@@ -17,13 +17,22 @@ interface Settings {
   readonly isRaw: boolean
   readonly forbid: readonly string[]
   readonly allow: readonly string[]
+  readonly emptyForm: '' | '{}'
 }
 
 function read(contentType: string, body: string | Buffer, settings: Partial<Settings> = {}) {
-  const { dir = '/nowhere', id = 'file', method = 'POST', isRaw = false, forbid = [], allow = [] } = settings
+  const {
+    dir = '/nowhere',
+    id = 'file',
+    method = 'POST',
+    isRaw = false,
+    forbid = [],
+    allow = [],
+    emptyForm = '',
+  } = settings
   return readBody(
     { method, contentType, body: Buffer.from(body) },
-    { isRaw, uploads: { dir, forbid, allow }, newId: () => `${id}-${++lastFile}` },
+    { isRaw, uploads: { dir, forbid, allow }, newId: () => `${id}-${++lastFile}`, emptyForm },
   )
 }
 
@@ -107,10 +116,13 @@ test('any form that a browser encodes is read as it was filled in', async () => 
   )
 })
 
-test('an empty form is parsed and has an empty body', async () => {
-  for (const text of ['', '&', '&&']) {
-    const { body, isParsed } = await read(form, text)
-    assert.deepEqual([body, isParsed], ['', true])
+test('a form without fields is parsed, and its body is what its worker’s package expects', async () => {
+  for (const emptyForm of ['', '{}'] as const) {
+    for (const text of ['', '&', '&&']) {
+      const { body, isParsed } = await read(form, text, { emptyForm })
+      assert.deepEqual([body, isParsed], [emptyForm, true])
+    }
+    assert.equal((await read(multipartType, '--XX--\r\n', { emptyForm })).body, emptyForm)
   }
 })
 
