@@ -7,13 +7,17 @@ import type { Relay } from '../../src/ipc/relay.js'
 import { connectRelay } from './connect.js'
 import { type JobContext, readContext } from './context.js'
 import { Reply } from './reply.js'
+import { isStream, StreamTurns, sendStream } from './stream.js'
 import { Verdict } from './verdict.js'
 
 export type { JobContext } from './context.js'
 export { type Reply, reply } from './reply.js'
 export { fail, retry, stop, type Verdict } from './verdict.js'
 
-/** Handles one job. What it returns is the result: bytes and texts as they are, a `reply(…)` with its context, else JSON. */
+/**
+ * Handles one job. What it returns is the result: bytes and texts as they are, a `reply(…)` with its context, an async generator or
+ * a readable stream piece by piece (where the server takes streams), else JSON.
+ */
 export type Handler = (body: Buffer, context: JobContext) => unknown
 
 const stackLinesMax = 50
@@ -21,11 +25,16 @@ const stackLinesMax = 50
 /** Serves jobs until the server says stop or goes; then the process exits with 0. Rejects when the relay cannot be reached. */
 export async function serve(handler: Handler): Promise<void> {
   const relay = await connectRelay(process.env.RR_RELAY ?? 'pipes')
+  const turns = new StreamTurns()
   let jobs = Promise.resolve()
   relay.read({
     junk: (bytes) => log('warn', 'the server sent bytes that are no frame', { bytes: bytes.length }),
     closed: () => process.exit(0),
     frame: (frame) => {
+      if (frame.stream !== 0) {
+        turns.take(frame.stream)
+        return
+      }
       if ((frame.flags & FrameFlag.control) !== 0) {
         onControl(relay, frame, () => void jobs.then(() => process.exit(0)))
         return
@@ -37,7 +46,7 @@ export async function serve(handler: Handler): Promise<void> {
         body: payload.subarray(contextBytes),
         flags: frame.flags,
       }
-      jobs = jobs.then(() => runJob(relay, handler, job))
+      jobs = jobs.then(() => runJob(relay, turns, handler, job))
     },
   })
 }
@@ -59,6 +68,7 @@ function onControl(relay: Relay, frame: Frame, leave: () => void): void {
 
 async function runJob(
   relay: Relay,
+  turns: StreamTurns,
   handler: Handler,
   job: { readonly context: Buffer; readonly body: Buffer; readonly flags: number },
 ): Promise<void> {
@@ -66,12 +76,10 @@ async function runJob(
     const result = await handler(job.body, readContext(job.context))
     if (result instanceof Verdict) throw result
     const isReply = result instanceof Reply
-    relay.send({
-      flags: job.flags,
-      options: 'head',
-      head: isReply ? JSON.stringify(result.context) : '',
-      body: encode(isReply ? result.body : result),
-    })
+    const head = isReply ? JSON.stringify(result.context) : ''
+    const body: unknown = isReply ? result.body : result
+    if (isStream(body)) await sendStream(relay, turns, { flags: job.flags, head, body, encode })
+    else relay.send({ flags: job.flags, options: 'head', head, body: encode(body) })
   } catch (error) {
     if (error instanceof Verdict) {
       relay.send({ flags: job.flags, options: 'head', head: JSON.stringify(error.outcome) })
