@@ -13,7 +13,8 @@ const megabyte = 1024 * 1024
 async function start(t: TestContext, settings: string, worker = 'streams') {
   const api = await streamingApi(t)
   const text = lambdaConfig(workerText(worker), { count: 1, more: '', lambda: settings })
-  const rr = await startBootstrap(t, api, { config: text })
+  const config = text.replace('num_workers: 1', 'num_workers: 1, stream_timeout: 500ms')
+  const rr = await startBootstrap(t, api, { config })
   void rr.ended.then((code) => api.abandon(`rr ended with ${code}:\n${rr.text()}`))
   const get = (path: string, rawQueryString = '') => api.invoke(urlEvent({ rawPath: path, rawQueryString }))
   return { api, rr, get }
@@ -199,6 +200,25 @@ test('a reader that goes away without taking a byte stops its worker, too', asyn
   assert.equal(await assertServes(api), String(pid))
 })
 
+test('a worker that does not heed the stop is killed, and its successor serves', async (t) => {
+  const { api, rr, get } = await start(t, streaming)
+  const answer = await get('/deaf')
+  await answer.chunk(10)
+  answer.cut()
+  const { pid, why } = await rr.line((line) => line.message === 'worker was killed')
+  assert.equal(why, 'stream_timeout')
+  assert.notEqual(await assertServes(api), String(pid))
+})
+
+test('under raw and event a stream is the bytes of the worker and nothing before them', async (t) => {
+  const { api } = await start(t, 'mode: event\n  streaming: true', 'echo')
+  const answer = await api.invoke({ a: 1 })
+  assert.equal(await answer.ended, true)
+  assert.deepEqual(answer.chunks.map(String), ['{"a":1}'])
+  assert.equal(answer.headers.get('content-type'), 'application/octet-stream')
+  assert.equal(answer.headers.get('lambda-runtime-function-response-mode'), 'streaming')
+})
+
 /** What a process has used of the processor, in ticks. */
 async function ticksOf(pid: number): Promise<number> {
   const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? []
@@ -261,16 +281,16 @@ test('without streaming a stream is collected and answered whole', async (t) => 
 
 test('without streaming a stream over 6 MB is stopped: 500 for the caller, the reason in the log', async (t) => {
   const { rr, get } = await start(t, 'mode: http')
-  for (const path of ['/seven-megabytes', '/endless']) {
+  for (const path of ['/seven-megabytes', '/endless', '/deaf']) {
     const answer = await get(path)
     await answer.ended
     assert.equal(JSON.parse(textOf(answer)).statusCode, 500)
   }
   const failed: LogLine[] = []
-  await rr.line((line) => line.message === 'an event failed' && failed.push(line) === 2)
+  await rr.line((line) => line.message === 'an event failed' && failed.push(line) === 3)
   assert.deepEqual(
     failed.map((line) => line.errorType),
-    ['RR.PayloadTooLarge', 'RR.PayloadTooLarge'],
+    ['RR.PayloadTooLarge', 'RR.PayloadTooLarge', 'RR.PayloadTooLarge'],
   )
   assert.match(String(failed[0]?.errorMessage), /more than 6291556 bytes/)
 })
