@@ -172,6 +172,16 @@ test('the deadline in mid-stream is told in the trailers', async (t) => {
   await assertServes(api)
 })
 
+test('at the deadline a reader that takes nothing is cut off, and the next event is served', async (t) => {
+  const { api, rr } = await start(t, streaming)
+  const options = { deadlineMs: Date.now() + 3000, isPaused: true }
+  const answer = await api.invoke(urlEvent({ rawPath: '/endless' }), options)
+  await rr.line((line) => line.message === 'a streamed answer was cut off')
+  await assertServes(api)
+  answer.resume()
+  assert.equal(await answer.ended, false)
+})
+
 test('SIGTERM in mid-stream ends it with trailers, and nothing else is sent', async (t) => {
   const { api, rr, get } = await start(t, streaming)
   const answer = await get('/hang-later')
