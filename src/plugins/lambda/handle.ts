@@ -17,7 +17,7 @@ import { ErrorType, lambdaError, toLambdaError } from './errors.js'
 import type { GivenUp } from './given-up.js'
 import type { EventFacts, EventWork, Mode, Work } from './modes/mode.js'
 import type { DeathBook } from './quarantine.js'
-import { reportEvent, reportRecord } from './report.js'
+import { type EventTags, reportEvent, reportRecord } from './report.js'
 import type { ResponseStream } from './response-stream.js'
 import { runLanes, toJobLanes } from './run-lanes.js'
 import { answerReply, runStreamed } from './run-streamed.js'
@@ -62,6 +62,7 @@ export class EventRun {
   /** Made when somebody waits: most events find an idle worker, and a controller costs more than the rest of the wait. */
   #over: AbortController | undefined
   readonly #endMs: number | undefined
+  readonly #tags: EventTags
   #why: Verdict | undefined
   #settle!: (answer: Answer) => void
   #collect: (() => Answer) | undefined
@@ -72,7 +73,8 @@ export class EventRun {
     this.#options = options
     this.#invocation = invocation
     const { clock, marginMs } = options
-    const { deadlineMs } = invocation
+    const { requestId, tenantId, deadlineMs } = invocation
+    this.#tags = tenantId === undefined ? { requestId } : { requestId, tenantId }
     const leftMs = deadlineMs === undefined ? undefined : deadlineMs - clock.nowMs()
     this.#endMs =
       deadlineMs === undefined || leftMs === undefined
@@ -137,21 +139,23 @@ export class EventRun {
   }
 
   async #runEvent(event: EventFacts): Promise<Answer> {
-    const { mode, log } = this.#options
-    const { requestId } = this.#invocation
+    const { mode, log, pool } = this.#options
     this.#collect = () => answerEvent(this.#why ?? this.#late(0))
     const made = mode.eventWork(event)
+    // Taken before the form is laid down: no poller may count on this worker meanwhile.
+    const early = made instanceof Promise ? pool.tryAcquire() : undefined
     const work = made instanceof Promise ? await made : made
     if ('unfit' in work) {
-      reportEvent(log, requestId, work.unfit)
+      early?.release()
+      reportEvent(log, this.#tags, work.unfit)
       if (work.streamed === undefined) return answerEvent(work.unfit)
       const { form, reply } = work.streamed
       return answerReply(this.#streamed(form), reply, () => work.unfit)
     }
     const streamed = this.#streamed(work.stream)
-    const verdict = await this.#runWork(work, streamed)
+    const verdict = await this.#runWork(work, streamed, early)
     await work.clean?.()
-    reportEvent(log, requestId, verdict)
+    reportEvent(log, this.#tags, verdict)
     if (streamed?.hasBegun === true) {
       if (verdict.kind !== 'done') await streamed.fail(verdict.error)
       return { kind: 'streamed' }
@@ -175,11 +179,15 @@ export class EventRun {
     return streamed
   }
 
-  async #runWork(work: EventWork, streamed: StreamedAnswer | undefined): Promise<Verdict> {
+  async #runWork(
+    work: EventWork,
+    streamed: StreamedAnswer | undefined,
+    early: Lease | undefined,
+  ): Promise<Verdict> {
     const { pool } = this.#options
     let lease: Lease
     try {
-      lease = pool.tryAcquire() ?? (await pool.acquire({ front: true, signal: this.#signal() }))
+      lease = early ?? pool.tryAcquire() ?? (await pool.acquire({ front: true, signal: this.#signal() }))
     } catch (error) {
       return this.#noWorker(error)
     }
@@ -218,7 +226,7 @@ export class EventRun {
     const recordsAt = (indexes: readonly number[]) => indexes.map((index) => records[index] as RecordPlan)
     const workOf = (indexes: readonly number[]) =>
       prepared?.indexes === indexes ? prepared.work : mode.recordsWork(event, recordsAt(indexes))
-    const isSuspect = (index: number) => deaths.count(records[index]?.name ?? '') > 0
+    const isSuspect = (index: number) => deaths.isSuspect(records[index]?.name ?? '')
     await runLanes({
       pool,
       lanes: toJobLanes(plan.lanes, recordsPerJob, isSuspect),
@@ -253,13 +261,22 @@ export class EventRun {
       return { kind: 'done', body: reply.body }
     })
     if (verdict.kind !== 'done') verdicts = records.map(() => this.#afterDeath(first, verdict, isQuarantined))
-    if (verdict.kind === 'again' && verdict.isDeath === true) for (const { name } of records) deaths.add(name)
+    if (verdict.kind === 'again' && verdict.isDeath === true) this.#countDeath(records)
     if (!verdicts.some((one) => one.kind === 'never')) return verdicts
     return Promise.all(
       verdicts.map((one, at) =>
         givenUp.settle(one, records[at] as RecordPlan, this.#invocation, this.#endMs),
       ),
     )
+  }
+
+  /** Of several records nobody knows which it was: each will run alone, and may still be innocent. */
+  #countDeath(records: readonly RecordPlan[]): void {
+    const { deaths } = this.#options
+    for (const { name } of records) {
+      if (records.length === 1) deaths.add(name)
+      else deaths.suspect(name)
+    }
   }
 
   /** A record that kills even a worker of its own is given up. */
@@ -281,7 +298,7 @@ export class EventRun {
     const options = this.#endMs === undefined ? {} : { deadlineMs: this.#endMs }
     const { context, body, codec } = work
     try {
-      return await run({ context, body, codec, id, requestId: this.#invocation.requestId }, options)
+      return await run({ context, body, codec, id, ...this.#tags }, options)
     } catch (error) {
       const isDeath = hasCode(error, ErrorCode.WorkerCrashed)
       return { kind: 'again', error: toLambdaError(error), ...(isDeath ? { isDeath } : {}) }
@@ -308,7 +325,12 @@ export class EventRun {
 
   #report(record: RecordPlan, verdict: Verdict): void {
     const { log, givenUp } = this.#options
-    const { requestId } = this.#invocation
-    reportRecord(log, { requestId, job: this.#jobId([record]), record, verdict, policy: givenUp.policy })
+    reportRecord(log, {
+      tags: this.#tags,
+      job: this.#jobId([record]),
+      record,
+      verdict,
+      policy: givenUp.policy,
+    })
   }
 }

@@ -11,7 +11,7 @@ export class PollGate {
   #asking = 0
   #wakes: (() => void)[] = []
 
-  /** `isShared`: more than one poller. Alone, a poller may ask without a ready worker, as Lambda waits for it to ask. */
+  /** `isShared`: events come side by side. Else a poller may ask without a ready worker, as Lambda waits for it to ask. */
   constructor(pool: Pool, isShared: boolean) {
     this.#pool = pool
     this.#isShared = isShared

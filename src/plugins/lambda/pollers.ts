@@ -63,8 +63,10 @@ export async function startPollers(options: PollersOptions): Promise<RunningPlug
   const newClient = () => new RuntimeClient({ address, userAgent: agent, clock, log })
   const handler = await handlerOptions(options)
   const openStream = settings.streaming ? await streamOpener(address, agent, log) : undefined
+  const isManaged = isManagedInstance(env)
   const count = pollerCount(env, pool)
-  const gate = new PollGate(pool, count > 1)
+  // A managed instance is offered other events while it is busy: it asks only for what it has a worker for.
+  const gate = new PollGate(pool, isManaged)
   // Registered before the snapshot, which must hold the extension's open call, too.
   const ready = isSnapStart(env)
     ? registered.then(() => takeSnapshot({ pool, client: newClient(), log, nowMs: () => clock.nowMs() }))
@@ -79,7 +81,7 @@ export async function startPollers(options: PollersOptions): Promise<RunningPlug
       minReady: Math.min(settings.min_ready, pool.size),
       beforeFirst: () => ready,
       // Managed Instances are never frozen, and neither is a server of one's own.
-      tellsThaw: isBootstrap && count === 1,
+      tellsThaw: isBootstrap && !isManaged,
     })
   })
   const polling = new AbortController()
@@ -114,7 +116,7 @@ async function handlerOptions(options: PollersOptions): Promise<HandlerOptions> 
     clock,
     log,
     facts: options.facts ?? factsOf(env),
-    mode: await makeMode(settings, { split, hasPartialFailures }),
+    mode: await makeMode(settings, { split, hasPartialFailures, recordsPerJob: settings.records_per_job }),
     split,
     recordsPerJob: settings.records_per_job,
     hasPartialFailures,
@@ -153,7 +155,13 @@ async function streamOpener(address: string, agent: string, log: Logger) {
     openResponseStream({ address, userAgent: agent, requestId, contentType, log })
 }
 
-/** Managed Instances run several events at once and say how many; never more pollers than workers. */
+/** Managed Instances say how many events they run at once, if it is only one. */
+function isManagedInstance(env: Readonly<Record<string, string | undefined>>): boolean {
+  const asked = Number(env.AWS_LAMBDA_MAX_CONCURRENCY ?? 0)
+  return Number.isInteger(asked) && asked > 0
+}
+
+/** As many as run at once, and never more than workers. */
 function pollerCount(env: Readonly<Record<string, string | undefined>>, pool: Pool): number {
   const asked = Number(env.AWS_LAMBDA_MAX_CONCURRENCY ?? 1)
   return Number.isInteger(asked) && asked > 1 ? Math.min(asked, pool.size, pollersMax) : 1

@@ -1,6 +1,7 @@
 /**
  * Poison accounting: which records have killed their workers, and how often. Counts live as long as this process; a record that
- * is done is forgotten, and the oldest make room. Pure but for its own map.
+ * is done is forgotten, and the oldest make room. A death in a job of many records is nobody's yet: each of them is only
+ * suspected, and has to run alone to be cleared or to be counted. Pure but for its own map.
  */
 
 /** Records that are remembered at most. */
@@ -21,23 +22,36 @@ export class DeathBook {
     return this.#counts.get(name) ?? 0
   }
 
+  /** It was in a job that killed its worker: it must not share the next one. */
+  isSuspect(name: string): boolean {
+    return this.#counts.has(name)
+  }
+
   /** It has to run where it can hurt nobody. */
   isQuarantined(name: string): boolean {
     return this.#after > 0 && this.count(name) >= this.#after
   }
 
-  /** One more. */
+  /** One more worker died of it, and of nothing else. */
   add(name: string): void {
-    const count = this.count(name) + 1
-    // Taken out and put in again, a name is the youngest.
-    this.#counts.delete(name)
-    this.#counts.set(name, count)
-    const [oldest] = this.#counts.keys()
-    if (this.#counts.size > namesMax && oldest !== undefined) this.#counts.delete(oldest)
+    this.#set(name, this.count(name) + 1)
+  }
+
+  /** A worker died of one of several records, this one among them. */
+  suspect(name: string): void {
+    this.#set(name, this.count(name))
   }
 
   /** A worker came back from it alive. */
   forget(name: string): void {
     if (this.#counts.size > 0) this.#counts.delete(name)
+  }
+
+  #set(name: string, count: number): void {
+    // Taken out and put in again, a name is the youngest.
+    this.#counts.delete(name)
+    this.#counts.set(name, count)
+    const [oldest] = this.#counts.keys()
+    if (this.#counts.size > namesMax && oldest !== undefined) this.#counts.delete(oldest)
   }
 }

@@ -4,20 +4,33 @@ import type { GivenUpPolicy } from './given-up.js'
 import type { RecordPlan } from './split.js'
 import type { Verdict } from './verdict.js'
 
+/** What every line about an event carries, so that lines of several events at once can be told apart. */
+export interface EventTags {
+  readonly requestId: string
+  /** Only where tenants are isolated. */
+  readonly tenantId?: string
+}
+
 /** Tells of an event that failed or was given up, and of an answer with something odd about it. */
-export function reportEvent(log: Logger, requestId: string, verdict: Verdict): void {
+export function reportEvent(log: Logger, tags: EventTags, verdict: Verdict): void {
+  const fields = { job: tags.requestId, ...tags }
   if (verdict.kind === 'done') {
-    if (verdict.warning !== undefined) log.warn({ requestId, job: requestId }, verdict.warning)
+    if (verdict.warning !== undefined) log.warn(fields, verdict.warning)
     return
   }
   const { errorType, errorMessage } = verdict.error
-  const fields = { job: requestId, requestId, errorType, errorMessage }
-  log.info(fields, verdict.kind === 'again' ? 'an event failed' : 'a worker gave up an event')
+  const what = { ...fields, errorType, errorMessage, ...waitOf(verdict) }
+  log.info(what, verdict.kind === 'again' ? 'an event failed' : 'a worker gave up an event')
+}
+
+/** The wait that a worker asked for; nobody can grant it but the owner of the queue. */
+function waitOf(verdict: Verdict): { readonly afterMs?: number } {
+  return verdict.kind === 'again' && verdict.afterMs !== undefined ? { afterMs: verdict.afterMs } : {}
 }
 
 /** A record with its verdict. */
 export interface RecordReport {
-  readonly requestId: string
+  readonly tags: EventTags
   readonly job: string
   readonly record: RecordPlan
   readonly verdict: Verdict
@@ -25,16 +38,15 @@ export interface RecordReport {
 }
 
 /** Tells of a record that was not done. Its content is logged only where `failed: log` asks for it. */
-export function reportRecord(log: Logger, { requestId, job, record, verdict, policy }: RecordReport): void {
+export function reportRecord(log: Logger, { tags, job, record, verdict, policy }: RecordReport): void {
   if (verdict.kind === 'done') {
-    if (verdict.warning !== undefined) log.warn({ requestId, job }, verdict.warning)
+    if (verdict.warning !== undefined) log.warn({ job, ...tags }, verdict.warning)
     return
   }
   const { errorType, errorMessage } = verdict.error
-  const fields = { job, requestId, errorType, errorMessage }
+  const fields = { job, ...tags, errorType, errorMessage }
   if (verdict.kind === 'again') {
-    const after = verdict.afterMs === undefined ? {} : { afterMs: verdict.afterMs }
-    log.info({ ...fields, ...after }, 'a record failed, it comes again')
+    log.info({ ...fields, ...waitOf(verdict) }, 'a record failed, it comes again')
   } else if (policy === 'redrive') {
     log.warn(fields, 'a worker gave up a record: it is left to the queue’s redrive policy')
   } else if (policy === 'log') {

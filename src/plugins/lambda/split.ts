@@ -44,6 +44,8 @@ export interface SplitOptions {
   readonly kafkaIdentifier?: 'partition' | 'topic-partition'
   /** Amazon MQ knows no partial failures; by default its events are one job. */
   readonly splitsAmazonMq?: boolean
+  /** Plans a tumbling window as a batch: to know its records, not to run them one by one. */
+  readonly splitsWindows?: boolean
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -66,7 +68,7 @@ export function planEvent(body: Buffer, options: SplitOptions): EventPlan {
   const source = sourceOf(event, records?.[0])
   if (!options.isSplit || source === null) return { kind: 'event', source }
   // A tumbling window's answer carries the state on: only a handler of the whole event can do that.
-  if (event.window !== undefined) return { kind: 'event', source }
+  if (event.window !== undefined && options.splitsWindows !== true) return { kind: 'event', source }
   const isMq = amazonMqSources.has(source)
   if (isMq && options.splitsAmazonMq !== true) return { kind: 'event', source }
   const laned = isMq

@@ -17,6 +17,8 @@ export interface Job {
   readonly id?: string
   /** The Lambda request that it belongs to; for the log. */
   readonly requestId?: string
+  /** The tenant whose event it is, where Lambda isolates tenants; for the log. */
+  readonly tenantId?: string
 }
 
 /** What a worker answered. Views into a buffer of its own: safe to keep. */

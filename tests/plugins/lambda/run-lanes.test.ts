@@ -3,75 +3,10 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '../../../src/core/random.js'
 import { EventRun } from '../../../src/plugins/lambda/handle.js'
-import type { Lease, Pool } from '../../../src/supervisor/pool/pool.js'
+import type { Pool } from '../../../src/supervisor/pool/pool.js'
 import { handlerOptions, invocationOf } from '../../helpers/lambda.js'
 import { sqsEvent } from '../../helpers/rr.js'
-
-/** A pool without processes whose workers take turns of the event loop; it watches what must never happen. */
-function fakePool(
-  size: number,
-  random: () => number,
-  run: (body: string) => Promise<void>,
-  late?: Promise<void>,
-): Pool {
-  let idle = late === undefined ? size : size - 1
-  const waiters: (() => void)[] = []
-  const wake = () => {
-    for (const one of waiters.splice(0)) one()
-  }
-  // One worker more, later: it boots while the batch runs.
-  void late?.then(() => {
-    idle += 1
-    wake()
-  })
-  const lease = (): Lease => {
-    let isReleased = false
-    return {
-      pid: 1,
-      run: async (job) => {
-        for (let turns = Math.floor(random() * 4); turns > 0; turns -= 1)
-          await new Promise((resolve) => setImmediate(resolve))
-        await run(String(job.body))
-        return { context: Buffer.alloc(0), body: Buffer.alloc(0), flags: 4 }
-      },
-      release: () => {
-        if (isReleased) return
-        isReleased = true
-        idle += 1
-        wake()
-      },
-    }
-  }
-  const pool: Pool = {
-    name: 'fake',
-    size,
-    isStopping: false,
-    get idleCount() {
-      return idle
-    },
-    liveCount: size,
-    booted: Promise.resolve([]),
-    workers: async () => [],
-    run: () => Promise.reject(new Error('not used')),
-    tell: () => 0,
-    ask: async () => 0,
-    runAlone: () => Promise.reject(new Error('not used')),
-    tryAcquire: () => {
-      if (idle === 0) return undefined
-      idle -= 1
-      return lease()
-    },
-    acquire: async () => {
-      while (idle === 0) await new Promise<void>((resolve) => waiters.push(resolve))
-      idle -= 1
-      return lease()
-    },
-    whenIdle: async () => {
-      while (idle === 0) await new Promise<void>((resolve) => waiters.push(resolve))
-    },
-  }
-  return pool
-}
+import { turnPool } from '../../helpers/turn-pool.js'
 
 test('any batch over any pool: groups in order, never two of a group at once, failures exact, each record once', async () => {
   const record = fc.record({ group: fc.nat(4), isBad: fc.boolean() })
@@ -83,7 +18,7 @@ test('any batch over any pool: groups in order, never two of a group at once, fa
       async (batch, size, seed) => {
         const running = new Set<number>()
         const ran: number[] = []
-        const pool = fakePool(size, seededRandom(seed), async (body) => {
+        const pool = turnPool(size, seededRandom(seed), async (body) => {
           const index = Number(body)
           const { group, isBad } = batch[index] ?? { group: 0, isBad: false }
           assert.ok(!running.has(group), `two of group ${group} at once`)
@@ -139,7 +74,7 @@ test('a worker that comes up in the middle of a batch takes its share', async ()
     }
     if (body === '3') endFirst()
   }
-  const pool = fakePool(2, () => 0, run, late)
+  const pool = turnPool(2, () => 0, run, late)
   assert.deepEqual(await handle(pool, sqsEvent(['0', '1', '2', '3'])), [])
 })
 

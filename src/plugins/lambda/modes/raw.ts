@@ -12,10 +12,13 @@ export interface RawOptions {
   readonly split: SplitOptions
   /** `partial_failures: on`. */
   readonly hasPartialFailures: boolean
+  /** More than 1: a worker gets small batches, and one that happens to hold a single record looks like the others. */
+  readonly recordsPerJob?: number
 }
 
 /** The mode of both; whether batches are split is `options.split`'s business. */
 export function rawMode(options: RawOptions): Mode {
+  const isSmallBatch = (options.recordsPerJob ?? 1) > 1
   return {
     eventWork: ({ invocation, contexts }): EventWork => ({
       context: contexts.ofEvent(),
@@ -24,8 +27,8 @@ export function rawMode(options: RawOptions): Mode {
       stream: rawStream,
       read: (reply) => checkedResult(readVerdict(reply), invocation.body, options),
     }),
-    recordsWork,
-    readRecords,
+    recordsWork: isSmallBatch ? smallBatchWork : recordWork,
+    readRecords: isSmallBatch ? readSmallBatch : readRecord,
   }
 }
 
@@ -49,7 +52,8 @@ function checkedResult(verdict: Verdict, event: Buffer, options: RawOptions): Ve
   if (verdict.kind !== 'done') return verdict
   const body = viewOf(verdict.body)
   if (!body.includes(failuresKey)) return verdict
-  const plan = planEvent(event, { ...options.split, isSplit: true })
+  // Also an event that is never split, a tumbling window's, is answered with the names of its records.
+  const plan = planEvent(event, { ...options.split, isSplit: true, splitsWindows: true })
   if (plan.kind !== 'batch' || !plan.isPartial) return verdict
   const problem = problemOfAnswer(body, plan.records)
   if (problem !== undefined) return { kind: 'again', error: lambdaError(ErrorType.BadReply, problem) }
@@ -64,11 +68,13 @@ function viewOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
-function recordsWork({ contexts }: EventFacts, records: readonly RecordPlan[]): Work {
-  const [first] = records
-  if (first !== undefined && records.length === 1)
-    return { context: contexts.ofRecord(first), body: first.body, codec: Codec.raw }
-  // A small batch, in the shape in which Lambda itself hands out batches.
+function recordWork({ contexts }: EventFacts, [record]: readonly RecordPlan[]): Work {
+  if (record === undefined) throw new Error('bug in relayrunner: a job without a record')
+  return { context: contexts.ofRecord(record), body: record.body, codec: Codec.raw }
+}
+
+/** In the shape in which Lambda itself hands out batches. */
+function smallBatchWork({ contexts }: EventFacts, records: readonly RecordPlan[]): Work {
   const body = JSON.stringify(smallBatch(records))
   return { context: contexts.ofRecords(records), body, codec: Codec.raw }
 }
@@ -83,9 +89,14 @@ function smallBatch(records: readonly RecordPlan[]): object {
   return { eventSource: 'aws:kafka', records: byPartition }
 }
 
-function readRecords(reply: Reply, records: readonly RecordPlan[]): readonly Verdict[] {
+function readRecord(reply: Reply, records: readonly RecordPlan[]): readonly Verdict[] {
   const verdict = readVerdict(reply)
-  if (verdict.kind !== 'done' || records.length === 1) return records.map(() => verdict)
+  return records.map(() => verdict)
+}
+
+function readSmallBatch(reply: Reply, records: readonly RecordPlan[]): readonly Verdict[] {
+  const verdict = readVerdict(reply)
+  if (verdict.kind !== 'done') return records.map(() => verdict)
   const body = viewOf(verdict.body)
   const problem = problemOfAnswer(body, records)
   if (problem !== undefined)

@@ -1,0 +1,71 @@
+/** A pool without processes, whose workers take turns of the event loop. */
+import type { Lease, Pool } from '../../src/supervisor/pool/pool.js'
+
+/**
+ * Workers idle or busy as in a real pool. `run` is a worker's job by its body: what it throws fails the job. With `late` one
+ * worker more boots when that resolves.
+ */
+export function turnPool(
+  size: number,
+  random: () => number,
+  run: (body: string) => Promise<void> | void,
+  late?: Promise<void>,
+): Pool {
+  let idle = late === undefined ? size : size - 1
+  const waiters: (() => void)[] = []
+  const wake = () => {
+    for (const one of waiters.splice(0)) one()
+  }
+  // One worker more, later: it boots while the batch runs.
+  void late?.then(() => {
+    idle += 1
+    wake()
+  })
+  const lease = (): Lease => {
+    let isReleased = false
+    return {
+      pid: 1,
+      run: async (job) => {
+        for (let turns = Math.floor(random() * 4); turns > 0; turns -= 1)
+          await new Promise((resolve) => setImmediate(resolve))
+        await run(String(job.body))
+        return { context: Buffer.alloc(0), body: Buffer.alloc(0), flags: 4 }
+      },
+      release: () => {
+        if (isReleased) return
+        isReleased = true
+        idle += 1
+        wake()
+      },
+    }
+  }
+  const pool: Pool = {
+    name: 'fake',
+    size,
+    isStopping: false,
+    get idleCount() {
+      return idle
+    },
+    liveCount: size,
+    booted: Promise.resolve([]),
+    workers: async () => [],
+    run: () => Promise.reject(new Error('not used')),
+    tell: () => 0,
+    ask: async () => 0,
+    runAlone: () => Promise.reject(new Error('not used')),
+    tryAcquire: () => {
+      if (idle === 0) return undefined
+      idle -= 1
+      return lease()
+    },
+    acquire: async () => {
+      while (idle === 0) await new Promise<void>((resolve) => waiters.push(resolve))
+      idle -= 1
+      return lease()
+    },
+    whenIdle: async () => {
+      while (idle === 0) await new Promise<void>((resolve) => waiters.push(resolve))
+    },
+  }
+  return pool
+}
