@@ -30,7 +30,8 @@ interface EventOf {
 
 // Between the end of the record's time and Lambda's: the send itself takes some 20 ms within a region.
 const sendMsMax = 5000
-// SQS takes 1 MiB a message, its attributes included.
+// SQS takes 1 MiB a message, the names, types and values of its attributes included.
+const messageBytesMax = 1024 * 1024
 const reasonCharactersMax = 2000
 
 /** Decides, and sends where there is somewhere to send to. */
@@ -62,9 +63,11 @@ export class GivenUp {
   /** Sends a record that was given up; any other verdict is returned as it is. Never rejects. */
   async settle(verdict: Verdict, record: RecordPlan, event: EventOf, endMs?: number): Promise<Verdict> {
     if (verdict.kind !== 'never' || this.#send === undefined) return verdict
+    const message = messageFor(record, verdict.error, event)
     const leftMs = endMs === undefined ? sendMsMax : Math.max(1, Math.min(sendMsMax, endMs - this.#nowMs()))
     try {
-      await this.#send(messageFor(record, verdict.error, event), AbortSignal.timeout(leftMs))
+      if (message === undefined) throw new Error(tooLarge)
+      await this.#send(message, AbortSignal.timeout(leftMs))
       return { ...verdict, isKept: true }
     } catch (error) {
       this.#log.error(
@@ -76,7 +79,32 @@ export class GivenUp {
   }
 }
 
+const tooLarge = `the record is larger than the ${messageBytesMax} bytes that SQS takes`
+
+/** The message for a record, with as much about it as there is room for; undefined when the body alone is too much. */
 function messageFor(
+  record: RecordPlan,
+  error: { readonly errorType: string; readonly errorMessage: string },
+  event: EventOf,
+): GivenUpMessage | undefined {
+  const message = fullMessage(record, error, event)
+  // The body counts; what is said about it goes first of all what is least needed.
+  const attributes = Object.entries(message.attributes)
+  while (bytesOf(message.body, attributes) > messageBytesMax)
+    if (attributes.pop() === undefined) return undefined
+  return { ...message, attributes: Object.fromEntries(attributes) }
+}
+
+function bytesOf(body: string, attributes: readonly (readonly [string, string])[]): number {
+  const one = ([name, value]: readonly [string, string]) =>
+    name.length + 'String'.length + Buffer.byteLength(value)
+  return Buffer.byteLength(body) + attributes.reduce((sum, attribute) => sum + one(attribute), 0)
+}
+
+// SQS refuses a message with any other character: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+const refused = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu
+
+function fullMessage(
   { body, rest, identifier, name }: RecordPlan,
   error: { readonly errorType: string; readonly errorMessage: string },
   { requestId, functionArn }: EventOf,
@@ -85,19 +113,22 @@ function messageFor(
   const group =
     attributes !== null && 'MessageGroupId' in attributes ? String(attributes.MessageGroupId) : 'failed'
   const source = 'eventSourceARN' in rest ? String(rest.eventSourceARN) : ''
-  const text = typeof body === 'string' ? body : Buffer.from(body).toString('base64')
+  const isText = typeof body === 'string' && body.search(refused) < 0
+  const text = isText ? body : Buffer.from(body).toString('base64')
   return {
     body: text,
     group,
     deduplicationId: name.replace(/[^A-Za-z0-9_.:/-]/g, '-').slice(-128),
     attributes: {
+      // In the order in which they are needed: without the first a body of bytes cannot be read.
+      ...(isText ? {} : { Encoding: 'base64' }),
       ErrorType: error.errorType,
-      ErrorMessage: error.errorMessage.slice(0, reasonCharactersMax) || 'unknown',
-      RequestId: requestId,
       RecordId: typeof identifier === 'string' ? identifier : JSON.stringify(identifier),
+      RequestId: requestId,
       ...(source === '' ? {} : { SourceArn: source }),
       ...(functionArn === undefined ? {} : { FunctionArn: functionArn }),
-      ...(typeof body === 'string' ? {} : { Encoding: 'base64' }),
+      // A worker's last lines may be in it, colours and all.
+      ErrorMessage: error.errorMessage.slice(0, reasonCharactersMax).replace(refused, '?') || 'unknown',
     },
   }
 }
