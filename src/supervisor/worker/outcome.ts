@@ -7,6 +7,12 @@ function named(job: Job | undefined): string {
   return job?.id === undefined ? 'a job' : `job ${job.id}`
 }
 
+const toldMax = 5
+
+function said(lastLines: readonly string[]): string {
+  return lastLines.length === 0 ? '' : `; its last lines: ${lastLines.slice(-toldMax).join(' | ')}`
+}
+
 /** The worker answered with an ERROR frame: the job failed, the worker is fit. */
 export function jobFailed(about: { pid: number; job: Job; text: string }): RelayError {
   return new RelayError(ErrorCode.JobFailed, about.text, { details: { pid: about.pid, job: about.job.id } })
@@ -19,10 +25,11 @@ export function lateError(about: {
   why: 'exec_ttl' | 'deadline'
   ranMs: number
   limitMs: number
+  lastLines: readonly string[]
 }): RelayError {
-  const { pid, job, why, ranMs, limitMs } = about
+  const { pid, job, why, ranMs, limitMs, lastLines } = about
   const limit = why === 'exec_ttl' ? 'exec_ttl' : 'the time left before the deadline'
-  const text = `${named(job)} ran ${Math.round(ranMs)} ms in worker ${pid}; ${limit} was ${Math.round(limitMs)} ms`
+  const text = `${named(job)} ran ${Math.round(ranMs)} ms in worker ${pid}; ${limit} was ${Math.round(limitMs)} ms${said(lastLines)}`
   return new RelayError(ErrorCode.WorkerTimeout, text, {
     hint: 'The worker was killed. Raise the limit, or find out what the job waits for.',
     details: { pid, job: job.id },
@@ -53,10 +60,9 @@ export function crash(about: {
 }): RelayError {
   const { pid, job, exit, lastLines } = about
   const end = exit.signal === null ? `with exit code ${exit.code ?? 'unknown'}` : `by ${exit.signal}`
-  const said = lastLines.length === 0 ? '' : `; its last lines: ${lastLines.slice(-5).join(' | ')}`
   return new RelayError(
     ErrorCode.WorkerCrashed,
-    `worker ${pid} ended ${end} before it answered ${named(job)}${said}`,
+    `worker ${pid} ended ${end} before it answered ${named(job)}${said(lastLines)}`,
     {
       hint: 'The worker is replaced. Look at its log lines just before.',
       details: { pid, job: job?.id, exitCode: exit.code, signal: exit.signal },

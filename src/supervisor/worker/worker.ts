@@ -110,6 +110,7 @@ export class Worker {
   #relay: Relay | undefined
   #features: readonly string[] = []
   #job: RunningJob | undefined
+  #killedIn: Job | undefined
   #jobCount = 0
   #timer: Timer | undefined
   #junkTimer: Timer | undefined
@@ -139,9 +140,9 @@ export class Worker {
     return this.#jobCount
   }
 
-  /** The job that runs, for the tags of its log lines. */
+  /** The job that runs, or in which it was killed, for the tags of its log lines: some are read after it has been settled. */
   get job(): Job | undefined {
-    return this.#job?.job
+    return this.#job?.job ?? this.#killedIn
   }
 
   /** Monotonic ms at which the running job is over; Infinity when none runs or it has no limit. */
@@ -209,7 +210,14 @@ export class Worker {
     const limitMs = running.deadlineAt - running.startedAt
     const error =
       running.junk === undefined
-        ? lateError({ pid: this.pid, job: running.job, why: running.deadlineWhy, ranMs, limitMs })
+        ? lateError({
+            pid: this.pid,
+            job: running.job,
+            why: running.deadlineWhy,
+            ranMs,
+            limitMs,
+            lastLines: this.#options.lastLines(),
+          })
         : badFrame({ pid: this.pid, job: running.job, what: 'bytes that are no frame', bytes: running.junk })
     this.kill(running.deadlineWhy, error)
     return true
@@ -224,6 +232,7 @@ export class Worker {
   /** SIGKILL to its process group; a running job fails with `error`, or with its end when there is none. */
   kill(why: KillReason, error?: RelayError): void {
     this.#why ??= why
+    this.#killedIn ??= this.#job?.job
     if (error !== undefined) this.#settle({ kind: 'fault', error })
     this.#step('kill')
   }
