@@ -7,6 +7,7 @@ import type { DestinationStream, Logger as Pino, pino } from 'pino'
 import type { Clock, Timer } from './clock.js'
 import type { LogFields, Logger, LogLevel } from './log.js'
 import { consoleLine, type LogRecord, safeJson, valuesOf } from './log-encode.js'
+import { partsOf } from './log-parts.js'
 import { telemetryFd, telemetryFrame, writeAll } from './log-telemetry.js'
 import { levelOf, readWorkerLine, type WorkerLine } from './worker-lines.js'
 
@@ -35,8 +36,6 @@ const severity: Readonly<Record<LogLevel | 'off', number>> = {
   error: 50,
   off: 100,
 }
-// CloudWatch's collector cuts a line at 256 KB; what we cut ourselves can be put together again.
-const lambdaLineBytesMax = 250_000
 const lambdaLoadAfterMs = 100
 // Lines before the first is written: more than this many are written at once instead.
 const bufferedMax = 1000
@@ -75,8 +74,21 @@ export class LogHost implements Logger {
   /** What `encoding: auto` came to. */
   get encoding(): 'console' | 'json' {
     const { encoding } = this.#settings
+    // Managed Instances take JSON alone: with several events at once a line is nobody's without its request id.
+    if (this.#isManaged) return 'json'
     if (encoding !== 'auto') return encoding
     return this.#options.isTerminal && !this.#options.isLambda ? 'console' : 'json'
+  }
+
+  get #isManaged(): boolean {
+    const { env, isLambda } = this.#options
+    return isLambda && env.AWS_LAMBDA_INITIALIZATION_TYPE === 'lambda-managed-instances'
+  }
+
+  /** AWS's names and levels. */
+  get #isAws(): boolean {
+    const { env, isLambda } = this.#options
+    return isLambda && (this.#isManaged || env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON')
   }
 
   debug(fields: LogFields, message: string): void {
@@ -160,9 +172,13 @@ export class LogHost implements Logger {
     const { write } = bound(this.#destination)
     if (this.encoding === 'console') {
       const hasColor = env.NO_COLOR === undefined && (isTerminal || env.FORCE_COLOR !== undefined)
-      return (record) => write(`${consoleLine(record, hasColor)}\n`)
+      return (record) => {
+        this.#current = record
+        for (const one of isLambda ? this.#linesInParts(record) : [record])
+          write(`${consoleLine(one, hasColor)}\n`)
+      }
     }
-    const isAws = isLambda && env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON'
+    const isAws = this.#isAws
     const log = load(
       {
         level: 'debug',
@@ -182,35 +198,27 @@ export class LogHost implements Logger {
 
   /** Lambda's own descriptor: a frame a line. */
   #framed(fd: number): DestinationStream {
-    const isJson = this.#options.env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON'
     return {
       write: (line) => {
         const { level = 'info', timeMs = this.#options.clock.nowMs() } = this.#current ?? {}
+        const isJson = this.#isAws && this.encoding === 'json'
         writeAll(fd, telemetryFrame({ text: line.trimEnd(), level, timeMs, isJson }))
       },
     }
   }
 
-  /** Lambda: what is over 250 KB goes out as numbered parts of its text that share an id. */
   #writeInParts(log: Pino, record: LogRecord, isAws: boolean): void {
-    const encoded = safeJson({ ...valuesOf(record, isAws), message: record.message })
-    if (Buffer.byteLength(encoded) <= lambdaLineBytesMax) {
-      writeJson(log, record, isAws)
-      return
-    }
-    this.#partCount += 1
-    const { pool, pid, job, requestId } = record.fields
-    const text = Buffer.byteLength(record.message) > lambdaLineBytesMax / 2 ? record.message : encoded
-    // Escaping makes a character of JSON up to six bytes long.
-    const pieces = cut(text, Math.floor((lambdaLineBytesMax - 2000) / 6))
-    for (const [at, piece] of pieces.entries()) {
-      const part = {
-        partId: `log-${this.#partCount}`,
-        part: at + 1,
-        ...(at === pieces.length - 1 ? { lastPart: true } : {}),
-      }
-      writeJson(log, { ...record, message: piece, fields: { pool, pid, job, requestId, ...part } }, isAws)
-    }
+    const parts = partsOf(record, `log-${this.#partCount + 1}`, (one) =>
+      safeJson({ ...valuesOf(one, isAws), level: one.level, message: one.message }),
+    )
+    if (parts.length > 1) this.#partCount += 1
+    for (const part of parts) writeJson(log, part, isAws)
+  }
+
+  #linesInParts(record: LogRecord): readonly LogRecord[] {
+    const parts = partsOf(record, `log-${this.#partCount + 1}`, (one) => consoleLine(one, false))
+    if (parts.length > 1) this.#partCount += 1
+    return parts
   }
 }
 
@@ -220,17 +228,4 @@ function bound(stream: DestinationStream): { write: (text: string) => void } {
 
 function writeJson(log: Pino, record: LogRecord, isAws: boolean): void {
   log[record.level](valuesOf(record, isAws), record.message)
-}
-
-function cut(text: string, size: number): string[] {
-  const pieces: string[] = []
-  for (let at = 0; at < text.length; ) {
-    let end = Math.min(text.length, at + size)
-    // Never between the halves of a character beyond 16 bits.
-    const last = text.charCodeAt(end - 1)
-    if (end < text.length && last >= 0xd800 && last < 0xdc00) end -= 1
-    pieces.push(text.slice(at, end))
-    at = end
-  }
-  return pieces
 }

@@ -32,7 +32,20 @@ export function telemetryFrame(record: {
   return frame
 }
 
-/** Writes all of it, however little the descriptor takes at once. Throws what the system says. */
+// Whoever made the descriptor may have made it non-blocking, and be slow for a moment.
+const fullTriesMax = 5000
+const fullWaitMs = 1
+
+/** Writes all of it, however little the descriptor takes at once. Throws what the system says, a full pipe after 5 s. */
 export function writeAll(fd: number, bytes: Buffer): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+  for (let at = 0, tries = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(fd, bytes, at)
+      tries = 0
+    } catch (error) {
+      const isFull = error instanceof Error && 'code' in error && error.code === 'EAGAIN'
+      if (!isFull || ++tries >= fullTriesMax) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, fullWaitMs)
+    }
+  }
 }

@@ -13,6 +13,7 @@ export interface WorkerLine {
   /** The job that ran, by name. */
   readonly job?: string
   readonly requestId?: string
+  readonly tenantId?: string
   readonly stream: 'stdout' | 'stderr'
   readonly text: string
   readonly part?: LinePart
@@ -80,12 +81,13 @@ function monologToPino(value: number): number {
 
 /** Reads a worker's line. */
 export function readWorkerLine(line: WorkerLine): LineRecord {
-  const { pool, pid, job, requestId, part } = line
+  const { pool, pid, job, requestId, tenantId, part } = line
   const tags = {
     pool,
     pid,
     ...(job === undefined ? {} : { job }),
     ...(requestId === undefined ? {} : { requestId }),
+    ...(tenantId === undefined ? {} : { tenantId }),
     ...(part === undefined
       ? {}
       : { partId: part.id, part: part.number, ...(part.isLast ? { lastPart: true } : {}) }),
@@ -100,7 +102,7 @@ export function readWorkerLine(line: WorkerLine): LineRecord {
     if (key === levelKey || key === messageKey) continue
     // Plain assignment of this one key would change the prototype instead.
     if (key === '__proto__') continue
-    fields[ours.has(key) ? `app_${key}` : key] = value
+    fields[ours.has(key) || Object.hasOwn(tags, key) ? `app_${key}` : key] = value
   }
   return {
     level: (levelKey === undefined ? undefined : levelOf(object[levelKey])) ?? 'info',

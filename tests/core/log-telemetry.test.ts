@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemClock } from '../../src/core/clock.js'
 import { LogHost } from '../../src/core/log-sink.js'
 import { telemetryFd } from '../../src/core/log-telemetry.js'
+import { buildFolder } from '../helpers/project.js'
 
 test('every record is a frame of its own on the descriptor that Lambda gave', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'rr-telemetry-'))
@@ -43,4 +45,37 @@ test('what is no number of a descriptor is none', () => {
   for (const given of [undefined, '', 'x', '-1', '1e3'])
     assert.equal(telemetryFd({ _LAMBDA_TELEMETRY_LOG_FD: given }), undefined)
   assert.equal(telemetryFd({ _LAMBDA_TELEMETRY_LOG_FD: '7' }), 7)
+})
+
+const program = `
+import { LogHost } from '${join(buildFolder, 'src/core/log-sink.js')}'
+import { systemClock } from '${join(buildFolder, 'src/core/clock.js')}'
+const log = new LogHost({ env: process.env, isLambda: true, isTerminal: false, clock: systemClock })
+for (let n = 0; n < 2000; n += 1) log.workerLine({ pool: 'p', pid: 1, requestId: 'r', stream: 'stderr', text: n + 'x'.repeat(200) })
+log.flush()`
+
+test('a pipe that takes less than there is to say, and says so at once, loses no frame and tears none', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'rr-telemetry-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'pipe')
+  assert.equal(spawnSync('mkfifo', [path]).status, 0)
+  const reader = spawn('cat', [path], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  const env = { ...process.env, _LAMBDA_TELEMETRY_LOG_FD: '3', AWS_LAMBDA_LOG_FORMAT: 'JSON' }
+  const words = ['--input-type=module', '-e', program]
+  spawn(process.execPath, words, { env, stdio: ['ignore', 'inherit', 'inherit', fd] })
+  closeSync(fd)
+  const chunks: Buffer[] = []
+  for await (const chunk of reader.stdout) chunks.push(chunk)
+  const bytes = Buffer.concat(chunks)
+  const messages: string[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const length = bytes.readUInt32BE(at + 4)
+    messages.push(JSON.parse(bytes.toString('utf8', at + 16, at + 16 + length)).message)
+    at += 16 + length
+  }
+  assert.deepEqual(
+    messages,
+    Array.from({ length: 2000 }, (_, n) => `${n}${'x'.repeat(200)}`),
+  )
 })

@@ -229,6 +229,7 @@ class Voice {
       text,
       ...(job?.id === undefined ? {} : { job: job.id }),
       ...(job?.requestId === undefined ? {} : { requestId: job.requestId }),
+      ...(job?.tenantId === undefined ? {} : { tenantId: job.tenantId }),
       ...(part === undefined ? {} : { part }),
     })
   }
