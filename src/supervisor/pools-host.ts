@@ -9,9 +9,9 @@ import type { Random } from '../core/random.js'
 import type { WorkerLine } from '../core/worker-lines.js'
 import { openListener, type RelayListener } from '../ipc/listener.js'
 import { defaultRelayLimits } from '../ipc/relay.js'
-import { autoSize } from './pool/auto-size.js'
+import { autoSize, descriptorsFor } from './pool/auto-size.js'
 import { workerBooter } from './pool/boot.js'
-import { readGrant } from './pool/limits.js'
+import { descriptorsMax, readGrant } from './pool/limits.js'
 import { OutputFifos } from './pool/output-fifos.js'
 import type { ManagedPool, PoolConfig } from './pool/pool.js'
 import { ProcessPool } from './pool/process-pool.js'
@@ -146,8 +146,18 @@ export class PoolsHost implements PoolsService {
         ? new ThreadPool({ name, size, config, words, cwd: this.#options.cwd, ...this.#tools() })
         : this.#processPool({ name, size, config, words, mode })
     this.#pools.set(name, pool)
+    if (config.runtime === 'process') this.#checkDescriptors(name)
     this.#destroyMs.set(name, config.destroy_timeout)
     return pool
+  }
+
+  /** Without descriptors nothing boots, listens or logs any more, and the error names none of the causes. */
+  #checkDescriptors(pool: string): void {
+    const workers = this.all().reduce((sum, { size }) => sum + size, 0)
+    const [needed, limit] = [descriptorsFor(workers), descriptorsMax()]
+    if (needed <= limit) return
+    const hint = 'Lower `num_workers`, or raise the limit (`ulimit -n`); in Lambda it cannot be raised.'
+    this.#options.log.warn({ pool, workers, needed, limit, hint }, 'too few descriptors for so many workers')
   }
 
   #processPool(about: {

@@ -273,3 +273,39 @@ for (const [policy, failed, level] of [
     assert.equal(rr.text().includes('the body'), policy === 'log')
   })
 }
+
+test('pain 6: a record that overruns exec_ttl costs its own worker and fails alone, long before the deadline', async (t) => {
+  const api = await testApi(t)
+  const config = lambdaConfig(workerText('by-number'), { more: '' }).replace(
+    'num_workers: 2',
+    'num_workers: 2, supervisor: { exec_ttl: 300ms }',
+  )
+  const rr = await startBootstrap(t, api, { config })
+  const answer = await invokeAt(api.invokeUrl, JSON.stringify(sqsEvent(['0', '600000', '0', '0'])))
+  assert.deepEqual(failuresOf(answer), ['message-1'])
+  const line = await rr.line(({ errorType }) => errorType === 'RR.WorkerTimeout')
+  assert.match(String(line.errorMessage), /exec_ttl was 300 ms/)
+})
+
+test('pain 15: a worker is told by what to know a double: the message’s id, the same each time, and how often it came', async (t) => {
+  const { invoke, rr } = await start(t, workerText('tells-context'), { count: 1 })
+  const event = sqsEvent(['x'])
+  const first = await invoke(event)
+  for (const record of event.Records) record.attributes.ApproximateReceiveCount = '3'
+  const second = await invoke(event)
+  const told = await Promise.all(
+    [first, second].map(({ requestId }) =>
+      rr.line((line) => line.message === 'told' && line.requestId === requestId),
+    ),
+  )
+  assert.deepEqual(
+    told.map(({ context }) => {
+      const { attempt, record } = context as { attempt: number; record: { messageId: string } }
+      return [attempt, record.messageId]
+    }),
+    [
+      [2, 'message-0'],
+      [3, 'message-0'],
+    ],
+  )
+})

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { managedApi } from '../helpers/managed-api.js'
 import { invokeAt, lambdaConfig, type RunningRr, startRr, workerText } from '../helpers/rr.js'
 import { type TestApi, testApi } from '../helpers/runtime-api.js'
 
@@ -63,7 +64,7 @@ test('the fifth loss in a row ends the server with 1', async (t) => {
   )
 })
 
-test('an id that was just answered comes again: the server ends with 1 and does not run it twice', async (t) => {
+test('rule 5: an id that was just answered comes again: the server ends with 1 and does not run it twice', async (t) => {
   const hand = (response: ServerResponse) => {
     response.setHeader('Lambda-Runtime-Aws-Request-Id', 'same-id')
     response.setHeader('Lambda-Runtime-Deadline-Ms', String(Date.now() + 30_000))
@@ -99,6 +100,17 @@ for (const status of [413, 410, 400]) {
     assert.equal(await rr.ended, 1)
   })
 }
+
+test('rule 7: after 413 no error is posted for that event, and the same process serves the next one', async (t) => {
+  const api = await managedApi(t)
+  const config = lambdaConfig(workerText('echo'), { count: 1, more: '' })
+  const rr = await startRr(t, ['bootstrap'], { config, env: { AWS_LAMBDA_RUNTIME_API: api.address } })
+  assert.deepEqual(await api.invoke({ id: 'large', body: '1', status: 413 }), { kind: 'response', body: '1' })
+  await rr.line((line) => line.status === 413)
+  assert.deepEqual(await api.invoke({ id: 'next', body: '2' }), { kind: 'response', body: '2' })
+  await api.waiting(1)
+  assert.deepEqual(api.posts, ['large/response', 'next/response'])
+})
 
 test('an answer that is cut off is not sent twice', async (t) => {
   const api = await testApi(t, {

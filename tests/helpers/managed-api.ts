@@ -28,6 +28,8 @@ export interface ManagedApi {
   readonly polls: number
   /** The most there were at once. */
   readonly pollsMax: number
+  /** Everything that was posted, as `ID/response` or `ID/error`. */
+  readonly posts: readonly string[]
   /** Resolves with the answer of the event once it has been handed out and answered. */
   invoke(event: ManagedEvent): Promise<ManagedAnswer>
   /** Resolves when so many polls wait. */
@@ -58,6 +60,7 @@ export async function managedApi(t: TestContext): Promise<ManagedApi> {
 class Api implements ManagedApi {
   address = ''
   pollsMax = 0
+  readonly posts: string[] = []
   onPoll: (polls: number) => void = () => undefined
   readonly #pollers: ServerResponse[] = []
   readonly #events: ManagedEvent[] = []
@@ -127,6 +130,7 @@ class Api implements ManagedApi {
   ): Promise<void> {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
+    this.posts.push(`${id}/${kind}`)
     const open = this.#open.get(id)
     response.writeHead(open?.event.status ?? 202).end('{}')
     this.#open.delete(id)

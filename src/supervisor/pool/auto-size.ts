@@ -1,4 +1,4 @@
-/** How many workers `num_workers: auto` means. Pure; `limits.ts` reads the machine. */
+/** How many workers `num_workers: auto` means, and what workers cost. Pure; `limits.ts` reads the machine. */
 
 /** What the machine, the container or the function grants. */
 export interface Grant {
@@ -8,6 +8,14 @@ export interface Grant {
   readonly memoryBytes: number
   /** Lambda grants a vCPU per 1,769 MB, whatever number of cores is to be seen. */
   readonly isLambda: boolean
+}
+
+const descriptorsOfServer = 64
+const descriptorsPerWorker = 4
+
+/** Descriptors that a server with so many workers holds at most: the pipes of each, and its own. */
+export function descriptorsFor(workers: number): number {
+  return workers * descriptorsPerWorker + descriptorsOfServer
 }
 
 const serverBytes = 150 * 2 ** 20

@@ -27,6 +27,12 @@ function cgroupMemoryBytes(): number {
   return text === undefined || !(bytes > 0 && bytes < 2 ** 60) ? Number.POSITIVE_INFINITY : bytes
 }
 
+/** Descriptors that this process may hold; Infinity where nobody says. Lambda grants 1,024 to all processes of an environment. */
+export function descriptorsMax(): number {
+  const limit = /^Max open files\s+(\d+)/m.exec(read('/proc/self/limits') ?? '')?.[1]
+  return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit)
+}
+
 /** What this process was granted; Lambda's memory size is in AWS_LAMBDA_FUNCTION_MEMORY_SIZE, in MB. */
 export function readGrant(env: Readonly<Record<string, string | undefined>>): Grant {
   const lambdaMegabytes = Number(env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? 0)

@@ -1,0 +1,293 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { dirname, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { startBootstrap } from '../helpers/bootstrap.js'
+import { freeze, treeOf } from '../helpers/freeze.js'
+import { missing, rrCommand } from '../helpers/project.js'
+import { invokeAt, lambdaConfig, sqsEvent, started, testFolder, workerText } from '../helpers/rr.js'
+import { type TestApi, testApi } from '../helpers/runtime-api.js'
+import { eventually } from '../helpers/wait.js'
+
+const isRegister = ({ path }: { readonly path: string }) => path.endsWith('/extension/register')
+const isNext = ({ path }: { readonly path: string }) => path.endsWith('/invocation/next')
+const isExtensionNext = ({ path }: { readonly path: string }) => path.endsWith('/extension/event/next')
+const echo = lambdaConfig(workerText('echo'), { count: 2, more: '' })
+
+test('rule 2: we register as an extension exactly once, before the first event is asked for, with no events, and let one call hang', async (t) => {
+  const api = await testApi(t)
+  await startBootstrap(t, api, { config: echo })
+  for (const event of ['1', '2', '3']) assert.equal((await invokeAt(api.invokeUrl, event)).body, event)
+  await api.call(isExtensionNext)
+  const registers = api.calls.filter(isRegister)
+  assert.equal(registers.length, 1)
+  assert.deepEqual(JSON.parse(registers[0]?.body ?? ''), { events: [] })
+  assert.equal(registers[0]?.headers['lambda-extension-name'], 'relayrunner-internal')
+  assert.match(String(registers[0]?.headers['user-agent']), /^relayrunner\//)
+  assert.ok(api.calls.findIndex(isRegister) < api.calls.findIndex(isNext))
+  assert.equal(api.calls.filter(isExtensionNext).length, 1)
+})
+
+const refusals: readonly (readonly [what: string, refuse: (response: ServerResponse) => void])[] = [
+  ['404', (response) => response.writeHead(404).end()],
+  ['403', (response) => response.writeHead(403).end('{"errorType":"Extension.RegistrationClosed"}')],
+  ['an end of the connection', (response) => response.destroy()],
+  ['200 without an identifier', (response) => response.writeHead(200).end('{}')],
+]
+for (const [what, refuse] of refusals) {
+  test(`where extensions are refused with ${what} we go on without a word`, async (t) => {
+    const api = await testApi(t, {
+      fault: ({ url }: IncomingMessage, response: ServerResponse) => {
+        if (url?.endsWith('/extension/register') !== true) return false
+        refuse(response)
+        return true
+      },
+    })
+    const rr = await startBootstrap(t, api, { config: echo })
+    assert.equal((await invokeAt(api.invokeUrl, '1')).body, '1')
+    await started(rr)
+    assert.equal(api.calls.filter(isRegister).length, 1)
+    assert.ok(!api.calls.some(isExtensionNext))
+    assert.deepEqual(
+      rr.lines().filter(({ level, logger }) => level !== 'info' || logger === 'lambda'),
+      [],
+    )
+  })
+}
+
+/** Freezes the whole environment for two seconds while it is idle. */
+async function frozen(pid: number | undefined): Promise<void> {
+  assert.ok(pid !== undefined)
+  await freeze(treeOf(pid), 2)
+}
+
+test('rule 10: a freeze costs no worker and no event, and nothing of ours expires because time went by', async (t) => {
+  const api = await testApi(t)
+  const config = lambdaConfig(workerText('who'), {
+    count: 2,
+    more: '',
+  }).replace('num_workers: 2', 'num_workers: 2, allocate_timeout: 1s, supervisor: { exec_ttl: 1s }')
+  const rr = await startBootstrap(t, api, { config })
+  const pids = async () => {
+    const event = JSON.stringify(sqsEvent(['a', 'b']))
+    await invokeAt(api.invokeUrl, event)
+    return treeOf(rr.child.pid ?? 0)
+  }
+  const before = await pids()
+  const answers: string[] = []
+  for (let times = 0; times < 2; times += 1) {
+    await frozen(rr.child.pid)
+    answers.push((await invokeAt(api.invokeUrl, '1')).body)
+  }
+  for (const answer of answers)
+    assert.ok(before.includes(Number(answer)), `${answer} is a worker that was not there`)
+  assert.deepEqual(await pids(), before)
+  assert.deepEqual(
+    rr.lines().filter(({ level }) => level !== 'info'),
+    [],
+  )
+})
+
+test('rule 3: neither /next nor the extension’s call has a time limit: both outlast a freeze on the connections they were made on', async (t) => {
+  const sockets = new Set<unknown>()
+  const api = await testApi(t, {
+    fault: ({ url, socket }: IncomingMessage) => {
+      if (url?.endsWith('/next') === true) sockets.add(socket)
+      return false
+    },
+  })
+  const rr = await startBootstrap(t, api, { config: echo })
+  assert.equal((await invokeAt(api.invokeUrl, '1')).body, '1')
+  await api.call(isExtensionNext)
+  await eventually(() => api.calls.filter(isNext).length === 2)
+  await frozen(rr.child.pid)
+  assert.equal((await invokeAt(api.invokeUrl, '2')).body, '2')
+  await eventually(() => api.calls.filter(isNext).length === 3)
+  assert.equal(sockets.size, 2)
+})
+
+test('what an environment that was reset left in /tmp does not hinder the next one', async (t) => {
+  const api = await testApi(t)
+  const folder = await testFolder(t)
+  const config = lambdaConfig(workerText('relay-echo'), { more: '' }).replace(
+    'server: {',
+    'server: { relay: "unix://relay.sock",',
+  )
+  const first = await startBootstrap(t, api, { config, folder })
+  const { control } = await started(first)
+  const socket = String(control).replace('unix://', '')
+  const pids = treeOf(first.child.pid ?? 0)
+  // Lambda kills all at once, and keeps the files.
+  for (const pid of pids) process.kill(pid, 'SIGKILL')
+  await first.ended
+  assert.ok(existsSync(socket) && existsSync(join(folder, 'relay.sock')), 'nothing was left behind')
+  const second = await testApi(t)
+  await startBootstrap(t, second, { folder })
+  assert.equal((await invokeAt(second.invokeUrl, '2')).body, '2')
+  assert.ok(readdirSync(dirname(socket)).length > 0)
+})
+
+/** Workers that become ready when the test says so. */
+async function byTurns(t: TestContext, about: { readonly count: number; readonly lambda?: string }) {
+  const folder = await testFolder(t)
+  const count = (prefix: string) => readdirSync(folder).filter((name) => name.startsWith(prefix)).length
+  const readyAtNext: number[] = []
+  const api: TestApi = await testApi(t, {
+    fault: ({ url }: IncomingMessage) => {
+      if (url?.endsWith('/invocation/next') === true) readyAtNext.push(count('ready-'))
+      return false
+    },
+  })
+  const config = lambdaConfig(workerText('ready-by-turns', folder), { more: '', ...about })
+  const rr = await startBootstrap(t, api, { config })
+  const go = (turn: number) => writeFile(join(folder, `go-${turn}`), '')
+  return { rr, api, folder, count, go, readyAtNext }
+}
+
+test('pain 8: workers boot side by side: none waits for another to be ready', async (t) => {
+  const { count } = await byTurns(t, { count: 4 })
+  // None of them is let go: all have been started all the same.
+  await eventually(() => count('turn-') === 4)
+  assert.equal(count('ready-'), 0)
+})
+
+test('rule 13: the first event is asked for as soon as one worker is ready, and the others boot on beside it', async (t) => {
+  const { api, folder, count, go, readyAtNext } = await byTurns(t, { count: 3 })
+  await eventually(() => count('turn-') === 3)
+  assert.deepEqual(readyAtNext, [])
+  await go(1)
+  await api.call(isNext)
+  assert.deepEqual(readyAtNext, [1])
+  await writeFile(join(folder, 'free'), '')
+  assert.equal((await invokeAt(api.invokeUrl, 'free')).body, '"waited"')
+  assert.equal(count('ready-'), 1)
+})
+
+test('pain 7: with min_ready the first event is asked for when so many workers are ready, and not before all are', async (t) => {
+  const { api, count, go, readyAtNext } = await byTurns(t, { count: 3, lambda: 'min_ready: 2' })
+  await eventually(() => count('turn-') === 3)
+  await go(0)
+  await eventually(() => count('ready-') === 1)
+  await go(2)
+  await api.call(isNext)
+  assert.deepEqual(readyAtNext, [2])
+})
+
+test('pain 23: more workers than there are descriptors for is told at the start, with the numbers', async (t) => {
+  const api = await testApi(t)
+  const folder = await testFolder(t)
+  await writeFile(join(folder, 'rr.yaml'), lambdaConfig(workerText('echo'), { count: 10, more: '' }))
+  const words = ['-c', 'ulimit -n 100 && exec "$@"', 'lambda', process.execPath, rrCommand, 'bootstrap']
+  const env = { ...process.env, AWS_LAMBDA_RUNTIME_API: api.address, AWS_LAMBDA_LOG_FORMAT: 'JSON' }
+  const child = spawn('/bin/sh', words, { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  t.after(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  })
+  let text = ''
+  for await (const chunk of child.stdout) {
+    text += chunk
+    if (!text.includes('too few descriptors for so many workers')) continue
+    break
+  }
+  const line = text.split('\n').find((one) => one.includes('too few descriptors'))
+  const { level, workers, needed, limit } = JSON.parse(line ?? '')
+  assert.deepEqual([level, workers, needed, limit], ['WARN', 10, 104, 100])
+})
+
+test('rule 6: a worker’s death is answered as the failure of its event, the worker is replaced, and the same process polls on', async (t) => {
+  const api = await testApi(t)
+  const rr = await startBootstrap(t, api, {
+    config: lambdaConfig(workerText('by-body'), { count: 1, more: '' }),
+  })
+  for (let times = 0; times < 3; times += 1) {
+    const answer = await invokeAt(api.invokeUrl, 'die')
+    assert.equal(JSON.parse(answer.body).errorType, 'RR.WorkerCrashed')
+  }
+  assert.equal((await invokeAt(api.invokeUrl, 'ok')).body, '"ok"')
+  assert.equal(rr.child.exitCode, null)
+  assert.equal(api.calls.filter(isRegister).length, 1)
+})
+
+test('pain 10: a worker that is killed as the kernel kills for memory is answered for at once, with the signal, and replaced', async (t) => {
+  const api = await testApi(t)
+  const rr = await startBootstrap(t, api, {
+    config: lambdaConfig(workerText('by-number'), { count: 1, more: '' }),
+  })
+  const answer = invokeAt(api.invokeUrl, '600000')
+  const { pid } = await rr.line(({ message }) => message === 'long 0')
+  process.kill(Number(pid), 'SIGKILL')
+  const { errorType, errorMessage } = JSON.parse((await answer).body)
+  assert.equal(errorType, 'RR.WorkerCrashed')
+  assert.match(errorMessage, /ended by SIGKILL/)
+  assert.equal((await invokeAt(api.invokeUrl, '0')).body, 'null')
+})
+
+test('pain 9: workers that leak are replaced after max_jobs, between events, and no event is lost or late for it', async (t) => {
+  const api = await testApi(t)
+  const config = lambdaConfig(workerText('who'), { more: '' }).replace(
+    'num_workers: 2',
+    'num_workers: 2, max_jobs: 1',
+  )
+  await startBootstrap(t, api, { config })
+  const pids: string[] = []
+  for (let event = 0; event < 8; event += 1) pids.push((await invokeAt(api.invokeUrl, '1')).body)
+  assert.equal(new Set(pids).size, pids.length)
+  for (const pid of pids) assert.match(pid, /^\d+$/)
+})
+
+/** The listening TCP sockets of these processes, as /proc lists them. */
+function listening(pids: readonly number[]): readonly string[] {
+  const own = new Set(
+    pids.flatMap((pid) =>
+      readdirSync(`/proc/${pid}/fd`).map((fd) => {
+        try {
+          return readlinkSync(`/proc/${pid}/fd/${fd}`)
+        } catch {
+          // It was closed meanwhile, e.g. the one of this listing.
+          return ''
+        }
+      }),
+    ),
+  )
+  const listens = '0A'
+  return ['tcp', 'tcp6']
+    .flatMap((table) => readFileSync(`/proc/net/${table}`, 'latin1').trimEnd().split('\n').slice(1))
+    .filter((line) => {
+      const [, , , state, , , , , , inode] = line.trim().split(/\s+/)
+      return state === listens && own.has(`socket:[${inode}]`)
+    })
+}
+
+test('rule 12: inside Lambda we listen on no port', async (t) => {
+  const api = await testApi(t)
+  const rr = await startBootstrap(t, api, { config: echo })
+  assert.equal((await invokeAt(api.invokeUrl, '1')).body, '1')
+  assert.deepEqual(listening(treeOf(rr.child.pid ?? 0)), [])
+  // The way of looking finds what there is: the API of this test.
+  assert.equal(listening([process.pid]).length, 1)
+})
+
+for (const [language, handler, name, code, skip] of [
+  ['Node', 'index.handler', 'index.mjs', 'export const handler = async () => "ok"', false],
+  [
+    'Python',
+    'index.handler',
+    'index.py',
+    'def handler(event, context):\n    return "ok"\n',
+    missing('python3'),
+  ],
+] as const) {
+  test(`pain 24: neither we nor workers in ${language} use /dev/shm`, { skip }, async (t) => {
+    const api = await testApi(t)
+    const rr = await startBootstrap(t, api, { handler, files: { [name]: code } })
+    assert.equal((await invokeAt(api.invokeUrl, '1')).body, '"ok"')
+    for (const pid of treeOf(rr.child.pid ?? 0))
+      assert.ok(!readFileSync(`/proc/${pid}/maps`, 'latin1').includes('/dev/shm'), `${pid} does`)
+  })
+}
