@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type ManagedApi, managedApi } from '../helpers/managed-api.js'
-import { lambdaConfig, startRr, testFolder, workerText } from '../helpers/rr.js'
+import { lambdaConfig, sqsEvent, startRr, testFolder, workerText } from '../helpers/rr.js'
 import { eventually } from '../helpers/wait.js'
 
 const managed = {
@@ -182,4 +182,23 @@ test('the server’s own lines about an event carry its tenant', async (t) => {
   await api.invoke({ id: 'a', body: 'error', headers: { 'Lambda-Runtime-Aws-Tenant-Id': 'acme' } })
   const line = await rr.line(({ message }) => message === 'an event failed')
   assert.deepEqual([line.requestId, line.tenantId], ['a', 'acme'])
+})
+
+test('Managed Instances: an event that comes while a batch has all workers gets the first that falls idle, ahead of the batch', async (t) => {
+  const api = await managedApi(t)
+  const folder = await testFolder(t)
+  for (let n = 0; n < 4; n += 1) await writeFile(join(folder, `go-${n}`), '')
+  await start(t, api, { worker: workerText('ready-by-turns', folder) })
+  await api.waiting(4)
+  const names = ['r0', 'r1', 'r2', 'r3', 'r4', 'r5']
+  const batch = api.invoke({ id: 'batch', body: JSON.stringify(sqsEvent(names)) })
+  const event = api.invoke({ id: 'event', body: 'e' })
+  // The polls that wait cannot be taken back; no further one is made while no worker is ready.
+  assert.equal(api.polls, 2)
+  await writeFile(join(folder, 'e'), '')
+  await writeFile(join(folder, 'r0'), '')
+  assert.equal((await event).body, '"waited"')
+  for (const name of names) await writeFile(join(folder, name), '')
+  assert.equal((await batch).body, '{"batchItemFailures":[]}')
+  await api.waiting(4)
 })

@@ -2,13 +2,13 @@
 import type { Lease, Pool } from '../../src/supervisor/pool/pool.js'
 
 /**
- * Workers idle or busy as in a real pool. `run` is a worker's job by its body: what it throws fails the job. With `late` one
+ * Workers idle or busy as in a real pool. `run` is a worker's job by its body and returns the answer's; what it throws fails the job. With `late` one
  * worker more boots when that resolves.
  */
 export function turnPool(
   size: number,
   random: () => number,
-  run: (body: string) => Promise<void> | void,
+  run: (body: string) => unknown,
   late?: Promise<void>,
 ): Pool {
   let idle = late === undefined ? size : size - 1
@@ -28,8 +28,12 @@ export function turnPool(
       run: async (job) => {
         for (let turns = Math.floor(random() * 4); turns > 0; turns -= 1)
           await new Promise((resolve) => setImmediate(resolve))
-        await run(String(job.body))
-        return { context: Buffer.alloc(0), body: Buffer.alloc(0), flags: 4 }
+        const answer = await run(String(job.body))
+        return {
+          context: Buffer.alloc(0),
+          body: Buffer.from(typeof answer === 'string' ? answer : ''),
+          flags: 4,
+        }
       },
       release: () => {
         if (isReleased) return

@@ -144,7 +144,7 @@ export class EventRun {
     const made = mode.eventWork(event)
     // Taken before the form is laid down: no poller may count on this worker meanwhile.
     const early = made instanceof Promise ? pool.tryAcquire() : undefined
-    const work = made instanceof Promise ? await made : made
+    const work = made instanceof Promise ? await made.catch(giveBack(early)) : made
     if ('unfit' in work) {
       early?.release()
       reportEvent(log, this.#tags, work.unfit)
@@ -332,5 +332,13 @@ export class EventRun {
       verdict,
       policy: givenUp.policy,
     })
+  }
+}
+
+/** For a job that could not be made. */
+function giveBack(lease: Lease | undefined): (error: unknown) => never {
+  return (error) => {
+    lease?.release()
+    throw error
   }
 }

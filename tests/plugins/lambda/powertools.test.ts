@@ -10,6 +10,7 @@ import {
 import fc from 'fast-check'
 import { seededRandom } from '../../../src/core/random.js'
 import { EventRun } from '../../../src/plugins/lambda/handle.js'
+import { rawMode } from '../../../src/plugins/lambda/modes/raw.js'
 import { handlerOptions, invocationOf } from '../../helpers/lambda.js'
 import { sqsEvent } from '../../helpers/rr.js'
 import { turnPool } from '../../helpers/turn-pool.js'
@@ -143,6 +144,50 @@ test('for a FIFO queue fifo: group is what AWS’s own library does with skipGro
       const names = await ours('fifo', batch, { workers: count, seed, fifo: 'group' })
       assert.deepEqual(names, theirsFifo(batch, true))
     }),
+    settings,
+  )
+})
+
+interface SmallBatch {
+  readonly Records: readonly { readonly messageId: string; readonly body: string }[]
+}
+
+/** A worker of small batches, which names the failed records of each. */
+async function oursInSmallBatches(
+  source: 'standard' | 'fifo',
+  batch: readonly Drawn[],
+  about: { readonly workers: number; readonly seed: number; readonly recordsPerJob: number },
+): Promise<readonly string[]> {
+  const { recordsPerJob } = about
+  const pool = turnPool(about.workers, seededRandom(about.seed), (body) => {
+    const { Records }: SmallBatch = JSON.parse(body)
+    assert.ok(Records.length >= 1 && Records.length <= recordsPerJob)
+    const failed = Records.filter((record) => batch[Number(record.body)]?.isBad === true)
+    return JSON.stringify({
+      batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })),
+    })
+  })
+  const split = { isSplit: true, fifo: 'group' } as const
+  const mode = rawMode({ split, hasPartialFailures: true, recordsPerJob })
+  const options = handlerOptions(pool, { mode, recordsPerJob })
+  const answer = await new EventRun(invocationOf(eventOf(source, batch)), options).answer
+  assert.ok(answer.kind === 'result')
+  return namesOf(JSON.parse(String(answer.body)))
+}
+
+test('in small batches of any size we name what AWS’s own library names in one', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      batches,
+      workers,
+      fc.nat(),
+      fc.integer({ min: 2, max: 7 }),
+      async (batch, count, seed, recordsPerJob) => {
+        const about = { workers: count, seed, recordsPerJob }
+        assert.deepEqual(await oursInSmallBatches('standard', batch, about), await theirs('standard', batch))
+        assert.deepEqual(await oursInSmallBatches('fifo', batch, about), theirsFifo(batch, true))
+      },
+    ),
     settings,
   )
 })

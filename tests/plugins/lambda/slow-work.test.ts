@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { EventRun } from '../../../src/plugins/lambda/handle.js'
+import type { EventWork, Mode } from '../../../src/plugins/lambda/modes/mode.js'
+import { readVerdict } from '../../../src/plugins/lambda/verdict.js'
+import { handlerOptions, invocationOf } from '../../helpers/lambda.js'
+import { turnPool } from '../../helpers/turn-pool.js'
+
+const work: EventWork = { context: '', body: '1', codec: 4, read: readVerdict }
+const unused = () => assert.fail('there is no batch')
+
+test('a job that takes a while to be made holds its worker from the start, so that no poller counts on it', async () => {
+  const pool = turnPool(
+    1,
+    () => 0,
+    (body) => body,
+  )
+  let make!: (made: EventWork) => void
+  const mode: Mode = {
+    eventWork: () =>
+      new Promise((resolve) => {
+        make = resolve
+      }),
+    recordsWork: unused,
+    readRecords: unused,
+  }
+  const run = new EventRun(invocationOf({}), handlerOptions(pool, { mode }))
+  assert.equal(pool.idleCount, 0)
+  make(work)
+  const answer = await run.answer
+  assert.ok(answer.kind === 'result')
+  assert.equal(String(answer.body), '1')
+  assert.equal(pool.idleCount, 1)
+})
+
+test('a job that cannot be made gives the worker back that was held for it', async () => {
+  const pool = turnPool(
+    1,
+    () => 0,
+    () => undefined,
+  )
+  const error = { errorType: 'RR.BadEvent', errorMessage: 'no', stackTrace: [] }
+  for (const made of [
+    Promise.resolve({ unfit: { kind: 'again', error } } as const),
+    Promise.reject(new Error('disk full')),
+  ]) {
+    const mode: Mode = { eventWork: () => made, recordsWork: unused, readRecords: unused }
+    const answer = await new EventRun(invocationOf({}), handlerOptions(pool, { mode })).answer
+    assert.equal(answer.kind, 'error')
+    assert.equal(pool.idleCount, 1)
+  }
+})
