@@ -2,6 +2,7 @@
  * An event's bytes → what is to be run: the event as one job, or the records of a batch in lanes. Records of one lane must
  * run in order, different lanes may run side by side. Pure.
  */
+import { createHash } from 'node:crypto'
 
 /** One record: what its worker gets, and how the answer names it. */
 export interface RecordPlan {
@@ -228,16 +229,29 @@ function amazonMqRecords(event: Json): readonly LanedRecord[] | undefined {
     if (!Array.isArray(messages)) return undefined
     for (const [at, message] of messages.entries()) {
       if (!isObject(message) || typeof message.data !== 'string') return undefined
-      const name = textOf(message.messageID) ?? `${queue}/${at}`
+      const id = textOf(message.messageID)
       const rest = { ...message, data: undefined, ...(queue === '' ? {} : { queue }) }
       const body = Buffer.from(message.data, 'base64')
       laned.push({
         lane: undefined,
-        plan: { identifier: name, name, body, rest, whole: message, attempt: null },
+        plan: {
+          identifier: id ?? `${queue}/${at}`,
+          name: id ?? `${queue}/${rabbitId(message, message.data)}`,
+          body,
+          rest,
+          whole: message,
+          attempt: null,
+        },
       })
     }
   }
   return laned
+}
+
+/** RabbitMQ numbers nothing. What is remembered of a message must be found again by it, and not by its place in a batch. */
+function rabbitId(message: Json, data: string): string {
+  const properties = isObject(message.basicProperties) ? message.basicProperties : {}
+  return textOf(properties.messageId) ?? createHash('sha256').update(data).digest('hex').slice(0, 16)
 }
 
 function toLanes(records: readonly LanedRecord[]): number[][] {

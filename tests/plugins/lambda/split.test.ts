@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ContextMaker } from '../../../src/plugins/lambda/context.js'
+import { rawMode } from '../../../src/plugins/lambda/modes/raw.js'
 import { planEvent } from '../../../src/plugins/lambda/split.js'
+import { invocationOf } from '../../helpers/lambda.js'
 import { sqsEvent } from '../../helpers/rr.js'
 
 const group = { isSplit: true, fifo: 'group' } as const
@@ -102,5 +105,57 @@ test('a batch whose records cannot all be named is one event', () => {
     const event = sqsEvent(['a', 'b'])
     damage(event.Records)
     assert.equal(plan(event).kind, 'event', String(damage))
+  }
+})
+
+test('a message of RabbitMQ is remembered by its id or its content, not by its place in the batch', () => {
+  const message = (text: string, messageId?: string) => ({
+    basicProperties: { messageId: messageId ?? null },
+    data: Buffer.from(text).toString('base64'),
+  })
+  const namesOf = (...messages: readonly object[]) => {
+    const made = plan(
+      { eventSource: 'aws:rmq', rmqMessagesByQueue: { 'q::/': messages } },
+      { ...group, splitsAmazonMq: true },
+    )
+    assert.ok(made.kind === 'batch')
+    return made.records.map(({ name }) => name)
+  }
+  const [first, second] = namesOf(message('a'), message('b'))
+  assert.notEqual(first, second)
+  assert.deepEqual(namesOf(message('b'), message('a')), [second, first])
+  assert.deepEqual(namesOf(message('a', 'its-id')), ['q:://its-id'])
+})
+
+test('a small batch has the shape in which its source hands out batches', () => {
+  const base64 = (text: string) => Buffer.from(text).toString('base64')
+  const record = (offset: number) => ({ topic: 't', partition: 0, offset, value: base64('x') })
+  const events: readonly object[] = [
+    sqsEvent(['a', 'b']),
+    { Records: [kinesis('1', 'a'), kinesis('2', 'b')] },
+    { Records: [dynamo('1', 'a'), dynamo('2', 'b')] },
+    { eventSource: 'SelfManagedKafka', records: { 't-0': [record(1)], 't-1': [record(7)] } },
+    {
+      eventSource: 'aws:amq',
+      messages: [
+        { messageID: 'i', data: base64('x') },
+        { messageID: 'j', data: '' },
+      ],
+    },
+    {
+      eventSource: 'aws:rmq',
+      rmqMessagesByQueue: { 'q::/': [{ data: '' }, { data: base64('y') }], 'r::/': [{ data: '' }] },
+    },
+  ]
+  const options = { ...group, splitsAmazonMq: true }
+  const mode = rawMode({ split: options, hasPartialFailures: true, recordsPerJob: 10 })
+  for (const event of events) {
+    const invocation = invocationOf(event)
+    const made = planEvent(invocation.body, options)
+    assert.ok(made.kind === 'batch')
+    const facts = { functionName: null, functionVersion: null, memoryLimitInMB: null }
+    const contexts = new ContextMaker(invocation, facts, made.source)
+    const work = mode.recordsWork({ invocation, source: made.source, contexts }, made.records)
+    assert.deepEqual(JSON.parse(String(work.body)), event)
   }
 })
