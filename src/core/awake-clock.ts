@@ -3,7 +3,7 @@
  * minutes while the system's clocks run on, so that on waking every timer is late at once; none of that lateness says anything
  * about a worker. Deadlines by the wall clock stay what they are.
  */
-import type { Clock, Timer } from './clock.js'
+import type { Clock, Timer, TimerOptions } from './clock.js'
 
 /** The longest wait of one underlying timer in ms: a freeze is noticed to within as much. */
 export const sliceMs = 500
@@ -11,7 +11,9 @@ export const sliceMs = 500
 export const lateMsMax = 1000
 
 interface Entry {
+  /** By our own count of time, or by the inner clock's when it `isWall`. */
   readonly dueAt: number
+  readonly isWall: boolean
   readonly run: () => void
   readonly isRef: boolean
 }
@@ -37,20 +39,34 @@ export class AwakeClock implements Clock {
   }
 
   monotonicMs(): number {
-    return this.#inner.monotonicMs() - this.#frozenMs
+    const now = this.#inner.monotonicMs() - this.#frozenMs
+    // On waking the event is read first and the late timers run after it: who asks in between must not get the frozen time.
+    const lateMs = this.#tick === undefined ? 0 : now - this.#tick.at
+    if (lateMs <= lateMsMax) return now
+    this.#frozenMs += lateMs
+    return now - lateMs
   }
 
-  timer(delayMs: number, run: () => void, options?: { readonly unref?: boolean }): Timer {
+  timer(delayMs: number, run: () => void, options?: TimerOptions): Timer {
+    const isWall = options?.isWall === true
+    const now = this.monotonicMs()
     const entry = {
-      dueAt: this.monotonicMs() + Math.max(0, delayMs),
+      dueAt: (isWall ? this.#inner.monotonicMs() : now) + Math.max(0, delayMs),
+      isWall,
       run,
       isRef: options?.unref !== true,
     }
     this.#entries.add(entry)
     const tick = this.#tick
-    if (tick === undefined || entry.dueAt < tick.at || (entry.isRef && !tick.isRef)) this.#arm()
+    if (tick === undefined || now + Math.max(0, delayMs) < tick.at || (entry.isRef && !tick.isRef))
+      this.#arm()
     // The tick stays: that it finds nothing to do costs less than setting it anew for every event.
     return { clear: () => void this.#entries.delete(entry) }
+  }
+
+  /** When it is due by our own count of time. */
+  #dueAt({ dueAt, isWall }: Entry): number {
+    return isWall ? dueAt - this.#frozenMs : dueAt
   }
 
   #arm(): void {
@@ -61,7 +77,7 @@ export class AwakeClock implements Clock {
     let at = now + sliceMs
     let isRef = false
     for (const entry of this.#entries) {
-      at = Math.min(at, Math.max(now, entry.dueAt))
+      at = Math.min(at, Math.max(now, this.#dueAt(entry)))
       isRef ||= entry.isRef
     }
     const timer = this.#inner.timer(at - now, () => this.#fire(), { unref: !isRef })
@@ -69,11 +85,11 @@ export class AwakeClock implements Clock {
   }
 
   #fire(): void {
-    const lateMs = this.monotonicMs() - (this.#tick?.at ?? 0)
-    if (lateMs > lateMsMax) this.#frozenMs += lateMs
-    this.#tick = undefined
     const now = this.monotonicMs()
-    const due = [...this.#entries].filter((entry) => entry.dueAt <= now).sort((a, b) => a.dueAt - b.dueAt)
+    this.#tick = undefined
+    const due = [...this.#entries]
+      .filter((entry) => this.#dueAt(entry) <= now)
+      .sort((a, b) => this.#dueAt(a) - this.#dueAt(b))
     for (const entry of due) {
       // An earlier one may have cleared it.
       if (this.#entries.delete(entry)) entry.run()

@@ -5,14 +5,22 @@ export interface Timer {
   clear(): void
 }
 
+/** How a timer counts. */
+export interface TimerOptions {
+  /** It does not keep the process alive. */
+  readonly unref?: boolean
+  /** For deadlines that come from outside: time in which this process was frozen, or got no processor, counts as well. */
+  readonly isWall?: boolean
+}
+
 /** What may know the time and wait. */
 export interface Clock {
   /** Milliseconds since the epoch, by the wall clock: for deadlines that come from outside. */
   nowMs(): number
   /** Milliseconds that never run backwards, from any start; they go on while Lambda freezes us. */
   monotonicMs(): number
-  /** Calls `run` once after `delayMs`. An unref'd timer does not keep the process alive. */
-  timer(delayMs: number, run: () => void, options?: { readonly unref?: boolean }): Timer
+  /** Calls `run` once after `delayMs`. */
+  timer(delayMs: number, run: () => void, options?: TimerOptions): Timer
 }
 
 /** The longest delay of Node's timers; a longer one would fire at once. */

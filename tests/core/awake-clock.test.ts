@@ -78,3 +78,34 @@ test('whatever freezes come, a timer fires after at least its delay of waking ti
     { numRuns: 300 },
   )
 })
+
+test('an event that is read before the late timers of a thaw are run has its own time, not the freeze’s on top', () => {
+  const inner = new ManualClock()
+  const clock = new AwakeClock(inner)
+  clock.timer(60_000, () => undefined)
+  live(inner, 100)
+  const fired: number[] = []
+  // The same turn of the loop brings the event and, behind it, the timers that are late.
+  inner.advance(3_600_000, () => {
+    const startedAt = clock.monotonicMs()
+    clock.timer(1000, () => fired.push(clock.monotonicMs() - startedAt))
+  })
+  live(inner, 1000 + sliceMs)
+  assert.equal(fired.length, 1)
+  assert.ok((fired[0] ?? 0) >= 1000 && (fired[0] ?? 0) <= 1000 + 2 * sliceMs, String(fired[0]))
+})
+
+test('a deadline that comes from outside counts all time: neither a freeze nor a busy machine moves it', () => {
+  const inner = new ManualClock()
+  const clock = new AwakeClock(inner)
+  const fired: string[] = []
+  clock.timer(3000, () => fired.push('ours'))
+  clock.timer(3000, () => fired.push('deadline'), { isWall: true })
+  live(inner, 500)
+  // The processor was somebody else's for 2 s.
+  inner.advance(2000)
+  live(inner, 500)
+  assert.deepEqual(fired, ['deadline'])
+  live(inner, 2500)
+  assert.deepEqual(fired, ['deadline', 'ours'])
+})

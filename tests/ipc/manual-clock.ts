@@ -25,8 +25,10 @@ export class ManualClock implements Clock {
     return { clear: () => void this.#timers.delete(timer) }
   }
 
-  advance(byMs: number): void {
+  /** Moves the time; `before` runs at the new time and before the timers that are due. */
+  advance(byMs: number, before: () => void = () => undefined): void {
     this.#nowMs += byMs
+    before()
     for (const timer of [...this.#timers]) {
       if (timer.atMs > this.#nowMs || !this.#timers.delete(timer)) continue
       timer.run()

@@ -86,7 +86,9 @@ export class EventRun {
     const timer =
       this.#endMs === undefined
         ? undefined
-        : clock.timer(this.#endMs - clock.nowMs(), () => this.#interrupt(this.#late(leftMs ?? 0)))
+        : clock.timer(this.#endMs - clock.nowMs(), () => this.#interrupt(this.#late(leftMs ?? 0)), {
+            isWall: true,
+          })
     void this.#run().then((answer) => {
       timer?.clear()
       this.#settle(answer)

@@ -39,7 +39,8 @@ export class DeadlineWatch {
     this.#timer?.clear()
     this.#firesAt = deadlineAt
     const delayMs = Math.max(0, Math.ceil(deadlineAt - this.#clock.monotonicMs()))
-    this.#timer = this.#clock.timer(delayMs, () => this.#fire())
+    // Lambda counts on while the machine is busy, and never freezes us within an event.
+    this.#timer = this.#clock.timer(delayMs, () => this.#fire(), { isWall: true })
   }
 
   #fire(): void {

@@ -155,7 +155,9 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     const abort = () => giveUp.abort()
     for (const one of [this.#stopped.signal, signal]) one?.addEventListener('abort', abort, { once: true })
     const timer =
-      deadlineMs === undefined ? undefined : clock.timer(deadlineMs - clock.nowMs(), () => giveUp.abort())
+      deadlineMs === undefined
+        ? undefined
+        : clock.timer(deadlineMs - clock.nowMs(), () => giveUp.abort(), { isWall: true })
     try {
       const worker = await this.#boot(giveUp.signal)
       // It has no slot: nobody else is given it, and nothing replaces it.

@@ -56,9 +56,10 @@ interface RunningJob {
   readonly job: Job
   readonly resolve: (outcome: Outcome) => void
   startedAt: number
-  deadlineAt: number
-  deadlineWhy: 'exec_ttl' | 'deadline'
-  readonly askedAt: number
+  /** Monotonic ms at which `exec_ttl` is over; Infinity without one. */
+  ttlAt: number
+  /** Wall-clock ms that the caller named. */
+  readonly deadlineMs: number | undefined
   junk: Buffer | undefined
   readonly stream: StreamReader | undefined
 }
@@ -147,7 +148,18 @@ export class Worker {
 
   /** Monotonic ms at which the running job is over; Infinity when none runs or it has no limit. */
   get deadlineAt(): number {
-    return this.#job?.deadlineAt ?? Number.POSITIVE_INFINITY
+    const running = this.#job
+    return running === undefined
+      ? Number.POSITIVE_INFINITY
+      : Math.min(running.ttlAt, this.#askedAt(running.deadlineMs))
+  }
+
+  /** By the wall clock, each time anew: our own count of time leaves out what it takes for a freeze. */
+  #askedAt(deadlineMs: number | undefined): number {
+    const { clock } = this.#options
+    return deadlineMs === undefined
+      ? Number.POSITIVE_INFINITY
+      : clock.monotonicMs() + deadlineMs - clock.nowMs()
   }
 
   /** It answered the PID request over `relay`: from now on it takes jobs, and control messages of what it announced. */
@@ -168,17 +180,14 @@ export class Worker {
     const { clock, execTtlMs } = this.#options
     const startedAt = clock.monotonicMs()
     const ttlAt = execTtlMs > 0 ? startedAt + execTtlMs : Number.POSITIVE_INFINITY
-    const askedAt =
-      deadlineMs === undefined ? Number.POSITIVE_INFINITY : startedAt + deadlineMs - clock.nowMs()
-    const deadlineAt = Math.min(ttlAt, askedAt)
+    const deadlineAt = Math.min(ttlAt, this.#askedAt(deadlineMs))
     return new Promise((resolve) => {
       this.#job = {
         job,
         resolve,
         startedAt,
-        deadlineAt,
-        deadlineWhy: ttlAt < askedAt ? 'exec_ttl' : 'deadline',
-        askedAt,
+        ttlAt,
+        deadlineMs,
         junk: undefined,
         stream: onChunk && this.#streamReader(onChunk, stopStream),
       }
@@ -205,21 +214,23 @@ export class Worker {
   /** Kills it when its job's time is up; returns whether it did. */
   expire(nowMonotonicMs: number): boolean {
     const running = this.#job
-    if (running === undefined || running.deadlineAt > nowMonotonicMs) return false
+    const { deadlineAt } = this
+    if (running === undefined || deadlineAt > nowMonotonicMs) return false
     const ranMs = nowMonotonicMs - running.startedAt
-    const limitMs = running.deadlineAt - running.startedAt
+    const limitMs = deadlineAt - running.startedAt
+    const why = running.ttlAt <= deadlineAt ? 'exec_ttl' : 'deadline'
     const error =
       running.junk === undefined
         ? lateError({
             pid: this.pid,
             job: running.job,
-            why: running.deadlineWhy,
+            why,
             ranMs,
             limitMs,
             lastLines: this.#options.lastLines(),
           })
         : badFrame({ pid: this.pid, job: running.job, what: 'bytes that are no frame', bytes: running.junk })
-    this.kill(running.deadlineWhy, error)
+    this.kill(why, error)
     return true
   }
 
@@ -310,9 +321,7 @@ export class Worker {
     const { clock, execTtlMs } = this.#options
     if (execTtlMs === 0) return
     running.startedAt = clock.monotonicMs()
-    const ttlAt = running.startedAt + execTtlMs
-    running.deadlineAt = Math.min(ttlAt, running.askedAt)
-    running.deadlineWhy = ttlAt < running.askedAt ? 'exec_ttl' : 'deadline'
+    running.ttlAt = running.startedAt + execTtlMs
   }
 
   #sendStreamBit(stream: number): void {
