@@ -92,6 +92,22 @@ test('rule 10: a freeze costs no worker and no event, and nothing of ours expire
   )
 })
 
+test('an event that comes while we are frozen is answered within its own time: the freeze moves no deadline', async (t) => {
+  const api = await testApi(t, { timeoutMs: 6000 })
+  const config = lambdaConfig(workerText('by-number'), { count: 1, more: '' })
+  const rr = await startBootstrap(t, api, { config })
+  const pid = rr.child.pid ?? 0
+  // The timers of an event that was just answered are still there when the freeze begins, as they are in Lambda.
+  assert.equal((await invokeAt(api.invokeUrl, '0')).body, 'null')
+  await eventually(() => api.calls.filter(isNext).length === 2)
+  const frozenFor = freeze(treeOf(pid), 3)
+  await eventually(() => /^State:\tT/m.test(readFileSync(`/proc/${pid}/status`, 'latin1')))
+  const answer = invokeAt(api.invokeUrl, '600000')
+  await frozenFor
+  const { errorType, errorMessage } = JSON.parse((await answer).body)
+  assert.equal(errorType, 'RR.WorkerTimeout', errorMessage)
+})
+
 test('rule 3: neither /next nor the extension’s call has a time limit: both outlast a freeze on the connections they were made on', async (t) => {
   const sockets = new Set<unknown>()
   const api = await testApi(t, {
