@@ -113,3 +113,21 @@ test('a body that leaves no room is sent without what would be said about it; on
   assert.match(String(line.error), /larger than the 1048576 bytes/)
   assert.equal(sqs.messagesIn('dead').length, 1)
 })
+
+test('a record that kills even a worker of its own lies in the queue with that worker’s last lines, and the others are done', async (t) => {
+  const sqs = await startSqs(t)
+  const api = await testApi(t)
+  const lambda = `failed: "${sqs.createQueue('dead')}"\n  quarantine: { after: 2 }`
+  const config = lambdaConfig(workerText('dies-of-body'), { more: '', count: 1, lambda })
+  const rr = await startBootstrap(t, api, { config, env: credentials })
+  const event = JSON.stringify(sqsEvent(['ok', 'die', 'ok']))
+  for (let death = 1; death <= 2; death += 1)
+    assert.deepEqual(failuresOf(await invokeAt(api.invokeUrl, event)), ['message-1'])
+  assert.equal(sqs.messagesIn('dead').length, 0)
+  assert.deepEqual(failuresOf(await invokeAt(api.invokeUrl, event)), [])
+  const [message] = sqs.messagesIn('dead')
+  assert.equal(message?.body, 'die')
+  assert.equal(message?.attributes.ErrorType, 'RR.WorkerCrashed')
+  assert.match(message?.attributes.ErrorMessage ?? '', /has killed 3 workers.*its last lines: the last words/)
+  assert.equal(rr.child.exitCode, null)
+})
