@@ -6,11 +6,13 @@ import { type Frame, FrameFlag } from '../../src/ipc/frame.js'
 import type { Relay } from '../../src/ipc/relay.js'
 import { connectRelay } from './connect.js'
 import { type JobContext, readContext } from './context.js'
+import { featuresOf, type HookMessage, type Hooks, runHook } from './hooks.js'
 import { Reply } from './reply.js'
 import { isStream, StreamTurns, sendStream } from './stream.js'
 import { Verdict } from './verdict.js'
 
 export type { JobContext } from './context.js'
+export type { Hooks } from './hooks.js'
 export { type Reply, reply } from './reply.js'
 export { fail, retry, stop, type Verdict } from './verdict.js'
 
@@ -22,8 +24,11 @@ export type Handler = (body: Buffer, context: JobContext) => unknown
 
 const stackLinesMax = 50
 
-/** Serves jobs until the server says stop or goes; then the process exits with 0. Rejects when the relay cannot be reached. */
-export async function serve(handler: Handler): Promise<void> {
+/**
+ * Serves jobs until the server says stop or goes; then the process exits with 0. `hooks` are called between jobs. Rejects when the
+ * relay cannot be reached.
+ */
+export async function serve(handler: Handler, hooks: Hooks = {}): Promise<void> {
   const relay = await connectRelay(process.env.RR_RELAY ?? 'pipes')
   const turns = new StreamTurns()
   let jobs = Promise.resolve()
@@ -36,7 +41,7 @@ export async function serve(handler: Handler): Promise<void> {
         return
       }
       if ((frame.flags & FrameFlag.control) !== 0) {
-        onControl(relay, frame, () => void jobs.then(() => process.exit(0)))
+        jobs = onControl(relay, frame, hooks, jobs)
         return
       }
       const contextBytes = frame.options[0] ?? 0
@@ -56,14 +61,21 @@ export function log(level: 'debug' | 'info' | 'warn' | 'error', message: string,
   process.stderr.write(`${JSON.stringify({ level, message, ...fields })}\n`)
 }
 
-function onControl(relay: Relay, frame: Frame, leave: () => void): void {
-  const message: { readonly stop?: unknown; readonly pid?: unknown } = JSON.parse(
+/** In its turn among the jobs; resolves when it is done. */
+function onControl(relay: Relay, frame: Frame, hooks: Hooks, jobs: Promise<void>): Promise<void> {
+  const message: HookMessage & { readonly stop?: unknown; readonly pid?: unknown } = JSON.parse(
     frame.payload.toString('utf8'),
   )
-  if (message.stop === true) leave()
-  else if (message.pid !== undefined) {
-    relay.send({ flags: FrameFlag.control, options: [], head: JSON.stringify({ pid: process.pid }) })
+  if (message.stop === true) return jobs.then(() => process.exit(0))
+  if (message.pid === undefined) {
+    const answered = { ...frame, payload: Buffer.from(frame.payload) }
+    const onFault = (error: unknown) => log('error', 'the hook onThaw failed', { error: errorText(error) })
+    return jobs.then(() => runHook(relay, hooks, message, answered)).catch(onFault)
   }
+  const features = featuresOf(hooks)
+  const head = JSON.stringify({ pid: process.pid, ...(features.length === 0 ? {} : { features }) })
+  relay.send({ flags: FrameFlag.control, options: [], head })
+  return jobs
 }
 
 async function runJob(

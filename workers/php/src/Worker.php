@@ -12,11 +12,22 @@ final class Worker
     /**
      * Runs until the end. What the handler returns is the result: a string as it is, a Reply with its context, anything else as JSON.
      *
+     * Between jobs: `$onThaw` hears that Lambda froze us for so many milliseconds (5,000 or more), so that others may have closed our
+     * connections; `$beforeSnapshot` and `$afterRestore` are SnapStart's, and what they throw fails the start.
+     *
      * @param callable(string $body, Context $context): mixed $handler
+     * @param ?callable(int $gapMs): mixed $onThaw
+     * @param ?callable(): mixed $beforeSnapshot
+     * @param ?callable(): mixed $afterRestore
      */
-    public static function serve(callable $handler): void
-    {
+    public static function serve(
+        callable $handler,
+        ?callable $onThaw = null,
+        ?callable $beforeSnapshot = null,
+        ?callable $afterRestore = null,
+    ): void {
         $relay = Relay::connect(getenv('RR_RELAY') ?: 'pipes');
+        $hooks = new Hooks($onThaw, $beforeSnapshot, $afterRestore);
         // Over pipes standard output is the protocol: whatever is echoed goes to standard error.
         ob_start(static function (string $text): string {
             fwrite(STDERR, $text);
@@ -29,7 +40,10 @@ final class Worker
                     return;
                 }
                 if (isset($message['pid'])) {
-                    $relay->write(Relay::CONTROL, json_encode(['pid' => getmypid()]));
+                    $features = $hooks->features();
+                    $relay->write(Relay::CONTROL, json_encode(['pid' => getmypid()] + ($features === [] ? [] : ['features' => $features])));
+                } else {
+                    $hooks->run($relay, $message, $frame['payload']);
                 }
                 continue;
             }

@@ -11,6 +11,7 @@ import time
 import traceback
 from typing import Any, Callable
 
+from .hooks import Hooks
 from .relay import CONTROL, ERROR, Frame, Relay
 from .reply import Reply
 from .verdict import Verdict
@@ -47,9 +48,20 @@ def log(level: str, message: str, **fields: Any) -> None:
     sys.stderr.flush()
 
 
-def serve(handler: Callable[[bytes, Context], Any]) -> None:
-    """Runs until the end. What the handler returns is the result: bytes and str as they are, a `reply(…)` with its context, else JSON."""
+def serve(
+    handler: Callable[[bytes, Context], Any],
+    *,
+    on_thaw: Callable[[int], Any] | None = None,
+    before_snapshot: Callable[[], Any] | None = None,
+    after_restore: Callable[[], Any] | None = None,
+) -> None:
+    """Runs until the end. What the handler returns is the result: bytes and str as they are, a `reply(…)` with its context, else JSON.
+
+    Between jobs: `on_thaw` hears that Lambda froze us for so many milliseconds (5,000 or more), so that others may have closed our
+    connections; `before_snapshot` and `after_restore` are SnapStart's, and what they raise fails the start.
+    """
     relay = Relay.connect(os.environ.get("RR_RELAY", "pipes"))
+    hooks = Hooks(on_thaw, before_snapshot, after_restore, log)
     runner = asyncio.Runner() if sys.version_info >= (3, 11) else None
     while (frame := relay.read()) is not None:
         if frame.flags & CONTROL:
@@ -57,7 +69,9 @@ def serve(handler: Callable[[bytes, Context], Any]) -> None:
             if message.get("stop"):
                 return
             if "pid" in message:
-                relay.write(CONTROL, json.dumps({"pid": os.getpid()}).encode())
+                relay.write(CONTROL, json.dumps({"pid": os.getpid(), **hooks.announced()}).encode())
+            else:
+                hooks.run(relay, message, frame.payload)
             continue
         _answer(relay, handler, frame, runner)
 
