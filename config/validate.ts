@@ -93,6 +93,7 @@ class Walker {
     if ('anyOf' in schema) return this.#anyOf(schema.anyOf, schema.default, tree, path)
     switch (schema.type) {
       case 'object':
+        if (tree === undefined && schema.optional === true) return undefined
         return this.#object(schema, tree, path)
       case 'map':
         return this.#map(schema, tree, path)

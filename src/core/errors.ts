@@ -35,6 +35,7 @@ export const ErrorCode = {
   JobFailed: 'RR_JOB_FAILED',
   JobAborted: 'RR_JOB_ABORTED',
   PoolUnknown: 'RR_POOL_UNKNOWN',
+  ResetFailed: 'RR_RESET_FAILED',
   PoolNoWorkers: 'RR_POOL_NO_WORKERS',
   PoolQueueFull: 'RR_POOL_QUEUE_FULL',
   PoolStopped: 'RR_POOL_STOPPED',

@@ -44,6 +44,8 @@ export interface ObjectSchema extends Described {
   readonly type: 'object'
   readonly properties: Properties
   readonly required?: readonly string[]
+  /** An object that is not there is undefined instead: being there switches something on. */
+  readonly optional?: true
 }
 /** Free keys with values of one kind. `pairs` also takes RoadRunner's list of one-pair maps. */
 export interface MapSchema extends Described {
@@ -95,9 +97,11 @@ type ValueOf<S> = S extends { anyOf: readonly (infer M)[] }
                   : never
 type IsAlwaysThere<S> = S extends { default: unknown }
   ? true
-  : S extends { type: 'object' | 'map' | 'array' } | { anyOf: readonly [{ type: 'object' }, ...unknown[]] }
-    ? true
-    : false
+  : S extends { optional: true }
+    ? false
+    : S extends { type: 'object' | 'map' | 'array' } | { anyOf: readonly [{ type: 'object' }, ...unknown[]] }
+      ? true
+      : false
 /** The validated value: durations in ms, sizes in bytes; keys without a default may be `undefined`. */
 export type ConfigOf<P> = {
   readonly [K in keyof P]: IsAlwaysThere<P[K]> extends true ? ValueOf<P[K]> : ValueOf<P[K]> | undefined

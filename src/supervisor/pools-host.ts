@@ -18,6 +18,7 @@ import { ProcessPool } from './pool/process-pool.js'
 import { ThreadPool } from './pool/thread-pool.js'
 import type { OpenPool, PoolsService, ServerSettings } from './services.js'
 import { roadRunnerVersion } from './version.js'
+import { readMemoryBudget } from './worker/memory.js'
 import { Watchdog } from './worker/watchdog.js'
 
 /** What the host is made of. */
@@ -185,7 +186,8 @@ export class PoolsHost implements PoolsService {
       listener: this.#listener,
       ...this.#tools(),
     })
-    return new ProcessPool({ name, size, config, boot, command: words.join(' '), ...this.#tools() })
+    const budget = () => readMemoryBudget(readGrant(this.#options.env).memoryBytes)
+    return new ProcessPool({ name, size, config, boot, command: words.join(' '), budget, ...this.#tools() })
   }
 
   #tools() {

@@ -64,11 +64,8 @@ const faults: readonly [text: string, problem: RegExp][] = [
   ['lambda: { mode: rw }', /2:17: .*"rw", expected one of raw, event, jobs, http, did you mean "raw"/],
   ['lambda: { records_per_job: 0 }', /2:28: .*expected a whole number from 1/],
   ['lambda: { failed: "https://sqs" }', /2:19: .*expected redrive, log, or the URL of a queue/],
-  [
-    'lambda: { pool: { dynamic_allocator: { max_workers: 9 } } }',
-    /2:38: .*dynamic_allocator" is not supported yet/,
-  ],
-  ['lambda: { pool: { supervisor: { ttl: 5m } } }', /2:38: .*ttl" is not supported yet/],
+  ['lambda: { pool: { dynamic_allocator: { max_workers: 0 } } }', /2:53: .*expected a whole number from 1/],
+  ['lambda: { pool: { supervisor: { ttl: 5 } } }', /2:38: .*ttl": "5", expected a duration/],
   ['server: { relay: fifo }', /2:18: .*"fifo" is not supported yet/],
   ['server: { relay: carrier-pigeon }', /2:18: .*expected pipes, unix/],
   ['server: { command: "php \'open" }', /2:20: .*leaves a quote open|2:20: .*expected/],

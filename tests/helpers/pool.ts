@@ -38,8 +38,11 @@ export const poolDefaults: PoolConfig = {
   reset_timeout: 10_000,
   stream_timeout: 60_000,
   debug: undefined,
-  supervisor: { exec_ttl: 0, ttl: 0, idle_ttl: 0, max_worker_memory: 0, watch_tick: 5000 },
-  dynamic_allocator: {},
+  queue_timeout: undefined,
+  reset_canary: 0,
+  crash_loop: { deaths: 0, within: 30_000 },
+  supervisor: { exec_ttl: 0, ttl: 0, idle_ttl: 0, max_worker_memory: 0, memory_samples: 2, watch_tick: 5000 },
+  dynamic_allocator: undefined,
 }
 
 /** A pool and what it wrote. */

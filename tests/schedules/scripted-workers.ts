@@ -70,6 +70,8 @@ export function scriptedBoot(options: ScriptedOptions): BootWorker {
       clock,
       log: silentLogger,
       jobsMax: options.jobsMax,
+      jobsDue: 0,
+      onDue: events.onDue,
       execTtlMs: options.execTtlMs,
       stopTimeoutMs: 10_000,
       streamTimeoutMs: 10_000,

@@ -50,6 +50,8 @@ const stopTimeoutMs = 10_000
 const tailLinesMax = 20
 // RoadRunner spreads `max_jobs` by up to 14 %, so that workers do not all leave at once; 1 stays 1.
 const jobsSpread = 0.15
+// The successor boots during the last jobs; below twenty there is none to spare.
+const dueShare = 0.95
 
 /** Makes the function that a pool calls for each worker. */
 export function workerBooter(options: BootOptions): BootWorker {
@@ -64,12 +66,15 @@ async function bootWorker(options: BootOptions, events: WorkerEvents, signal: Ab
   const outputs = stderr && { stderr, ...(stdout && { stdout }) }
   const spawned = spawnOrClose(options, { listener, outputs, watchdog })
   const voice = new Voice(options, spawned)
+  const jobsMax = jitter(options.config.max_jobs, options.random)
   const worker = new Worker({
     pool: options.pool,
     process: spawned.process,
     clock: options.clock,
     log: options.log,
-    jobsMax: jitter(options.config.max_jobs, options.random),
+    jobsMax,
+    jobsDue: Math.floor(jobsMax * dueShare),
+    onDue: events.onDue,
     execTtlMs: options.config.supervisor.exec_ttl,
     stopTimeoutMs,
     streamTimeoutMs: options.config.stream_timeout,

@@ -10,6 +10,11 @@ export class IdleRing {
     return this.#workers.size
   }
 
+  /** In their order. */
+  [Symbol.iterator](): Iterator<Worker> {
+    return this.#workers.values()
+  }
+
   /** To the back. */
   add(worker: Worker): void {
     this.#workers.add(worker)

@@ -49,6 +49,15 @@ export interface AcquireOptions {
   /** Ahead of the line instead of at its end. */
   readonly front?: boolean
   readonly signal?: AbortSignal
+  /**
+   * 1 to 1000, 10 when absent; less is more often. A weight, not a rank: 1 is served ten times as often as 10, so that neither
+   * starves the other.
+   */
+  readonly priority?: number
+  /** Whose work it is (a tenant, a message group): keys of one priority take turns. */
+  readonly key?: string
+  /** The longest wait in ms instead of the pool's `queue_timeout`. */
+  readonly waitMsMax?: number
 }
 
 /** The right to one idle worker. Release it exactly when you are done; releasing twice is harmless. */
@@ -78,6 +87,20 @@ export interface WorkerInfo {
   readonly command: string
 }
 
+/** How a pool is. */
+export interface PoolHealth {
+  /** Workers fall faster than `crash_loop` allows: new ones boot more slowly until that is over. */
+  readonly isDegraded: boolean
+  /** For how long, in ms; 0 when it is not. */
+  readonly degradedMs: number
+  /** Deaths and failed boots that still count. */
+  readonly recentDeaths: number
+  /** Workers that took over from another one since the start. */
+  readonly restarts: number
+  /** The last fault, while it is degraded. */
+  readonly why?: string
+}
+
 /** How the first boot of one worker ended. */
 export interface WorkerBoot {
   readonly pid: number | undefined
@@ -91,7 +114,7 @@ export interface WorkerBoot {
 /** What plugins may do with a pool. */
 export interface Pool {
   readonly name: string
-  /** How many workers it is meant to have. */
+  /** How many workers it is meant to have now; a `dynamic_allocator` changes it. */
   readonly size: number
   /** It takes no work any more; `whenIdle` resolves at once. */
   readonly isStopping: boolean
@@ -99,8 +122,8 @@ export interface Pool {
   readonly idleCount: number
   /** Workers that are ready for work or at it: booting and leaving ones do not count. */
   readonly liveCount: number
-  /** Acquire, run, release. Waits at most `allocate_timeout` for a worker (RR_POOL_NO_WORKERS). */
-  run(job: Job, options?: RunOptions): Promise<Reply>
+  /** Acquire, run, release. Waits at most `queue_timeout` for a worker (RR_POOL_NO_WORKERS). */
+  run(job: Job, options?: RunOptions & AcquireOptions): Promise<Reply>
   /**
    * Runs a job on a worker that is booted for it and leaves after it: for a job that others must be protected from. Rejects as
    * `Lease.run` does, and with RR_WORKER_BOOT.
@@ -130,9 +153,10 @@ export interface ManagedPool extends Pool {
   readonly command: string
   /** Resolves when no worker lives and a boot failed after the first ones: the pool tries on, but it serves nobody now. */
   readonly died: Promise<Error>
+  readonly health: PoolHealth
   /** What workers that do not come up said last. */
   bootLines(): readonly string[]
-  /** Replaces every worker, one after the other; rejects when the first new one does not boot. */
+  /** Replaces every worker, one after the other; RR_RESET_FAILED when a new one does not boot or does worse: the old ones stay. */
   reset(): Promise<void>
   /** Takes no new work, lets running jobs end within `graceMs`, stops the workers, kills what is left. */
   stop(graceMs: number): Promise<void>
@@ -179,7 +203,13 @@ export const poolProperties = {
     type: 'string',
     format: 'duration',
     default: '60s',
-    description: 'The longest boot of a worker and the longest wait for one.',
+    description:
+      'The longest boot of a worker; also the longest wait for one where `queue_timeout` is not set.',
+  },
+  queue_timeout: {
+    type: 'string',
+    format: 'duration',
+    description: 'The longest wait for a worker. Not set: `allocate_timeout`, as in RoadRunner.',
   },
   destroy_timeout: {
     type: 'string',
@@ -191,7 +221,35 @@ export const poolProperties = {
     type: 'string',
     format: 'duration',
     default: '60s',
-    description: 'How long a reset waits for a busy worker.',
+    description: 'How long a reset waits for a busy worker, and for the answers of a canary.',
+  },
+  reset_canary: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 100_000,
+    default: 0,
+    description:
+      'Jobs that the first new worker of a reset has to answer, failing no larger a share than the old ones did, before the next is replaced.',
+  },
+  crash_loop: {
+    type: 'object',
+    description: 'When a pool counts as degraded, so that new workers boot more slowly.',
+    properties: {
+      deaths: {
+        type: 'integer',
+        minimum: 0,
+        maximum: 100_000,
+        default: 0,
+        description:
+          'Deaths and failed boots that are still bad luck. 0: three times the workers, at least ten.',
+      },
+      within: {
+        type: 'string',
+        format: 'duration',
+        default: '30s',
+        description: 'How long each of them counts.',
+      },
+    },
   },
   stream_timeout: {
     type: 'string',
@@ -216,38 +274,76 @@ export const poolProperties = {
         format: 'duration',
         zero: 'allowed',
         default: '0s',
-        notYet: true,
-        description: 'The longest life of a worker. 0s is no limit.',
+        description: 'The age at which a worker is replaced once it is free. 0s is no limit.',
       },
       idle_ttl: {
         type: 'string',
         format: 'duration',
         zero: 'allowed',
         default: '0s',
-        notYet: true,
-        description: 'The longest a worker may idle. 0s is no limit.',
+        description: 'How long after its last job an idle worker is replaced. 0s is no limit.',
       },
       max_worker_memory: {
         type: 'integer',
         minimum: 0,
         default: 0,
-        notYet: true,
-        description: 'Megabytes of a worker; 0 is no limit.',
+        description:
+          'Megabytes of a worker and its children at which it is replaced once it is free; 0 is no limit.',
+      },
+      memory_samples: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 1000,
+        default: 2,
+        description: 'Checks in a row that must be over `max_worker_memory`: one peak is no leak.',
       },
       watch_tick: {
         type: 'string',
         format: 'duration',
         default: '5s',
-        notYet: true,
         description: 'How often the limits are checked.',
       },
     },
   },
   dynamic_allocator: {
     type: 'object',
-    notYet: true,
-    description: 'Grows and shrinks the pool.',
-    properties: {},
+    optional: true,
+    description:
+      'Adds workers while callers wait, and gives them back when they idle; off unless it is there.',
+    properties: {
+      max_workers: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 2048,
+        default: 10,
+        description: 'Workers beside `num_workers` at most.',
+      },
+      spawn_rate: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 100,
+        default: 5,
+        description: 'Workers that are added, or given back, at once.',
+      },
+      idle_timeout: {
+        type: 'string',
+        format: 'duration',
+        default: '1m',
+        description: 'How long a worker above `num_workers` idles until it is given back.',
+      },
+      grow_after: {
+        type: 'string',
+        format: 'duration',
+        default: '100ms',
+        description: 'How long somebody must have waited until workers are added.',
+      },
+      cool_down: {
+        type: 'string',
+        format: 'duration',
+        default: '1s',
+        description: 'The least time between two additions.',
+      },
+    },
   },
 } as const
 

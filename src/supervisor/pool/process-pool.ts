@@ -1,13 +1,13 @@
 /**
- * A pool of child processes: keeps its slots filled, deals idle workers round-robin, never loses a slot. How a worker is
- * brought up is `boot.ts`; how one lives is `worker.ts`.
+ * A pool of child processes: deals idle workers round-robin and lets callers wait for them. Its places are `slots.ts`, how a worker
+ * is brought up `boot.ts`, how one lives `worker.ts`; who grows, renews and resets the places is in files of those names.
  */
-import { type BackoffPolicy, backoffMs } from '../../core/backoff.js'
-import { type Clock, sleep } from '../../core/clock.js'
-import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
+import type { Clock } from '../../core/clock.js'
+import { ErrorCode, RelayError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
-import { residentBytes } from '../worker/process.js'
+import { treeBytes } from '../worker/memory.js'
+import type { MemoryBudget } from '../worker/retire.js'
 import { question, type Worker } from '../worker/worker.js'
 import { DeadlineWatch } from './deadline-watch.js'
 import { IdleRing } from './idle-ring.js'
@@ -18,11 +18,15 @@ import type {
   Lease,
   ManagedPool,
   PoolConfig,
+  PoolHealth,
   Reply,
   RunOptions,
   WorkerBoot,
   WorkerInfo,
 } from './pool.js'
+import { rollingReset } from './rolling-reset.js'
+import { Slots } from './slots.js'
+import { Upkeep } from './upkeep.js'
 import { Waiters } from './waiters.js'
 import { WaitingLine } from './waiting-line.js'
 
@@ -30,6 +34,8 @@ import { WaitingLine } from './waiting-line.js'
 export interface WorkerEvents {
   /** A boot has begun; the function tells what it said so far. Returns what to call when the boot has ended. */
   onBooting(lastLines: () => readonly string[]): () => void
+  /** It has nearly run its `max_jobs`: its successor may boot meanwhile. */
+  onDue(worker: Worker): void
   onLeaving(worker: Worker): void
   onExited(worker: Worker): void
   onDeadline(deadlineAt: number): void
@@ -55,32 +61,21 @@ export interface ProcessPoolOptions {
   readonly random: Random
   readonly log: Logger
   readonly boot: BootWorker
+  /** What all processes together may use and use; absent: nothing limits them. */
+  readonly budget?: () => Promise<MemoryBudget>
 }
 
-interface Slot {
-  worker: Worker | undefined
-  /** Boots that failed, or workers that fell at once, since the last good one. */
-  failures: number
-}
-
-// RoadRunner tries every second and then gives the slot up. We try for ever, so whatever kept workers from booting, the
-// pool is back within seconds once it is over.
-const bootBackoff: BackoffPolicy = { firstMs: 50, maxMs: 3000, jitter: 0.5 }
-// A worker that falls within this time without a job behind it counts as one that did not boot.
-const settledMs = 1000
 // Also without `max_queue_size` a line is not endless: this many callers hold about 100 MB of promises.
 const lineLengthMax = 100_000
 
 /** Child processes behind the `Pool` port. */
 export class ProcessPool implements ManagedPool, LeaseHolder {
   readonly name: string
-  readonly size: number
   readonly booted: Promise<readonly WorkerBoot[]>
   readonly died: Promise<Error>
-  #die!: (fault: Error) => void
-  #hasBooted = false
   readonly #options: ProcessPoolOptions
-  readonly #slots: readonly Slot[]
+  readonly #slots: Slots
+  readonly #upkeep: Upkeep
   readonly #idle = new IdleRing()
   readonly #line: WaitingLine<Worker>
   readonly #deadlines: DeadlineWatch
@@ -91,32 +86,56 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   readonly #goneWaiters = new Waiters()
   #leaseCount = 0
   #bootCount = 0
-  #bootLines: readonly string[] = []
+  #resetting: Promise<void> | undefined
   readonly #booting = new Set<() => readonly string[]>()
   readonly #events: WorkerEvents = {
     onBooting: (lastLines) => {
       this.#booting.add(lastLines)
       return () => void this.#booting.delete(lastLines)
     },
+    onDue: (worker) => void this.#slots.renewEarly(worker, 'max_jobs'),
     onLeaving: (worker) => this.#onLeaving(worker),
     onExited: (worker) => this.#onExited(worker),
     onDeadline: (deadlineAt) => this.#deadlines.add(deadlineAt),
   }
 
   constructor(options: ProcessPoolOptions) {
-    this.name = options.name
-    this.size = options.size
+    const { name, clock, random, log, config } = options
+    this.name = name
     this.#options = options
-    this.#line = new WaitingLine({ pool: options.name, clock: options.clock })
-    this.#deadlines = new DeadlineWatch({ clock: options.clock, all: () => this.#alive })
-    this.#slots = Array.from({ length: options.size }, () => ({ worker: undefined, failures: 0 }))
+    this.#line = new WaitingLine({ pool: name, clock })
+    this.#deadlines = new DeadlineWatch({ clock, all: () => this.#alive })
+    let die!: (fault: Error) => void
     this.died = new Promise((resolve) => {
-      this.#die = resolve
+      die = resolve
     })
-    this.booted = Promise.all(this.#slots.map((slot) => this.#fill(slot)))
-    void this.booted.then(() => {
-      this.#hasBooted = true
+    this.#slots = new Slots({
+      pool: name,
+      size: options.size,
+      crashLoop: { deathsMax: config.crash_loop.deaths, periodMs: config.crash_loop.within },
+      clock,
+      random,
+      log,
+      boot: () => this.#boot(),
+      onReady: (worker) => this.#offer(worker),
+      onDead: die,
+      stopped: this.#stopped.signal,
+      stoppedError: () => this.#stoppedError(),
     })
+    this.booted = this.#slots.start()
+    this.#upkeep = new Upkeep({
+      ...options,
+      floor: options.size,
+      slots: this.#slots,
+      idle: this.#idle,
+      line: this.#line,
+      idleWaiters: this.#idleWaiters,
+      aliveCount: () => this.#alive.size,
+    })
+  }
+
+  get size(): number {
+    return this.#slots.size
   }
 
   get command(): string {
@@ -131,16 +150,20 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     return this.#idle.size
   }
 
-  bootLines(): readonly string[] {
-    return [...this.#bootLines, ...[...this.#booting].flatMap((lastLines) => lastLines())]
-  }
-
   get liveCount(): number {
-    return this.#slots.filter((slot) => slot.worker !== undefined).length
+    return this.#slots.workers.length
   }
 
-  async run(job: Job, options: RunOptions = {}): Promise<Reply> {
-    const lease = await this.acquire(options.signal === undefined ? {} : { signal: options.signal })
+  get health(): PoolHealth {
+    return this.#slots.health
+  }
+
+  bootLines(): readonly string[] {
+    return [...this.#slots.lastLines, ...[...this.#booting].flatMap((lastLines) => lastLines())]
+  }
+
+  async run(job: Job, options: RunOptions & AcquireOptions = {}): Promise<Reply> {
+    const lease = await this.acquire(options)
     try {
       return await lease.run(job, options)
     } finally {
@@ -195,8 +218,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
 
   async acquire(options: AcquireOptions = {}): Promise<Lease> {
     this.#checkRoom()
-    const worker = await this.#take({ front: options.front === true, signal: options.signal })
-    return this.#lease(worker)
+    return this.#lease(await this.#take(options))
   }
 
   tryAcquire(): Lease | undefined {
@@ -206,43 +228,56 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   async whenIdle(signal?: AbortSignal, count = 1): Promise<void> {
-    while (this.#idle.size < count && !this.#stopped.signal.aborted && signal?.aborted !== true)
-      await this.#idleWaiters.wait(signal)
-  }
-
-  async workers(): Promise<readonly WorkerInfo[]> {
-    return [...this.#alive].map((worker) => ({
-      pool: this.name,
-      pid: worker.pid,
-      state: worker.state,
-      why: worker.why,
-      jobs: worker.jobCount,
-      memoryBytes: residentBytes(worker.pid),
-      createdAtMs: worker.createdAtMs,
-      command: this.#options.command,
-    }))
-  }
-
-  async reset(): Promise<void> {
-    for (const slot of this.#slots) {
-      const old = slot.worker
-      // An empty slot is being filled with new code already.
-      if (old === undefined) continue
-      const fresh = await this.#boot()
-      slot.worker = fresh
-      slot.failures = 0
-      this.#offer(fresh)
-      old.retire('reset')
-      await this.#gone(old, this.#options.config.reset_timeout)
+    while (this.#idle.size < count && !this.#stopped.signal.aborted && signal?.aborted !== true) {
+      this.#upkeep.onWait()
+      await this.#idleWaiters.wait(signal, this.#options.clock.monotonicMs())
     }
+  }
+
+  workers(): Promise<readonly WorkerInfo[]> {
+    return Promise.all(
+      [...this.#alive].map(async (worker) => ({
+        pool: this.name,
+        pid: worker.pid,
+        state: worker.state,
+        why: worker.why,
+        jobs: worker.jobCount,
+        memoryBytes: await treeBytes(worker.pid),
+        createdAtMs: worker.createdAtMs,
+        command: this.#options.command,
+      })),
+    )
+  }
+
+  /** One at a time: whoever asks meanwhile asks for newer code, and gets a reset of its own. */
+  reset(): Promise<void> {
+    const { clock, log, config } = this.#options
+    const before = this.#resetting ?? Promise.resolve()
+    const run = before
+      .catch(() => undefined)
+      .then(() =>
+        rollingReset({
+          pool: {
+            name: this.name,
+            size: this.size,
+            workers: this.#slots.workers,
+            renew: (old, isGood) => this.#slots.renew(old, 'reset', isGood),
+            gone: (worker, waitMsMax) => this.#gone(worker, waitMsMax),
+          },
+          timeoutMs: config.reset_timeout,
+          canaryJobs: config.reset_canary,
+          clock,
+          log,
+        }),
+      )
+    this.#resetting = run
+    return run
   }
 
   async stop(graceMs: number): Promise<void> {
     if (this.#stopped.signal.aborted) return this.#allGone()
-    this.#stopped.abort()
-    this.#line.failAll(this.#stoppedError())
+    this.#close()
     for (const worker of this.#alive) worker.retire('shutdown')
-    this.#idleWaiters.wake()
     const timer = this.#options.clock.timer(graceMs, () => {
       for (const worker of this.#alive) worker.kill('stop_timeout')
     })
@@ -251,21 +286,26 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   kill(): void {
-    this.#stopped.abort()
-    this.#line.failAll(this.#stoppedError())
+    this.#close()
     for (const worker of this.#alive) worker.kill('forced', this.#stoppedError())
-    this.#idleWaiters.wake()
   }
 
   /** For leases: another worker, ahead of the line, until the job's own deadline at most. */
   takeAnother({ deadlineMs, signal }: RunOptions): Promise<Worker> {
-    return this.#take({ front: true, signal, deadlineMs })
+    return this.#take({ front: true, ...(signal === undefined ? {} : { signal }) }, deadlineMs)
   }
 
   /** For leases: it is over, and its worker, if it still has one, is free again. */
   giveBack(worker: Worker | undefined): void {
     this.#leaseCount -= 1
     if (worker !== undefined) this.#offer(worker)
+  }
+
+  #close(): void {
+    this.#stopped.abort()
+    this.#upkeep.close()
+    this.#line.failAll(this.#stoppedError())
+    this.#idleWaiters.wake()
   }
 
   #lease(worker: Worker): Lease {
@@ -280,19 +320,22 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     this.#idleWaiters.wake()
   }
 
-  #take(options: {
-    front: boolean
-    signal: AbortSignal | undefined
-    deadlineMs?: number | undefined
-  }): Promise<Worker> {
+  #take(options: AcquireOptions, deadlineMs?: number): Promise<Worker> {
     if (this.#stopped.signal.aborted) return Promise.reject(this.#stoppedError())
-    const worker = this.#line.length > 0 && !options.front ? undefined : this.#idle.take()
+    const front = options.front === true
+    const worker = this.#line.length > 0 && !front ? undefined : this.#idle.take()
     if (worker !== undefined) return Promise.resolve(worker)
     const { clock, config } = this.#options
-    const leftMs =
-      options.deadlineMs === undefined ? Number.POSITIVE_INFINITY : options.deadlineMs - clock.nowMs()
-    const waitMsMax = Math.max(0, Math.min(config.allocate_timeout, leftMs))
-    return this.#line.wait({ front: options.front, signal: options.signal, waitMsMax })
+    const leftMs = deadlineMs === undefined ? Number.POSITIVE_INFINITY : deadlineMs - clock.nowMs()
+    const longestMs = options.waitMsMax ?? config.queue_timeout ?? config.allocate_timeout
+    this.#upkeep.onWait()
+    return this.#line.wait({
+      front,
+      signal: options.signal,
+      priority: options.priority,
+      key: options.key,
+      waitMsMax: Math.max(0, Math.min(longestMs, leftMs)),
+    })
   }
 
   #checkRoom(): void {
@@ -303,42 +346,6 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     throw new RelayError(ErrorCode.PoolQueueFull, text, {
       hint: 'Raise `max_queue_size` or `num_workers`, or slow the source.',
     })
-  }
-
-  /** Fills an empty slot, trying for ever; resolves with how the first try went. */
-  #fill(slot: Slot): Promise<WorkerBoot> {
-    return new Promise((resolve) => void this.#fillUntilStopped(slot, resolve))
-  }
-
-  async #fillUntilStopped(slot: Slot, onFirst: (boot: WorkerBoot) => void): Promise<void> {
-    const { clock, log, random } = this.#options
-    const { signal } = this.#stopped
-    while (!signal.aborted) {
-      if (slot.failures > 0) await sleep(clock, backoffMs(slot.failures, bootBackoff, random), signal)
-      if (signal.aborted) break
-      const startedAt = clock.monotonicMs()
-      try {
-        const worker = await this.#boot()
-        slot.worker = worker
-        this.#offer(worker)
-        onFirst({ pid: worker.pid, tookMs: clock.monotonicMs() - startedAt, lastLines: [] })
-        return
-      } catch (error) {
-        slot.failures += 1
-        const fault: BootFault = error instanceof Error ? error : new Error(messageOf(error))
-        const lastLines = fault.lastLines ?? []
-        this.#bootLines = lastLines
-        if (!signal.aborted) {
-          log.error(
-            { pool: this.name, tries: slot.failures, error: fault, lastLines },
-            'a worker did not boot, trying again',
-          )
-        }
-        if (this.#hasBooted && this.liveCount === 0 && !signal.aborted) this.#die(fault)
-        onFirst({ pid: fault.pid, tookMs: clock.monotonicMs() - startedAt, fault, lastLines })
-      }
-    }
-    onFirst({ pid: undefined, tookMs: 0, fault: this.#stoppedError(), lastLines: [] })
   }
 
   async #boot(signal: AbortSignal = this.#stopped.signal): Promise<Worker> {
@@ -361,13 +368,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
 
   #onLeaving(worker: Worker): void {
     this.#idle.remove(worker)
-    const slot = this.#slots.find((one) => one.worker === worker)
-    if (slot === undefined || this.#stopped.signal.aborted) return
-    slot.worker = undefined
-    const livedMs = this.#options.clock.nowMs() - worker.createdAtMs
-    slot.failures = worker.jobCount === 0 && livedMs < settledMs ? slot.failures + 1 : 0
-    // Its replacement boots while it leaves, so that the pool is short of a worker for as short as can be.
-    void this.#fill(slot)
+    this.#slots.onLeaving(worker, worker.why)
   }
 
   #onExited(worker: Worker): void {

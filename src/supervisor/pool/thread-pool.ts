@@ -14,6 +14,7 @@ import type {
   Lease,
   ManagedPool,
   PoolConfig,
+  PoolHealth,
   Reply,
   RunOptions,
   WorkerBoot,
@@ -93,8 +94,12 @@ export class ThreadPool implements ManagedPool {
     return this.size
   }
 
-  async run(job: Job, options: RunOptions = {}): Promise<Reply> {
-    const lease = await this.acquire(options.signal === undefined ? {} : { signal: options.signal })
+  get health(): PoolHealth {
+    return { isDegraded: false, degradedMs: 0, recentDeaths: 0, restarts: 0 }
+  }
+
+  async run(job: Job, options: RunOptions & AcquireOptions = {}): Promise<Reply> {
+    const lease = await this.acquire(options)
     try {
       return await lease.run(job, options)
     } finally {
@@ -116,12 +121,13 @@ export class ThreadPool implements ManagedPool {
     return Promise.resolve(0)
   }
 
-  async acquire({ front, signal }: AcquireOptions = {}): Promise<Lease> {
+  async acquire({ front, signal, priority, key, waitMsMax }: AcquireOptions = {}): Promise<Lease> {
     if (this.#stopped.signal.aborted) throw this.#stoppedError()
     const lease = this.tryAcquire()
     if (lease !== undefined) return lease
-    const waitMsMax = this.#options.config.allocate_timeout
-    await this.#line.wait({ front: front === true, signal, waitMsMax })
+    const { queue_timeout, allocate_timeout } = this.#options.config
+    const longestMs = waitMsMax ?? queue_timeout ?? allocate_timeout
+    await this.#line.wait({ front: front === true, signal, priority, key, waitMsMax: longestMs })
     return this.#lease()
   }
 

@@ -2,10 +2,21 @@
 
 /** A set of waiters that are woken together. */
 export class Waiters {
-  readonly #wakes = new Set<() => void>()
+  /** Each with the time since which it waits. */
+  readonly #wakes = new Map<() => void, number>()
 
-  /** Resolves with the next `wake`, or when `signal` aborts. Never rejects. */
-  wait(signal?: AbortSignal): Promise<void> {
+  get size(): number {
+    return this.#wakes.size
+  }
+
+  /** The time that the one gave who has waited longest; undefined when nobody waits. */
+  get oldestSince(): number | undefined {
+    for (const since of this.#wakes.values()) return since
+    return undefined
+  }
+
+  /** Resolves with the next `wake`, or when `signal` aborts. Never rejects. `since` is for `oldestSince`. */
+  wait(signal?: AbortSignal, since = 0): Promise<void> {
     if (signal?.aborted === true) return Promise.resolve()
     return new Promise((resolve) => {
       const done = () => {
@@ -13,7 +24,7 @@ export class Waiters {
         signal?.removeEventListener('abort', done)
         resolve()
       }
-      this.#wakes.add(done)
+      this.#wakes.set(done, since)
       signal?.addEventListener('abort', done, { once: true })
     })
   }
@@ -24,6 +35,6 @@ export class Waiters {
   }
 
   wake(): void {
-    for (const done of [...this.#wakes]) done()
+    for (const done of [...this.#wakes.keys()]) done()
   }
 }

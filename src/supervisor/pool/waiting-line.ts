@@ -1,25 +1,53 @@
-/** Callers that wait for a worker, in order, each of whom can give up. */
+/**
+ * Callers that wait for a worker, each of whom can give up. Priorities are weights, not ranks: a caller of priority 1 is served ten
+ * times as often as one of 10, so that neither is ever starved by the other; within a priority the keys (tenants, message groups)
+ * take turns; within a key the first come is the first served.
+ *
+ * Invariant: a waiter is in `#all` and in exactly one of `#front` and a class's keys, until it is served or leaves.
+ */
 import type { Clock } from '../../core/clock.js'
 import { ErrorCode, RelayError } from '../../core/errors.js'
 
+/** RoadRunner's default. */
+export const defaultPriority = 10
+/** Less is more often; whatever is outside is taken as the nearest. */
+export const priorityMax = 1000
+
 /** How one caller waits. */
 export interface WaitOptions {
+  /** Ahead of everybody else, behind others in front. */
   readonly front: boolean
   /** How long, in ms; then RR_POOL_NO_WORKERS. */
   readonly waitMsMax: number
   readonly signal: AbortSignal | undefined
+  /** 1 to 1000, 10 when absent: the share is its inverse. */
+  readonly priority?: number | undefined
+  /** Whose work it is; keys of one priority take turns. */
+  readonly key?: string | undefined
 }
 
 interface Waiter<T> {
-  readonly resolve: (worker: T) => void
+  readonly sinceMs: number
+  readonly serve: (worker: T) => void
   readonly fail: (error: RelayError) => void
+}
+
+/** The waiters of one priority. The map's order is the turn of the keys. */
+interface PriorityClass<T> {
+  readonly cost: number
+  /** Where its next service ends in virtual time; the smallest is served. */
+  finish: number
+  readonly keys: Map<string, Set<Waiter<T>>>
 }
 
 /** The line of one pool for its workers, whatever stands for one. Its length is the pool's to bound. */
 export class WaitingLine<T> {
   readonly #pool: string
   readonly #clock: Clock
-  #waiters: Waiter<T>[] = []
+  readonly #all = new Set<Waiter<T>>()
+  readonly #front = new Set<Waiter<T>>()
+  readonly #classes = new Map<number, PriorityClass<T>>()
+  #virtualTime = 0
 
   constructor(options: { readonly pool: string; readonly clock: Clock }) {
     this.#pool = options.pool
@@ -27,21 +55,29 @@ export class WaitingLine<T> {
   }
 
   get length(): number {
-    return this.#waiters.length
+    return this.#all.size
+  }
+
+  /** How long the one that came first has waited, in ms; 0 when nobody waits. */
+  oldestMs(): number {
+    for (const { sinceMs } of this.#all) return this.#clock.monotonicMs() - sinceMs
+    return 0
   }
 
   /** Resolves with a worker; rejects with RR_POOL_NO_WORKERS, RR_JOB_ABORTED or what `failAll` is given. */
-  wait({ front, waitMsMax, signal }: WaitOptions): Promise<T> {
+  wait(options: WaitOptions): Promise<T> {
+    const { waitMsMax, signal } = options
     if (signal?.aborted === true) return Promise.reject(this.#aborted())
     return new Promise((resolve, reject) => {
       const leave = () => {
         timer.clear()
         signal?.removeEventListener('abort', onAbort)
-        const at = this.#waiters.indexOf(waiter)
-        if (at >= 0) this.#waiters.splice(at, 1)
+        this.#all.delete(waiter)
+        forget()
       }
       const waiter: Waiter<T> = {
-        resolve: (worker) => {
+        sinceMs: this.#clock.monotonicMs(),
+        serve: (worker) => {
           leave()
           resolve(worker)
         },
@@ -53,21 +89,64 @@ export class WaitingLine<T> {
       const onAbort = () => waiter.fail(this.#aborted())
       const timer = this.#clock.timer(waitMsMax, () => waiter.fail(this.#tooLong(waitMsMax)))
       signal?.addEventListener('abort', onAbort, { once: true })
-      if (front) this.#waiters.unshift(waiter)
-      else this.#waiters.push(waiter)
+      this.#all.add(waiter)
+      const forget = this.#queue(waiter, options)
     })
   }
 
-  /** Gives the worker to the first in line; false when nobody waits. */
+  /** Gives the worker to whoever's turn it is; false when nobody waits. */
   serve(worker: T): boolean {
-    const first = this.#waiters[0]
-    first?.resolve(worker)
-    return first !== undefined
+    const next = first(this.#front) ?? this.#nextByShare()
+    next?.serve(worker)
+    return next !== undefined
   }
 
   /** Sends everybody away. */
   failAll(error: RelayError): void {
-    for (const waiter of [...this.#waiters]) waiter.fail(error)
+    for (const waiter of [...this.#all]) waiter.fail(error)
+  }
+
+  /** Puts a waiter in its place; the function takes it out again. */
+  #queue(waiter: Waiter<T>, { front, priority, key = '' }: WaitOptions): () => void {
+    if (front) {
+      this.#front.add(waiter)
+      return () => void this.#front.delete(waiter)
+    }
+    const cost = Math.min(priorityMax, Math.max(1, Math.round(priority ?? defaultPriority)))
+    const group = this.#classOf(cost)
+    const line = group.keys.get(key) ?? new Set()
+    group.keys.set(key, line.add(waiter))
+    return () => {
+      if (!line.delete(waiter) || line.size > 0) return
+      // A key that has come again has a set of its own by now.
+      if (group.keys.get(key) === line) group.keys.delete(key)
+      if (group.keys.size === 0) this.#classes.delete(cost)
+    }
+  }
+
+  /** A class that comes back begins at the present: it has saved nothing up while it was empty, and owes nothing. */
+  #classOf(cost: number): PriorityClass<T> {
+    const known = this.#classes.get(cost)
+    if (known !== undefined) return known
+    const group: PriorityClass<T> = { cost, finish: this.#virtualTime + cost, keys: new Map() }
+    this.#classes.set(cost, group)
+    return group
+  }
+
+  #nextByShare(): Waiter<T> | undefined {
+    let chosen: PriorityClass<T> | undefined
+    for (const one of this.#classes.values())
+      if (chosen === undefined || one.finish < chosen.finish) chosen = one
+    if (chosen === undefined) return undefined
+    this.#virtualTime = chosen.finish
+    chosen.finish += chosen.cost
+    for (const [key, line] of chosen.keys) {
+      // To the end of the turn.
+      chosen.keys.delete(key)
+      chosen.keys.set(key, line)
+      return first(line)
+    }
+    return undefined
   }
 
   #aborted(): RelayError {
@@ -81,7 +160,12 @@ export class WaitingLine<T> {
     return new RelayError(
       ErrorCode.PoolNoWorkers,
       `no worker of pool "${this.#pool}" became free within ${Math.round(waitMs)} ms`,
-      { hint: 'Raise `num_workers`, or `allocate_timeout`, or see in the log why workers do not boot.' },
+      { hint: 'Raise `num_workers` or `queue_timeout`, or see in the log why workers do not boot.' },
     )
   }
+}
+
+function first<W>(set: ReadonlySet<W>): W | undefined {
+  for (const one of set) return one
+  return undefined
 }

@@ -10,6 +10,7 @@ import type { Logger } from '../../core/log.js'
 import { stopRequest } from '../../ipc/control.js'
 import { type Frame, FrameFlag, StreamBit } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
+import type { JobScore } from '../pool/canary.js'
 import { Codec, type Job, type Reply, type RunOptions } from '../pool/pool.js'
 import { badFrame, crash, jobFailed, lateError } from './outcome.js'
 import type { ProcessExit, WorkerProcess } from './process.js'
@@ -30,6 +31,8 @@ export interface WorkerOptions {
   readonly log: Logger
   /** Jobs after which it retires; 0 is no limit. */
   readonly jobsMax: number
+  /** Jobs after which its successor may boot, so that it is there when `jobsMax` is reached; 0 is never. */
+  readonly jobsDue: number
   /** The longest run of one job in ms; 0 is no limit. */
   readonly execTtlMs: number
   /** How long it may take to leave after the stop frame. */
@@ -44,6 +47,8 @@ export interface WorkerOptions {
   readonly onJunk: (bytes: Buffer) => void
   /** A job that came with stray bytes is over: a begun line of them is a whole one. */
   readonly onJunkEnd: () => void
+  /** It has run `jobsDue` jobs; called once. */
+  readonly onDue: (worker: Worker) => void
   /** It will take no further job; called once, when it begins to leave. */
   readonly onLeaving: (worker: Worker) => void
   /** It has gone; called once, the last of all. */
@@ -113,6 +118,11 @@ export class Worker {
   #job: RunningJob | undefined
   #killedIn: Job | undefined
   #jobCount = 0
+  #answered = 0
+  #failed = 0
+  #readyAt = 0
+  #idleSince = 0
+  readonly #countWaiters = new Map<() => void, number>()
   #timer: Timer | undefined
   #junkTimer: Timer | undefined
   #relayEnded!: () => void
@@ -141,6 +151,27 @@ export class Worker {
     return this.#jobCount
   }
 
+  /** Monotonic ms at which it answered the PID request. */
+  get readyAt(): number {
+    return this.#readyAt
+  }
+
+  /** Monotonic ms since when it has been free. */
+  get idleSince(): number {
+    return this.#idleSince
+  }
+
+  /** What became of its jobs. */
+  get score(): JobScore {
+    return { answered: this.#answered, failed: this.#failed, isGone: !this.#isTakingJobs() }
+  }
+
+  /** Resolves when `count` jobs have been answered, or it leaves. */
+  answered(count: number): Promise<void> {
+    if (this.#answered >= count || !this.#isTakingJobs()) return Promise.resolve()
+    return new Promise((resolve) => void this.#countWaiters.set(resolve, count))
+  }
+
   /** The job that runs, or in which it was killed, for the tags of its log lines: some are read after it has been settled. */
   get job(): Job | undefined {
     return this.#job?.job ?? this.#killedIn
@@ -166,6 +197,7 @@ export class Worker {
   adopt(relay: Relay, features: readonly string[] = []): void {
     this.#relay = relay
     this.#features = features
+    this.#readyAt = this.#options.clock.monotonicMs()
     relay.read({
       frame: (frame) => this.#onFrame(frame),
       junk: (bytes) => this.#onJunk(bytes),
@@ -346,7 +378,13 @@ export class Worker {
     }
     this.#step('settle')
     if (answer.kind === 'self_stop') this.retire('self_stop')
-    else if (this.#options.jobsMax > 0 && this.#jobCount >= this.#options.jobsMax) this.retire('max_jobs')
+    else this.#countJob()
+  }
+
+  #countJob(): void {
+    const { jobsMax, jobsDue, onDue } = this.#options
+    if (jobsMax > 0 && this.#jobCount >= jobsMax) this.retire('max_jobs')
+    else if (jobsDue > 0 && this.#jobCount === jobsDue) onDue(this)
   }
 
   #killForUnasked(frame: Frame): void {
@@ -416,7 +454,20 @@ export class Worker {
     running.stream?.forget()
     this.#job = undefined
     this.#junkTimer?.clear()
+    if (outcome.kind !== 'unserved' && !isQuestion(running.job)) {
+      this.#answered += 1
+      if (outcome.kind === 'fault') this.#failed += 1
+      this.#wakeCounters(false)
+    }
     running.resolve(outcome)
+  }
+
+  #wakeCounters(isAll: boolean): void {
+    for (const [wake, count] of this.#countWaiters) {
+      if (!isAll && this.#answered < count) continue
+      this.#countWaiters.delete(wake)
+      wake()
+    }
   }
 
   #step(event: WorkerEvent): void {
@@ -426,7 +477,11 @@ export class Worker {
     const wasTakingJobs = this.#isTakingJobs()
     this.#timer?.clear()
     this.#state = cell
-    if (wasTakingJobs && !this.#isTakingJobs()) this.#options.onLeaving(this)
+    if (cell === WorkerState.idle) this.#idleSince = this.#options.clock.monotonicMs()
+    if (wasTakingJobs && !this.#isTakingJobs()) {
+      this.#wakeCounters(true)
+      this.#options.onLeaving(this)
+    }
     if (cell === WorkerState.stopping) this.#askToStop()
     else if (cell === WorkerState.killing) this.#options.process.kill()
     else if (cell === WorkerState.exited) this.#options.onExited(this)

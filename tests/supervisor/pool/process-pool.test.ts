@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { hasCode } from '../../../src/core/errors.js'
-import { fixtureCommand, isAlive, job, startPool, textOf } from '../../helpers/pool.js'
+import { fixtureCommand, isAlive, job, poolDefaults, startPool, textOf } from '../../helpers/pool.js'
 import { eventually } from '../../helpers/wait.js'
 
 const relays = ['pipes', 'unix://FOLDER/relay.sock', 'tcp://127.0.0.1:0']
@@ -145,7 +145,7 @@ test('a child that a dead worker left is killed, and the job fails although it h
 
 test('a job that overruns exec_ttl costs its worker, and its late answer reaches nobody', async (t) => {
   const config = {
-    supervisor: { exec_ttl: 300, ttl: 0, idle_ttl: 0, max_worker_memory: 0, watch_tick: 5000 },
+    supervisor: { ...poolDefaults.supervisor, exec_ttl: 300 },
   }
   const { pool } = await startPool(t, 'late', { config })
   await assert.rejects(pool.run(job('600000')), (error: Error) => {

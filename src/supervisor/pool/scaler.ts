@@ -1,0 +1,67 @@
+/**
+ * How many workers a pool with a `dynamic_allocator` should have: it grows on the waiting line, by its depth and age and never on
+ * a time-out, and gives back what has idled longest. Pure; `autoscaler.ts` asks and acts.
+ */
+
+/** `dynamic_allocator`, validated. */
+export interface ScalePolicy {
+  /** `num_workers`. */
+  readonly floor: number
+  /** `num_workers` and `max_workers` together. */
+  readonly ceiling: number
+  /** Workers that are added, or given back, at once. */
+  readonly step: number
+  /** How long somebody must have waited until the pool grows, in ms. */
+  readonly growAfterMs: number
+  /** The least time between two steps of growth, in ms. */
+  readonly coolDownMs: number
+  /** How long a worker above the floor idles until it is given back, in ms. */
+  readonly idleMsMax: number
+}
+
+/** A pool as it decides about its size. */
+export interface ScaleView {
+  /** Places, whether or not a worker is ready in them. */
+  readonly size: number
+  /** Places whose worker has not booted yet. */
+  readonly booting: number
+  /** Callers that wait for a worker. */
+  readonly waiting: number
+  /** How long the first of them has waited, in ms. */
+  readonly oldestMs: number
+  /** How long each idle worker has idled, in ms, with its pid. */
+  readonly idle: readonly { readonly pid: number; readonly idleMs: number }[]
+  /** Time since the last growth, in ms. */
+  readonly sinceGrowthMs: number
+  /** Workers that memory has room for beside those that live; Infinity when it is not limited. */
+  readonly memoryRoom: number
+}
+
+/** What is to be done. */
+export type ScaleStep =
+  | { readonly kind: 'stay' }
+  | { readonly kind: 'grow'; readonly by: number }
+  | { readonly kind: 'shrink'; readonly pids: readonly number[] }
+
+const stay: ScaleStep = { kind: 'stay' }
+
+/** One decision. Growth goes first: while somebody waits nobody is sent away. */
+export function planScale(view: ScaleView, policy: ScalePolicy): ScaleStep {
+  if (view.waiting > 0) return planGrowth(view, policy)
+  const surplus = view.size - policy.floor
+  if (surplus <= 0 || view.sinceGrowthMs < policy.idleMsMax) return stay
+  const pids = view.idle
+    .filter(({ idleMs }) => idleMs >= policy.idleMsMax)
+    .sort((a, b) => b.idleMs - a.idleMs)
+    .slice(0, Math.min(surplus, policy.step))
+    .map(({ pid }) => pid)
+  return pids.length === 0 ? stay : { kind: 'shrink', pids }
+}
+
+function planGrowth(view: ScaleView, policy: ScalePolicy): ScaleStep {
+  const { size, booting, waiting, oldestMs, sinceGrowthMs, memoryRoom } = view
+  if (oldestMs < policy.growAfterMs || sinceGrowthMs < policy.coolDownMs) return stay
+  // Those that boot already will take their share of the line.
+  const by = Math.min(waiting - booting, policy.step, policy.ceiling - size, memoryRoom)
+  return by > 0 ? { kind: 'grow', by } : stay
+}

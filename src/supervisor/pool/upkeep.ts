@@ -1,0 +1,131 @@
+/** What looks after a pool while it works: its keeper and, where it is asked for, its autoscaler, made of the pool's keys. */
+import type { Clock } from '../../core/clock.js'
+import type { Logger } from '../../core/log.js'
+import { treeBytes } from '../worker/memory.js'
+import type { MemoryBudget } from '../worker/retire.js'
+import type { Worker } from '../worker/worker.js'
+import { Autoscaler } from './autoscaler.js'
+import type { IdleRing } from './idle-ring.js'
+import { Keeper } from './keeper.js'
+import type { PoolConfig } from './pool.js'
+import type { ScaleView } from './scaler.js'
+import type { Slots } from './slots.js'
+import type { Waiters } from './waiters.js'
+import type { WaitingLine } from './waiting-line.js'
+
+/** A pool's parts, as its upkeep needs them. */
+export interface UpkeepOptions {
+  readonly name: string
+  readonly config: PoolConfig
+  /** `num_workers`. */
+  readonly floor: number
+  readonly slots: Slots
+  readonly idle: IdleRing
+  readonly line: WaitingLine<Worker>
+  readonly idleWaiters: Waiters
+  /** Workers whose process lives, the leaving ones included. */
+  readonly aliveCount: () => number
+  readonly clock: Clock
+  readonly log: Logger
+  readonly budget?: (() => Promise<MemoryBudget>) | undefined
+}
+
+const unlimited: MemoryBudget = { limitBytes: Number.POSITIVE_INFINITY, usedBytes: 0 }
+
+/** Keeps one pool in shape. */
+export class Upkeep {
+  readonly #options: UpkeepOptions
+  readonly #keeper: Keeper
+  readonly #autoscaler: Autoscaler | undefined
+
+  constructor(options: UpkeepOptions) {
+    this.#options = options
+    this.#keeper = this.#makeKeeper()
+    this.#autoscaler = this.#makeAutoscaler()
+  }
+
+  /** Somebody waits for a worker. */
+  onWait(): void {
+    this.#autoscaler?.poke()
+  }
+
+  close(): void {
+    this.#keeper.close()
+    this.#autoscaler?.close()
+  }
+
+  #makeKeeper(): Keeper {
+    const { name, config, slots, aliveCount, clock, log, budget } = this.#options
+    const { ttl, idle_ttl, max_worker_memory, memory_samples, watch_tick } = config.supervisor
+    return new Keeper({
+      pool: {
+        name,
+        get size() {
+          return slots.size
+        },
+        get workers() {
+          return slots.workers
+        },
+        get leavingCount() {
+          return aliveCount() - slots.workers.length
+        },
+        renew: (worker, why) => slots.renew(worker, why),
+      },
+      policy: {
+        ttlMs: ttl,
+        idleTtlMs: idle_ttl,
+        memoryBytesMax: max_worker_memory * 2 ** 20,
+        memorySamples: memory_samples,
+      },
+      tickMs: watch_tick,
+      clock,
+      log,
+      measure: treeBytes,
+      budget: budget ?? (() => Promise.resolve(unlimited)),
+    })
+  }
+
+  #makeAutoscaler(): Autoscaler | undefined {
+    const { name, config, floor, slots, clock, log } = this.#options
+    const allocator = config.dynamic_allocator
+    if (allocator === undefined) return undefined
+    return new Autoscaler({
+      pool: {
+        name,
+        view: (nowMs) => this.#view(nowMs),
+        grow: (count) => slots.grow(count),
+        shrink: (pids) => this.#shrink(pids),
+      },
+      policy: {
+        floor,
+        ceiling: floor + allocator.max_workers,
+        step: allocator.spawn_rate,
+        growAfterMs: allocator.grow_after,
+        coolDownMs: allocator.cool_down,
+        idleMsMax: allocator.idle_timeout,
+      },
+      clock,
+      log,
+    })
+  }
+
+  #view(nowMs: number): Omit<ScaleView, 'sinceGrowthMs'> {
+    const { slots, idle, line, idleWaiters } = this.#options
+    const idleWaitMs = nowMs - (idleWaiters.oldestSince ?? nowMs)
+    return {
+      size: slots.size,
+      booting: slots.size - slots.workers.length,
+      waiting: idle.size > 0 ? 0 : line.length + idleWaiters.size,
+      oldestMs: Math.max(line.oldestMs(), idleWaitMs),
+      idle: [...idle].map((worker) => ({ pid: worker.pid, idleMs: nowMs - worker.idleSince })),
+      memoryRoom: this.#keeper.memoryRoom,
+    }
+  }
+
+  /** Only whoever is idle still: it leaves the ring before anybody can take it. */
+  #shrink(pids: readonly number[]): void {
+    const { slots, idle } = this.#options
+    for (const worker of slots.workers)
+      if (pids.includes(worker.pid) && idle.remove(worker)) slots.shrink(worker)
+  }
+}

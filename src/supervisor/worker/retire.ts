@@ -1,0 +1,116 @@
+/**
+ * Which workers have lived, idled or grown for long enough, and how many of them may go at once. Pure: whoever asks has looked at
+ * the clock and at `/proc`, and does what comes out.
+ */
+import type { RetireReason } from './state.js'
+
+/** The limits of a worker's life; 0 is no limit. */
+export interface LifePolicy {
+  /** Age in ms. */
+  readonly ttlMs: number
+  /** Time since its last job in ms; a worker that has had none is exempt, as in RoadRunner. */
+  readonly idleTtlMs: number
+  /** Bytes of its whole process tree. */
+  readonly memoryBytesMax: number
+  /** Samples in a row over the memory limit until it counts: one peak is no leak. */
+  readonly memorySamples: number
+}
+
+/** What is known of one worker. */
+export interface WorkerLife {
+  readonly pid: number
+  readonly ageMs: number
+  /** Undefined while it runs a job, and before its first one. */
+  readonly idleMs: number | undefined
+  readonly memoryBytes: number
+  /** As it was measured first. */
+  readonly firstBytes: number
+  /** Samples in a row over the limit, the last one included. */
+  readonly samplesOver: number
+}
+
+/** Why a worker is due, with the numbers. */
+export interface Retirement {
+  readonly pid: number
+  readonly why: Extract<RetireReason, 'ttl' | 'idle_ttl' | 'max_memory'>
+  /** What was measured: ms, or bytes for memory. */
+  readonly is: number
+  /** What it may be at most, in the same unit. */
+  readonly limit: number
+}
+
+/** The share of a pool that may be on its way out at once; at least one worker. */
+export const leavingShareMax = 0.25
+
+/** Workers of a pool of `size` that may be on their way out at once. */
+export function leavingMax(size: number): number {
+  return Math.max(1, Math.floor(size * leavingShareMax))
+}
+
+/** Why this worker is due; undefined when it is not. In RoadRunner's order: age, memory, idleness. */
+export function dueOf(life: WorkerLife, policy: LifePolicy): Retirement | undefined {
+  const { pid, ageMs, idleMs, memoryBytes, samplesOver } = life
+  const { ttlMs, idleTtlMs, memoryBytesMax, memorySamples } = policy
+  if (ttlMs > 0 && ageMs >= ttlMs) return { pid, why: 'ttl', is: ageMs, limit: ttlMs }
+  if (memoryBytesMax > 0 && memoryBytes >= memoryBytesMax && samplesOver >= memorySamples)
+    return { pid, why: 'max_memory', is: memoryBytes, limit: memoryBytesMax }
+  if (idleTtlMs > 0 && idleMs !== undefined && idleMs >= idleTtlMs)
+    return { pid, why: 'idle_ttl', is: idleMs, limit: idleTtlMs }
+  return undefined
+}
+
+/** The samples in a row over the limit after one more. */
+export function countOver(before: number, memoryBytes: number, memoryBytesMax: number): number {
+  return memoryBytesMax > 0 && memoryBytes >= memoryBytesMax ? before + 1 : 0
+}
+
+/** A pool as it decides about its workers. */
+export interface PoolAge {
+  readonly lives: readonly WorkerLife[]
+  readonly policy: LifePolicy
+  readonly size: number
+  /** On their way out already. */
+  readonly leaving: number
+}
+
+/** Those that are due and may go now: the worst first (memory, then how far over the limit), and never more than the share. */
+export function planRetirements({ lives, policy, size, leaving }: PoolAge): readonly Retirement[] {
+  const due = lives.flatMap((life) => dueOf(life, policy) ?? [])
+  const rank = ({ why, is, limit }: Retirement) => (why === 'max_memory' ? 1e6 : 0) + is / limit
+  due.sort((a, b) => rank(b) - rank(a))
+  return due.slice(0, Math.max(0, leavingMax(size) - leaving))
+}
+
+/** What all processes together may use, and use. */
+export interface MemoryBudget {
+  /** Infinity where nothing limits it. */
+  readonly limitBytes: number
+  readonly usedBytes: number
+}
+
+/** From this share of the limit on we act, before the kernel kills whom it likes. */
+export const budgetShareMax = 0.9
+
+/** A worker that has grown to so many times its first size may be what uses the memory up. */
+export const grownTimes = 1.5
+
+/** The worker to let go because the budget is nearly used up: the biggest that has grown; undefined while there is room. */
+export function overBudget(lives: readonly WorkerLife[], budget: MemoryBudget): Retirement | undefined {
+  const limit = budget.limitBytes * budgetShareMax
+  if (!(budget.usedBytes > limit)) return undefined
+  const grown = lives.filter(({ memoryBytes, firstBytes }) => memoryBytes >= firstBytes * grownTimes)
+  const [first] = grown.sort((a, b) => b.memoryBytes - a.memoryBytes)
+  return first && { pid: first.pid, why: 'max_memory', is: budget.usedBytes, limit }
+}
+
+/** Whether one more worker of this size fits. */
+export function hasRoomFor(bytes: number, { limitBytes, usedBytes }: MemoryBudget): boolean {
+  return usedBytes + bytes <= limitBytes * budgetShareMax
+}
+
+/** How many more workers of the mean of `sizes` fit; Infinity when nothing limits them or nothing was measured. */
+export function roomFor(sizes: readonly number[], { limitBytes, usedBytes }: MemoryBudget): number {
+  const mean = sizes.reduce((sum, bytes) => sum + bytes, 0) / Math.max(1, sizes.length)
+  if (limitBytes === Number.POSITIVE_INFINITY || mean === 0) return Number.POSITIVE_INFINITY
+  return Math.max(0, Math.floor((limitBytes * budgetShareMax - usedBytes) / mean))
+}
