@@ -4,131 +4,47 @@
  * exactly one outcome per job.
  */
 import { assert } from '../../core/assert.js'
-import type { Clock, Timer } from '../../core/clock.js'
+import type { Timer } from '../../core/clock.js'
 import { ErrorCode, type RelayError } from '../../core/errors.js'
-import type { Logger } from '../../core/log.js'
 import { stopRequest } from '../../ipc/control.js'
-import { type Frame, FrameFlag, StreamBit } from '../../ipc/frame.js'
+import { type Frame, FrameFlag } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
 import type { JobScore } from '../pool/canary.js'
-import { Codec, type Job, type Reply, type RunOptions } from '../pool/pool.js'
-import { badFrame, crash, jobFailed, lateError } from './outcome.js'
-import type { ProcessExit, WorkerProcess } from './process.js'
-import { readControlReply, readReply } from './reply.js'
+import type { Job, RunOptions } from '../pool/pool.js'
+import { drained, logEnd } from './end.js'
+import { JobTally } from './job-tally.js'
+import { badFrame, crash, type Outcome, outcomeOf } from './outcome.js'
+import type { ProcessExit } from './process.js'
+import { readControlReply, readReply, type WholeAnswer } from './reply.js'
+import { RunningJob } from './running-job.js'
 import { type KillReason, type RetireReason, transitions, type WorkerEvent, WorkerState } from './state.js'
+import { StreamReader } from './stream-reader.js'
+import type { WorkerOptions } from './worker-options.js'
 
-/** How a job ended: an answer, a fault of the job, or not at all (the job is to go to another worker). */
-export type Outcome =
-  | { readonly kind: 'reply'; readonly reply: Reply }
-  | { readonly kind: 'fault'; readonly error: RelayError }
-  | { readonly kind: 'unserved'; readonly why: 'self_stop' | 'left' }
-
-/** What a worker is made of. */
-export interface WorkerOptions {
-  readonly pool: string
-  readonly process: WorkerProcess
-  readonly clock: Clock
-  readonly log: Logger
-  /** Jobs after which it retires; 0 is no limit. */
-  readonly jobsMax: number
-  /** Jobs after which its successor may boot, so that it is there when `jobsMax` is reached; 0 is never. */
-  readonly jobsDue: number
-  /** The longest run of one job in ms; 0 is no limit. */
-  readonly execTtlMs: number
-  /** How long it may take to leave after the stop frame. */
-  readonly stopTimeoutMs: number
-  /** How long a stream that was asked to end may go on, in ms. */
-  readonly streamTimeoutMs: number
-  /** Its last lines of output, for whoever reports its end. */
-  readonly lastLines: () => readonly string[]
-  /** Resolves when its output has been read to the end. */
-  readonly outputEnded: Promise<void>
-  /** Stray bytes on the relay: logged as its output. */
-  readonly onJunk: (bytes: Buffer) => void
-  /** A job that came with stray bytes is over: a begun line of them is a whole one. */
-  readonly onJunkEnd: () => void
-  /** It has run `jobsDue` jobs; called once. */
-  readonly onDue: (worker: Worker) => void
-  /** It will take no further job; called once, when it begins to leave. */
-  readonly onLeaving: (worker: Worker) => void
-  /** It has gone; called once, the last of all. */
-  readonly onExited: (worker: Worker) => void
-  /** A job has begun that must end by `deadlineAt` (monotonic ms). */
-  readonly onDeadline: (deadlineAt: number) => void
-}
-
-interface RunningJob {
-  readonly job: Job
-  readonly resolve: (outcome: Outcome) => void
-  startedAt: number
-  deadlineAt: number
-  deadlineWhy: 'exec_ttl' | 'deadline'
-  readonly askedAt: number
-  junk: Buffer | undefined
-  readonly stream: StreamReader | undefined
-}
-
-/** Hands the frames of a streamed answer on, one after the other. */
-interface StreamReader {
-  readonly onChunk: (chunk: Reply) => void | Promise<void>
-  /** Settles when all that came so far has been taken. */
-  taken: Promise<void>
-  /** Somebody asked the worker to end early. */
-  isStopped: boolean
-  /** Forgets the caller's signal. */
-  forget: () => void
-}
-
-// A worker that wrote something that is no frame and then is silent for this long has given its answer, a bad one.
-// RoadRunner reads stray output for as long before it gives up.
-const junkSilenceMs = 2000
-// What a process wrote before it ended is still in the relay and the log pipe; both are given this long to be read.
-const drainMsMax = 250
 const junkExcerptBytes = 64
-// Ends that an operator should hear of; the others were asked for, or told by whoever asked.
-const isNews: ReadonlySet<string> = new Set<KillReason>([
-  'exec_ttl',
-  'deadline',
-  'stop_timeout',
-  'stream_timeout',
-  'bad_frame',
-])
-
 const controlJson = FrameFlag.control | FrameFlag.json
-
-/** A control message that is to be answered runs as a job does, with its deadline and its end. */
-export function question(message: object): Job {
-  return { context: JSON.stringify(message), body: '', codec: Codec.control, id: 'a control message' }
-}
-
-function isQuestion(job: Job): boolean {
-  return job.codec === Codec.control
-}
 
 /** One supervised child. */
 export class Worker {
   readonly pid: number
   readonly createdAtMs: number
-  readonly #options: WorkerOptions
+  readonly #options: WorkerOptions<Worker>
   #state: WorkerState = WorkerState.spawning
   #why: RetireReason | KillReason | undefined
   #relay: Relay | undefined
   #features: readonly string[] = []
   #job: RunningJob | undefined
   #jobCount = 0
-  #answered = 0
-  #failed = 0
+  readonly #tally = new JobTally()
   #readyAt = 0
   #idleSince = 0
-  readonly #countWaiters = new Map<() => void, number>()
   #timer: Timer | undefined
-  #junkTimer: Timer | undefined
   #relayEnded!: () => void
   readonly #relayEnd = new Promise<void>((resolve) => {
     this.#relayEnded = resolve
   })
 
-  constructor(options: WorkerOptions) {
+  constructor(options: WorkerOptions<Worker>) {
     this.#options = options
     this.pid = options.process.pid
     this.createdAtMs = options.clock.nowMs()
@@ -161,13 +77,12 @@ export class Worker {
 
   /** What became of its jobs. */
   get score(): JobScore {
-    return { answered: this.#answered, failed: this.#failed, isGone: !this.#isTakingJobs() }
+    return { answered: this.#tally.answered, failed: this.#tally.failed, isGone: !this.#isTakingJobs() }
   }
 
   /** Resolves when `count` jobs have been answered, or it leaves. */
   answered(count: number): Promise<void> {
-    if (this.#answered >= count || !this.#isTakingJobs()) return Promise.resolve()
-    return new Promise((resolve) => void this.#countWaiters.set(resolve, count))
+    return this.#isTakingJobs() ? this.#tally.reach(count) : Promise.resolve()
   }
 
   /** The job that runs, for the tags of its log lines. */
@@ -194,29 +109,16 @@ export class Worker {
   }
 
   /** Sends a job; resolves with its outcome, never rejects. `unserved` at once when it takes none. */
-  run(job: Job, { deadlineMs, onChunk, stopStream }: RunOptions = {}): Promise<Outcome> {
+  run(job: Job, options: RunOptions = {}): Promise<Outcome> {
     if (this.#state !== WorkerState.idle) return Promise.resolve({ kind: 'unserved', why: 'left' })
-    const { clock, execTtlMs } = this.#options
-    const startedAt = clock.monotonicMs()
-    const ttlAt = execTtlMs > 0 ? startedAt + execTtlMs : Number.POSITIVE_INFINITY
-    const askedAt =
-      deadlineMs === undefined ? Number.POSITIVE_INFINITY : startedAt + deadlineMs - clock.nowMs()
-    const deadlineAt = Math.min(ttlAt, askedAt)
     return new Promise((resolve) => {
-      this.#job = {
-        job,
-        resolve,
-        startedAt,
-        deadlineAt,
-        deadlineWhy: ttlAt < askedAt ? 'exec_ttl' : 'deadline',
-        askedAt,
-        junk: undefined,
-        stream: onChunk && this.#streamReader(onChunk, stopStream),
-      }
+      const running = this.#runningJob(job, options, resolve)
+      this.#job = running
       this.#jobCount += 1
       this.#step('assign')
-      const options = isQuestion(job) ? [] : 'head'
-      this.#relay?.send({ flags: job.codec, options, head: job.context, body: job.body })
+      const words = running.isQuestion ? [] : 'head'
+      this.#relay?.send({ flags: job.codec, options: words, head: job.context, body: job.body })
+      const { deadlineAt } = running
       if (deadlineAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(deadlineAt)
     })
   }
@@ -237,13 +139,7 @@ export class Worker {
   expire(nowMonotonicMs: number): boolean {
     const running = this.#job
     if (running === undefined || running.deadlineAt > nowMonotonicMs) return false
-    const ranMs = nowMonotonicMs - running.startedAt
-    const limitMs = running.deadlineAt - running.startedAt
-    const error =
-      running.junk === undefined
-        ? lateError({ pid: this.pid, job: running.job, why: running.deadlineWhy, ranMs, limitMs })
-        : badFrame({ pid: this.pid, job: running.job, what: 'bytes that are no frame', bytes: running.junk })
-    this.kill(running.deadlineWhy, error)
+    this.kill(running.deadlineWhy, running.lateError(nowMonotonicMs))
     return true
   }
 
@@ -266,11 +162,12 @@ export class Worker {
       if (this.#state === WorkerState.idle) this.#killForUnasked(frame)
       return
     }
-    const answer = isQuestion(running.job)
+    const answer = running.isQuestion
       ? readControlReply(frame)
       : readReply(frame, running.stream !== undefined)
     if (answer.kind === 'chunk') {
-      this.#onChunk(running, answer.reply, answer.wantsPong)
+      running.extend()
+      running.stream?.push(answer.reply, answer.wantsPong)
       return
     }
     if (answer.kind === 'bad') {
@@ -284,80 +181,26 @@ export class Worker {
     else void running.stream.taken.then(() => setImmediate(() => this.#onAnswer(running, answer)))
   }
 
-  /** Makes the reader of a job that may be answered by a stream. */
-  #streamReader(
-    onChunk: (chunk: Reply) => void | Promise<void>,
-    signal: AbortSignal | undefined,
-  ): StreamReader {
-    const stream: StreamReader = {
-      onChunk,
-      taken: Promise.resolve(),
-      isStopped: false,
-      forget: () => signal?.removeEventListener('abort', stop),
-    }
-    const stop = () => this.#stopStream(stream)
-    signal?.addEventListener('abort', stop, { once: true })
-    return stream
-  }
-
-  #stopStream(stream: StreamReader): void {
-    if (stream.isStopped || this.#job?.stream !== stream) return
-    stream.isStopped = true
-    this.#sendStreamBit(StreamBit.stop)
-    this.#options.clock.timer(this.#options.streamTimeoutMs, () => {
-      if (this.#job?.stream === stream) this.kill('stream_timeout')
-    })
-  }
-
-  #onChunk(running: RunningJob, chunk: Reply, wantsPong: boolean): void {
-    const { stream } = running
-    if (stream === undefined) return
-    this.#extend(running)
-    this.#relay?.pause()
-    const before = stream.taken
-    const taken = before
-      .then(() => stream.onChunk(chunk))
-      // Whoever takes the chunks has gone: the worker is asked to end.
-      .catch(() => this.#stopStream(stream))
-      .then(() => {
-        // Over pipes PHP waits for this before it goes on, so a slow reader slows its worker.
-        if (wantsPong && this.#job === running)
-          this.#sendStreamBit(stream.isStopped ? StreamBit.stop : StreamBit.pong)
-        if (stream.taken === taken) this.#relay?.resume()
+  #runningJob(job: Job, options: RunOptions, resolve: (outcome: Outcome) => void): RunningJob {
+    const { clock, execTtlMs, streamTimeoutMs } = this.#options
+    const { deadlineMs, onChunk, stopStream } = options
+    const stream =
+      onChunk &&
+      new StreamReader({
+        onChunk,
+        signal: stopStream,
+        relay: this.#relay,
+        clock,
+        timeoutMs: streamTimeoutMs,
+        onTimeout: () => this.kill('stream_timeout'),
       })
-    stream.taken = taken
+    return new RunningJob({ job, pid: this.pid, clock, execTtlMs, deadlineMs, stream, resolve })
   }
 
-  /** `exec_ttl` counts for each frame of a stream, as in RoadRunner; the job's deadline stays. */
-  #extend(running: RunningJob): void {
-    const { clock, execTtlMs } = this.#options
-    if (execTtlMs === 0) return
-    running.startedAt = clock.monotonicMs()
-    const ttlAt = running.startedAt + execTtlMs
-    running.deadlineAt = Math.min(ttlAt, running.askedAt)
-    running.deadlineWhy = ttlAt < running.askedAt ? 'exec_ttl' : 'deadline'
-  }
-
-  #sendStreamBit(stream: number): void {
-    this.#relay?.send({ flags: 0, stream, options: [], head: '' })
-  }
-
-  #onAnswer(
-    running: RunningJob,
-    answer: Exclude<ReturnType<typeof readReply>, { kind: 'bad' | 'chunk' }>,
-  ): void {
+  #onAnswer(running: RunningJob, answer: WholeAnswer): void {
     // Killed in the meantime: a late answer must never reach the next job.
     if (this.#job !== running) return
-    if (answer.kind === 'error') {
-      this.#settle({
-        kind: 'fault',
-        error: jobFailed({ pid: this.pid, job: running.job, text: answer.text }),
-      })
-    } else if (answer.kind === 'self_stop') {
-      this.#settle({ kind: 'unserved', why: 'self_stop' })
-    } else {
-      this.#settle({ kind: 'reply', reply: answer.reply })
-    }
+    this.#settle(outcomeOf(answer, { pid: this.pid, job: running.job }))
     this.#step('settle')
     if (answer.kind === 'self_stop') this.retire('self_stop')
     else this.#countJob()
@@ -380,15 +223,7 @@ export class Worker {
 
   #onJunk(bytes: Buffer): void {
     this.#options.onJunk(bytes)
-    const running = this.#job
-    if (running === undefined) return
-    running.junk ??= Buffer.from(bytes.subarray(0, junkExcerptBytes))
-    this.#junkTimer?.clear()
-    this.#junkTimer = this.#options.clock.timer(junkSilenceMs, () => {
-      if (this.#job !== running || running.junk === undefined) return
-      const what = `bytes that are no frame, then nothing for ${junkSilenceMs} ms`
-      this.kill('bad_frame', badFrame({ pid: this.pid, job: running.job, what, bytes: running.junk }))
-    })
+    this.#job?.addJunk(bytes, (error) => this.kill('bad_frame', error))
   }
 
   #onRelayClosed(fault: RelayError | undefined): void {
@@ -405,25 +240,11 @@ export class Worker {
     const { process, outputEnded, log, pool, clock, lastLines } = this.#options
     // Children that it forked hold the relay and the log pipe open, and nobody else would end them.
     process.kill()
-    await Promise.race([
-      Promise.all([this.#relay === undefined ? undefined : this.#relayEnd, outputEnded]),
-      new Promise<void>((resolve) => clock.timer(drainMsMax, resolve, { unref: true })),
-    ])
+    await drained(clock, [this.#relay && this.#relayEnd, outputEnded])
     // An answer that came with the last bytes is settled in a `setImmediate` of its own, before this one.
     await new Promise<void>((resolve) => setImmediate(resolve))
     const error = crash({ pid: this.pid, job: this.#job?.job, exit, lastLines: lastLines() })
-    const fields = {
-      pool,
-      pid: this.pid,
-      why: this.why,
-      code: exit.code,
-      signal: exit.signal,
-      jobs: this.#jobCount,
-    }
-    if (this.why === undefined || this.why === 'relay_lost') {
-      log.warn({ ...fields, lastLines: lastLines() }, 'worker ended by itself')
-    } else if (isNews.has(this.why)) log.warn(fields, 'worker was killed')
-    else log.debug(fields, 'worker left')
+    logEnd(log, { pool, pid: this.pid, why: this.why, exit, jobs: this.#jobCount, lastLines: lastLines() })
     this.#relay?.close()
     this.#settle({ kind: 'fault', error })
     this.#step('exit')
@@ -432,24 +253,11 @@ export class Worker {
   #settle(outcome: Outcome): void {
     const running = this.#job
     if (running === undefined) return
-    if (running.junk !== undefined) this.#options.onJunkEnd()
-    running.stream?.forget()
+    if (running.hasJunk) this.#options.onJunkEnd()
+    running.end()
     this.#job = undefined
-    this.#junkTimer?.clear()
-    if (outcome.kind !== 'unserved' && !isQuestion(running.job)) {
-      this.#answered += 1
-      if (outcome.kind === 'fault') this.#failed += 1
-      this.#wakeCounters(false)
-    }
+    if (outcome.kind !== 'unserved' && !running.isQuestion) this.#tally.add(outcome.kind === 'fault')
     running.resolve(outcome)
-  }
-
-  #wakeCounters(isAll: boolean): void {
-    for (const [wake, count] of this.#countWaiters) {
-      if (!isAll && this.#answered < count) continue
-      this.#countWaiters.delete(wake)
-      wake()
-    }
   }
 
   #step(event: WorkerEvent): void {
@@ -461,7 +269,7 @@ export class Worker {
     this.#state = cell
     if (cell === WorkerState.idle) this.#idleSince = this.#options.clock.monotonicMs()
     if (wasTakingJobs && !this.#isTakingJobs()) {
-      this.#wakeCounters(true)
+      this.#tally.end()
       this.#options.onLeaving(this)
     }
     if (cell === WorkerState.stopping) this.#askToStop()
