@@ -2,11 +2,13 @@
  * The worker SDK for Node: `import { serve } from 'relayrunner/worker'`. Speaks Goridge to the server over the relay that
  * RR_RELAY names; one job at a time, in order. No packages, so that a worker boots fast.
  */
+import { pidReply } from '../../src/ipc/control.js'
 import { type Frame, FrameFlag } from '../../src/ipc/frame.js'
 import type { Relay } from '../../src/ipc/relay.js'
 import { connectRelay } from './connect.js'
 import { type JobContext, readContext } from './context.js'
 import { Reply } from './reply.js'
+import { listenForStack } from './stack.js'
 import { Verdict } from './verdict.js'
 
 export type { JobContext } from './context.js'
@@ -22,12 +24,14 @@ const stackLinesMax = 50
 export async function serve(handler: Handler): Promise<void> {
   const relay = await connectRelay(process.env.RR_RELAY ?? 'pipes')
   let jobs = Promise.resolve()
+  let busyCount = 0
+  const features = listenForStack(() => busyCount > 0)
   relay.read({
     junk: (bytes) => log('warn', 'the server sent bytes that are no frame', { bytes: bytes.length }),
     closed: () => process.exit(0),
     frame: (frame) => {
       if ((frame.flags & FrameFlag.control) !== 0) {
-        onControl(relay, frame, () => void jobs.then(() => process.exit(0)))
+        onControl(relay, features, frame, () => void jobs.then(() => process.exit(0)))
         return
       }
       const contextBytes = frame.options[0] ?? 0
@@ -37,7 +41,12 @@ export async function serve(handler: Handler): Promise<void> {
         body: payload.subarray(contextBytes),
         flags: frame.flags,
       }
-      jobs = jobs.then(() => runJob(relay, handler, job))
+      busyCount += 1
+      jobs = jobs
+        .then(() => runJob(relay, handler, job))
+        .finally(() => {
+          busyCount -= 1
+        })
     },
   })
 }
@@ -47,13 +56,13 @@ export function log(level: 'debug' | 'info' | 'warn' | 'error', message: string,
   process.stderr.write(`${JSON.stringify({ level, message, ...fields })}\n`)
 }
 
-function onControl(relay: Relay, frame: Frame, leave: () => void): void {
+function onControl(relay: Relay, features: readonly string[], frame: Frame, leave: () => void): void {
   const message: { readonly stop?: unknown; readonly pid?: unknown } = JSON.parse(
     frame.payload.toString('utf8'),
   )
   if (message.stop === true) leave()
   else if (message.pid !== undefined) {
-    relay.send({ flags: FrameFlag.control, options: [], head: JSON.stringify({ pid: process.pid }) })
+    relay.send(pidReply({ pid: process.pid, features }))
   }
 }
 

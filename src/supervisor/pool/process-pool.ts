@@ -39,7 +39,7 @@ export interface WorkerEvents {
   onDue(worker: Worker): void
   onLeaving(worker: Worker): void
   onExited(worker: Worker): void
-  onDeadline(deadlineAt: number): void
+  onDeadline(markAt: number): void
 }
 
 /** Brings one worker up to its PID reply. Rejects with a `BootFault`; aborting kills what was begun. */
@@ -97,7 +97,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     onDue: (worker) => void this.#slots.renewEarly(worker, 'max_jobs'),
     onLeaving: (worker) => this.#onLeaving(worker),
     onExited: (worker) => this.#onExited(worker),
-    onDeadline: (deadlineAt) => this.#deadlines.add(deadlineAt),
+    onDeadline: (markAt) => this.#deadlines.add(markAt),
   }
 
   constructor(options: ProcessPoolOptions) {

@@ -38,10 +38,12 @@ export function lateError(about: {
   why: 'exec_ttl' | 'deadline'
   ranMs: number
   limitMs: number
+  seenAt: string | undefined
 }): RelayError {
-  const { pid, job, why, ranMs, limitMs } = about
+  const { pid, job, why, ranMs, limitMs, seenAt } = about
   const limit = why === 'exec_ttl' ? 'exec_ttl' : 'the time left before the deadline'
-  const text = `${named(job)} ran ${Math.round(ranMs)} ms in worker ${pid}; ${limit} was ${Math.round(limitMs)} ms`
+  const where = seenAt === undefined ? '' : `; it was seen at ${seenAt}`
+  const text = `${named(job)} ran ${Math.round(ranMs)} ms in worker ${pid}; ${limit} was ${Math.round(limitMs)} ms${where}`
   return new RelayError(ErrorCode.WorkerTimeout, text, {
     hint: 'The worker was killed. Raise the limit, or find out what the job waits for.',
     details: { pid, job: job.id },

@@ -15,6 +15,8 @@ export interface WorkerOptions<Self> {
   readonly jobsDue: number
   /** The longest run of one job in ms; 0 is no limit. */
   readonly execTtlMs: number
+  /** How long it has between SIGTERM and SIGKILL when a job has run out of time, in ms; 0 is SIGKILL at once. */
+  readonly killGraceMs: number
   /** How long it may take to leave after the stop frame. */
   readonly stopTimeoutMs: number
   /** How long a stream that was asked to end may go on, in ms. */
@@ -33,6 +35,6 @@ export interface WorkerOptions<Self> {
   readonly onLeaving: (worker: Self) => void
   /** It has gone; called once, the last of all. */
   readonly onExited: (worker: Self) => void
-  /** A job has begun that must end by `deadlineAt` (monotonic ms). */
-  readonly onDeadline: (deadlineAt: number) => void
+  /** A job has begun whose first mark is at `markAt` (monotonic ms). */
+  readonly onDeadline: (markAt: number) => void
 }

@@ -13,12 +13,12 @@ import type { JobScore } from '../pool/canary.js'
 import type { Job, RunOptions } from '../pool/pool.js'
 import { drained, logEnd } from './end.js'
 import { JobTally } from './job-tally.js'
+import { askForStack, endWithin, type Farewell, type StackSignal, stackFeatures } from './kill.js'
 import { badFrame, crash, type Outcome, outcomeOf } from './outcome.js'
 import type { ProcessExit } from './process.js'
 import { readControlReply, readReply, type WholeAnswer } from './reply.js'
-import { RunningJob } from './running-job.js'
+import { type JobHost, RunningJob } from './running-job.js'
 import { type KillReason, type RetireReason, transitions, type WorkerEvent, WorkerState } from './state.js'
-import { StreamReader } from './stream-reader.js'
 import type { WorkerOptions } from './worker-options.js'
 
 const junkExcerptBytes = 64
@@ -29,16 +29,21 @@ export class Worker {
   readonly pid: number
   readonly createdAtMs: number
   readonly #options: WorkerOptions<Worker>
+  readonly #host: JobHost
   #state: WorkerState = WorkerState.spawning
   #why: RetireReason | KillReason | undefined
   #relay: Relay | undefined
   #features: readonly string[] = []
   #job: RunningJob | undefined
+  /** The job that cost it its life: what it says until its end is tagged with it. */
+  #lateJob: Job | undefined
   #jobCount = 0
   readonly #tally = new JobTally()
   #readyAt = 0
   #idleSince = 0
   #timer: Timer | undefined
+  /** How it is ended when its job ran out of time; undefined: by SIGKILL at once. */
+  #farewell: Farewell | undefined
   #relayEnded!: () => void
   readonly #relayEnd = new Promise<void>((resolve) => {
     this.#relayEnded = resolve
@@ -48,6 +53,12 @@ export class Worker {
     this.#options = options
     this.pid = options.process.pid
     this.createdAtMs = options.clock.nowMs()
+    this.#host = {
+      ...options,
+      pid: this.pid,
+      relay: () => this.#relay,
+      onStreamTimeout: () => this.kill('stream_timeout'),
+    }
     void options.process.exited.then((exit) => this.#onProcessExit(exit))
   }
 
@@ -87,12 +98,12 @@ export class Worker {
 
   /** The job that runs, for the tags of its log lines. */
   get job(): Job | undefined {
-    return this.#job?.job
+    return this.#job?.job ?? this.#lateJob
   }
 
-  /** Monotonic ms at which the running job is over; Infinity when none runs or it has no limit. */
-  get deadlineAt(): number {
-    return this.#job?.deadlineAt ?? Number.POSITIVE_INFINITY
+  /** Monotonic ms at which something is due of the running job; Infinity when none runs or it has no limit. */
+  get markAt(): number {
+    return this.#job?.markAt ?? Number.POSITIVE_INFINITY
   }
 
   /** It answered the PID request over `relay`: from now on it takes jobs, and control messages of what it announced. */
@@ -112,14 +123,14 @@ export class Worker {
   run(job: Job, options: RunOptions = {}): Promise<Outcome> {
     if (this.#state !== WorkerState.idle) return Promise.resolve({ kind: 'unserved', why: 'left' })
     return new Promise((resolve) => {
-      const running = this.#runningJob(job, options, resolve)
+      const running = new RunningJob(this.#host, job, options, resolve)
       this.#job = running
       this.#jobCount += 1
       this.#step('assign')
       const words = running.isQuestion ? [] : 'head'
       this.#relay?.send({ flags: job.codec, options: words, head: job.context, body: job.body })
-      const { deadlineAt } = running
-      if (deadlineAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(deadlineAt)
+      const { markAt } = running
+      if (markAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(markAt)
     })
   }
 
@@ -135,12 +146,22 @@ export class Worker {
     return true
   }
 
-  /** Kills it when its job's time is up; returns whether it did. */
-  expire(nowMonotonicMs: number): boolean {
+  /** Warns of a job that has used most of its time; ends the worker when all of it is used up. */
+  reachMark(nowMonotonicMs: number): void {
     const running = this.#job
-    if (running === undefined || running.deadlineAt > nowMonotonicMs) return false
+    if (running === undefined || running.markAt > nowMonotonicMs) return
+    if (running.deadlineAt > nowMonotonicMs) {
+      running.warn(nowMonotonicMs, askForStack(this.pid, this.#stackSignal(false)))
+      return
+    }
+    this.#lateJob = running.job
+    this.#farewell = { graceMs: this.#options.killGraceMs, stackSignal: this.#stackSignal(running.isMute) }
     this.kill(running.deadlineWhy, running.lateError(nowMonotonicMs))
-    return true
+  }
+
+  /** It wrote a line. */
+  hear(line: string): void {
+    this.#job?.hear(line)
   }
 
   /** Leaves once it is free: at once when idle, after its job when busy. */
@@ -149,7 +170,10 @@ export class Worker {
     this.#step('retire')
   }
 
-  /** SIGKILL to its process group; a running job fails with `error`, or with its end when there is none. */
+  /**
+   * Ends its process group, by SIGKILL unless its job ran out of time; a second call does not wait for the grace. A running
+   * job fails with `error`, or with its end when there is none.
+   */
   kill(why: KillReason, error?: RelayError): void {
     this.#why ??= why
     if (error !== undefined) this.#settle({ kind: 'fault', error })
@@ -179,22 +203,6 @@ export class Worker {
     // Its lines are read before this runs, so they are tagged with this job and not with the next.
     if (running.stream === undefined) setImmediate(() => this.#onAnswer(running, answer))
     else void running.stream.taken.then(() => setImmediate(() => this.#onAnswer(running, answer)))
-  }
-
-  #runningJob(job: Job, options: RunOptions, resolve: (outcome: Outcome) => void): RunningJob {
-    const { clock, execTtlMs, streamTimeoutMs } = this.#options
-    const { deadlineMs, onChunk, stopStream } = options
-    const stream =
-      onChunk &&
-      new StreamReader({
-        onChunk,
-        signal: stopStream,
-        relay: this.#relay,
-        clock,
-        timeoutMs: streamTimeoutMs,
-        onTimeout: () => this.kill('stream_timeout'),
-      })
-    return new RunningJob({ job, pid: this.pid, clock, execTtlMs, deadlineMs, stream, resolve })
   }
 
   #onAnswer(running: RunningJob, answer: WholeAnswer): void {
@@ -228,16 +236,19 @@ export class Worker {
 
   #onRelayClosed(fault: RelayError | undefined): void {
     this.#relayEnded()
+    if (this.#state === WorkerState.killing) return
     if (fault !== undefined && fault.code !== ErrorCode.RelayClosed) {
       this.kill('bad_frame', fault)
       return
     }
-    // A stopping worker closes its relay by leaving. Any other lost its voice: its end tells the rest of the story.
+    // A worker that was told to go closes its relay by leaving. Any other lost its voice: its end tells the rest of the story.
     if (this.#state !== WorkerState.stopping) this.kill('relay_lost')
   }
 
   async #onProcessExit(exit: ProcessExit): Promise<void> {
     const { process, outputEnded, log, pool, clock, lastLines } = this.#options
+    this.#timer?.clear()
+    this.#features = []
     // Children that it forked hold the relay and the log pipe open, and nobody else would end them.
     process.kill()
     await drained(clock, [this.#relay && this.#relayEnd, outputEnded])
@@ -273,8 +284,22 @@ export class Worker {
       this.#options.onLeaving(this)
     }
     if (cell === WorkerState.stopping) this.#askToStop()
-    else if (cell === WorkerState.killing) this.#options.process.kill()
+    else if (cell === WorkerState.killing) this.#forceOut()
     else if (cell === WorkerState.exited) this.#options.onExited(this)
+  }
+
+  #forceOut(): void {
+    const { process, clock } = this.#options
+    const farewell = this.#farewell
+    // Whoever kills it again has no patience left.
+    this.#farewell = undefined
+    if (farewell === undefined || farewell.graceMs === 0) process.kill()
+    else this.#timer = endWithin(process, clock, farewell)
+  }
+
+  #stackSignal(isMute: boolean): StackSignal | undefined {
+    if (isMute && this.has(stackFeatures.atEnd)) return 'SIGINT'
+    return this.has(stackFeatures.anytime) ? 'SIGUSR2' : undefined
   }
 
   #isTakingJobs(): boolean {

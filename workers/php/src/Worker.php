@@ -17,6 +17,7 @@ final class Worker
     public static function serve(callable $handler): void
     {
         $relay = Relay::connect(getenv('RR_RELAY') ?: 'pipes');
+        $features = Stack::listen() ? ['stack'] : [];
         // Over pipes standard output is the protocol: whatever is echoed goes to standard error.
         ob_start(static function (string $text): string {
             fwrite(STDERR, $text);
@@ -29,7 +30,7 @@ final class Worker
                     return;
                 }
                 if (isset($message['pid'])) {
-                    $relay->write(Relay::CONTROL, json_encode(['pid' => getmypid()]));
+                    $relay->write(Relay::CONTROL, json_encode(['pid' => getmypid(), 'features' => $features]));
                 }
                 continue;
             }

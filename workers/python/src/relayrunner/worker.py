@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import inspect
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -50,6 +52,7 @@ def log(level: str, message: str, **fields: Any) -> None:
 def serve(handler: Callable[[bytes, Context], Any]) -> None:
     """Runs until the end. What the handler returns is the result: bytes and str as they are, a `reply(…)` with its context, else JSON."""
     relay = Relay.connect(os.environ.get("RR_RELAY", "pipes"))
+    features = _features()
     runner = asyncio.Runner() if sys.version_info >= (3, 11) else None
     while (frame := relay.read()) is not None:
         if frame.flags & CONTROL:
@@ -57,9 +60,17 @@ def serve(handler: Callable[[bytes, Context], Any]) -> None:
             if message.get("stop"):
                 return
             if "pid" in message:
-                relay.write(CONTROL, json.dumps({"pid": os.getpid()}).encode())
+                relay.write(CONTROL, json.dumps({"pid": os.getpid(), "features": features}).encode())
             continue
         _answer(relay, handler, frame, runner)
+
+
+def _features() -> list[str]:
+    """`stack`: on SIGUSR2 the stacks of all threads go to standard error, also out of a loop in C."""
+    if not hasattr(faulthandler, "register"):
+        return []
+    faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
+    return ["stack"]
 
 
 def _answer(relay: Relay, handler: Callable, frame: Frame, runner: Any) -> None:
