@@ -11,7 +11,7 @@ import { type Frame, FrameFlag } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
 import type { JobScore } from '../pool/canary.js'
 import type { Job, RunOptions } from '../pool/pool.js'
-import { drained, logEnd } from './end.js'
+import { drained, logEnd, logUnasked } from './end.js'
 import { JobTally } from './job-tally.js'
 import { askForStack, endWithin, type Farewell, type StackSignal, stackFeatures } from './kill.js'
 import { badFrame, crash, type Outcome, outcomeOf } from './outcome.js'
@@ -23,6 +23,8 @@ import type { WorkerOptions } from './worker-options.js'
 
 const junkExcerptBytes = 64
 const controlJson = FrameFlag.control | FrameFlag.json
+
+const takesJobs: ReadonlySet<WorkerState> = new Set(['spawning', 'idle', 'busy'])
 
 /** One supervised child. */
 export class Worker {
@@ -183,7 +185,9 @@ export class Worker {
   #onFrame(frame: Frame): void {
     const running = this.#job
     if (running === undefined) {
-      if (this.#state === WorkerState.idle) this.#killForUnasked(frame)
+      if (this.#state !== WorkerState.idle) return
+      logUnasked(this.#options.log, { pool: this.#options.pool, pid: this.pid, frame })
+      this.kill('bad_frame')
       return
     }
     const answer = running.isQuestion
@@ -218,15 +222,6 @@ export class Worker {
     const { jobsMax, jobsDue, onDue } = this.#options
     if (jobsMax > 0 && this.#jobCount >= jobsMax) this.retire('max_jobs')
     else if (jobsDue > 0 && this.#jobCount === jobsDue) onDue(this)
-  }
-
-  #killForUnasked(frame: Frame): void {
-    const { log, pool } = this.#options
-    log.warn(
-      { pool, pid: this.pid, flags: frame.flags, bytes: frame.payload.length },
-      'a worker answered without a job, it is replaced',
-    )
-    this.kill('bad_frame')
   }
 
   #onJunk(bytes: Buffer): void {
@@ -303,11 +298,7 @@ export class Worker {
   }
 
   #isTakingJobs(): boolean {
-    return (
-      this.#state === WorkerState.spawning ||
-      this.#state === WorkerState.idle ||
-      this.#state === WorkerState.busy
-    )
+    return takesJobs.has(this.#state)
   }
 
   #askToStop(): void {
