@@ -41,7 +41,15 @@ export const poolDefaults: PoolConfig = {
   queue_timeout: undefined,
   reset_canary: 0,
   crash_loop: { deaths: 0, within: 30_000 },
-  supervisor: { exec_ttl: 0, ttl: 0, idle_ttl: 0, max_worker_memory: 0, memory_samples: 2, watch_tick: 5000 },
+  supervisor: {
+    exec_ttl: 0,
+    kill_grace: 500,
+    ttl: 0,
+    idle_ttl: 0,
+    max_worker_memory: 0,
+    memory_samples: 2,
+    watch_tick: 5000,
+  },
   dynamic_allocator: undefined,
 }
 

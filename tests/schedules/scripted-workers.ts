@@ -73,6 +73,7 @@ export function scriptedBoot(options: ScriptedOptions): BootWorker {
       jobsDue: 0,
       onDue: events.onDue,
       execTtlMs: options.execTtlMs,
+      killGraceMs: 500,
       stopTimeoutMs: 10_000,
       streamTimeoutMs: 10_000,
       lastLines: () => [],

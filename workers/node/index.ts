@@ -2,12 +2,14 @@
  * The worker SDK for Node: `import { serve } from 'relayrunner/worker'`. Speaks Goridge to the server over the relay that
  * RR_RELAY names; one job at a time, in order. No packages, so that a worker boots fast.
  */
+import { pidReply } from '../../src/ipc/control.js'
 import { type Frame, FrameFlag } from '../../src/ipc/frame.js'
 import type { Relay } from '../../src/ipc/relay.js'
 import { connectRelay } from './connect.js'
 import { type JobContext, readContext } from './context.js'
 import { featuresOf, type HookMessage, type Hooks, runHook } from './hooks.js'
 import { Reply } from './reply.js'
+import { listenForStack } from './stack.js'
 import { isStream, StreamTurns, sendStream } from './stream.js'
 import { Verdict } from './verdict.js'
 
@@ -32,6 +34,8 @@ export async function serve(handler: Handler, hooks: Hooks = {}): Promise<void> 
   const relay = await connectRelay(process.env.RR_RELAY ?? 'pipes')
   const turns = new StreamTurns()
   let jobs = Promise.resolve()
+  let busyCount = 0
+  const features = [...listenForStack(() => busyCount > 0), ...featuresOf(hooks)]
   relay.read({
     junk: (bytes) => log('warn', 'the server sent bytes that are no frame', { bytes: bytes.length }),
     closed: () => process.exit(0),
@@ -41,7 +45,7 @@ export async function serve(handler: Handler, hooks: Hooks = {}): Promise<void> 
         return
       }
       if ((frame.flags & FrameFlag.control) !== 0) {
-        jobs = onControl(relay, frame, hooks, jobs)
+        jobs = onControl(relay, frame, { hooks, features }, jobs)
         return
       }
       const contextBytes = frame.options[0] ?? 0
@@ -51,7 +55,12 @@ export async function serve(handler: Handler, hooks: Hooks = {}): Promise<void> 
         body: payload.subarray(contextBytes),
         flags: frame.flags,
       }
-      jobs = jobs.then(() => runJob(relay, turns, handler, job))
+      busyCount += 1
+      jobs = jobs
+        .then(() => runJob(relay, turns, handler, job))
+        .finally(() => {
+          busyCount -= 1
+        })
     },
   })
 }
@@ -62,7 +71,12 @@ export function log(level: 'debug' | 'info' | 'warn' | 'error', message: string,
 }
 
 /** In its turn among the jobs; resolves when it is done. */
-function onControl(relay: Relay, frame: Frame, hooks: Hooks, jobs: Promise<void>): Promise<void> {
+function onControl(
+  relay: Relay,
+  frame: Frame,
+  { hooks, features }: { readonly hooks: Hooks; readonly features: readonly string[] },
+  jobs: Promise<void>,
+): Promise<void> {
   const message: HookMessage & { readonly stop?: unknown; readonly pid?: unknown } = JSON.parse(
     frame.payload.toString('utf8'),
   )
@@ -72,9 +86,7 @@ function onControl(relay: Relay, frame: Frame, hooks: Hooks, jobs: Promise<void>
     const onFault = (error: unknown) => log('error', 'the hook onThaw failed', { error: errorText(error) })
     return jobs.then(() => runHook(relay, hooks, message, answered)).catch(onFault)
   }
-  const features = featuresOf(hooks)
-  const head = JSON.stringify({ pid: process.pid, ...(features.length === 0 ? {} : { features }) })
-  relay.send({ flags: FrameFlag.control, options: [], head })
+  relay.send(pidReply({ pid: process.pid, features }))
   return jobs
 }
 

@@ -13,6 +13,7 @@ import { handshake } from '../../ipc/handshake.js'
 import type { RelayListener } from '../../ipc/listener.js'
 import { pipesRelay } from '../../ipc/pipes-relay.js'
 import { defaultRelayLimits, type Relay } from '../../ipc/relay.js'
+import { stackFeatures } from '../worker/kill.js'
 import {
   type SpawnedProcess,
   type SpawnOptions,
@@ -48,6 +49,7 @@ export interface BootOptions {
 // RoadRunner gives a worker 10 s between the stop message and SIGKILL.
 const stopTimeoutMs = 10_000
 const tailLinesMax = 20
+const signals: ReadonlySet<string> = new Set(Object.values(stackFeatures))
 // RoadRunner spreads `max_jobs` by up to 14 %, so that workers do not all leave at once; 1 stays 1.
 const jobsSpread = 0.15
 // The successor boots during the last jobs; below twenty there is none to spare.
@@ -76,6 +78,7 @@ async function bootWorker(options: BootOptions, events: WorkerEvents, signal: Ab
     jobsDue: Math.floor(jobsMax * dueShare),
     onDue: events.onDue,
     execTtlMs: options.config.supervisor.exec_ttl,
+    killGraceMs: options.config.supervisor.kill_grace,
     stopTimeoutMs,
     streamTimeoutMs: options.config.stream_timeout,
     lastLines: () => voice.lastLines(),
@@ -162,14 +165,18 @@ async function connect(
     if (process.output === undefined || process.input === undefined)
       throw new Error('the process has no pipes')
     const relay = pipesRelay(process.output, process.input, defaultRelayLimits)
-    const { features } = await handshake(relay, {
+    const { pid, features } = await handshake(relay, {
       ownPid: globalThis.process.pid,
       timeoutMs,
       clock: options.clock,
       signal: ended.signal,
       onJunk: (bytes) => voice.junk(bytes),
     })
-    return { relay, features }
+    // A wrapper that did not become the worker would die of a signal that is meant for the worker.
+    return {
+      relay,
+      features: pid === process.pid ? features : features.filter((one) => !signals.has(one)),
+    }
   } finally {
     signal.removeEventListener('abort', stop)
   }
@@ -226,6 +233,7 @@ class Voice {
   }
 
   #say(stream: 'stderr' | 'stdout', text: string, part: LinePart | undefined): void {
+    this.#worker?.hear(text)
     const job = this.#worker?.job
     this.#options.writeLine({
       pool: this.#options.pool,

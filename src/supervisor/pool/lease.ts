@@ -1,7 +1,8 @@
 /** The right to one worker at a time, kept over jobs: a worker that left is replaced by the next idle one. */
 import { assert } from '../../core/assert.js'
 import { ErrorCode, RelayError } from '../../core/errors.js'
-import type { Outcome, Worker } from '../worker/worker.js'
+import type { Outcome } from '../worker/outcome.js'
+import type { Worker } from '../worker/worker.js'
 import type { Job, Lease, Reply, RunOptions } from './pool.js'
 
 /** What a lease needs of its pool. */

@@ -33,6 +33,8 @@ export interface Reply {
 export interface RunOptions {
   /** Wall-clock milliseconds since the epoch at which the worker is killed; `exec_ttl` may come sooner. */
   readonly deadlineMs?: number
+  /** The longest run in ms; the pool's `exec_ttl` may be shorter. */
+  readonly execTtlMs?: number
   /** Aborting gives the job up: a waiting one leaves the line, a running one costs its worker. */
   readonly signal?: AbortSignal
   /**
@@ -268,6 +270,14 @@ export const poolProperties = {
         zero: 'allowed',
         default: '0s',
         description: 'The longest run of one job; then the worker is killed. 0s is no limit.',
+      },
+      kill_grace: {
+        type: 'string',
+        format: 'duration',
+        zero: 'allowed',
+        default: '500ms',
+        description:
+          'What a worker whose job ran out of time has between SIGTERM and SIGKILL; its caller does not wait for it. 0s is SIGKILL at once.',
       },
       ttl: {
         type: 'string',

@@ -8,7 +8,8 @@ import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
 import { treeBytes } from '../worker/memory.js'
 import type { MemoryBudget } from '../worker/retire.js'
-import { question, type Worker } from '../worker/worker.js'
+import { question } from '../worker/running-job.js'
+import type { Worker } from '../worker/worker.js'
 import { DeadlineWatch } from './deadline-watch.js'
 import { IdleRing } from './idle-ring.js'
 import { type LeaseHolder, PoolLease } from './lease.js'
@@ -38,7 +39,7 @@ export interface WorkerEvents {
   onDue(worker: Worker): void
   onLeaving(worker: Worker): void
   onExited(worker: Worker): void
-  onDeadline(deadlineAt: number): void
+  onDeadline(markAt: number): void
 }
 
 /** Brings one worker up to its PID reply. Rejects with a `BootFault`; aborting kills what was begun. */
@@ -96,7 +97,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     onDue: (worker) => void this.#slots.renewEarly(worker, 'max_jobs'),
     onLeaving: (worker) => this.#onLeaving(worker),
     onExited: (worker) => this.#onExited(worker),
-    onDeadline: (deadlineAt) => this.#deadlines.add(deadlineAt),
+    onDeadline: (markAt) => this.#deadlines.add(markAt),
   }
 
   constructor(options: ProcessPoolOptions) {

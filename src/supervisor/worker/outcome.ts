@@ -1,7 +1,26 @@
-/** The sentences of a job's faults. Pure: values in, one `RelayError` out. */
+/** How a job ends, and the sentences of its faults. Pure: values in, one outcome or one `RelayError` out. */
 import { ErrorCode, RelayError } from '../../core/errors.js'
-import type { Job } from '../pool/pool.js'
+import type { Job, Reply } from '../pool/pool.js'
 import type { ProcessExit } from './process.js'
+import type { WholeAnswer } from './reply.js'
+
+/** How a job ended: an answer, a fault of the job, or not at all (the job is to go to another worker). */
+export type Outcome =
+  | { readonly kind: 'reply'; readonly reply: Reply }
+  | { readonly kind: 'fault'; readonly error: RelayError }
+  | { readonly kind: 'unserved'; readonly why: 'self_stop' | 'left' }
+
+/** What a whole answer means for its job. */
+export function outcomeOf(answer: WholeAnswer, about: { pid: number; job: Job }): Outcome {
+  switch (answer.kind) {
+    case 'error':
+      return { kind: 'fault', error: jobFailed({ ...about, text: answer.text }) }
+    case 'self_stop':
+      return { kind: 'unserved', why: 'self_stop' }
+    default:
+      return { kind: 'reply', reply: answer.reply }
+  }
+}
 
 function named(job: Job | undefined): string {
   return job?.id === undefined ? 'a job' : `job ${job.id}`
@@ -14,7 +33,7 @@ function said(lastLines: readonly string[]): string {
 }
 
 /** The worker answered with an ERROR frame: the job failed, the worker is fit. */
-export function jobFailed(about: { pid: number; job: Job; text: string }): RelayError {
+function jobFailed(about: { pid: number; job: Job; text: string }): RelayError {
   return new RelayError(ErrorCode.JobFailed, about.text, { details: { pid: about.pid, job: about.job.id } })
 }
 
@@ -25,11 +44,13 @@ export function lateError(about: {
   why: 'exec_ttl' | 'deadline'
   ranMs: number
   limitMs: number
+  seenAt: string | undefined
   lastLines: readonly string[]
 }): RelayError {
-  const { pid, job, why, ranMs, limitMs, lastLines } = about
+  const { pid, job, why, ranMs, limitMs, seenAt, lastLines } = about
   const limit = why === 'exec_ttl' ? 'exec_ttl' : 'the time left before the deadline'
-  const text = `${named(job)} ran ${Math.round(ranMs)} ms in worker ${pid}; ${limit} was ${Math.round(limitMs)} ms${said(lastLines)}`
+  const where = seenAt === undefined ? said(lastLines) : `; it was seen at ${seenAt}`
+  const text = `${named(job)} ran ${Math.round(ranMs)} ms in worker ${pid}; ${limit} was ${Math.round(limitMs)} ms${where}`
   return new RelayError(ErrorCode.WorkerTimeout, text, {
     hint: 'The worker was killed. Raise the limit, or find out what the job waits for.',
     details: { pid, job: job.id },

@@ -10,6 +10,9 @@ export type Answer =
   | { readonly kind: 'self_stop' }
   | { readonly kind: 'bad'; readonly what: string }
 
+/** An answer that ends its job. */
+export type WholeAnswer = Exclude<Answer, { readonly kind: 'bad' | 'chunk' }>
+
 const stopKey = Buffer.from('"stop"')
 // PHP sends 13 bytes; other languages' encoders put spaces between them.
 const selfStopBytesMax = 64

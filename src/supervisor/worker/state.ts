@@ -17,7 +17,8 @@ export type WorkerState = (typeof WorkerState)[keyof typeof WorkerState]
 
 /**
  * What happens to a worker. `ready`: it answered the PID request; `assign`: a job is sent; `settle`: the job has an
- * outcome and the worker is fit; `retire`: it shall leave when it is free; `kill`: SIGKILL now; `exit`: it is gone.
+ * outcome and the worker is fit; `retire`: it shall leave when it is free; `kill`: it shall go now, by force
+ * the second time at the latest; `exit`: it is gone.
  */
 export type WorkerEvent = 'ready' | 'assign' | 'settle' | 'retire' | 'kill' | 'exit'
 
@@ -62,7 +63,7 @@ export const transitions: Readonly<Record<WorkerState, Readonly<Record<WorkerEve
   // biome-ignore format: a table is read in columns
   stopping: { ready: 'ignore', assign: 'never', settle: 'never',    retire: 'ignore',   kill: 'killing', exit: 'exited' },
   // biome-ignore format: a table is read in columns
-  killing:  { ready: 'ignore', assign: 'never', settle: 'ignore',   retire: 'ignore',   kill: 'ignore',  exit: 'exited' },
+  killing:  { ready: 'ignore', assign: 'never', settle: 'ignore',   retire: 'ignore',   kill: 'killing', exit: 'exited' },
   // biome-ignore format: a table is read in columns
   exited:   { ready: 'ignore', assign: 'never', settle: 'ignore',   retire: 'ignore',   kill: 'ignore',  exit: 'ignore' },
 }

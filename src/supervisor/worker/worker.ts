@@ -4,136 +4,63 @@
  * exactly one outcome per job.
  */
 import { assert } from '../../core/assert.js'
-import type { Clock, Timer } from '../../core/clock.js'
+import type { Timer } from '../../core/clock.js'
 import { ErrorCode, type RelayError } from '../../core/errors.js'
-import type { Logger } from '../../core/log.js'
 import { stopRequest } from '../../ipc/control.js'
-import { type Frame, FrameFlag, StreamBit } from '../../ipc/frame.js'
+import { type Frame, FrameFlag } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
 import type { JobScore } from '../pool/canary.js'
-import { Codec, type Job, type Reply, type RunOptions } from '../pool/pool.js'
-import { badFrame, crash, jobFailed, lateError } from './outcome.js'
-import type { ProcessExit, WorkerProcess } from './process.js'
-import { readControlReply, readReply } from './reply.js'
+import type { Job, RunOptions } from '../pool/pool.js'
+import { drained, logEnd, logUnasked } from './end.js'
+import { JobTally } from './job-tally.js'
+import { askForStack, endWithin, type Farewell, type StackSignal, stackFeatures } from './kill.js'
+import { badFrame, crash, type Outcome, outcomeOf } from './outcome.js'
+import type { ProcessExit } from './process.js'
+import { readControlReply, readReply, type WholeAnswer } from './reply.js'
+import { type JobHost, RunningJob } from './running-job.js'
 import { type KillReason, type RetireReason, transitions, type WorkerEvent, WorkerState } from './state.js'
+import type { WorkerOptions } from './worker-options.js'
 
-/** How a job ended: an answer, a fault of the job, or not at all (the job is to go to another worker). */
-export type Outcome =
-  | { readonly kind: 'reply'; readonly reply: Reply }
-  | { readonly kind: 'fault'; readonly error: RelayError }
-  | { readonly kind: 'unserved'; readonly why: 'self_stop' | 'left' }
-
-/** What a worker is made of. */
-export interface WorkerOptions {
-  readonly pool: string
-  readonly process: WorkerProcess
-  readonly clock: Clock
-  readonly log: Logger
-  /** Jobs after which it retires; 0 is no limit. */
-  readonly jobsMax: number
-  /** Jobs after which its successor may boot, so that it is there when `jobsMax` is reached; 0 is never. */
-  readonly jobsDue: number
-  /** The longest run of one job in ms; 0 is no limit. */
-  readonly execTtlMs: number
-  /** How long it may take to leave after the stop frame. */
-  readonly stopTimeoutMs: number
-  /** How long a stream that was asked to end may go on, in ms. */
-  readonly streamTimeoutMs: number
-  /** Its last lines of output, for whoever reports its end. */
-  readonly lastLines: () => readonly string[]
-  /** Resolves when its output has been read to the end. */
-  readonly outputEnded: Promise<void>
-  /** Stray bytes on the relay: logged as its output. */
-  readonly onJunk: (bytes: Buffer) => void
-  /** A job that came with stray bytes is over: a begun line of them is a whole one. */
-  readonly onJunkEnd: () => void
-  /** It has run `jobsDue` jobs; called once. */
-  readonly onDue: (worker: Worker) => void
-  /** It will take no further job; called once, when it begins to leave. */
-  readonly onLeaving: (worker: Worker) => void
-  /** It has gone; called once, the last of all. */
-  readonly onExited: (worker: Worker) => void
-  /** A job has begun that must end by `deadlineAt` (monotonic ms). */
-  readonly onDeadline: (deadlineAt: number) => void
-}
-
-interface RunningJob {
-  readonly job: Job
-  readonly resolve: (outcome: Outcome) => void
-  startedAt: number
-  /** Monotonic ms at which `exec_ttl` is over; Infinity without one. */
-  ttlAt: number
-  /** Wall-clock ms that the caller named. */
-  readonly deadlineMs: number | undefined
-  junk: Buffer | undefined
-  readonly stream: StreamReader | undefined
-}
-
-/** Hands the frames of a streamed answer on, one after the other. */
-interface StreamReader {
-  readonly onChunk: (chunk: Reply) => void | Promise<void>
-  /** Settles when all that came so far has been taken. */
-  taken: Promise<void>
-  /** Somebody asked the worker to end early. */
-  isStopped: boolean
-  /** Forgets the caller's signal. */
-  forget: () => void
-}
-
-// A worker that wrote something that is no frame and then is silent for this long has given its answer, a bad one.
-// RoadRunner reads stray output for as long before it gives up.
-const junkSilenceMs = 2000
-// What a process wrote before it ended is still in the relay and the log pipe; both are given this long to be read.
-const drainMsMax = 250
 const junkExcerptBytes = 64
-// Ends that an operator should hear of; the others were asked for, or told by whoever asked.
-const isNews: ReadonlySet<string> = new Set<KillReason>([
-  'exec_ttl',
-  'deadline',
-  'stop_timeout',
-  'stream_timeout',
-  'bad_frame',
-])
-
 const controlJson = FrameFlag.control | FrameFlag.json
 
-/** A control message that is to be answered runs as a job does, with its deadline and its end. */
-export function question(message: object): Job {
-  return { context: JSON.stringify(message), body: '', codec: Codec.control, id: 'a control message' }
-}
-
-function isQuestion(job: Job): boolean {
-  return job.codec === Codec.control
-}
+const takesJobs: ReadonlySet<WorkerState> = new Set(['spawning', 'idle', 'busy'])
 
 /** One supervised child. */
 export class Worker {
   readonly pid: number
   readonly createdAtMs: number
-  readonly #options: WorkerOptions
+  readonly #options: WorkerOptions<Worker>
+  readonly #host: JobHost
   #state: WorkerState = WorkerState.spawning
   #why: RetireReason | KillReason | undefined
   #relay: Relay | undefined
   #features: readonly string[] = []
   #job: RunningJob | undefined
-  #killedIn: Job | undefined
+  /** The job in which it was killed: what it says until its end is tagged with it. */
+  #lastJob: Job | undefined
   #jobCount = 0
-  #answered = 0
-  #failed = 0
+  readonly #tally = new JobTally()
   #readyAt = 0
   #idleSince = 0
-  readonly #countWaiters = new Map<() => void, number>()
   #timer: Timer | undefined
-  #junkTimer: Timer | undefined
+  /** How it is ended when its job ran out of time; undefined: by SIGKILL at once. */
+  #farewell: Farewell | undefined
   #relayEnded!: () => void
   readonly #relayEnd = new Promise<void>((resolve) => {
     this.#relayEnded = resolve
   })
 
-  constructor(options: WorkerOptions) {
+  constructor(options: WorkerOptions<Worker>) {
     this.#options = options
     this.pid = options.process.pid
     this.createdAtMs = options.clock.nowMs()
+    this.#host = {
+      ...options,
+      pid: this.pid,
+      relay: () => this.#relay,
+      onStreamTimeout: () => this.kill('stream_timeout'),
+    }
     void options.process.exited.then((exit) => this.#onProcessExit(exit))
   }
 
@@ -163,34 +90,22 @@ export class Worker {
 
   /** What became of its jobs. */
   get score(): JobScore {
-    return { answered: this.#answered, failed: this.#failed, isGone: !this.#isTakingJobs() }
+    return { answered: this.#tally.answered, failed: this.#tally.failed, isGone: !this.#isTakingJobs() }
   }
 
   /** Resolves when `count` jobs have been answered, or it leaves. */
   answered(count: number): Promise<void> {
-    if (this.#answered >= count || !this.#isTakingJobs()) return Promise.resolve()
-    return new Promise((resolve) => void this.#countWaiters.set(resolve, count))
+    return this.#isTakingJobs() ? this.#tally.reach(count) : Promise.resolve()
   }
 
   /** The job that runs, or in which it was killed, for the tags of its log lines: some are read after it has been settled. */
   get job(): Job | undefined {
-    return this.#job?.job ?? this.#killedIn
+    return this.#job?.job ?? this.#lastJob
   }
 
-  /** Monotonic ms at which the running job is over; Infinity when none runs or it has no limit. */
-  get deadlineAt(): number {
-    const running = this.#job
-    return running === undefined
-      ? Number.POSITIVE_INFINITY
-      : Math.min(running.ttlAt, this.#askedAt(running.deadlineMs))
-  }
-
-  /** By the wall clock, each time anew: our own count of time leaves out what it takes for a freeze. */
-  #askedAt(deadlineMs: number | undefined): number {
-    const { clock } = this.#options
-    return deadlineMs === undefined
-      ? Number.POSITIVE_INFINITY
-      : clock.monotonicMs() + deadlineMs - clock.nowMs()
+  /** Monotonic ms at which something is due of the running job; Infinity when none runs or it has no limit. */
+  get markAt(): number {
+    return this.#job?.markAt ?? Number.POSITIVE_INFINITY
   }
 
   /** It answered the PID request over `relay`: from now on it takes jobs, and control messages of what it announced. */
@@ -207,27 +122,17 @@ export class Worker {
   }
 
   /** Sends a job; resolves with its outcome, never rejects. `unserved` at once when it takes none. */
-  run(job: Job, { deadlineMs, onChunk, stopStream }: RunOptions = {}): Promise<Outcome> {
+  run(job: Job, options: RunOptions = {}): Promise<Outcome> {
     if (this.#state !== WorkerState.idle) return Promise.resolve({ kind: 'unserved', why: 'left' })
-    const { clock, execTtlMs } = this.#options
-    const startedAt = clock.monotonicMs()
-    const ttlAt = execTtlMs > 0 ? startedAt + execTtlMs : Number.POSITIVE_INFINITY
-    const deadlineAt = Math.min(ttlAt, this.#askedAt(deadlineMs))
     return new Promise((resolve) => {
-      this.#job = {
-        job,
-        resolve,
-        startedAt,
-        ttlAt,
-        deadlineMs,
-        junk: undefined,
-        stream: onChunk && this.#streamReader(onChunk, stopStream),
-      }
+      const running = new RunningJob(this.#host, job, options, resolve)
+      this.#job = running
       this.#jobCount += 1
       this.#step('assign')
-      const options = isQuestion(job) ? [] : 'head'
-      this.#relay?.send({ flags: job.codec, options, head: job.context, body: job.body })
-      if (deadlineAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(deadlineAt)
+      const words = running.isQuestion ? [] : 'head'
+      this.#relay?.send({ flags: job.codec, options: words, head: job.context, body: job.body })
+      const { markAt } = running
+      if (markAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(markAt)
     })
   }
 
@@ -243,27 +148,21 @@ export class Worker {
     return true
   }
 
-  /** Kills it when its job's time is up; returns whether it did. */
-  expire(nowMonotonicMs: number): boolean {
+  /** Warns of a job that has used most of its time; ends the worker when all of it is used up. */
+  reachMark(nowMonotonicMs: number): void {
     const running = this.#job
-    const { deadlineAt } = this
-    if (running === undefined || deadlineAt > nowMonotonicMs) return false
-    const ranMs = nowMonotonicMs - running.startedAt
-    const limitMs = deadlineAt - running.startedAt
-    const why = running.ttlAt <= deadlineAt ? 'exec_ttl' : 'deadline'
-    const error =
-      running.junk === undefined
-        ? lateError({
-            pid: this.pid,
-            job: running.job,
-            why,
-            ranMs,
-            limitMs,
-            lastLines: this.#options.lastLines(),
-          })
-        : badFrame({ pid: this.pid, job: running.job, what: 'bytes that are no frame', bytes: running.junk })
-    this.kill(why, error)
-    return true
+    if (running === undefined || running.markAt > nowMonotonicMs) return
+    if (running.deadlineAt > nowMonotonicMs) {
+      running.warn(nowMonotonicMs, askForStack(this.pid, this.#stackSignal(false)))
+      return
+    }
+    this.#farewell = { graceMs: this.#options.killGraceMs, stackSignal: this.#stackSignal(running.isMute) }
+    this.kill(running.deadlineWhy, running.lateError(nowMonotonicMs))
+  }
+
+  /** It wrote a line. */
+  hear(line: string): void {
+    this.#job?.hear(line)
   }
 
   /** Leaves once it is free: at once when idle, after its job when busy. */
@@ -272,10 +171,13 @@ export class Worker {
     this.#step('retire')
   }
 
-  /** SIGKILL to its process group; a running job fails with `error`, or with its end when there is none. */
+  /**
+   * Ends its process group, by SIGKILL unless its job ran out of time; a second call does not wait for the grace. A running
+   * job fails with `error`, or with its end when there is none.
+   */
   kill(why: KillReason, error?: RelayError): void {
     this.#why ??= why
-    this.#killedIn ??= this.#job?.job
+    this.#lastJob ??= this.#job?.job
     if (error !== undefined) this.#settle({ kind: 'fault', error })
     this.#step('kill')
   }
@@ -283,14 +185,17 @@ export class Worker {
   #onFrame(frame: Frame): void {
     const running = this.#job
     if (running === undefined) {
-      if (this.#state === WorkerState.idle) this.#killForUnasked(frame)
+      if (this.#state !== WorkerState.idle) return
+      logUnasked(this.#options.log, { pool: this.#options.pool, pid: this.pid, frame })
+      this.kill('bad_frame')
       return
     }
-    const answer = isQuestion(running.job)
+    const answer = running.isQuestion
       ? readControlReply(frame)
       : readReply(frame, running.stream !== undefined)
     if (answer.kind === 'chunk') {
-      this.#onChunk(running, answer.reply, answer.wantsPong)
+      running.extend()
+      running.stream?.push(answer.reply, answer.wantsPong)
       return
     }
     if (answer.kind === 'bad') {
@@ -304,78 +209,10 @@ export class Worker {
     else void running.stream.taken.then(() => setImmediate(() => this.#onAnswer(running, answer)))
   }
 
-  /** Makes the reader of a job that may be answered by a stream. */
-  #streamReader(
-    onChunk: (chunk: Reply) => void | Promise<void>,
-    signal: AbortSignal | undefined,
-  ): StreamReader {
-    const stream: StreamReader = {
-      onChunk,
-      taken: Promise.resolve(),
-      isStopped: false,
-      forget: () => signal?.removeEventListener('abort', stop),
-    }
-    const stop = () => this.#stopStream(stream)
-    signal?.addEventListener('abort', stop, { once: true })
-    return stream
-  }
-
-  #stopStream(stream: StreamReader): void {
-    if (stream.isStopped || this.#job?.stream !== stream) return
-    stream.isStopped = true
-    this.#sendStreamBit(StreamBit.stop)
-    this.#options.clock.timer(this.#options.streamTimeoutMs, () => {
-      if (this.#job?.stream === stream) this.kill('stream_timeout')
-    })
-  }
-
-  #onChunk(running: RunningJob, chunk: Reply, wantsPong: boolean): void {
-    const { stream } = running
-    if (stream === undefined) return
-    this.#extend(running)
-    this.#relay?.pause()
-    const before = stream.taken
-    const taken = before
-      .then(() => stream.onChunk(chunk))
-      // Whoever takes the chunks has gone: the worker is asked to end.
-      .catch(() => this.#stopStream(stream))
-      .then(() => {
-        // Over pipes PHP waits for this before it goes on, so a slow reader slows its worker.
-        if (wantsPong && this.#job === running)
-          this.#sendStreamBit(stream.isStopped ? StreamBit.stop : StreamBit.pong)
-        if (stream.taken === taken) this.#relay?.resume()
-      })
-    stream.taken = taken
-  }
-
-  /** `exec_ttl` counts for each frame of a stream, as in RoadRunner; the job's deadline stays. */
-  #extend(running: RunningJob): void {
-    const { clock, execTtlMs } = this.#options
-    if (execTtlMs === 0) return
-    running.startedAt = clock.monotonicMs()
-    running.ttlAt = running.startedAt + execTtlMs
-  }
-
-  #sendStreamBit(stream: number): void {
-    this.#relay?.send({ flags: 0, stream, options: [], head: '' })
-  }
-
-  #onAnswer(
-    running: RunningJob,
-    answer: Exclude<ReturnType<typeof readReply>, { kind: 'bad' | 'chunk' }>,
-  ): void {
+  #onAnswer(running: RunningJob, answer: WholeAnswer): void {
     // Killed in the meantime: a late answer must never reach the next job.
     if (this.#job !== running) return
-    if (answer.kind === 'error') {
-      this.#settle({
-        kind: 'fault',
-        error: jobFailed({ pid: this.pid, job: running.job, text: answer.text }),
-      })
-    } else if (answer.kind === 'self_stop') {
-      this.#settle({ kind: 'unserved', why: 'self_stop' })
-    } else {
-      this.#settle({ kind: 'reply', reply: answer.reply })
-    }
+    this.#settle(outcomeOf(answer, { pid: this.pid, job: running.job }))
     this.#step('settle')
     if (answer.kind === 'self_stop') this.retire('self_stop')
     else this.#countJob()
@@ -387,61 +224,33 @@ export class Worker {
     else if (jobsDue > 0 && this.#jobCount === jobsDue) onDue(this)
   }
 
-  #killForUnasked(frame: Frame): void {
-    const { log, pool } = this.#options
-    log.warn(
-      { pool, pid: this.pid, flags: frame.flags, bytes: frame.payload.length },
-      'a worker answered without a job, it is replaced',
-    )
-    this.kill('bad_frame')
-  }
-
   #onJunk(bytes: Buffer): void {
     this.#options.onJunk(bytes)
-    const running = this.#job
-    if (running === undefined) return
-    running.junk ??= Buffer.from(bytes.subarray(0, junkExcerptBytes))
-    this.#junkTimer?.clear()
-    this.#junkTimer = this.#options.clock.timer(junkSilenceMs, () => {
-      if (this.#job !== running || running.junk === undefined) return
-      const what = `bytes that are no frame, then nothing for ${junkSilenceMs} ms`
-      this.kill('bad_frame', badFrame({ pid: this.pid, job: running.job, what, bytes: running.junk }))
-    })
+    this.#job?.addJunk(bytes, (error) => this.kill('bad_frame', error))
   }
 
   #onRelayClosed(fault: RelayError | undefined): void {
     this.#relayEnded()
+    if (this.#state === WorkerState.killing) return
     if (fault !== undefined && fault.code !== ErrorCode.RelayClosed) {
       this.kill('bad_frame', fault)
       return
     }
-    // A stopping worker closes its relay by leaving. Any other lost its voice: its end tells the rest of the story.
+    // A worker that was told to go closes its relay by leaving. Any other lost its voice: its end tells the rest of the story.
     if (this.#state !== WorkerState.stopping) this.kill('relay_lost')
   }
 
   async #onProcessExit(exit: ProcessExit): Promise<void> {
     const { process, outputEnded, log, pool, clock, lastLines } = this.#options
+    this.#timer?.clear()
+    this.#features = []
     // Children that it forked hold the relay and the log pipe open, and nobody else would end them.
     process.kill()
-    await Promise.race([
-      Promise.all([this.#relay === undefined ? undefined : this.#relayEnd, outputEnded]),
-      new Promise<void>((resolve) => clock.timer(drainMsMax, resolve, { unref: true })),
-    ])
+    await drained(clock, [this.#relay && this.#relayEnd, outputEnded])
     // An answer that came with the last bytes is settled in a `setImmediate` of its own, before this one.
     await new Promise<void>((resolve) => setImmediate(resolve))
     const error = crash({ pid: this.pid, job: this.#job?.job, exit, lastLines: lastLines() })
-    const fields = {
-      pool,
-      pid: this.pid,
-      why: this.why,
-      code: exit.code,
-      signal: exit.signal,
-      jobs: this.#jobCount,
-    }
-    if (this.why === undefined || this.why === 'relay_lost') {
-      log.warn({ ...fields, lastLines: lastLines() }, 'worker ended by itself')
-    } else if (isNews.has(this.why)) log.warn(fields, 'worker was killed')
-    else log.debug(fields, 'worker left')
+    logEnd(log, { pool, pid: this.pid, why: this.why, exit, jobs: this.#jobCount, lastLines: lastLines() })
     this.#relay?.close()
     this.#settle({ kind: 'fault', error })
     this.#step('exit')
@@ -450,24 +259,11 @@ export class Worker {
   #settle(outcome: Outcome): void {
     const running = this.#job
     if (running === undefined) return
-    if (running.junk !== undefined) this.#options.onJunkEnd()
-    running.stream?.forget()
+    if (running.hasJunk) this.#options.onJunkEnd()
+    running.end()
     this.#job = undefined
-    this.#junkTimer?.clear()
-    if (outcome.kind !== 'unserved' && !isQuestion(running.job)) {
-      this.#answered += 1
-      if (outcome.kind === 'fault') this.#failed += 1
-      this.#wakeCounters(false)
-    }
+    if (outcome.kind !== 'unserved' && !running.isQuestion) this.#tally.add(outcome.kind === 'fault')
     running.resolve(outcome)
-  }
-
-  #wakeCounters(isAll: boolean): void {
-    for (const [wake, count] of this.#countWaiters) {
-      if (!isAll && this.#answered < count) continue
-      this.#countWaiters.delete(wake)
-      wake()
-    }
   }
 
   #step(event: WorkerEvent): void {
@@ -479,20 +275,30 @@ export class Worker {
     this.#state = cell
     if (cell === WorkerState.idle) this.#idleSince = this.#options.clock.monotonicMs()
     if (wasTakingJobs && !this.#isTakingJobs()) {
-      this.#wakeCounters(true)
+      this.#tally.end()
       this.#options.onLeaving(this)
     }
     if (cell === WorkerState.stopping) this.#askToStop()
-    else if (cell === WorkerState.killing) this.#options.process.kill()
+    else if (cell === WorkerState.killing) this.#forceOut()
     else if (cell === WorkerState.exited) this.#options.onExited(this)
   }
 
+  #forceOut(): void {
+    const { process, clock } = this.#options
+    const farewell = this.#farewell
+    // Whoever kills it again has no patience left.
+    this.#farewell = undefined
+    if (farewell === undefined || farewell.graceMs === 0) process.kill()
+    else this.#timer = endWithin(process, clock, farewell)
+  }
+
+  #stackSignal(isMute: boolean): StackSignal | undefined {
+    if (isMute && this.has(stackFeatures.atEnd)) return 'SIGINT'
+    return this.has(stackFeatures.anytime) ? 'SIGUSR2' : undefined
+  }
+
   #isTakingJobs(): boolean {
-    return (
-      this.#state === WorkerState.spawning ||
-      this.#state === WorkerState.idle ||
-      this.#state === WorkerState.busy
-    )
+    return takesJobs.has(this.#state)
   }
 
   #askToStop(): void {

@@ -39,3 +39,11 @@ test('a leaving worker never takes jobs again', () => {
     for (const event of events) assert.ok(leaving.has(transitions[state][event]), `${state} ${event}`)
   }
 })
+
+test('only killing can be entered twice: a second kill forces what the first one asked for', () => {
+  for (const state of states) {
+    const again = Object.values(transitions[state]).includes(state)
+    assert.equal(again, state === 'killing', state)
+  }
+  assert.equal(transitions.killing.kill, 'killing')
+})

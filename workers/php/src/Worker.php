@@ -28,6 +28,7 @@ final class Worker
     ): void {
         $relay = Relay::connect(getenv('RR_RELAY') ?: 'pipes');
         $hooks = new Hooks($onThaw, $beforeSnapshot, $afterRestore);
+        $features = [...(Stack::listen() ? ['stack'] : []), ...$hooks->features()];
         // Over pipes standard output is the protocol: whatever is echoed goes to standard error.
         ob_start(static function (string $text): string {
             fwrite(STDERR, $text);
@@ -40,8 +41,7 @@ final class Worker
                     return;
                 }
                 if (isset($message['pid'])) {
-                    $features = $hooks->features();
-                    $relay->write(Relay::CONTROL, json_encode(['pid' => getmypid()] + ($features === [] ? [] : ['features' => $features])));
+                    $relay->write(Relay::CONTROL, json_encode(['pid' => getmypid(), 'features' => $features]));
                 } else {
                     $hooks->run($relay, $message, $frame['payload']);
                 }

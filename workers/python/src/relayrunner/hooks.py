@@ -22,12 +22,10 @@ class Hooks:
         self._snapshot = {"before": before_snapshot, "after": after_restore}
         self._log = log
 
-    def announced(self) -> dict:
-        """What the PID reply says beside the pid."""
-        features = ["thaw"] if self._on_thaw else []
-        if any(self._snapshot.values()):
-            features.append("snapshot")
-        return {"features": features} if features else {}
+    def features(self) -> list[str]:
+        """For the PID reply."""
+        takes_part = any(self._snapshot.values())
+        return (["thaw"] if self._on_thaw else []) + (["snapshot"] if takes_part else [])
 
     def run(self, relay: Relay, message: dict, payload: bytes) -> None:
         """Runs what a message asks for. A snapshot's is answered with the message, or an ERROR frame."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import inspect
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -62,6 +64,7 @@ def serve(
     """
     relay = Relay.connect(os.environ.get("RR_RELAY", "pipes"))
     hooks = Hooks(on_thaw, before_snapshot, after_restore, log)
+    features = [*_features(), *hooks.features()]
     runner = asyncio.Runner() if sys.version_info >= (3, 11) else None
     while (frame := relay.read()) is not None:
         if frame.flags & CONTROL:
@@ -69,11 +72,19 @@ def serve(
             if message.get("stop"):
                 return
             if "pid" in message:
-                relay.write(CONTROL, json.dumps({"pid": os.getpid(), **hooks.announced()}).encode())
+                relay.write(CONTROL, json.dumps({"pid": os.getpid(), "features": features}).encode())
             else:
                 hooks.run(relay, message, frame.payload)
             continue
         _answer(relay, handler, frame, runner)
+
+
+def _features() -> list[str]:
+    """`stack`: on SIGUSR2 the stacks of all threads go to standard error, also out of a loop in C."""
+    if not hasattr(faulthandler, "register"):
+        return []
+    faulthandler.register(signal.SIGUSR2, file=2, all_threads=True)
+    return ["stack"]
 
 
 def _answer(relay: Relay, handler: Callable, frame: Frame, runner: Any) -> None:

@@ -1,0 +1,48 @@
+/** The end of a worker's process: what it still had to say is read, and one line of the log tells how it ended. */
+import type { Clock } from '../../core/clock.js'
+import type { Logger } from '../../core/log.js'
+import type { Frame } from '../../ipc/frame.js'
+import type { ProcessExit } from './process.js'
+import type { KillReason, RetireReason } from './state.js'
+
+// What a process wrote before it ended is still in the relay and the log pipe; both are given this long to be read.
+const drainMsMax = 250
+// Ends that an operator should hear of; the others were asked for, or told by whoever asked.
+const isNews: ReadonlySet<string> = new Set<KillReason>([
+  'exec_ttl',
+  'deadline',
+  'stop_timeout',
+  'stream_timeout',
+  'bad_frame',
+])
+
+/** Resolves when `ends` have, or no later than children of the process could keep them open. */
+export async function drained(clock: Clock, ends: readonly (Promise<void> | undefined)[]): Promise<void> {
+  const late = new Promise<void>((resolve) => clock.timer(drainMsMax, resolve, { unref: true }))
+  await Promise.race([Promise.all(ends), late])
+}
+
+/** What is told of it. */
+export interface WorkerEnd {
+  readonly pool: string
+  readonly pid: number
+  readonly why: RetireReason | KillReason | undefined
+  readonly exit: ProcessExit
+  readonly jobs: number
+  readonly lastLines: readonly string[]
+}
+
+/** Writes the line: a warning where nobody asked for the end. */
+export function logEnd(log: Logger, { pool, pid, why, exit, jobs, lastLines }: WorkerEnd): void {
+  const fields = { pool, pid, why, code: exit.code, signal: exit.signal, jobs }
+  if (why === undefined || why === 'relay_lost') log.warn({ ...fields, lastLines }, 'worker ended by itself')
+  else if (isNews.has(why)) log.warn(fields, 'worker was killed')
+  else log.debug(fields, 'worker left')
+}
+
+/** A worker answered without a job, which costs its life. */
+export function logUnasked(log: Logger, about: { pool: string; pid: number; frame: Frame }): void {
+  const { pool, pid, frame } = about
+  const fields = { pool, pid, flags: frame.flags, bytes: frame.payload.length }
+  log.warn(fields, 'a worker answered without a job, it is replaced')
+}
