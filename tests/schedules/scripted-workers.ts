@@ -36,6 +36,8 @@ export interface ScriptedOptions {
   readonly script: (messageId: string) => Script
   readonly onEvent: (event: WorkerEvent) => void
   readonly touch: () => void
+  /** A process is up; the function ends it as a crash would. */
+  readonly onUp?: (pid: number, fall: () => void) => void
 }
 
 let lastPid = 1000
@@ -65,7 +67,7 @@ export function scriptedBoot(options: ScriptedOptions): BootWorker {
       clock,
       log: silentLogger,
       jobsMax: options.jobsMax,
-      jobsDue: 0,
+      jobsDue: Math.floor(options.jobsMax * 0.95),
       onDue: events.onDue,
       execTtlMs: options.execTtlMs,
       stopTimeoutMs: 10_000,
@@ -78,6 +80,7 @@ export function scriptedBoot(options: ScriptedOptions): BootWorker {
       onExited: events.onExited,
       onDeadline: events.onDeadline,
     })
+    options.onUp?.(worker.pid, () => peer.end({ code: 9, signal: null }))
     worker.adopt(ours)
     return worker
   }

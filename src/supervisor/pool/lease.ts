@@ -16,6 +16,11 @@ export interface LeaseHolder {
 // A worker may ask to leave instead of answering, and the next one, too. Code that always does would go round for ever.
 const handOversMax = 16
 
+/** The fault of a job that its caller gave up. */
+export function abortedError(job: Job): RelayError {
+  return new RelayError(ErrorCode.JobAborted, `the caller gave up job ${job.id ?? '(unnamed)'}`)
+}
+
 /** A lease on workers of one pool. */
 export class PoolLease implements Lease {
   readonly #pool: LeaseHolder
@@ -69,7 +74,7 @@ export class PoolLease implements Lease {
   #runOn(worker: Worker, job: Job, options: RunOptions): Promise<Outcome> {
     const { signal } = options
     if (signal === undefined) return worker.run(job, options)
-    const aborted = new RelayError(ErrorCode.JobAborted, `the caller gave up job ${job.id ?? '(unnamed)'}`)
+    const aborted = abortedError(job)
     if (signal.aborted) return Promise.resolve({ kind: 'fault', error: aborted })
     const onAbort = () => worker.kill('aborted', aborted)
     signal.addEventListener('abort', onAbort, { once: true })

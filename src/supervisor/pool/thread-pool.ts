@@ -98,6 +98,14 @@ export class ThreadPool implements ManagedPool {
     return { isDegraded: false, degradedMs: 0, recentDeaths: 0, restarts: 0 }
   }
 
+  get waitingCount(): number {
+    return this.#line.length
+  }
+
+  get oldestWaitMs(): number {
+    return this.#line.oldestMs()
+  }
+
   async run(job: Job, options: RunOptions & AcquireOptions = {}): Promise<Reply> {
     const lease = await this.acquire(options)
     try {

@@ -94,6 +94,9 @@ const isNews: ReadonlySet<string> = new Set<KillReason>([
   'bad_frame',
 ])
 
+// Ends that say nothing against a worker's code.
+const peaceful: ReadonlySet<string> = new Set<RetireReason>(['max_jobs', 'self_stop'])
+
 const controlJson = FrameFlag.control | FrameFlag.json
 
 /** A control message that is to be answered runs as a job does, with its deadline and its end. */
@@ -161,7 +164,13 @@ export class Worker {
 
   /** What became of its jobs. */
   get score(): JobScore {
-    return { answered: this.#answered, failed: this.#failed, isGone: !this.#isTakingJobs() }
+    return {
+      answered: this.#answered,
+      failed: this.#failed,
+      isGone: !this.#isTakingJobs(),
+      hasLeftInPeace: this.#why !== undefined && peaceful.has(this.#why),
+      isBusy: this.#job !== undefined,
+    }
   }
 
   /** Resolves when `count` jobs have been answered, or it leaves. */
