@@ -51,6 +51,7 @@ export function registerServerMethods(rpc: RpcService, { pools, plugins, pid, st
   })
   rpc.register('rr', {
     Workers: async () => (await Promise.all(pools.all().map((pool) => pool.workers()))).flat().map(ownWorker),
+    Pools: () => Promise.all(pools.all().map(poolRow)),
     Plugins: () => plugins(),
     Stop: () => {
       setImmediate(stop)
@@ -71,6 +72,25 @@ function roadRunnerWorker(worker: WorkerInfo): object {
     CPUPercent: 0,
     command: worker.command,
     statusStr,
+  }
+}
+
+async function poolRow(pool: ManagedPool): Promise<object> {
+  const { isDegraded, degradedMs, recentDeaths, restarts, why } = pool.health
+  const workers = await pool.workers()
+  return {
+    pool: pool.name,
+    size: pool.size,
+    live: pool.liveCount,
+    idle: pool.idleCount,
+    busy: workers.filter(({ state }) => state === 'busy' || state === 'draining').length,
+    waiting: pool.waitingCount,
+    oldest_wait_ms: Math.round(pool.oldestWaitMs),
+    restarts,
+    degraded: isDegraded
+      ? { for_ms: Math.round(degradedMs), recent_deaths: recentDeaths, why: why ?? '' }
+      : null,
+    memory_bytes: workers.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
   }
 }
 
