@@ -112,6 +112,13 @@ add(
   async () => (await import('./pools.js')).pools,
 )
 add(
+  withConfig(new Command('ledger').description('say what is in flight in the running server')).option(
+    '--json',
+    'one JSON document on standard output',
+  ),
+  async () => (await import('./ledger.js')).ledger,
+)
+add(
   withConfig(new Command('reset').description('restart the workers, one after the other')).argument(
     '[pool...]',
     'pools',

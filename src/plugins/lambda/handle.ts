@@ -62,6 +62,7 @@ export class EventRun {
   #over: AbortController | undefined
   readonly #endMs: number | undefined
   #why: Verdict | undefined
+  #reason: string | undefined
   #settle!: (answer: Answer) => void
   #collect: (() => Answer) | undefined
 
@@ -88,6 +89,11 @@ export class EventRun {
     })
   }
 
+  /** Why it may have been answered without a worker; undefined when a worker did it all. */
+  get reason(): string | undefined {
+    return this.#reason
+  }
+
   /** Answers now: what is finished counts, the rest is failed with RR.Stopped. Running jobs are not waited for. */
   answerNow(): void {
     this.#interrupt({
@@ -107,6 +113,7 @@ export class EventRun {
 
   #interrupt(why: Verdict): void {
     this.#why ??= why
+    if (why.kind !== 'done') this.#reason ??= why.error.errorType
     this.#over?.abort()
   }
 
@@ -139,6 +146,7 @@ export class EventRun {
     const made = mode.eventWork(event)
     const work = made instanceof Promise ? await made : made
     if ('unfit' in work) {
+      this.#reason = 'unfit'
       reportEvent(log, requestId, work.unfit)
       return answerEvent(work.unfit)
     }
@@ -192,6 +200,7 @@ export class EventRun {
   async #runBatch(plan: EventPlan & { kind: 'batch' }, event: EventFacts): Promise<Answer> {
     const { records, isPartial } = plan
     const { pool, mode, hasPartialFailures, recordsPerJob, deaths, givenUp } = this.#options
+    if (records.length === 0) this.#reason = 'an empty batch'
     const verdicts: Verdict[] = new Array(records.length)
     const isFailed = (verdict: Verdict) => givenUp.isFailed(verdict)
     const unfinished = (): Verdict => this.#why ?? this.#late(0)
@@ -284,6 +293,7 @@ export class EventRun {
   }
 
   #noWorker(error: unknown): Verdict {
+    this.#reason ??= ErrorType.NoWorkers
     if (this.#why !== undefined) {
       const isLate = this.#why.kind !== 'done' && this.#why.error.errorType === ErrorType.WorkerTimeout
       if (!isLate) return this.#why

@@ -9,6 +9,8 @@ export interface LeaseHolder {
   readonly name: string
   /** Waits for another worker, ahead of the line. */
   takeAnother(options: RunOptions): Promise<Worker>
+  /** Runs a job on a worker. */
+  runOn(worker: Worker, job: Job, options: RunOptions): Promise<Outcome>
   /** The lease is over; its worker, if it still has one, is free. */
   giveBack(worker: Worker | undefined): void
 }
@@ -73,11 +75,11 @@ export class PoolLease implements Lease {
 
   #runOn(worker: Worker, job: Job, options: RunOptions): Promise<Outcome> {
     const { signal } = options
-    if (signal === undefined) return worker.run(job, options)
+    if (signal === undefined) return this.#pool.runOn(worker, job, options)
     const aborted = abortedError(job)
     if (signal.aborted) return Promise.resolve({ kind: 'fault', error: aborted })
     const onAbort = () => worker.kill('aborted', aborted)
     signal.addEventListener('abort', onAbort, { once: true })
-    return worker.run(job, options).finally(() => signal.removeEventListener('abort', onAbort))
+    return this.#pool.runOn(worker, job, options).finally(() => signal.removeEventListener('abort', onAbort))
   }
 }

@@ -6,9 +6,10 @@ import type { Clock } from '../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
+import type { InFlightLedger } from '../ledger.js'
 import { treeBytes } from '../worker/memory.js'
 import { leavingMax, type MemoryBudget } from '../worker/retire.js'
-import { question, type Worker } from '../worker/worker.js'
+import { type Outcome, question, type Worker } from '../worker/worker.js'
 import { DeadlineWatch } from './deadline-watch.js'
 import { IdleRing } from './idle-ring.js'
 import { abortedError, type LeaseHolder, PoolLease } from './lease.js'
@@ -63,6 +64,8 @@ export interface ProcessPoolOptions {
   readonly boot: BootWorker
   /** What all processes together may use and use; absent: nothing limits them. */
   readonly budget?: () => Promise<MemoryBudget>
+  /** Is told of every job with a `requestId`. */
+  readonly ledger?: InFlightLedger
   /** Bytes of a worker and its children; absent: as `/proc` says. */
   readonly measure?: (pid: number) => Promise<number>
 }
@@ -207,7 +210,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
         throw signal?.aborted === true ? abortedError(job) : error
       })
       // It has no slot: nobody else is given it, and nothing replaces it.
-      const outcome = await worker.run(job, options)
+      const outcome = await this.runOn(worker, job, options)
       worker.retire('quarantine')
       if (outcome.kind === 'reply') return outcome.reply
       if (outcome.kind === 'fault') throw outcome.error
@@ -329,6 +332,13 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   /** For leases: another worker, ahead of the line, until the job's own deadline at most. */
   takeAnother({ deadlineMs, signal }: RunOptions): Promise<Worker> {
     return this.#take({ front: true, ...(signal === undefined ? {} : { signal }) }, deadlineMs)
+  }
+
+  /** For leases: one job on one worker, of which the ledger is told. */
+  runOn(worker: Worker, job: Job, options: RunOptions): Promise<Outcome> {
+    const { ledger } = this.#options
+    if (ledger === undefined || job.requestId === undefined) return worker.run(job, options)
+    return ledger.track(job.requestId, () => worker.run(job, options), isUnserved)
   }
 
   /** For leases: it is over, and its worker, if it still has one, is free again. */
@@ -466,6 +476,10 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   #stoppedError(): RelayError {
     return new RelayError(ErrorCode.PoolStopped, `pool "${this.name}" is stopping`)
   }
+}
+
+function isUnserved(outcome: Outcome): boolean {
+  return outcome.kind === 'unserved'
 }
 
 /** A boot that was aborted, or whose surroundings failed, in the words of one that failed by itself. */

@@ -8,6 +8,7 @@ import type { Tinypool } from 'tinypool'
 import { assert } from '../../core/assert.js'
 import type { Clock } from '../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
+import type { InFlightLedger } from '../ledger.js'
 import type {
   AcquireOptions,
   Job,
@@ -26,6 +27,8 @@ import { WaitingLine } from './waiting-line.js'
 
 /** What a thread pool is made of. */
 export interface ThreadPoolOptions {
+  /** Is told of every job with a `requestId`. */
+  readonly ledger?: InFlightLedger
   readonly name: string
   readonly size: number
   readonly config: PoolConfig
@@ -205,7 +208,13 @@ export class ThreadPool implements ManagedPool {
       pid: process.pid,
       run: (job, options = {}) => {
         assert(!isReleased, `a job on a released lease of pool "${this.name}"`)
-        return this.#run(job, options)
+        const { ledger } = this.#options
+        if (ledger === undefined) return this.#run(job, options)
+        return ledger.track(
+          job.requestId,
+          () => this.#run(job, options),
+          () => false,
+        )
       },
       release: () => {
         if (isReleased) return
