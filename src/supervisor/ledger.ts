@@ -99,25 +99,6 @@ export class InFlightLedger implements LedgerService {
     this.#balance()
   }
 
-  /** For pools: runs `send` as a job of `id`; one without an id is nobody's business. */
-  async track<T>(
-    id: string | undefined,
-    send: () => Promise<T>,
-    isUnserved: (outcome: T) => boolean,
-  ): Promise<T> {
-    const entry = id === undefined ? undefined : this.assigned(id)
-    if (entry === undefined) return send()
-    let isRun = true
-    try {
-      const outcome = await send()
-      isRun = !isUnserved(outcome)
-      return outcome
-    } finally {
-      if (isRun) this.answered(entry)
-      else this.unassigned(entry)
-    }
-  }
-
   /** For pools: a job of `id` is sent to a worker. What it returns is handed to `answered` or `unassigned`. */
   assigned(id: string): LedgerEntry | undefined {
     // One that has ended may have had a job in line still.

@@ -6,7 +6,7 @@ import type { Clock } from '../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
-import type { InFlightLedger } from '../ledger.js'
+import type { InFlightLedger, LedgerEntry } from '../ledger.js'
 import { treeBytes } from '../worker/memory.js'
 import { leavingMax, type MemoryBudget } from '../worker/retire.js'
 import { type Outcome, question, type Worker } from '../worker/worker.js'
@@ -210,7 +210,9 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
         throw signal?.aborted === true ? abortedError(job) : error
       })
       // It has no slot: nobody else is given it, and nothing replaces it.
-      const outcome = await this.runOn(worker, job, options)
+      const entry = this.assigned(job)
+      const outcome = await worker.run(job, options)
+      this.settled(entry, outcome)
       worker.retire('quarantine')
       if (outcome.kind === 'reply') return outcome.reply
       if (outcome.kind === 'fault') throw outcome.error
@@ -334,11 +336,16 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     return this.#take({ front: true, ...(signal === undefined ? {} : { signal }) }, deadlineMs)
   }
 
-  /** For leases: one job on one worker, of which the ledger is told. */
-  runOn(worker: Worker, job: Job, options: RunOptions): Promise<Outcome> {
-    const { ledger } = this.#options
-    if (ledger === undefined || job.requestId === undefined) return worker.run(job, options)
-    return ledger.track(job.requestId, () => worker.run(job, options), isUnserved)
+  /** For leases: a job is sent to a worker. */
+  assigned({ requestId }: Job): LedgerEntry | undefined {
+    return requestId === undefined ? undefined : this.#options.ledger?.assigned(requestId)
+  }
+
+  /** For leases: what became of it. */
+  settled(entry: LedgerEntry | undefined, outcome: Outcome): void {
+    if (entry === undefined) return
+    if (outcome.kind === 'unserved') this.#options.ledger?.unassigned(entry)
+    else this.#options.ledger?.answered(entry)
   }
 
   /** For leases: it is over, and its worker, if it still has one, is free again. */
@@ -476,10 +483,6 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   #stoppedError(): RelayError {
     return new RelayError(ErrorCode.PoolStopped, `pool "${this.name}" is stopping`)
   }
-}
-
-function isUnserved(outcome: Outcome): boolean {
-  return outcome.kind === 'unserved'
 }
 
 /** A boot that was aborted, or whose surroundings failed, in the words of one that failed by itself. */

@@ -209,12 +209,9 @@ export class ThreadPool implements ManagedPool {
       run: (job, options = {}) => {
         assert(!isReleased, `a job on a released lease of pool "${this.name}"`)
         const { ledger } = this.#options
-        if (ledger === undefined) return this.#run(job, options)
-        return ledger.track(
-          job.requestId,
-          () => this.#run(job, options),
-          () => false,
-        )
+        const entry = job.requestId === undefined ? undefined : ledger?.assigned(job.requestId)
+        const run = this.#run(job, options)
+        return entry === undefined ? run : run.finally(() => ledger?.answered(entry))
       },
       release: () => {
         if (isReleased) return
