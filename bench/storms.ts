@@ -15,6 +15,7 @@ import { Codec, type Job, type ManagedPool, type PoolConfig } from '../src/super
 import { ProcessPool } from '../src/supervisor/pool/process-pool.js'
 import { PoolsHost } from '../src/supervisor/pools-host.js'
 import { fixtureCommand, poolDefaults } from '../tests/helpers/pool.js'
+import { drawPoolPlan, playPool } from '../tests/schedules/pool-schedule.js'
 import { scriptedBoot } from '../tests/schedules/scripted-workers.js'
 import { VirtualTime } from '../tests/schedules/virtual-time.js'
 
@@ -23,6 +24,18 @@ export async function benchStorms(): Promise<void> {
   console.log('500 resets under load:', JSON.stringify(await stormOfResets(500)))
   console.log('kill -9 every 50 ms for a minute:', JSON.stringify(await stormOfKills(1200)))
   console.log('1 to 64 workers and back, sixty times:', JSON.stringify(await stormOfSizes(60)))
+}
+
+/** Plays a thousand schedules of a whole pool in virtual time; throws with the seed of one that was violated. */
+export async function benchPoolSchedules(): Promise<void> {
+  let jobs = 0
+  for (let seed = 1; seed <= 1000; seed += 1) {
+    const tally = await playPool(drawPoolPlan(seed)).catch((cause: unknown) => {
+      throw new Error(`RR_TEST_SEED=${seed}: ${String(cause)}`, { cause })
+    })
+    jobs += tally.jobs
+  }
+  console.log(`1000 schedules of a pool, ${jobs} jobs: nothing lost, nothing left`)
 }
 
 /** Resets with good, broken and slow code in turn while jobs run; no job may fail, and only broken code may. */
