@@ -2,6 +2,7 @@
  * A pool of child processes: deals idle workers round-robin and lets callers wait for them. Its places are `slots.ts`, how a worker
  * is brought up `boot.ts`, how one lives `worker.ts`; who grows, renews and resets the places is in files of those names.
  */
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
@@ -112,6 +113,8 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     const { name, clock, random, log, config } = options
     this.name = name
     this.#options = options
+    // Every boot listens to it; Node warns of more than ten as of a leak.
+    setMaxListeners(0, this.#stopped.signal)
     this.#line = new WaitingLine({ pool: name, clock })
     this.#deadlines = new DeadlineWatch({ clock, all: () => this.#alive })
     let die!: (fault: Error) => void

@@ -5,6 +5,7 @@
  * Invariant: a slot has a worker that takes jobs, or somebody is at work to bring one up, until the pool stops or the slot is given
  * back. A worker that has been booted may leave at any time, so whoever puts it into its place looks again in that very turn.
  */
+import { setMaxListeners } from 'node:events'
 import { type Clock, sleep } from '../../core/clock.js'
 import { messageOf, type RelayError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
@@ -78,7 +79,7 @@ export class Slots {
   #generation = 0
   #bootedGeneration = -1
   #failed: { readonly generation: number; readonly error: unknown } | undefined
-  #hurry = new AbortController()
+  #hurry = newHurry()
   #lastLines: readonly string[] = []
   #hasBooted = false
 
@@ -275,7 +276,7 @@ export class Slots {
 
   #hurryUp(): void {
     const before = this.#hurry
-    this.#hurry = new AbortController()
+    this.#hurry = newHurry()
     before.abort()
   }
 
@@ -382,6 +383,13 @@ export class Slots {
 
 function isFailing(slot: Slot): boolean {
   return slot.worker === undefined && slot.failures > 0 && !slot.isRenewing
+}
+
+/** Every empty place may listen to it; Node warns of more than ten as of a leak. */
+function newHurry(): AbortController {
+  const hurry = new AbortController()
+  setMaxListeners(0, hurry.signal)
+  return hurry
 }
 
 function newSlot(): Slot {

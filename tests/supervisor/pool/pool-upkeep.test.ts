@@ -352,3 +352,16 @@ test('a stop in the middle of everything leaves no worker and no timer', async (
   await assert.rejects(waiting, (error) => hasCode(error, 'RR_POOL_STOPPED'))
   assert.equal(one.time.timerCount, 0)
 })
+
+test('a pool of many workers that boot, and wait to boot again, is no leak in the eyes of Node', async (t) => {
+  const warnings: string[] = []
+  const onWarning = ({ name }: Error) => void warnings.push(name)
+  process.on('warning', onWarning)
+  t.after(() => process.off('warning', onWarning))
+  const one = scriptedPool(t, { size: 30, knobs: { failsBoot: true } })
+  await one.settled(one.pool.booted)
+  await one.pass(20)
+  assert.ok(one.time.timerCount >= 30)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(warnings, [])
+})
