@@ -125,6 +125,20 @@ add(
   async () => (await import('./workers.js')).workers,
 )
 add(
+  withConfig(new Command('pools').description('say how each pool of the running server is')).option(
+    '--json',
+    'one JSON document on standard output',
+  ),
+  async () => (await import('./pools.js')).pools,
+)
+add(
+  withConfig(new Command('ledger').description('say what is in flight in the running server')).option(
+    '--json',
+    'one JSON document on standard output',
+  ),
+  async () => (await import('./ledger.js')).ledger,
+)
+add(
   withConfig(new Command('reset').description('restart the workers, one after the other')).argument(
     '[pool...]',
     'pools',

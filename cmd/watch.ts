@@ -5,7 +5,7 @@ import { type Clock, systemClock, type Timer } from '../src/core/clock.js'
 const quietMs = 200
 // What changes by itself or by our own doing: packages, version control, caches, logs.
 const ignored =
-  /(^|\/)(node_modules|vendor|\.git|\.idea|\.vscode|__pycache__|\.cache|var|storage)(\/|$)|\.(log|pid|sock|swp|pyc|tmp)$|~$/
+  /(^|\/)(node_modules|vendor|\.git|\.idea|\.vscode|__pycache__|\.?cache|logs?|var|storage)(\/|$)|\.(log|pid|sock|swp|pyc|tmp)$|~$/
 
 /** A running watch. */
 export interface Watch {

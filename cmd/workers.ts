@@ -3,6 +3,7 @@ import { sleep, systemClock } from '../src/core/clock.js'
 import type { RpcClient } from '../src/ipc/rpc-client.js'
 import { connectServer, rowsOf, table } from './control.js'
 import { type CommonOptions, ExitCode } from './options.js'
+import { warnOfDegraded } from './pools.js'
 
 const redrawMs = 1000
 
@@ -14,6 +15,7 @@ export async function workers(options: CommonOptions & { readonly interactive?: 
     if (options.json === true) process.stdout.write(`${JSON.stringify(rows)}\n`)
     else if (options.interactive === true && process.stdout.isTTY) await redraw(client)
     else process.stdout.write(`${workersTable(rows)}\n`)
+    if (options.interactive !== true) await warnOfDegraded(client)
   } finally {
     client.close()
   }

@@ -16,6 +16,7 @@ export {
   type SectionFault,
   section,
 } from './core/section.js'
+export type { LedgerCounts, LedgerEnd, LedgerEntry, LedgerService, LedgerView } from './supervisor/ledger.js'
 export {
   type AnyPlugin,
   apiVersion,
@@ -45,6 +46,7 @@ export {
 } from './supervisor/pool/pool.js'
 export {
   ClockKey,
+  Ledger,
   Log,
   type LogService,
   type OpenPool,

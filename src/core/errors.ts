@@ -36,6 +36,7 @@ export const ErrorCode = {
   JobAborted: 'RR_JOB_ABORTED',
   PoolUnknown: 'RR_POOL_UNKNOWN',
   ResetFailed: 'RR_RESET_FAILED',
+  LedgerViolation: 'RR_LEDGER_VIOLATION',
   PoolNoWorkers: 'RR_POOL_NO_WORKERS',
   PoolQueueFull: 'RR_POOL_QUEUE_FULL',
   PoolStopped: 'RR_POOL_STOPPED',

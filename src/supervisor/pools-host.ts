@@ -9,6 +9,7 @@ import type { Random } from '../core/random.js'
 import type { WorkerLine } from '../core/worker-lines.js'
 import { openListener, type RelayListener } from '../ipc/listener.js'
 import { defaultRelayLimits } from '../ipc/relay.js'
+import type { InFlightLedger } from './ledger.js'
 import { autoSize, descriptorsFor } from './pool/auto-size.js'
 import { workerBooter } from './pool/boot.js'
 import { descriptorsMax, readGrant } from './pool/limits.js'
@@ -35,6 +36,8 @@ export interface PoolsHostOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /** Is told of every job with a `requestId`. */
+  readonly ledger?: InFlightLedger
   readonly writeLine: (line: WorkerLine) => void
   readonly lineBytesMax: () => number
   /** Splits a command by shell quoting rules; throws on an open quote. */
@@ -191,8 +194,8 @@ export class PoolsHost implements PoolsService {
   }
 
   #tools() {
-    const { clock, random, log } = this.#options
-    return { clock, random, log }
+    const { clock, random, log, ledger } = this.#options
+    return { clock, random, log, ...(ledger === undefined ? {} : { ledger }) }
   }
 
   #words(name: string, config: PoolConfig): readonly string[] {

@@ -1,5 +1,6 @@
 /** The methods that every server has: RoadRunner's `rpc`, `informer`, `resetter`, and ours under `rr`. */
 import type { PluginInfo } from './container.js'
+import type { LedgerEntry, LedgerView } from './ledger.js'
 import type { ManagedPool, WorkerInfo } from './pool/pool.js'
 import type { RpcService } from './services.js'
 import { roadRunnerVersion } from './version.js'
@@ -7,6 +8,7 @@ import { roadRunnerVersion } from './version.js'
 /** What the methods ask. */
 export interface ServerFacts {
   readonly pools: { all(): readonly ManagedPool[]; reset(name: string): Promise<void> }
+  readonly ledger: () => LedgerView
   readonly plugins: () => readonly PluginInfo[]
   readonly pid: number
   /** Begins to stop the server; the caller is answered first. */
@@ -32,7 +34,10 @@ const roadRunnerReasons: Readonly<Record<string, readonly [number, string]>> = {
 }
 
 /** Registers them. */
-export function registerServerMethods(rpc: RpcService, { pools, plugins, pid, stop }: ServerFacts): void {
+export function registerServerMethods(
+  rpc: RpcService,
+  { pools, ledger, plugins, pid, stop }: ServerFacts,
+): void {
   const names = () => pools.all().map((pool) => pool.name)
   rpc.register('rpc', { Version: () => roadRunnerVersion })
   rpc.register('informer', {
@@ -51,6 +56,8 @@ export function registerServerMethods(rpc: RpcService, { pools, plugins, pid, st
   })
   rpc.register('rr', {
     Workers: async () => (await Promise.all(pools.all().map((pool) => pool.workers()))).flat().map(ownWorker),
+    Pools: () => Promise.all(pools.all().map(poolRow)),
+    Ledger: () => ledgerDocument(ledger()),
     Plugins: () => plugins(),
     Stop: () => {
       setImmediate(stop)
@@ -72,6 +79,34 @@ function roadRunnerWorker(worker: WorkerInfo): object {
     command: worker.command,
     statusStr,
   }
+}
+
+async function poolRow(pool: ManagedPool): Promise<object> {
+  const { isDegraded, degradedMs, recentDeaths, restarts, why } = pool.health
+  const workers = await pool.workers()
+  return {
+    pool: pool.name,
+    size: pool.size,
+    live: pool.liveCount,
+    idle: pool.idleCount,
+    busy: workers.filter(({ state }) => state === 'busy' || state === 'draining').length,
+    waiting: pool.waitingCount,
+    oldest_wait_ms: Math.round(pool.oldestWaitMs),
+    restarts,
+    degraded: isDegraded
+      ? { for_ms: Math.round(degradedMs), recent_deaths: recentDeaths, why: why ?? '' }
+      : null,
+    memory_bytes: workers.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+  }
+}
+
+function ledgerDocument({ counts, open, ended }: LedgerView): object {
+  return { counts, open: open.map(ledgerRow), ended: ended.map(ledgerRow) }
+}
+
+function ledgerRow({ id, acceptedAtMs, assigned, answered, end, reason }: LedgerEntry): object {
+  const acceptedAt = new Date(acceptedAtMs).toISOString()
+  return { id, accepted_at: acceptedAt, assigned, answered, end: end ?? null, reason: reason ?? null }
 }
 
 function ownWorker(worker: WorkerInfo): object {

@@ -9,12 +9,13 @@ import type { Logger } from '../core/log.js'
 import type { Random } from '../core/random.js'
 import type { WorkerLine } from '../core/worker-lines.js'
 import { Container, type LoadedPlugin } from './container.js'
+import { InFlightLedger } from './ledger.js'
 import type { ServiceKey } from './plugin.js'
 import type { WorkerBoot } from './pool/pool.js'
 import { PoolsHost } from './pools-host.js'
 import { RpcHost } from './rpc-host.js'
 import { registerServerMethods } from './rpc-methods.js'
-import { ClockKey, Log, type LogService, Pools, Rpc } from './services.js'
+import { ClockKey, Ledger, Log, type LogService, Pools, Rpc } from './services.js'
 
 /** What a server is made of. */
 export interface ServerOptions {
@@ -40,6 +41,7 @@ export type Boots = ReadonlyMap<string, readonly WorkerBoot[]>
 export class Server {
   readonly pools: PoolsHost
   readonly rpc: RpcHost
+  readonly #ledger: InFlightLedger
   readonly #options: ServerOptions
   readonly #log: Logger
   readonly #container: Container
@@ -54,7 +56,9 @@ export class Server {
     this.#options = options
     this.#log = log.named('server')
     this.rpc = new RpcHost({ folder, cwd, log: log.named('rpc') })
+    this.#ledger = new InFlightLedger({ clock, log: log.named('ledger') })
     this.pools = new PoolsHost({
+      ledger: this.#ledger,
       folder,
       cwd,
       env,
@@ -74,6 +78,7 @@ export class Server {
         [Rpc, this.rpc],
         [Log, log],
         [ClockKey, clock],
+        [Ledger, this.#ledger],
       ],
       clock,
       log,
@@ -86,6 +91,7 @@ export class Server {
   async start(): Promise<void> {
     registerServerMethods(this.rpc, {
       pools: this.pools,
+      ledger: () => this.#ledger.view(),
       plugins: () => this.#container.list(),
       pid: process.pid,
       stop: this.#options.onStopAsked,

@@ -5,6 +5,7 @@
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/log.js'
 import type { LogSettings } from '../core/log-sink.js'
+import type { LedgerService } from './ledger.js'
 import { serviceKey } from './plugin.js'
 import type { Pool, PoolConfig } from './pool/pool.js'
 
@@ -58,6 +59,9 @@ export interface LogService extends Logger {
   configure(settings: LogSettings): void
 }
 export const Log = serviceKey<LogService>('log')
+
+/** What was accepted and is not acknowledged yet; a job's `requestId` names its entry. */
+export const Ledger = serviceKey<LedgerService>('ledger')
 
 /** Time; see `Clock`. */
 export const ClockKey = serviceKey<Clock>('clock')

@@ -61,7 +61,7 @@ test('schema prints a JSON Schema', async (t) => {
 test('commands without a server exit 1 and say how to start one', async (t) => {
   const folder = await testFolder(t)
   await writeFile(join(folder, 'rr.yaml'), 'version: "3"\n')
-  for (const words of [['workers'], ['workers', '--json'], ['reset'], ['stop'], ['plugins']]) {
+  for (const words of [['workers'], ['workers', '--json'], ['pools'], ['reset'], ['stop'], ['plugins']]) {
     const { code, out, err } = rr(folder, words)
     assert.deepEqual([code, out], [1, ''], words.join(' '))
     assert.match(err, /RR_NOT_RUNNING[\s\S]*rr serve/)
@@ -85,6 +85,49 @@ test('workers --json is one document in the shape of the contract', async (t) =>
   assert.ok(rows[0].memory_bytes > 1e6)
   assert.match(rows[0].created_at, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
   assert.match(rr(folder, ['workers']).out, /^Workers of \[lambda\]:\nPID +STATUS +JOBS +MEMORY +CREATED\n/)
+})
+
+test('pools says how each pool is, as a table and as one document', async (t) => {
+  const { folder } = await serve(t, 'who')
+  const [row] = JSON.parse(rr(folder, ['pools', '--json']).out)
+  const { memory_bytes: memoryBytes, ...rest } = row
+  assert.deepEqual(rest, {
+    pool: 'lambda',
+    size: 2,
+    live: 2,
+    idle: 2,
+    busy: 0,
+    waiting: 0,
+    oldest_wait_ms: 0,
+    restarts: 0,
+    degraded: null,
+  })
+  assert.ok(memoryBytes > 1e6)
+  const { out, err } = rr(folder, ['pools'])
+  assert.match(out, /^POOL +STATE +SIZE.*\nlambda +ok +2 +2 +2 +0 +0 +0 /)
+  assert.equal(err, '')
+})
+
+test('a degraded pool is told of by pools and, on standard error, by workers', async (t) => {
+  const folder = await testFolder(t)
+  const mark = join(folder, 'mark')
+  const config = [
+    'version: "3"',
+    'pools:',
+    `  fine: { num_workers: 1, command: "${workerText('who')}" }`,
+    `  sick: { num_workers: 1, command: "${workerText('fails-boot', mark)}", crash_loop: { deaths: 1 } }`,
+    '',
+  ].join('\n')
+  const running = await startRr(t, ['serve'], { folder, config })
+  await running.line((line) => /the pool is degraded/.test(line.message))
+  const rows = JSON.parse(rr(folder, ['pools', '--json']).out)
+  const sick = rows.find((row: { pool: string }) => row.pool === 'sick')
+  assert.ok(sick.degraded.recent_deaths >= 2)
+  assert.match(sick.degraded.why, /cannot reach the database/)
+  assert.match(rr(folder, ['pools']).out, /sick +degraded +1 +0 /)
+  const { out, err } = rr(folder, ['workers', '--json'])
+  assert.equal(JSON.parse(out).length, 1)
+  assert.match(err, /^pool sick is degraded for \d+ s, \d+ workers fell: .*cannot reach the database/)
 })
 
 test('reset replaces every worker and an unknown pool is a fault', async (t) => {

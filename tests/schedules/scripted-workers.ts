@@ -41,6 +41,8 @@ export interface ScriptedOptions {
   readonly script: (messageId: string) => Script
   readonly onEvent: (event: WorkerEvent) => void
   readonly touch: () => void
+  /** A process is up; the function ends it as a crash would. */
+  readonly onUp?: (pid: number, fall: () => void) => void
 }
 
 let lastPid = 1000
@@ -70,7 +72,7 @@ export function scriptedBoot(options: ScriptedOptions): BootWorker {
       clock,
       log: silentLogger,
       jobsMax: options.jobsMax,
-      jobsDue: 0,
+      jobsDue: Math.floor(options.jobsMax * 0.95),
       onDue: events.onDue,
       execTtlMs: options.execTtlMs,
       killGraceMs: 500,
@@ -84,6 +86,7 @@ export function scriptedBoot(options: ScriptedOptions): BootWorker {
       onExited: events.onExited,
       onDeadline: events.onDeadline,
     })
+    options.onUp?.(worker.pid, () => peer.end({ code: 9, signal: null }))
     worker.adopt(ours)
     return worker
   }

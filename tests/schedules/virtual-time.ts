@@ -29,6 +29,11 @@ export class VirtualTime implements Clock {
     return this.#nowMs - startMs
   }
 
+  /** Timers that have neither fired nor been cleared. */
+  get timerCount(): number {
+    return this.#entries.size
+  }
+
   timer(delayMs: number, run: () => void): Timer {
     const entry = { atMs: this.#nowMs + Math.max(0, delayMs), run }
     this.#entries.add(entry)

@@ -64,6 +64,7 @@ export class EventRun {
   readonly #endMs: number | undefined
   readonly #tags: EventTags
   #why: Verdict | undefined
+  #reason: string | undefined
   #settle!: (answer: Answer) => void
   #collect: (() => Answer) | undefined
   /** Nothing of what still runs may be sent any more. */
@@ -95,6 +96,11 @@ export class EventRun {
     })
   }
 
+  /** Why it may have been answered without a worker; undefined when a worker did it all. */
+  get reason(): string | undefined {
+    return this.#reason
+  }
+
   /** Answers now: what is finished counts, the rest is failed with RR.Stopped. Running jobs are not waited for. */
   answerNow(): void {
     this.#interrupt({
@@ -115,6 +121,7 @@ export class EventRun {
 
   #interrupt(why: Verdict): void {
     this.#why ??= why
+    if (why.kind !== 'done') this.#reason ??= why.error.errorType
     this.#over?.abort()
   }
 
@@ -149,6 +156,7 @@ export class EventRun {
     const work = made instanceof Promise ? await made.catch(giveBack(early)) : made
     if ('unfit' in work) {
       early?.release()
+      this.#reason = 'unfit'
       reportEvent(log, this.#tags, work.unfit)
       if (work.streamed === undefined) return answerEvent(work.unfit)
       const { form, reply } = work.streamed
@@ -213,6 +221,7 @@ export class EventRun {
   async #runBatch(plan: EventPlan & { kind: 'batch' }, event: EventFacts): Promise<Answer> {
     const { records, isPartial } = plan
     const { pool, mode, hasPartialFailures, recordsPerJob, deaths, givenUp } = this.#options
+    if (records.length === 0) this.#reason = 'an empty batch'
     const verdicts: Verdict[] = new Array(records.length)
     const isFailed = (verdict: Verdict) => givenUp.isFailed(verdict)
     const unfinished = (): Verdict => this.#why ?? this.#late(0)
@@ -314,6 +323,7 @@ export class EventRun {
   }
 
   #noWorker(error: unknown): Verdict {
+    this.#reason ??= ErrorType.NoWorkers
     if (this.#why !== undefined) {
       const isLate = this.#why.kind !== 'done' && this.#why.error.errorType === ErrorType.WorkerTimeout
       if (!isLate) return this.#why

@@ -2,6 +2,7 @@
 import {
   definePlugin,
   ErrorCode,
+  Ledger,
   optional,
   Pools,
   poolProperties,
@@ -173,7 +174,7 @@ const config = section(
 
 export default definePlugin({
   name: 'lambda',
-  needs: { pools: Pools, runtimeApi: optional(RuntimeApi) },
+  needs: { pools: Pools, ledger: Ledger, runtimeApi: optional(RuntimeApi) },
   config,
   async setup({ config: settings, needs, log, env, clock }) {
     const own = needs.runtimeApi
@@ -198,6 +199,6 @@ export default definePlugin({
     // The workers boot while the rest is loaded.
     const pool = needs.pools.open(settings.pool, { name: 'lambda', mode: rrMode })
     const { startPollers } = await import('./pollers.js')
-    return startPollers({ settings, pool, address, facts: own?.facts, log, env, clock })
+    return startPollers({ settings, pool, address, facts: own?.facts, log, env, clock, ledger: needs.ledger })
   },
 })

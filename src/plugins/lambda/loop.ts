@@ -1,5 +1,5 @@
 /** The loop of one poller: next → handle → exactly one answer. What ends the server is thrown; all else goes on. */
-import { ErrorCode, RelayError, sleep } from '../../index.js'
+import { ErrorCode, type LedgerService, RelayError, sleep } from '../../index.js'
 import type { Answer } from './answer.js'
 import { ErrorType, headerType, lambdaError } from './errors.js'
 import { EventRun, type HandlerOptions } from './handle.js'
@@ -10,6 +10,8 @@ import type { Invocation, RuntimeClient } from './runtime-client.js'
 export interface LoopOptions extends HandlerOptions {
   readonly client: RuntimeClient
   readonly gate: PollGate
+  /** Is told of every event; absent in tests of the plugin alone. */
+  readonly ledger?: LedgerService
   /** Workers that must be ready before the first event is asked for. */
   readonly minReady: number
   /** Runs before the first `/next`: registering as an extension, the snapshot. Its fault ends the server. */
@@ -110,11 +112,16 @@ export class Loop {
   }
 
   async #handle(invocation: Invocation): Promise<void> {
-    const { clock, log } = this.#options
+    const { clock, log, ledger } = this.#options
     const startedAt = clock.monotonicMs()
-    this.#run = new EventRun(invocation, this.#options)
-    const answer = await this.#run.answer
+    ledger?.accepted(invocation.requestId)
+    const run = new EventRun(invocation, this.#options)
+    this.#run = run
+    const answer = await run.answer
     await this.#post(invocation.requestId, answer)
+    const failed = answer.kind === 'error' ? answer.error.errorType : undefined
+    const end = failed === undefined ? 'done' : failed === ErrorType.Failed ? 'given up' : 'failed'
+    ledger?.acknowledged(invocation.requestId, end, failed ?? run.reason)
     this.#run = undefined
     this.#lastAnswered = invocation.requestId
     if (!log.isEnabled('debug')) return

@@ -1,5 +1,5 @@
 /** Puts the plugin together: as many pollers as the environment runs events at once, one drain for all of them. */
-import type { Clock, Logger, Pool, RunningPlugin } from '../../index.js'
+import type { Clock, LedgerService, Logger, Pool, RunningPlugin } from '../../index.js'
 import type { FunctionFacts } from './context.js'
 import { registerExtension } from './extension.js'
 import { GivenUp } from './given-up.js'
@@ -44,6 +44,7 @@ export interface PollersOptions {
   readonly log: Logger
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
+  readonly ledger?: LedgerService
 }
 
 const pollersMax = 10_000
@@ -78,6 +79,7 @@ export async function startPollers(options: PollersOptions): Promise<RunningPlug
       ...(openStream === undefined ? {} : { openStream }),
       client: newClient(),
       gate,
+      ...(options.ledger === undefined ? {} : { ledger: options.ledger }),
       minReady: Math.min(settings.min_ready, pool.size),
       beforeFirst: () => ready,
       // Managed Instances are never frozen, and neither is a server of one's own.

@@ -4,15 +4,18 @@
  */
 import type { Clock, Timer } from '../../core/clock.js'
 import type { Logger } from '../../core/log.js'
-import { planScale, type ScalePolicy, type ScaleView } from './scaler.js'
+import { planScale, type ScalePolicy, type ScaleStep, type ScaleView } from './scaler.js'
 
 /** The pool as an autoscaler sees it. */
 export interface Scalable {
   readonly name: string
   /** All of a view but the time since the last growth. */
   view(nowMs: number): Omit<ScaleView, 'sinceGrowthMs'>
+  /** Measures the memory anew; before a growth. */
+  measure(): Promise<void>
   grow(count: number): void
-  shrink(pids: readonly number[]): void
+  /** Gives workers back, and up to `empty` places in which none came up. */
+  shrink(pids: readonly number[], empty: number): void
 }
 
 /** What an autoscaler is made of. */
@@ -56,27 +59,41 @@ export class Autoscaler {
     if (this.#isClosed || at >= this.#firesAt) return
     this.#timer?.clear()
     this.#firesAt = at
-    this.#timer = clock.timer(delayMs, () => this.#look(), { unref: true })
+    this.#timer = clock.timer(delayMs, () => void this.#look(), { unref: true })
   }
 
-  #look(): void {
-    const { pool, policy, clock, log } = this.#options
+  async #look(): Promise<void> {
+    const { pool, policy } = this.#options
     this.#firesAt = Number.POSITIVE_INFINITY
+    if (this.#plan().kind === 'grow') {
+      await pool.measure()
+      if (this.#isClosed) return
+    }
+    this.#act(this.#plan())
+    const { waiting, size } = pool.view(this.#options.clock.monotonicMs())
+    this.#lookAgain(waiting > 0, size > policy.floor)
+  }
+
+  #plan(): ScaleStep {
+    const { pool, policy, clock } = this.#options
     const nowMs = clock.monotonicMs()
-    const view = pool.view(nowMs)
-    const step = planScale({ ...view, sinceGrowthMs: nowMs - this.#grownAt }, policy)
+    return planScale({ ...pool.view(nowMs), sinceGrowthMs: nowMs - this.#grownAt }, policy)
+  }
+
+  #act(step: ScaleStep): void {
+    const { pool, policy, clock, log } = this.#options
+    const nowMs = clock.monotonicMs()
+    const { waiting, oldestMs, size: from } = pool.view(nowMs)
     if (step.kind === 'grow') {
       this.#grownAt = nowMs
-      const { waiting, oldestMs, size } = view
-      const facts = { pool: pool.name, by: step.by, from: size, ceiling: policy.ceiling, waiting }
+      const facts = { pool: pool.name, by: step.by, from, ceiling: policy.ceiling, waiting }
       log.info({ ...facts, oldestMs: Math.round(oldestMs) }, 'the pool grows: callers wait for its workers')
       pool.grow(step.by)
     } else if (step.kind === 'shrink') {
-      const facts = { pool: pool.name, pids: step.pids, from: view.size, floor: policy.floor }
+      const facts = { pool: pool.name, pids: step.pids, empty: step.empty, from, floor: policy.floor }
       log.info({ ...facts, idleMsMax: policy.idleMsMax }, 'the pool shrinks: workers above its floor idled')
-      pool.shrink(step.pids)
+      pool.shrink(step.pids, step.empty)
     }
-    this.#lookAgain(view.waiting > 0, pool.view(nowMs).size > policy.floor)
   }
 
   #lookAgain(isWaitedFor: boolean, isAboveFloor: boolean): void {

@@ -24,10 +24,14 @@ export interface Kept {
   readonly size: number
   /** Workers in their places. */
   readonly workers: readonly Worker[]
-  /** Workers on their way out, and places whose next worker boots. */
+  /** Whether the successor of this worker is on its way. */
+  isRenewing(worker: Worker): boolean
+  /** Workers on their way out, and those whose successor is on its way. */
   readonly leavingCount: number
   /** Lets a worker go once its successor is there. Rejects when that did not boot. */
   renew(worker: Worker, why: Retirement['why']): Promise<unknown>
+  /** Lets a worker go, and brings its successor up once it has gone. */
+  replace(worker: Worker, why: Retirement['why']): Promise<void>
 }
 
 /** What a keeper is made of. */
@@ -42,14 +46,17 @@ export interface KeeperOptions {
   readonly budget: () => Promise<MemoryBudget>
 }
 
+interface Size {
+  readonly bytes: number
+  readonly firstBytes: number
+  readonly over: number
+}
+
 /** Keeps the workers of one pool young and small. */
 export class Keeper {
   readonly #options: KeeperOptions
-  /** What was measured of each worker, by pid. */
-  readonly #sizes = new Map<
-    number,
-    { readonly bytes: number; readonly firstBytes: number; readonly over: number }
-  >()
+  /** What was measured of each worker; by worker, as the system uses a pid again. */
+  #sizes: ReadonlyMap<Worker, Size> = new Map()
   #budget: MemoryBudget = { limitBytes: Number.POSITIVE_INFINITY, usedBytes: 0 }
   #timer: Timer | undefined
   #isClosed = false
@@ -66,58 +73,89 @@ export class Keeper {
 
   /** Workers that memory has room for, judged by those that live; Infinity when nothing limits it or nothing was measured. */
   get memoryRoom(): number {
-    return roomFor(
-      [...this.#sizes.values()].map(({ bytes }) => bytes),
-      this.#budget,
-    )
+    const sizes = [...this.#sizes.values()].map(({ bytes }) => bytes)
+    return roomFor(sizes, this.#budget)
   }
 
-  /** One look at everything; the timer calls it, and so may a test. Never rejects. */
+  /** Whether memory has room for a second one of this worker. */
+  hasRoomFor(worker: Worker): boolean {
+    return hasRoomFor(this.#sizes.get(worker)?.bytes ?? 0, this.#budget)
+  }
+
+  /** Measures everything and does nothing about it. Never rejects. */
+  async measure(): Promise<void> {
+    const { pool, policy, measure, budget, log } = this.#options
+    const { workers } = pool
+    try {
+      const limits = await budget()
+      // Reading the memory of a big process takes the kernel a millisecond: only where somebody wants to know.
+      const isWanted = policy.memoryBytesMax > 0 || limits.limitBytes !== Number.POSITIVE_INFINITY
+      const bytes = isWanted ? await Promise.all(workers.map(({ pid }) => measure(pid))) : []
+      this.#budget = limits
+      this.#sizes = new Map(
+        workers.flatMap((worker, at) => {
+          const size = bytes[at] ?? 0
+          // It has gone meanwhile, or there is no `/proc`.
+          return size === 0 ? [] : [[worker, this.#sizeOf(worker, size)] as const]
+        }),
+      )
+    } catch (error) {
+      log.warn(
+        { pool: pool.name, error: messageOf(error) },
+        'the memory of the workers could not be measured',
+      )
+    }
+  }
+
+  /**
+   * One look at everything; the timer calls it, and so may a test. Resolves when whoever was let go has a successor, or none came up.
+   * Never rejects.
+   */
   async tick(): Promise<void> {
+    await this.measure()
+    this.#sizes = new Map([...this.#sizes].map(([worker, size]) => [worker, this.#counted(size)]))
+    // The next look does not wait for slow boots: those that renew are counted as leaving.
+    this.#arm()
+    if (this.#isClosed) return
     const { pool, policy } = this.#options
-    const lives = await this.#look()
-    const due = planRetirements({ lives, policy, size: pool.size, leaving: pool.leavingCount })
-    const isQuiet = due.length === 0 && pool.leavingCount === 0
-    const grown = isQuiet ? overBudget(lives, this.#budget) : undefined
-    await Promise.all([...due, ...(grown === undefined ? [] : [grown])].map((one) => this.#retire(one)))
+    const { leavingCount: leaving } = pool
+    const workers = pool.workers.filter((worker) => !pool.isRenewing(worker))
+    const lives = workers.map((worker) => this.#lifeOf(worker))
+    const due = planRetirements({ lives, policy, size: pool.size, leaving })
+    const grown = due.length === 0 && leaving === 0 ? overBudget(lives, this.#budget) : undefined
+    const all = [...due, ...(grown === undefined ? [] : [grown])]
+    await Promise.all(
+      all.map(async (one) => {
+        const worker = workers.find(({ pid }) => pid === one.pid)
+        if (worker !== undefined) await this.#retire(worker, one)
+      }),
+    )
   }
 
   #arm(): void {
     const { clock, tickMs } = this.#options
-    if (this.#isClosed) return
-    this.#timer = clock.timer(tickMs, () => void this.tick().then(() => this.#arm()), { unref: true })
+    this.#timer?.clear()
+    if (!this.#isClosed) this.#timer = clock.timer(tickMs, () => void this.tick(), { unref: true })
   }
 
-  async #look(): Promise<readonly WorkerLife[]> {
-    const { pool, clock, policy, measure, budget } = this.#options
-    const workers = pool.workers
-    this.#budget = await budget()
-    // Reading the memory of a big process takes the kernel a millisecond: only where somebody wants to know.
-    const isMeasured = policy.memoryBytesMax > 0 || this.#budget.limitBytes !== Number.POSITIVE_INFINITY
-    const bytes = isMeasured ? await Promise.all(workers.map(({ pid }) => measure(pid))) : []
-    const known = new Set(workers.map(({ pid }) => pid))
-    for (const pid of this.#sizes.keys()) if (!known.has(pid)) this.#sizes.delete(pid)
-    const nowMs = clock.monotonicMs()
-    return workers.map((worker, at): WorkerLife => {
-      const { pid } = worker
-      const { memoryBytes, firstBytes, samplesOver } = this.#note(pid, bytes[at] ?? 0)
-      const idleMs = worker.state === 'idle' && worker.jobCount > 0 ? nowMs - worker.idleSince : undefined
-      return { pid, ageMs: nowMs - worker.readyAt, idleMs, memoryBytes, firstBytes, samplesOver }
-    })
+  #sizeOf(worker: Worker, bytes: number): Size {
+    const before = this.#sizes.get(worker)
+    return { bytes, firstBytes: before?.firstBytes ?? bytes, over: before?.over ?? 0 }
   }
 
-  #note(pid: number, bytes: number) {
-    const before = this.#sizes.get(pid)
-    const over = countOver(before?.over ?? 0, bytes, this.#options.policy.memoryBytesMax)
-    const firstBytes = before?.firstBytes ?? bytes
-    this.#sizes.set(pid, { bytes, firstBytes, over })
-    return { memoryBytes: bytes, firstBytes, samplesOver: over }
+  #counted(size: Size): Size {
+    return { ...size, over: countOver(size.over, size.bytes, this.#options.policy.memoryBytesMax) }
   }
 
-  async #retire({ pid, why, is, limit }: Retirement): Promise<void> {
+  #lifeOf(worker: Worker): WorkerLife {
+    const nowMs = this.#options.clock.monotonicMs()
+    const { bytes: memoryBytes, firstBytes, over: samplesOver } = this.#sizes.get(worker) ?? unmeasured
+    const idleMs = worker.state === 'idle' && worker.jobCount > 0 ? nowMs - worker.idleSince : undefined
+    return { pid: worker.pid, ageMs: nowMs - worker.readyAt, idleMs, memoryBytes, firstBytes, samplesOver }
+  }
+
+  async #retire(worker: Worker, { pid, why, is, limit }: Retirement): Promise<void> {
     const { pool, log } = this.#options
-    const worker = pool.workers.find((one) => one.pid === pid)
-    if (worker === undefined) return
     const unit = why === 'max_memory' ? 'Bytes' : 'Ms'
     const facts = {
       pool: pool.name,
@@ -125,17 +163,21 @@ export class Keeper {
       why,
       [`is${unit}`]: Math.round(is),
       [`limit${unit}`]: Math.round(limit),
+      jobs: worker.jobCount,
     }
-    log.info(facts, 'a worker is replaced')
-    if (!hasRoomFor(this.#sizes.get(pid)?.bytes ?? 0, this.#budget)) {
-      // No room for two: it goes first.
-      worker.retire(why)
+    if (!this.hasRoomFor(worker)) {
+      log.info(facts, 'a worker is replaced; memory has no room for two, so it goes first')
+      await pool.replace(worker, why)
       return
     }
+    log.info(facts, 'a worker is replaced')
     try {
       await pool.renew(worker, why)
     } catch (error) {
-      log.warn({ ...facts, error: messageOf(error) }, 'its successor did not boot, so it stays for now')
+      if (!this.#isClosed)
+        log.warn({ ...facts, error: messageOf(error) }, 'its successor did not boot, so it stays for now')
     }
   }
 }
+
+const unmeasured: Size = { bytes: 0, firstBytes: 0, over: 0 }

@@ -1,6 +1,7 @@
 /** The right to one worker at a time, kept over jobs: a worker that left is replaced by the next idle one. */
 import { assert } from '../../core/assert.js'
 import { ErrorCode, RelayError } from '../../core/errors.js'
+import type { LedgerEntry } from '../ledger.js'
 import type { Outcome } from '../worker/outcome.js'
 import type { Worker } from '../worker/worker.js'
 import type { Job, Lease, Reply, RunOptions } from './pool.js'
@@ -10,12 +11,20 @@ export interface LeaseHolder {
   readonly name: string
   /** Waits for another worker, ahead of the line. */
   takeAnother(options: RunOptions): Promise<Worker>
+  /** A job is sent to a worker; what comes back goes along with its outcome. No promise of its own: this is the hot path. */
+  assigned(job: Job): LedgerEntry | undefined
+  settled(entry: LedgerEntry | undefined, outcome: Outcome): void
   /** The lease is over; its worker, if it still has one, is free. */
   giveBack(worker: Worker | undefined): void
 }
 
 // A worker may ask to leave instead of answering, and the next one, too. Code that always does would go round for ever.
 const handOversMax = 16
+
+/** The fault of a job that its caller gave up. */
+export function abortedError(job: Job): RelayError {
+  return new RelayError(ErrorCode.JobAborted, `the caller gave up job ${job.id ?? '(unnamed)'}`)
+}
 
 /** A lease on workers of one pool. */
 export class PoolLease implements Lease {
@@ -40,7 +49,9 @@ export class PoolLease implements Lease {
     try {
       for (let handOvers = 0; handOvers <= handOversMax; handOvers += 1) {
         this.#worker ??= await this.#pool.takeAnother(options)
+        const entry = this.#pool.assigned(job)
         const outcome = await this.#runOn(this.#worker, job, options)
+        this.#pool.settled(entry, outcome)
         if (outcome.kind === 'reply') return outcome.reply
         if (outcome.kind === 'fault') throw outcome.error
         this.#worker = undefined
@@ -70,7 +81,7 @@ export class PoolLease implements Lease {
   #runOn(worker: Worker, job: Job, options: RunOptions): Promise<Outcome> {
     const { signal } = options
     if (signal === undefined) return worker.run(job, options)
-    const aborted = new RelayError(ErrorCode.JobAborted, `the caller gave up job ${job.id ?? '(unnamed)'}`)
+    const aborted = abortedError(job)
     if (signal.aborted) return Promise.resolve({ kind: 'fault', error: aborted })
     const onAbort = () => worker.kill('aborted', aborted)
     signal.addEventListener('abort', onAbort, { once: true })

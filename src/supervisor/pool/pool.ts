@@ -156,6 +156,10 @@ export interface ManagedPool extends Pool {
   /** Resolves when no worker lives and a boot failed after the first ones: the pool tries on, but it serves nobody now. */
   readonly died: Promise<Error>
   readonly health: PoolHealth
+  /** Callers that stand in line for a worker. */
+  readonly waitingCount: number
+  /** How long the first of them has waited, in ms; 0 when nobody waits. */
+  readonly oldestWaitMs: number
   /** What workers that do not come up said last. */
   bootLines(): readonly string[]
   /** Replaces every worker, one after the other; RR_RESET_FAILED when a new one does not boot or does worse: the old ones stay. */

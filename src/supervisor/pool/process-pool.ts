@@ -2,17 +2,20 @@
  * A pool of child processes: deals idle workers round-robin and lets callers wait for them. Its places are `slots.ts`, how a worker
  * is brought up `boot.ts`, how one lives `worker.ts`; who grows, renews and resets the places is in files of those names.
  */
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../core/clock.js'
-import { ErrorCode, RelayError } from '../../core/errors.js'
+import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
+import type { InFlightLedger, LedgerEntry } from '../ledger.js'
 import { treeBytes } from '../worker/memory.js'
-import type { MemoryBudget } from '../worker/retire.js'
+import type { Outcome } from '../worker/outcome.js'
+import { leavingMax, type MemoryBudget } from '../worker/retire.js'
 import { question } from '../worker/running-job.js'
 import type { Worker } from '../worker/worker.js'
 import { DeadlineWatch } from './deadline-watch.js'
 import { IdleRing } from './idle-ring.js'
-import { type LeaseHolder, PoolLease } from './lease.js'
+import { abortedError, type LeaseHolder, PoolLease } from './lease.js'
 import type {
   AcquireOptions,
   Job,
@@ -64,6 +67,10 @@ export interface ProcessPoolOptions {
   readonly boot: BootWorker
   /** What all processes together may use and use; absent: nothing limits them. */
   readonly budget?: () => Promise<MemoryBudget>
+  /** Is told of every job with a `requestId`. */
+  readonly ledger?: InFlightLedger
+  /** Bytes of a worker and its children; absent: as `/proc` says. */
+  readonly measure?: (pid: number) => Promise<number>
 }
 
 // Also without `max_queue_size` a line is not endless: this many callers hold about 100 MB of promises.
@@ -84,17 +91,21 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   readonly #alive = new Set<Worker>()
   readonly #stopped = new AbortController()
   readonly #idleWaiters = new Waiters()
-  readonly #goneWaiters = new Waiters()
+  /** Woken when a worker has come, left or gone. */
+  readonly #changed = new Waiters()
   #leaseCount = 0
   #bootCount = 0
-  #resetting: Promise<void> | undefined
+  #resetting: Promise<void> = Promise.resolve()
+  #nextReset: Promise<void> | undefined
   readonly #booting = new Set<() => readonly string[]>()
   readonly #events: WorkerEvents = {
     onBooting: (lastLines) => {
       this.#booting.add(lastLines)
       return () => void this.#booting.delete(lastLines)
     },
-    onDue: (worker) => void this.#slots.renewEarly(worker, 'max_jobs'),
+    onDue: (worker) => {
+      if (this.#upkeep.mayRenewEarly(worker)) void this.#slots.renewEarly(worker, 'max_jobs')
+    },
     onLeaving: (worker) => this.#onLeaving(worker),
     onExited: (worker) => this.#onExited(worker),
     onDeadline: (markAt) => this.#deadlines.add(markAt),
@@ -104,6 +115,8 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     const { name, clock, random, log, config } = options
     this.name = name
     this.#options = options
+    // Every boot listens to it; Node warns of more than ten as of a leak.
+    setMaxListeners(0, this.#stopped.signal)
     this.#line = new WaitingLine({ pool: name, clock })
     this.#deadlines = new DeadlineWatch({ clock, all: () => this.#alive })
     let die!: (fault: Error) => void
@@ -120,6 +133,8 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
       boot: () => this.#boot(),
       onReady: (worker) => this.#offer(worker),
       onDead: die,
+      changed: this.#changed,
+      gone: (worker) => this.#changed.until(() => !this.#alive.has(worker)),
       stopped: this.#stopped.signal,
       stoppedError: () => this.#stoppedError(),
     })
@@ -131,7 +146,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
       idle: this.#idle,
       line: this.#line,
       idleWaiters: this.#idleWaiters,
-      aliveCount: () => this.#alive.size,
+      leavingCount: () => this.#leavingCount,
     })
   }
 
@@ -159,6 +174,14 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     return this.#slots.health
   }
 
+  get waitingCount(): number {
+    return this.#line.length
+  }
+
+  get oldestWaitMs(): number {
+    return this.#line.oldestMs()
+  }
+
   bootLines(): readonly string[] {
     return [...this.#slots.lastLines, ...[...this.#booting].flatMap((lastLines) => lastLines())]
   }
@@ -175,17 +198,27 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   async runAlone(job: Job, options: RunOptions = {}): Promise<Reply> {
     const { clock } = this.#options
     const { deadlineMs, signal } = options
+    if (this.isStopping) throw this.#stoppedError()
+    if (signal?.aborted === true) throw abortedError(job)
+    let worker: Worker | undefined
     const giveUp = new AbortController()
     const abort = () => giveUp.abort()
-    for (const one of [this.#stopped.signal, signal]) one?.addEventListener('abort', abort, { once: true })
+    const onSignal = () => {
+      giveUp.abort()
+      worker?.kill('aborted', abortedError(job))
+    }
+    this.#stopped.signal.addEventListener('abort', abort, { once: true })
+    signal?.addEventListener('abort', onSignal, { once: true })
     const timer =
-      deadlineMs === undefined
-        ? undefined
-        : clock.timer(deadlineMs - clock.nowMs(), () => giveUp.abort(), { isWall: true })
+      deadlineMs === undefined ? undefined : clock.timer(deadlineMs - clock.nowMs(), abort, { isWall: true })
     try {
-      const worker = await this.#boot(giveUp.signal)
+      worker = await this.#boot(giveUp.signal).catch((error: unknown) => {
+        throw signal?.aborted === true ? abortedError(job) : error
+      })
       // It has no slot: nobody else is given it, and nothing replaces it.
+      const entry = this.assigned(job)
       const outcome = await worker.run(job, options)
+      this.settled(entry, outcome)
       worker.retire('quarantine')
       if (outcome.kind === 'reply') return outcome.reply
       if (outcome.kind === 'fault') throw outcome.error
@@ -193,7 +226,8 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
       throw new RelayError(ErrorCode.JobFailed, text)
     } finally {
       timer?.clear()
-      for (const one of [this.#stopped.signal, signal]) one?.removeEventListener('abort', abort)
+      this.#stopped.signal.removeEventListener('abort', abort)
+      signal?.removeEventListener('abort', onSignal)
     }
   }
 
@@ -223,15 +257,16 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   tryAcquire(): Lease | undefined {
-    if (this.#line.length > 0 || this.#stopped.signal.aborted) return undefined
-    const worker = this.#idle.take()
+    // While others stand in line an idle worker is one whose turn it is to be taken here.
+    const worker = this.isStopping ? undefined : this.#idle.take()
     return worker === undefined ? undefined : this.#lease(worker)
   }
 
   async whenIdle(signal?: AbortSignal, count = 1): Promise<void> {
+    const since = this.#options.clock.monotonicMs()
     while (this.#idle.size < count && !this.#stopped.signal.aborted && signal?.aborted !== true) {
       this.#upkeep.onWait()
-      await this.#idleWaiters.wait(signal, this.#options.clock.monotonicMs())
+      await this.#idleWaiters.wait(signal, since)
     }
   }
 
@@ -250,29 +285,40 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     )
   }
 
-  /** One at a time: whoever asks meanwhile asks for newer code, and gets a reset of its own. */
+  /** One at a time: all who ask meanwhile ask for newer code, and share the next one. */
   reset(): Promise<void> {
+    if (this.#stopped.signal.aborted) return Promise.reject(this.#stoppedError())
+    this.#nextReset ??= this.#resetting.then(() => {
+      const run = this.#reset()
+      this.#nextReset = undefined
+      this.#resetting = run.catch(() => undefined)
+      return run
+    })
+    return this.#nextReset
+  }
+
+  #reset(): Promise<void> {
     const { clock, log, config } = this.#options
-    const before = this.#resetting ?? Promise.resolve()
-    const run = before
-      .catch(() => undefined)
-      .then(() =>
-        rollingReset({
-          pool: {
-            name: this.name,
-            size: this.size,
-            workers: this.#slots.workers,
-            renew: (old, isGood) => this.#slots.renew(old, 'reset', isGood),
-            gone: (worker, waitMsMax) => this.#gone(worker, waitMsMax),
-          },
-          timeoutMs: config.reset_timeout,
-          canaryJobs: config.reset_canary,
-          clock,
-          log,
-        }),
-      )
-    this.#resetting = run
-    return run
+    const slots = this.#slots
+    return rollingReset({
+      pool: {
+        name: this.name,
+        size: this.size,
+        get workers() {
+          return slots.workers
+        },
+        newGeneration: () => slots.newGeneration(),
+        nextStale: (generation) => slots.nextStale(generation),
+        firstBoot: (generation) => slots.firstBoot(generation),
+        renew: (old, isGood) => slots.renew(old, 'reset', isGood),
+        room: (waitMsMax) => this.#room(waitMsMax),
+        gone: (worker, waitMsMax) => this.#gone(worker, waitMsMax),
+      },
+      timeoutMs: config.reset_timeout,
+      canaryJobs: config.reset_canary,
+      clock,
+      log,
+    })
   }
 
   async stop(graceMs: number): Promise<void> {
@@ -296,6 +342,18 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     return this.#take({ front: true, ...(signal === undefined ? {} : { signal }) }, deadlineMs)
   }
 
+  /** For leases: a job is sent to a worker. */
+  assigned({ requestId }: Job): LedgerEntry | undefined {
+    return requestId === undefined ? undefined : this.#options.ledger?.assigned(requestId)
+  }
+
+  /** For leases: what became of it. */
+  settled(entry: LedgerEntry | undefined, outcome: Outcome): void {
+    if (entry === undefined) return
+    if (outcome.kind === 'unserved') this.#options.ledger?.unassigned(entry)
+    else this.#options.ledger?.answered(entry)
+  }
+
   /** For leases: it is over, and its worker, if it still has one, is free again. */
   giveBack(worker: Worker | undefined): void {
     this.#leaseCount -= 1
@@ -306,7 +364,9 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     this.#stopped.abort()
     this.#upkeep.close()
     this.#line.failAll(this.#stoppedError())
+    this.#slots.close()
     this.#idleWaiters.wake()
+    this.#changed.wake()
   }
 
   #lease(worker: Worker): Lease {
@@ -316,9 +376,28 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
 
   #offer(worker: Worker): void {
     if (worker.state !== 'idle') return
-    if (this.#line.serve(worker)) return
+    if (this.#line.length > 0 && !this.#isTurnOfIdleWaiters()) {
+      this.#line.serve(worker)
+      return
+    }
     this.#idle.add(worker)
     this.#idleWaiters.wake()
+    // Whoever was woken takes it in this turn of the loop, or leaves it to the line.
+    if (this.#line.length > 0) setImmediate(() => this.#serveLine())
+  }
+
+  /** Those who wait for an idle worker without standing in line are not passed over for ever. */
+  #isTurnOfIdleWaiters(): boolean {
+    const since = this.#idleWaiters.oldestSince
+    return since !== undefined && this.#options.clock.monotonicMs() - since > this.#line.oldestMs()
+  }
+
+  #serveLine(): void {
+    while (this.#line.length > 0) {
+      const worker = this.#idle.take()
+      if (worker === undefined) return
+      this.#line.serve(worker)
+    }
   }
 
   #take(options: AcquireOptions, deadlineMs?: number): Promise<Worker> {
@@ -352,7 +431,9 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   async #boot(signal: AbortSignal = this.#stopped.signal): Promise<Worker> {
     this.#bootCount += 1
     try {
-      const worker = await this.#options.boot(this.#events, signal)
+      const worker = await this.#options.boot(this.#events, signal).catch((error: unknown) => {
+        throw this.isStopping ? this.#stoppedError() : bootError(this.name, error)
+      })
       if (worker.state !== 'exited') this.#alive.add(worker)
       if (this.#stopped.signal.aborted) {
         worker.kill('forced')
@@ -363,7 +444,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
       throw new RelayError(ErrorCode.WorkerBoot, text, { details: { pid: worker.pid } })
     } finally {
       this.#bootCount -= 1
-      this.#goneWaiters.wake()
+      this.#changed.wake()
     }
   }
 
@@ -374,16 +455,33 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
 
   #onExited(worker: Worker): void {
     this.#alive.delete(worker)
-    this.#goneWaiters.wake()
+    this.#changed.wake()
   }
 
   #gone(worker: Worker, waitMsMax: number): Promise<void> {
     const timer = this.#options.clock.timer(waitMsMax, () => worker.kill('stop_timeout'))
-    return this.#goneWaiters.until(() => !this.#alive.has(worker)).finally(() => timer.clear())
+    return this.#changed.until(() => !this.#alive.has(worker)).finally(() => timer.clear())
+  }
+
+  get #leavingCount(): number {
+    let count = this.#slots.renewingCount
+    for (const worker of this.#alive) if (worker.score.isGone) count += 1
+    return count
+  }
+
+  /** Waits until one more worker may be on its way out. */
+  #room(waitMsMax: number): Promise<void> {
+    let isOver = false
+    const timer = this.#options.clock.timer(waitMsMax, () => {
+      isOver = true
+      this.#changed.wake()
+    })
+    const hasRoom = () => isOver || this.isStopping || this.#leavingCount < leavingMax(this.size)
+    return this.#changed.until(hasRoom).finally(() => timer.clear())
   }
 
   #allGone(): Promise<void> {
-    return this.#goneWaiters
+    return this.#changed
       .until(() => this.#alive.size === 0 && this.#bootCount === 0)
       .then(() => this.#deadlines.close())
   }
@@ -391,4 +489,11 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   #stoppedError(): RelayError {
     return new RelayError(ErrorCode.PoolStopped, `pool "${this.name}" is stopping`)
   }
+}
+
+/** A boot that was aborted, or whose surroundings failed, in the words of one that failed by itself. */
+function bootError(pool: string, error: unknown): Error {
+  if (error instanceof RelayError) return error
+  const text = `a worker of pool "${pool}" was not brought up: ${messageOf(error)}`
+  return new RelayError(ErrorCode.WorkerBoot, text, { cause: error })
 }

@@ -2,10 +2,9 @@
  * Replaces every worker of a pool without losing a job: the first new one must boot, and with `reset_canary` prove itself on real
  * jobs, before the next one; when it does not, the old workers stay.
  */
-import type { Clock } from '../../core/clock.js'
+import type { Clock, Timer } from '../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
-import { leavingMax } from '../worker/retire.js'
 import type { Worker } from '../worker/worker.js'
 import { canaryFault } from './canary.js'
 
@@ -14,8 +13,16 @@ export interface Resettable {
   readonly name: string
   readonly size: number
   readonly workers: readonly Worker[]
+  /** From now on boots count as new; those that wait for a next try begin at once. */
+  newGeneration(): number
+  /** A worker from before `generation`, also one that boots still; undefined when there is none left. */
+  nextStale(generation: number): Promise<Worker | undefined>
+  /** Rejects with the fault when the first boot of `generation` fails. */
+  firstBoot(generation: number): Promise<void>
   /** Brings up the successor of a worker, lets `isGood` judge it, and only then lets the old one leave. */
   renew(old: Worker, isGood?: (fresh: Worker) => Promise<void>): Promise<Worker | undefined>
+  /** Resolves when no more than the share of the pool is on its way out, or after `waitMsMax`. */
+  room(waitMsMax: number): Promise<void>
   /** Resolves when the worker has gone; after `waitMsMax` it is killed. */
   gone(worker: Worker, waitMsMax: number): Promise<void>
 }
@@ -34,34 +41,36 @@ export interface ResetOptions {
 /** One reset. Rejects with RR_RESET_FAILED when a new worker did not boot or did worse than the old ones. */
 export async function rollingReset(options: ResetOptions): Promise<void> {
   const { pool, timeoutMs, log } = options
-  const old = pool.workers
-  const leaving = new Set<Promise<void>>()
-  let replaced = 0
-  for (const worker of old) {
-    while (leaving.size >= leavingMax(pool.size)) await Promise.race(leaving)
-    try {
-      const fresh = await pool.renew(worker, replaced === 0 ? canary(options, worker) : undefined)
-      // It had gone by itself: its place is being filled with the new code already.
-      if (fresh === undefined) continue
-    } catch (error) {
-      await Promise.all(leaving)
-      throw resetFault({ pool: pool.name, replaced, total: old.length, error })
+  const generation = pool.newGeneration()
+  const leaving: Promise<void>[] = []
+  try {
+    for (;;) {
+      const worker = await pool.nextStale(generation)
+      if (worker === undefined) break
+      await pool.room(timeoutMs)
+      const fresh = await pool.renew(worker, leaving.length === 0 ? canary(options, worker) : undefined)
+      // Undefined: it had gone by itself, and its place is being filled with the new code already.
+      if (fresh !== undefined) leaving.push(pool.gone(worker, timeoutMs))
     }
-    replaced += 1
-    const gone: Promise<void> = pool.gone(worker, timeoutMs).then(() => void leaving.delete(gone))
-    leaving.add(gone)
+    // None was there to be replaced, so nothing has proved yet that the new code boots.
+    if (leaving.length === 0) await pool.firstBoot(generation)
+  } catch (error) {
+    await Promise.all(leaving)
+    throw resetFault({ pool: pool.name, replaced: leaving.length, total: pool.size, error })
   }
   await Promise.all(leaving)
-  log.info({ pool: pool.name, workers: replaced }, 'the workers were replaced')
+  log.info({ pool: pool.name, workers: leaving.length }, 'the workers were replaced')
 }
 
 function canary({ pool, canaryJobs, timeoutMs, clock }: ResetOptions, old: Worker) {
   if (canaryJobs === 0) return undefined
   return async (fresh: Worker): Promise<void> => {
-    const limit = new Promise<'time'>((resolve) =>
-      clock.timer(timeoutMs, () => resolve('time'), { unref: true }),
-    )
+    let timer: Timer | undefined
+    const limit = new Promise<void>((resolve) => {
+      timer = clock.timer(timeoutMs, resolve, { unref: true })
+    })
     await Promise.race([fresh.answered(canaryJobs), limit])
+    timer?.clear()
     const before = pool.workers.filter((one) => one !== fresh).concat(pool.workers.includes(old) ? [] : [old])
     const fault = canaryFault(
       fresh.score,

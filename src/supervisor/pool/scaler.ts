@@ -25,6 +25,10 @@ export interface ScaleView {
   readonly size: number
   /** Places whose worker has not booted yet. */
   readonly booting: number
+  /** Those of them whose boots failed. */
+  readonly failing: number
+  /** Workers fall faster than `crash_loop` allows: more of them would fall, too. */
+  readonly isDegraded: boolean
   /** Callers that wait for a worker. */
   readonly waiting: number
   /** How long the first of them has waited, in ms. */
@@ -41,7 +45,7 @@ export interface ScaleView {
 export type ScaleStep =
   | { readonly kind: 'stay' }
   | { readonly kind: 'grow'; readonly by: number }
-  | { readonly kind: 'shrink'; readonly pids: readonly number[] }
+  | { readonly kind: 'shrink'; readonly pids: readonly number[]; readonly empty: number }
 
 const stay: ScaleStep = { kind: 'stay' }
 
@@ -50,18 +54,22 @@ export function planScale(view: ScaleView, policy: ScalePolicy): ScaleStep {
   if (view.waiting > 0) return planGrowth(view, policy)
   const surplus = view.size - policy.floor
   if (surplus <= 0 || view.sinceGrowthMs < policy.idleMsMax) return stay
+  const most = Math.min(surplus, policy.step)
+  // Places in which nobody came up serve nobody: they go first.
+  const empty = Math.min(most, view.failing)
   const pids = view.idle
     .filter(({ idleMs }) => idleMs >= policy.idleMsMax)
     .sort((a, b) => b.idleMs - a.idleMs)
-    .slice(0, Math.min(surplus, policy.step))
+    .slice(0, most - empty)
     .map(({ pid }) => pid)
-  return pids.length === 0 ? stay : { kind: 'shrink', pids }
+  return pids.length + empty === 0 ? stay : { kind: 'shrink', pids, empty }
 }
 
 function planGrowth(view: ScaleView, policy: ScalePolicy): ScaleStep {
   const { size, booting, waiting, oldestMs, sinceGrowthMs, memoryRoom } = view
+  if (view.isDegraded) return stay
   if (oldestMs < policy.growAfterMs || sinceGrowthMs < policy.coolDownMs) return stay
-  // Those that boot already will take their share of the line.
-  const by = Math.min(waiting - booting, policy.step, policy.ceiling - size, memoryRoom)
+  // Those that boot already will take their share of the line, and of the memory.
+  const by = Math.min(waiting - booting, policy.step, policy.ceiling - size, memoryRoom - booting)
   return by > 0 ? { kind: 'grow', by } : stay
 }

@@ -2,18 +2,21 @@
  * The places of a pool: each is always filled again, whatever becomes of its worker, later and later while boots fail or workers
  * keep falling. Grows, shrinks and renews them; who works and who waits is the pool's business.
  *
- * Invariant: a slot has a worker, or somebody is at work to bring one up, until the pool stops or the slot is given back.
+ * Invariant: a slot has a worker that takes jobs, or somebody is at work to bring one up, until the pool stops or the slot is given
+ * back. A worker that has been booted may leave at any time, so whoever puts it into its place looks again in that very turn.
  */
+import { setMaxListeners } from 'node:events'
 import { type Clock, sleep } from '../../core/clock.js'
 import { messageOf, type RelayError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
 import type { KillReason, RetireReason } from '../worker/state.js'
 import type { Worker } from '../worker/worker.js'
-import { type CrashLoopPolicy, deathsMaxOf, isCrashLoop, recentDeaths, restartDelayMs } from './crash-loop.js'
+import { type CrashLoopPolicy, restartDelayMs } from './crash-loop.js'
 import type { PoolHealth, WorkerBoot } from './pool.js'
 import type { BootFault } from './process-pool.js'
-import { Waiters } from './waiters.js'
+import { RestartIntensity } from './restart-intensity.js'
+import type { Waiters } from './waiters.js'
 
 /** What slots are made of. */
 export interface SlotsOptions {
@@ -29,16 +32,25 @@ export interface SlotsOptions {
   readonly onReady: (worker: Worker) => void
   /** No worker lives and a boot failed, after the first ones. */
   readonly onDead: (fault: Error) => void
+  /** Woken whenever something of this has changed. */
+  readonly changed: Waiters
+  /** Resolves when the worker's process has gone. */
+  readonly gone: (worker: Worker) => Promise<void>
   /** Aborted when the pool stops. */
   readonly stopped: AbortSignal
   readonly stoppedError: () => RelayError
 }
 
+/** Judges a new worker on real jobs; rejects when it must not stay. */
+export type Probe = (fresh: Worker) => Promise<void>
+
 interface Slot {
   worker: Worker | undefined
+  /** The generation of a boot that is under way for this place. */
+  booting: number | undefined
   /** Boots that failed, or workers that fell at once, since the last good one. */
   failures: number
-  /** A worker that takes over from the one that is here is being brought up. */
+  /** Somebody sees to the worker that comes next. */
   isRenewing: boolean
   /** Given back: nobody fills it any more. */
   isGone: boolean
@@ -51,27 +63,31 @@ const deaths: ReadonlySet<RetireReason | KillReason | undefined> = new Set([
   undefined,
   'relay_lost',
   'bad_frame',
-  'boot_failed',
-  'boot_timeout',
 ])
-// How often a pool looks whether it has recovered.
-const recoveryTicks = 10
 
 /** The places of one pool. */
 export class Slots {
   readonly #options: SlotsOptions
   readonly #slots: Slot[]
-  readonly #changed = new Waiters()
-  #deathsMs: readonly number[] = []
-  #restarts = 0
-  #degradedSinceMs: number | undefined
-  #lastFault: Error | undefined
+  readonly #intensity: RestartIntensity
+  /** Workers that have no place yet and are being judged. */
+  readonly #probation = new Set<Worker>()
+  /** In which generation the boot of each began: a reset begins a new one. */
+  readonly #generations = new WeakMap<Worker, number>()
+  /** Since when the predecessors of workers that were renewed unused had been free. */
+  readonly #idleSince = new WeakMap<Worker, number>()
+  #generation = 0
+  #bootedGeneration = -1
+  #failed: { readonly generation: number; readonly error: unknown } | undefined
+  #hurry = newHurry()
   #lastLines: readonly string[] = []
   #hasBooted = false
 
   constructor(options: SlotsOptions) {
     this.#options = options
     this.#slots = Array.from({ length: options.size }, newSlot)
+    const { pool, crashLoop, clock, log } = options
+    this.#intensity = new RestartIntensity({ pool, policy: crashLoop, size: () => this.size, clock, log })
   }
 
   /** Fills all of them, side by side; resolves with how each first try went. */
@@ -79,6 +95,12 @@ export class Slots {
     const boots = await Promise.all(this.#slots.map((slot) => this.#fill(slot)))
     this.#hasBooted = true
     return boots
+  }
+
+  /** The pool stops: nobody waits for a later try, and no timer is left. */
+  close(): void {
+    this.#hurry.abort()
+    this.#intensity.close()
   }
 
   get size(): number {
@@ -89,36 +111,46 @@ export class Slots {
     return this.#slots.flatMap(({ worker }) => worker ?? [])
   }
 
+  /** Workers whose successor is on its way. */
+  get renewingCount(): number {
+    return this.#slots.filter(({ worker, isRenewing }) => isRenewing && worker !== undefined).length
+  }
+
   /** What workers that did not come up said last. */
   get lastLines(): readonly string[] {
     return this.#lastLines
   }
 
   get health(): PoolHealth {
-    const { clock } = this.#options
-    const nowMs = clock.monotonicMs()
-    const count = recentDeaths(this.#deathsMs, nowMs, this.#policy).length
-    const since = this.#degradedSinceMs
-    return {
-      isDegraded: since !== undefined,
-      degradedMs: since === undefined ? 0 : nowMs - since,
-      recentDeaths: count,
-      restarts: this.#restarts,
-      ...(since === undefined || this.#lastFault === undefined ? {} : { why: messageOf(this.#lastFault) }),
-    }
+    return this.#intensity.health
+  }
+
+  /** Whether the successor of this worker is on its way. */
+  isRenewing(worker: Worker): boolean {
+    return this.#slotOf(worker)?.isRenewing === true
+  }
+
+  /** Monotonic ms since when nobody has needed this worker or those whose place it took: a renewal is no use. */
+  idleSince(worker: Worker): number {
+    return (worker.jobCount === 0 ? this.#idleSince.get(worker) : undefined) ?? worker.idleSince
   }
 
   /** A worker leaves or has fallen: its place is filled anew, unless its successor is on the way. */
   onLeaving(worker: Worker, why: RetireReason | KillReason | undefined): void {
-    const slot = this.#slots.find((one) => one.worker === worker)
+    const slot = this.#slotOf(worker)
+    // One that has not come so far is reported by its boot.
+    if (this.#options.stopped.aborted || (slot === undefined && !this.#probation.has(worker))) return
     const isDeath = deaths.has(why)
-    if (isDeath && !this.#options.stopped.aborted)
-      this.#onDeath(new Error(`worker ${worker.pid} ended by itself`))
-    if (slot === undefined || this.#options.stopped.aborted) return
+    if (isDeath) {
+      const text = `worker ${worker.pid} ended by itself${why === undefined ? '' : ` (${why})`}`
+      this.#intensity.onDeath(new Error(`${text} after ${worker.jobCount} jobs`), this.#lastLines)
+    }
+    this.#probation.delete(worker)
+    if (slot === undefined) return
     slot.worker = undefined
-    const livedMs = this.#options.clock.nowMs() - worker.createdAtMs
+    const livedMs = this.#options.clock.monotonicMs() - worker.readyAt
     slot.failures = isDeath && worker.jobCount === 0 && livedMs < settledMs ? slot.failures + 1 : 0
-    this.#changed.wake()
+    this.#options.changed.wake()
     // It boots while the old one leaves, so that the pool is short of a worker for as short as can be.
     if (!slot.isRenewing) void this.#fill(slot)
   }
@@ -127,28 +159,23 @@ export class Slots {
    * Brings up the successor of `old` and then lets `old` leave, so that the pool is never short of a worker. Resolves with the
    * successor; undefined when `old` has gone meanwhile, or is being renewed already. Rejects when the boot failed: `old` stays.
    */
-  async renew(
-    old: Worker,
-    why: RetireReason,
-    isGood?: (fresh: Worker) => Promise<void>,
-  ): Promise<Worker | undefined> {
-    const slot = this.#slots.find((one) => one.worker === old)
+  async renew(old: Worker, why: RetireReason, probe?: Probe): Promise<Worker | undefined> {
+    if (this.#options.stopped.aborted) throw this.#options.stoppedError()
+    const slot = this.#slotOf(old)
     if (slot === undefined || slot.isRenewing) return undefined
-    slot.isRenewing = true
-    try {
-      const fresh = await this.#options.boot()
-      await this.#probe(fresh, isGood)
-      slot.worker = fresh
-      slot.failures = 0
-      this.#restarts += 1
-      if (isGood === undefined) this.#options.onReady(fresh)
+    return this.#whileRenewing(slot, async () => {
+      let fresh = await this.#bring(slot)
+      if (probe !== undefined) {
+        await this.#probe(fresh, probe)
+        // It has proved itself and run its `max_jobs` doing so: the next one needs no proof.
+        if (fresh.score.isGone) fresh = await this.#bring(slot)
+      }
+      if (fresh.score.isGone) throw new Error(`worker ${fresh.pid} left right after it had become ready`)
+      if (old.state === 'idle') this.#idleSince.set(fresh, this.idleSince(old))
+      this.#settle(slot, fresh)
       old.retire(why)
       return fresh
-    } finally {
-      slot.isRenewing = false
-      if (slot.worker === undefined && !slot.isGone && !this.#options.stopped.aborted) void this.#fill(slot)
-      this.#changed.wake()
-    }
+    })
   }
 
   /** The same for a worker that will leave soon by itself; when the boot fails it is brought up once the place is empty. */
@@ -157,12 +184,19 @@ export class Slots {
       await this.renew(old, why)
     } catch (error) {
       const { log, pool, stopped } = this.#options
-      if (!stopped.aborted)
-        log.warn(
-          { pool, pid: old.pid, why, error: messageOf(error) },
-          'the successor of a worker did not boot',
-        )
+      const facts = { pool, pid: old.pid, why, error: messageOf(error) }
+      if (!stopped.aborted) log.warn(facts, 'the successor of a worker did not boot')
     }
+  }
+
+  /** Lets `old` leave, and brings up its successor when it has gone: there is no room for both. */
+  async replace(old: Worker, why: RetireReason): Promise<void> {
+    const slot = this.#slotOf(old)
+    if (slot === undefined || slot.isRenewing) return
+    await this.#whileRenewing(slot, () => {
+      old.retire(why)
+      return this.#options.gone(old)
+    })
   }
 
   /** Adds places. */
@@ -174,69 +208,129 @@ export class Slots {
     }
   }
 
-  /** Gives the place of a worker back, which leaves. */
-  shrink(worker: Worker): void {
-    const slot = this.#slots.find((one) => one.worker === worker)
-    if (slot === undefined || slot.isRenewing) return
-    slot.isGone = true
+  /** Gives the place of a worker back, which leaves; false when it has none, or its successor is on the way. */
+  shrink(worker: Worker): boolean {
+    const slot = this.#slotOf(worker)
+    if (slot === undefined || slot.isRenewing) return false
+    this.#giveBack(slot)
     slot.worker = undefined
-    this.#slots.splice(this.#slots.indexOf(slot), 1)
     worker.retire('shrink')
+    return true
   }
 
-  /** A worker on probation works beside the one whose place it is to take. */
-  async #probe(fresh: Worker, isGood: ((fresh: Worker) => Promise<void>) | undefined): Promise<void> {
-    if (isGood === undefined) return
-    this.#options.onReady(fresh)
+  /** Places in which boots failed, so that they are empty. */
+  get failingCount(): number {
+    return this.#slots.filter(isFailing).length
+  }
+
+  /** Gives back up to `count` of those. */
+  shrinkFailing(count: number): void {
+    const given = count > 0 ? this.#slots.filter(isFailing).slice(-count) : []
+    for (const slot of given) this.#giveBack(slot)
+  }
+
+  /** Workers whose boot begins from now on are newer than those before; who waits for a next try begins at once. */
+  newGeneration(): number {
+    this.#generation += 1
+    for (const slot of this.#slots) slot.failures = 0
+    this.#hurryUp()
+    return this.#generation
+  }
+
+  /** The next worker that is older than `generation`, also one that boots still; undefined when there is none. */
+  async nextStale(generation: number): Promise<Worker | undefined> {
+    const { changed, stopped, stoppedError } = this.#options
+    for (;;) {
+      if (stopped.aborted) throw stoppedError()
+      const isOld = (slot: Slot) => slot.worker !== undefined && this.#generationOf(slot.worker) < generation
+      const found = this.#slots.find((slot) => isOld(slot) && !slot.isRenewing)
+      if (found !== undefined) return found.worker
+      const isComing = (slot: Slot) => slot.booting !== undefined && slot.booting < generation
+      if (!this.#slots.some((slot) => isOld(slot) || isComing(slot))) return undefined
+      await changed.wait()
+    }
+  }
+
+  /** Resolves when a worker of `generation` or later has booted; rejects with the fault of the first that did not. */
+  async firstBoot(generation: number): Promise<void> {
+    const { changed, stopped, stoppedError } = this.#options
+    while (this.#bootedGeneration < generation) {
+      if (stopped.aborted) throw stoppedError()
+      if (this.#failed !== undefined && this.#failed.generation >= generation) throw this.#failed.error
+      await changed.wait()
+    }
+  }
+
+  #slotOf(worker: Worker): Slot | undefined {
+    return this.#slots.find((one) => one.worker === worker)
+  }
+
+  #generationOf(worker: Worker): number {
+    return this.#generations.get(worker) ?? -1
+  }
+
+  #giveBack(slot: Slot): void {
+    slot.isGone = true
+    this.#slots.splice(this.#slots.indexOf(slot), 1)
+  }
+
+  #hurryUp(): void {
+    const before = this.#hurry
+    this.#hurry = newHurry()
+    before.abort()
+  }
+
+  /** Nobody else fills the slot meanwhile; if it is empty afterwards, that is made up for. */
+  async #whileRenewing<T>(slot: Slot, act: () => Promise<T>): Promise<T> {
+    slot.isRenewing = true
     try {
-      await isGood(fresh)
+      return await act()
+    } finally {
+      slot.isRenewing = false
+      slot.booting = undefined
+      if (slot.worker === undefined && !slot.isGone && !this.#options.stopped.aborted) void this.#fill(slot)
+      this.#options.changed.wake()
+    }
+  }
+
+  /** Boots a worker for a slot, which counts as booting until `#settle` has given the worker its place. */
+  async #bring(slot: Slot): Promise<Worker> {
+    const generation = this.#generation
+    slot.booting = generation
+    try {
+      const worker = await this.#options.boot()
+      this.#generations.set(worker, generation)
+      this.#bootedGeneration = Math.max(this.#bootedGeneration, generation)
+      return worker
     } catch (error) {
-      fresh.retire('reset')
+      this.#failed = { generation, error }
+      slot.booting = undefined
+      this.#options.changed.wake()
       throw error
     }
   }
 
-  get #policy(): CrashLoopPolicy {
-    const { deathsMax, periodMs } = this.#options.crashLoop
-    return { deathsMax: deathsMaxOf(deathsMax, this.#slots.length), periodMs }
+  #settle(slot: Slot, worker: Worker): void {
+    const isNew = !this.#probation.delete(worker)
+    slot.worker = worker
+    slot.booting = undefined
+    if (this.#hasBooted) this.#intensity.onRestart()
+    if (isNew) this.#options.onReady(worker)
+    this.#options.changed.wake()
   }
 
-  #onDeath(fault: Error): void {
-    const nowMs = this.#options.clock.monotonicMs()
-    this.#deathsMs = [...recentDeaths(this.#deathsMs, nowMs, this.#policy), nowMs]
-    this.#lastFault = fault
-    this.#judge()
-  }
-
-  /** Says when the pool becomes degraded, and when it has recovered. */
-  #judge(): void {
-    const { clock, log, pool, stopped } = this.#options
-    const nowMs = clock.monotonicMs()
-    const count = recentDeaths(this.#deathsMs, nowMs, this.#policy).length
-    const isLoop = isCrashLoop(count, this.#policy)
-    const facts = { pool, deaths: count, withinMs: this.#policy.periodMs, limit: this.#policy.deathsMax }
-    if (isLoop && this.#degradedSinceMs === undefined) {
-      this.#degradedSinceMs = nowMs
-      log.error(
-        { ...facts, lastLines: this.#lastLines },
-        'workers fall faster than the limit: the pool is degraded, new ones boot more slowly',
-      )
-      this.#watchRecovery()
-    } else if (!isLoop && this.#degradedSinceMs !== undefined && !stopped.aborted) {
-      const degradedMs = Math.round(nowMs - this.#degradedSinceMs)
-      this.#degradedSinceMs = undefined
-      log.info({ ...facts, degradedMs }, 'the pool has recovered')
+  /** A worker on probation works beside the one whose place it is to take. */
+  async #probe(fresh: Worker, probe: Probe): Promise<void> {
+    const { onReady, stopped, stoppedError } = this.#options
+    this.#probation.add(fresh)
+    onReady(fresh)
+    try {
+      await probe(fresh)
+    } catch (error) {
+      this.#probation.delete(fresh)
+      fresh.retire('reset')
+      throw stopped.aborted ? stoppedError() : error
     }
-  }
-
-  #watchRecovery(): void {
-    const { clock, stopped } = this.#options
-    const tick = () => {
-      if (stopped.aborted) return
-      this.#judge()
-      if (this.#degradedSinceMs !== undefined) this.#watchRecovery()
-    }
-    clock.timer(Math.max(1, this.#policy.periodMs / recoveryTicks), tick, { unref: true })
   }
 
   /** Fills an empty slot, trying for ever; resolves with how the first try went. */
@@ -251,11 +345,12 @@ export class Slots {
       if (stopped.aborted || slot.isGone) break
       const startedAt = clock.monotonicMs()
       try {
-        const worker = await this.#options.boot()
-        slot.worker = worker
-        if (this.#hasBooted) this.#restarts += 1
-        this.#options.onReady(worker)
+        const worker = await this.#bring(slot)
+        slot.booting = undefined
+        if (worker.score.isGone) throw new Error(`worker ${worker.pid} left right after it had become ready`)
         onFirst({ pid: worker.pid, tookMs: clock.monotonicMs() - startedAt, lastLines: [] })
+        if (slot.isGone) worker.retire('shrink')
+        else this.#settle(slot, worker)
         return
       } catch (error) {
         const fault: BootFault = error instanceof Error ? error : new Error(messageOf(error))
@@ -268,11 +363,10 @@ export class Slots {
   }
 
   async #delay(slot: Slot): Promise<void> {
-    const { clock, random, stopped } = this.#options
-    const deathCount = recentDeaths(this.#deathsMs, clock.monotonicMs(), this.#policy).length
-    const view = { failures: slot.failures, deaths: deathCount }
-    const delayMs = restartDelayMs(view, this.#policy, random)
-    if (delayMs > 0) await sleep(clock, delayMs, stopped)
+    const { clock, random } = this.#options
+    const view = { failures: slot.failures, deaths: this.#intensity.deaths }
+    const delayMs = restartDelayMs(view, this.#intensity.policy, random)
+    if (delayMs > 0) await sleep(clock, delayMs, this.#hurry.signal)
   }
 
   #onBootFault(slot: Slot, fault: BootFault): void {
@@ -280,13 +374,24 @@ export class Slots {
     slot.failures += 1
     const lastLines = fault.lastLines ?? []
     this.#lastLines = lastLines
-    if (stopped.aborted) return
+    if (stopped.aborted || slot.isGone) return
     log.error({ pool, tries: slot.failures, error: fault, lastLines }, 'a worker did not boot, trying again')
-    this.#onDeath(fault)
+    this.#intensity.onDeath(fault, lastLines)
     if (this.#hasBooted && this.workers.length === 0) onDead(fault)
   }
 }
 
+function isFailing(slot: Slot): boolean {
+  return slot.worker === undefined && slot.failures > 0 && !slot.isRenewing
+}
+
+/** Every empty place may listen to it; Node warns of more than ten as of a leak. */
+function newHurry(): AbortController {
+  const hurry = new AbortController()
+  setMaxListeners(0, hurry.signal)
+  return hurry
+}
+
 function newSlot(): Slot {
-  return { worker: undefined, failures: 0, isRenewing: false, isGone: false }
+  return { worker: undefined, booting: undefined, failures: 0, isRenewing: false, isGone: false }
 }

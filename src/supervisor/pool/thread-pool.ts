@@ -8,6 +8,7 @@ import type { Tinypool } from 'tinypool'
 import { assert } from '../../core/assert.js'
 import type { Clock } from '../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
+import type { InFlightLedger } from '../ledger.js'
 import type {
   AcquireOptions,
   Job,
@@ -26,6 +27,8 @@ import { WaitingLine } from './waiting-line.js'
 
 /** What a thread pool is made of. */
 export interface ThreadPoolOptions {
+  /** Is told of every job with a `requestId`. */
+  readonly ledger?: InFlightLedger
   readonly name: string
   readonly size: number
   readonly config: PoolConfig
@@ -96,6 +99,14 @@ export class ThreadPool implements ManagedPool {
 
   get health(): PoolHealth {
     return { isDegraded: false, degradedMs: 0, recentDeaths: 0, restarts: 0 }
+  }
+
+  get waitingCount(): number {
+    return this.#line.length
+  }
+
+  get oldestWaitMs(): number {
+    return this.#line.oldestMs()
   }
 
   async run(job: Job, options: RunOptions & AcquireOptions = {}): Promise<Reply> {
@@ -197,7 +208,10 @@ export class ThreadPool implements ManagedPool {
       pid: process.pid,
       run: (job, options = {}) => {
         assert(!isReleased, `a job on a released lease of pool "${this.name}"`)
-        return this.#run(job, options)
+        const { ledger } = this.#options
+        const entry = job.requestId === undefined ? undefined : ledger?.assigned(job.requestId)
+        const run = this.#run(job, options)
+        return entry === undefined ? run : run.finally(() => ledger?.answered(entry))
       },
       release: () => {
         if (isReleased) return

@@ -2,7 +2,7 @@
 import type { Clock } from '../../core/clock.js'
 import type { Logger } from '../../core/log.js'
 import { treeBytes } from '../worker/memory.js'
-import type { MemoryBudget } from '../worker/retire.js'
+import { leavingMax, type MemoryBudget } from '../worker/retire.js'
 import type { Worker } from '../worker/worker.js'
 import { Autoscaler } from './autoscaler.js'
 import type { IdleRing } from './idle-ring.js'
@@ -23,11 +23,12 @@ export interface UpkeepOptions {
   readonly idle: IdleRing
   readonly line: WaitingLine<Worker>
   readonly idleWaiters: Waiters
-  /** Workers whose process lives, the leaving ones included. */
-  readonly aliveCount: () => number
+  /** Workers on their way out, and those whose successor is on its way. */
+  readonly leavingCount: () => number
   readonly clock: Clock
   readonly log: Logger
   readonly budget?: (() => Promise<MemoryBudget>) | undefined
+  readonly measure?: ((pid: number) => Promise<number>) | undefined
 }
 
 const unlimited: MemoryBudget = { limitBytes: Number.POSITIVE_INFINITY, usedBytes: 0 }
@@ -49,13 +50,19 @@ export class Upkeep {
     this.#autoscaler?.poke()
   }
 
+  /** Whether the successor of a worker that will leave soon may boot beside it: not too many at once, and only where memory has room. */
+  mayRenewEarly(worker: Worker): boolean {
+    const { slots } = this.#options
+    return slots.renewingCount < leavingMax(slots.size) && this.#keeper.hasRoomFor(worker)
+  }
+
   close(): void {
     this.#keeper.close()
     this.#autoscaler?.close()
   }
 
   #makeKeeper(): Keeper {
-    const { name, config, slots, aliveCount, clock, log, budget } = this.#options
+    const { name, config, slots, leavingCount, clock, log, budget, measure } = this.#options
     const { ttl, idle_ttl, max_worker_memory, memory_samples, watch_tick } = config.supervisor
     return new Keeper({
       pool: {
@@ -66,10 +73,12 @@ export class Upkeep {
         get workers() {
           return slots.workers
         },
+        isRenewing: (worker) => slots.isRenewing(worker),
         get leavingCount() {
-          return aliveCount() - slots.workers.length
+          return leavingCount()
         },
         renew: (worker, why) => slots.renew(worker, why),
+        replace: (worker, why) => slots.replace(worker, why),
       },
       policy: {
         ttlMs: ttl,
@@ -80,7 +89,7 @@ export class Upkeep {
       tickMs: watch_tick,
       clock,
       log,
-      measure: treeBytes,
+      measure: measure ?? treeBytes,
       budget: budget ?? (() => Promise.resolve(unlimited)),
     })
   }
@@ -94,7 +103,8 @@ export class Upkeep {
         name,
         view: (nowMs) => this.#view(nowMs),
         grow: (count) => slots.grow(count),
-        shrink: (pids) => this.#shrink(pids),
+        measure: () => this.#keeper.measure(),
+        shrink: (pids, empty) => this.#shrink(pids, empty),
       },
       policy: {
         floor,
@@ -115,17 +125,23 @@ export class Upkeep {
     return {
       size: slots.size,
       booting: slots.size - slots.workers.length,
+      failing: slots.failingCount,
+      isDegraded: slots.health.isDegraded,
       waiting: idle.size > 0 ? 0 : line.length + idleWaiters.size,
       oldestMs: Math.max(line.oldestMs(), idleWaitMs),
-      idle: [...idle].map((worker) => ({ pid: worker.pid, idleMs: nowMs - worker.idleSince })),
+      idle: [...idle].map((worker) => ({ pid: worker.pid, idleMs: nowMs - slots.idleSince(worker) })),
       memoryRoom: this.#keeper.memoryRoom,
     }
   }
 
   /** Only whoever is idle still: it leaves the ring before anybody can take it. */
-  #shrink(pids: readonly number[]): void {
+  #shrink(pids: readonly number[], empty: number): void {
     const { slots, idle } = this.#options
-    for (const worker of slots.workers)
-      if (pids.includes(worker.pid) && idle.remove(worker)) slots.shrink(worker)
+    slots.shrinkFailing(empty)
+    for (const worker of slots.workers) {
+      // One whose successor is on its way stays where it can be found: that may not come up.
+      if (!pids.includes(worker.pid) || slots.isRenewing(worker)) continue
+      if (idle.remove(worker)) slots.shrink(worker)
+    }
   }
 }

@@ -11,8 +11,9 @@ export class Waiters {
 
   /** The time that the one gave who has waited longest; undefined when nobody waits. */
   get oldestSince(): number | undefined {
-    for (const since of this.#wakes.values()) return since
-    return undefined
+    let oldest: number | undefined
+    for (const since of this.#wakes.values()) if (oldest === undefined || since < oldest) oldest = since
+    return oldest
   }
 
   /** Resolves with the next `wake`, or when `signal` aborts. Never rejects. `since` is for `oldestSince`. */

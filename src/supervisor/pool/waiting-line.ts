@@ -112,7 +112,7 @@ export class WaitingLine<T> {
       this.#front.add(waiter)
       return () => void this.#front.delete(waiter)
     }
-    const cost = Math.min(priorityMax, Math.max(1, Math.round(priority ?? defaultPriority)))
+    const cost = costOf(priority)
     const group = this.#classOf(cost)
     const line = group.keys.get(key) ?? new Set()
     group.keys.set(key, line.add(waiter))
@@ -163,6 +163,12 @@ export class WaitingLine<T> {
       { hint: 'Raise `num_workers` or `queue_timeout`, or see in the log why workers do not boot.' },
     )
   }
+}
+
+/** What is no number would take the whole line out of order: it counts as the default. */
+function costOf(priority: number | undefined): number {
+  if (priority === undefined || Number.isNaN(priority)) return defaultPriority
+  return Math.min(priorityMax, Math.max(1, Math.round(priority)))
 }
 
 function first<W>(set: ReadonlySet<W>): W | undefined {

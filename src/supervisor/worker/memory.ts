@@ -3,6 +3,7 @@
  * them), RSS else. Also what the cgroup allows all of us together. Reads `/proc` and `/sys/fs/cgroup`; decides nothing.
  */
 import { readdir, readFile } from 'node:fs/promises'
+import { cgroupFolders, memoryLimit, type SystemRoots, systemRoots } from '../pool/cgroup.js'
 import type { MemoryBudget } from './retire.js'
 
 const pageBytes = 4096
@@ -46,32 +47,34 @@ async function processBytes(pid: number): Promise<number> {
 }
 
 /**
- * What all of us together may use and use: by the cgroup (v2, then v1), pages that the kernel can drop not counted; where that sets
- * no limit, by `grantBytes` (Lambda's memory size) and the size of this process and its descendants.
+ * What all of us together may use and use: by the cgroup that has the least left (v2, then v1), pages that the kernel can drop not
+ * counted; where none sets a limit, by `grantBytes` (Lambda's memory size) and the size of this process and its descendants.
  */
-export async function readMemoryBudget(grantBytes: number): Promise<MemoryBudget> {
-  const budget = await cgroupBudget()
+export async function readMemoryBudget(grantBytes: number, roots = systemRoots): Promise<MemoryBudget> {
+  const budget = await cgroupBudget(roots)
   if (budget.limitBytes <= grantBytes || grantBytes === Number.POSITIVE_INFINITY) return budget
   return { limitBytes: grantBytes, usedBytes: await treeBytes(process.pid) }
 }
 
-async function cgroupBudget(): Promise<MemoryBudget> {
-  const root = '/sys/fs/cgroup'
-  const limit = Number((await read(`${root}/memory.max`)) || 'none')
-  if (limit > 0) {
-    const used = Number(await read(`${root}/memory.current`))
-    return { limitBytes: limit, usedBytes: used - (await inactiveFileBytes(`${root}/memory.stat`)) }
-  }
-  const old = Number((await read(`${root}/memory/memory.limit_in_bytes`)) || 'none')
-  // cgroup v1 says "no limit" with a number near 2^63.
-  if (!(old > 0 && old < 2 ** 60)) return { limitBytes: Number.POSITIVE_INFINITY, usedBytes: 0 }
-  const used = Number(await read(`${root}/memory/memory.usage_in_bytes`))
-  return { limitBytes: old, usedBytes: used - (await inactiveFileBytes(`${root}/memory/memory.stat`)) }
+async function cgroupBudget(roots: SystemRoots): Promise<MemoryBudget> {
+  const { v2, v1 } = cgroupFolders('memory', roots)
+  const budgets = await Promise.all([
+    ...v2.map((folder) => budgetOf(folder, 'memory.max', 'memory.current')),
+    ...v1.map((folder) => budgetOf(folder, 'memory.limit_in_bytes', 'memory.usage_in_bytes')),
+  ])
+  const unlimited: MemoryBudget = { limitBytes: Number.POSITIVE_INFINITY, usedBytes: 0 }
+  const left = ({ limitBytes, usedBytes }: MemoryBudget) => limitBytes - usedBytes
+  return budgets.reduce((least, one) => (left(one) < left(least) ? one : least), unlimited)
 }
 
-async function inactiveFileBytes(path: string): Promise<number> {
-  const text = await read(path)
-  return Number(/^(?:total_)?inactive_file (\d+)/m.exec(text)?.[1] ?? 0)
+async function budgetOf(folder: string, limit: string, usage: string): Promise<MemoryBudget> {
+  const limitBytes = memoryLimit(await read(`${folder}/${limit}`))
+  if (limitBytes === Number.POSITIVE_INFINITY) return { limitBytes, usedBytes: 0 }
+  const [used, stat] = await Promise.all([read(`${folder}/${usage}`), read(`${folder}/memory.stat`)])
+  const droppable = Number(
+    /^total_inactive_file (\d+)/m.exec(stat)?.[1] ?? /^inactive_file (\d+)/m.exec(stat)?.[1] ?? 0,
+  )
+  return { limitBytes, usedBytes: Math.max(0, Number(used) - droppable) }
 }
 
 async function read(path: string): Promise<string> {

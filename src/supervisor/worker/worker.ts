@@ -24,6 +24,8 @@ import type { WorkerOptions } from './worker-options.js'
 const junkExcerptBytes = 64
 const controlJson = FrameFlag.control | FrameFlag.json
 
+// Ends that say nothing against a worker's code.
+const peaceful: ReadonlySet<string> = new Set<RetireReason>(['max_jobs', 'self_stop'])
 const takesJobs: ReadonlySet<WorkerState> = new Set(['spawning', 'idle', 'busy'])
 
 /** One supervised child. */
@@ -90,7 +92,13 @@ export class Worker {
 
   /** What became of its jobs. */
   get score(): JobScore {
-    return { answered: this.#tally.answered, failed: this.#tally.failed, isGone: !this.#isTakingJobs() }
+    return {
+      answered: this.#tally.answered,
+      failed: this.#tally.failed,
+      isGone: !this.#isTakingJobs(),
+      hasLeftInPeace: this.#why !== undefined && peaceful.has(this.#why),
+      isBusy: this.#job !== undefined,
+    }
   }
 
   /** Resolves when `count` jobs have been answered, or it leaves. */

@@ -1,0 +1,30 @@
+/** `rr ledger`: what was accepted and is not acknowledged yet, the last ended ones, and the counts, which balance. */
+import { connectServer, rowsOf, table } from './control.js'
+import { type CommonOptions, ExitCode } from './options.js'
+
+/** Prints the ledger of the running server. */
+export async function ledger(options: CommonOptions): Promise<number> {
+  const client = await connectServer(options)
+  try {
+    const value = await client.call('rr.Ledger')
+    process.stdout.write(options.json === true ? `${JSON.stringify(value)}\n` : `${ledgerText(value)}\n`)
+  } finally {
+    client.close()
+  }
+  return ExitCode.ok
+}
+
+function ledgerText(value: unknown): string {
+  const [{ counts, open, ended } = {}] = rowsOf([value])
+  const [sums = {}] = rowsOf([counts])
+  const head = Object.entries(sums).map(([name, count]) => `${name} ${String(count)}`)
+  const rows = [...rowsOf(open), ...rowsOf(ended)].map((row) => [
+    String(row.id),
+    String(row.accepted_at),
+    String(row.assigned),
+    String(row.answered),
+    String(row.end ?? 'open'),
+    String(row.reason ?? ''),
+  ])
+  return `${head.join(', ')}\n${table(['ID', 'ACCEPTED', 'ASSIGNED', 'ANSWERED', 'END', 'REASON'], rows)}`
+}

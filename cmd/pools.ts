@@ -1,0 +1,57 @@
+/** `rr pools`: how each pool is: its size, who waits, and whether it is degraded. */
+import type { RpcClient } from '../src/ipc/rpc-client.js'
+import { connectServer, rowsOf, table } from './control.js'
+import { type CommonOptions, ExitCode } from './options.js'
+
+/** Prints the pools of the running server. */
+export async function pools(options: CommonOptions): Promise<number> {
+  const client = await connectServer(options)
+  try {
+    const rows = await client.call('rr.Pools')
+    process.stdout.write(options.json === true ? `${JSON.stringify(rows)}\n` : `${poolsTable(rows)}\n`)
+    if (options.json !== true) warn(rows)
+  } finally {
+    client.close()
+  }
+  return ExitCode.ok
+}
+
+/** Says on standard error which pools are degraded; for commands that show something else of them. */
+export async function warnOfDegraded(client: RpcClient): Promise<void> {
+  warn(await client.call('rr.Pools'))
+}
+
+function warn(value: unknown): void {
+  for (const { pool, degraded } of rowsOf(value)) {
+    const [row] = rowsOf([degraded])
+    if (row === undefined) continue
+    const seconds = Math.round(Number(row.for_ms) / 1000)
+    const text = `pool ${String(pool)} is degraded for ${seconds} s, ${String(row.recent_deaths)} workers fell: ${String(row.why)}`
+    process.stderr.write(`${text}\n`)
+  }
+}
+
+function poolsTable(value: unknown): string {
+  const rows = rowsOf(value)
+  if (rows.length === 0) return 'no pools'
+  const cells = rows.map((row) => [
+    String(row.pool),
+    row.degraded === null ? 'ok' : 'degraded',
+    ...['size', 'live', 'idle', 'busy', 'waiting', 'restarts'].map((key) => String(row[key])),
+    `${Math.round(Number(row.oldest_wait_ms))} ms`,
+    `${(Number(row.memory_bytes) / 2 ** 20).toFixed(1)} MB`,
+  ])
+  const headings = [
+    'POOL',
+    'STATE',
+    'SIZE',
+    'LIVE',
+    'IDLE',
+    'BUSY',
+    'WAITING',
+    'RESTARTS',
+    'OLDEST',
+    'MEMORY',
+  ]
+  return table(headings, cells)
+}

@@ -1,0 +1,177 @@
+/**
+ * What was accepted, assigned, answered and acknowledged, by id, with counts that must balance: accepted = open + acknowledged +
+ * returned. Sources say what they accept and how it ended, pools what they run. Holds the open entries and the last ended ones; what
+ * does not add up is an error in the log, RR_LEDGER_VIOLATION.
+ */
+import type { Clock } from '../core/clock.js'
+import { ErrorCode, RelayError } from '../core/errors.js'
+import type { Logger } from '../core/log.js'
+
+/** How an entry ended. */
+export type LedgerEnd = 'done' | 'failed' | 'given up' | 'returned'
+
+/** One thing that was accepted. */
+export interface LedgerEntry {
+  readonly id: string
+  /** Wall-clock ms. */
+  readonly acceptedAtMs: number
+  /** Jobs that were sent to a worker for it: one an event, several a batch. */
+  assigned: number
+  /** Those of them with an outcome, whatever it was. */
+  answered: number
+  end: LedgerEnd | undefined
+  /** Why it ended without an answer of a worker, or was not done. */
+  reason: string | undefined
+}
+
+/** The sums since the start. */
+export interface LedgerCounts {
+  readonly accepted: number
+  readonly open: number
+  readonly acknowledged: number
+  readonly returned: number
+  readonly assigned: number
+  readonly answered: number
+  readonly violations: number
+}
+
+/** All that it knows. */
+export interface LedgerView {
+  readonly counts: LedgerCounts
+  readonly open: readonly LedgerEntry[]
+  /** The last ended ones, oldest first. */
+  readonly ended: readonly LedgerEntry[]
+}
+
+/** What plugins may do with it. */
+export interface LedgerService {
+  /** Something came that will be acknowledged or returned. */
+  accepted(id: string): void
+  /** It ended and its source was told so: `done` without an answer of a worker needs a reason. */
+  acknowledged(id: string, end: 'done' | 'failed' | 'given up', reason?: string): void
+  /** It goes back to its source unacknowledged. */
+  returned(id: string, reason: string): void
+  view(): LedgerView
+}
+
+/** Ended entries that are kept. */
+export const endedMax = 256
+
+/** The one ledger of a server. */
+export class InFlightLedger implements LedgerService {
+  readonly #options: { readonly clock: Clock; readonly log: Logger }
+  readonly #open = new Map<string, LedgerEntry>()
+  readonly #ended: LedgerEntry[] = []
+  #next = 0
+  #accepted = 0
+  #acknowledged = 0
+  #returned = 0
+  #assigned = 0
+  #answered = 0
+  #violations = 0
+
+  constructor(options: { readonly clock: Clock; readonly log: Logger }) {
+    this.#options = options
+  }
+
+  accepted(id: string): void {
+    if (this.#open.has(id)) {
+      this.#violation(id, 'was accepted twice')
+      return
+    }
+    this.#accepted += 1
+    const acceptedAtMs = this.#options.clock.nowMs()
+    this.#open.set(id, { id, acceptedAtMs, assigned: 0, answered: 0, end: undefined, reason: undefined })
+  }
+
+  acknowledged(id: string, end: 'done' | 'failed' | 'given up', reason?: string): void {
+    const entry = this.#end(id, end, reason)
+    if (entry === undefined) return
+    this.#acknowledged += 1
+    if (reason === undefined && entry.answered === 0)
+      this.#violation(id, 'was acknowledged without an answer and without a reason')
+    this.#balance()
+  }
+
+  returned(id: string, reason: string): void {
+    if (this.#end(id, 'returned', reason) === undefined) return
+    this.#returned += 1
+    this.#balance()
+  }
+
+  /** For pools: a job of `id` is sent to a worker. What it returns is handed to `answered` or `unassigned`. */
+  assigned(id: string): LedgerEntry | undefined {
+    // One that has ended may have had a job in line still.
+    const entry = this.#open.get(id) ?? this.#ended.find((one) => one.id === id)
+    if (entry === undefined) {
+      this.#violation(id, 'was assigned and never accepted')
+      return undefined
+    }
+    entry.assigned += 1
+    this.#assigned += 1
+    return entry
+  }
+
+  /** For pools: that job has its outcome. It may come after the entry ended, as when its deadline came first. */
+  answered(entry: LedgerEntry): void {
+    entry.answered += 1
+    this.#answered += 1
+    if (entry.answered > entry.assigned) this.#violation(entry.id, 'was answered more often than assigned')
+  }
+
+  /** For pools: the worker left without running that job, which goes to another one. */
+  unassigned(entry: LedgerEntry): void {
+    entry.assigned -= 1
+    this.#assigned -= 1
+  }
+
+  view(): LedgerView {
+    const ended = [...this.#ended.slice(this.#next), ...this.#ended.slice(0, this.#next)]
+    const counts = {
+      accepted: this.#accepted,
+      open: this.#open.size,
+      acknowledged: this.#acknowledged,
+      returned: this.#returned,
+      assigned: this.#assigned,
+      answered: this.#answered,
+      violations: this.#violations,
+    }
+    return { counts, open: [...this.#open.values()], ended }
+  }
+
+  #end(id: string, end: LedgerEnd, reason: string | undefined): LedgerEntry | undefined {
+    const entry = this.#open.get(id)
+    if (entry === undefined) {
+      this.#violation(id, `was ${end} and is not open: it was never accepted, or ended twice`)
+      return undefined
+    }
+    this.#open.delete(id)
+    entry.end = end
+    entry.reason = reason
+    this.#ended[this.#next] = entry
+    this.#next = (this.#next + 1) % endedMax
+    return entry
+  }
+
+  #balance(): void {
+    const { accepted, open, acknowledged, returned } = {
+      accepted: this.#accepted,
+      open: this.#open.size,
+      acknowledged: this.#acknowledged,
+      returned: this.#returned,
+    }
+    if (accepted === open + acknowledged + returned) return
+    this.#violation(
+      '',
+      `does not balance: ${accepted} accepted, ${open + acknowledged + returned} accounted for`,
+    )
+  }
+
+  #violation(id: string, what: string): void {
+    this.#violations += 1
+    const error = new RelayError(ErrorCode.LedgerViolation, `the ledger: ${id} ${what}`, {
+      hint: 'This is a fault of the server or of a plugin: report it with `rr ledger --json`.',
+    })
+    this.#options.log.error({ id, error }, 'the ledger of what is in flight was violated')
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * The cgroups that this process is in, innermost first: a limit may stand at any of them (a service's own, its slice, the
+ * container's). Reads `/proc/self/cgroup` and looks which folders there are; what stands in them others read.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+/** Folders below which the system tells about itself; tests have their own. */
+export interface SystemRoots {
+  /** `/sys/fs/cgroup`. */
+  readonly cgroup: string
+  /** `/proc`. */
+  readonly proc: string
+}
+
+/** The machine's own. */
+export const systemRoots: SystemRoots = { cgroup: '/sys/fs/cgroup', proc: '/proc' }
+
+/** The folders of a controller, innermost first; `controller` matters for version 1 only, which mounts each by itself. */
+export function cgroupFolders(
+  controller: 'cpu' | 'memory',
+  roots: SystemRoots,
+): { readonly v2: readonly string[]; readonly v1: readonly string[] } {
+  const lines = readText(join(roots.proc, 'self/cgroup'))?.split('\n') ?? []
+  const pathOf = (isWanted: (controllers: string) => boolean) =>
+    lines.map((line) => line.split(':')).find(([, controllers = '-']) => isWanted(controllers))?.[2] ?? '/'
+  return {
+    v2: chain(
+      roots.cgroup,
+      pathOf((controllers) => controllers === ''),
+    ),
+    v1: chain(
+      join(roots.cgroup, controller),
+      pathOf((controllers) => controllers.split(',').includes(controller)),
+    ),
+  }
+}
+
+/** In a container the path may be the host's, which is not to be seen: then the root is what limits us. */
+function chain(root: string, path: string): readonly string[] {
+  const folders: string[] = []
+  for (let at = path; at !== '/' && at !== '.'; at = dirname(at)) folders.push(join(root, at))
+  return [...folders, root].filter((folder) => existsSync(folder))
+}
+
+/** A small file's text, trimmed; undefined when it is not there. */
+export function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1').trim()
+  } catch {
+    // Not this kind of cgroup, or not Linux: the next place is asked.
+    return undefined
+  }
+}
+
+/** A memory limit in bytes as either version writes it; Infinity when it is none ("max", or a number near 2^63). */
+export function memoryLimit(text: string | undefined): number {
+  const bytes = Number(text ?? 'none')
+  return bytes > 0 && bytes < 2 ** 60 ? bytes : Number.POSITIVE_INFINITY
+}

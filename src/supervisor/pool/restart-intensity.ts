@@ -1,0 +1,108 @@
+/**
+ * Counts how fast the workers of one pool fall, says when that is more than bad luck explains, and when it is over. What the numbers
+ * mean is decided in `crash-loop.ts`; the places themselves are `slots.ts`.
+ */
+import type { Clock, Timer } from '../../core/clock.js'
+import { messageOf } from '../../core/errors.js'
+import type { Logger } from '../../core/log.js'
+import { type CrashLoopPolicy, deathsMaxOf, isCrashLoop, recentDeaths } from './crash-loop.js'
+import type { PoolHealth } from './pool.js'
+
+/** What it is made of. */
+export interface IntensityOptions {
+  readonly pool: string
+  readonly policy: CrashLoopPolicy
+  /** Places of the pool now. */
+  readonly size: () => number
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+// How often a degraded pool looks whether it has recovered, as a share of `within`.
+const recoveryTicks = 10
+
+/** The deaths of one pool. */
+export class RestartIntensity {
+  readonly #options: IntensityOptions
+  #deathsMs: readonly number[] = []
+  #restarts = 0
+  #degradedSinceMs: number | undefined
+  #lastFault: Error | undefined
+  #timer: Timer | undefined
+  #isClosed = false
+
+  constructor(options: IntensityOptions) {
+    this.#options = options
+  }
+
+  /** `crash_loop` as it is for the present size. */
+  get policy(): CrashLoopPolicy {
+    const { policy, size } = this.#options
+    return { deathsMax: deathsMaxOf(policy.deathsMax, size()), periodMs: policy.periodMs }
+  }
+
+  /** Deaths and failed boots that still count. */
+  get deaths(): number {
+    return recentDeaths(this.#deathsMs, this.#options.clock.monotonicMs(), this.policy).length
+  }
+
+  get health(): PoolHealth {
+    const since = this.#degradedSinceMs
+    return {
+      isDegraded: since !== undefined,
+      degradedMs: since === undefined ? 0 : this.#options.clock.monotonicMs() - since,
+      recentDeaths: this.deaths,
+      restarts: this.#restarts,
+      ...(since === undefined || this.#lastFault === undefined ? {} : { why: messageOf(this.#lastFault) }),
+    }
+  }
+
+  /** A worker took over from another one. */
+  onRestart(): void {
+    this.#restarts += 1
+  }
+
+  /** A worker has fallen or did not boot; `lastLines` is what it said. */
+  onDeath(fault: Error, lastLines: readonly string[]): void {
+    if (this.#isClosed) return
+    const nowMs = this.#options.clock.monotonicMs()
+    this.#deathsMs = [...recentDeaths(this.#deathsMs, nowMs, this.policy), nowMs]
+    this.#lastFault = fault
+    this.#judge(lastLines)
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#timer?.clear()
+  }
+
+  #judge(lastLines: readonly string[]): void {
+    const { clock, log, pool } = this.#options
+    const { deathsMax, periodMs } = this.policy
+    const { deaths } = this
+    const isLoop = isCrashLoop(deaths, this.policy)
+    const facts = { pool, deaths, withinMs: periodMs, limit: deathsMax }
+    if (isLoop && this.#degradedSinceMs === undefined) {
+      this.#degradedSinceMs = clock.monotonicMs()
+      const error = this.#lastFault?.message
+      log.error(
+        { ...facts, error, lastLines },
+        'workers fall faster than the limit: the pool is degraded, new ones boot more slowly',
+      )
+      this.#watchRecovery()
+    } else if (!isLoop && this.#degradedSinceMs !== undefined) {
+      const degradedMs = Math.round(clock.monotonicMs() - this.#degradedSinceMs)
+      this.#degradedSinceMs = undefined
+      log.info({ ...facts, degradedMs }, 'the pool has recovered')
+    }
+  }
+
+  #watchRecovery(): void {
+    const look = () => {
+      this.#judge([])
+      if (this.#degradedSinceMs !== undefined) this.#watchRecovery()
+    }
+    const delayMs = Math.max(1, this.policy.periodMs / recoveryTicks)
+    this.#timer = this.#options.clock.timer(delayMs, look, { unref: true })
+  }
+}
