@@ -3,7 +3,7 @@
  * a FIFO works as the pipe that Go or a shell would give.
  */
 import { execFile } from 'node:child_process'
-import { closeSync, constants, openSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, fchownSync, openSync, unlinkSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
@@ -32,10 +32,17 @@ export interface OutputFifo {
   closeChildEnd(): void
 }
 
+/** Who may open the descriptor again by path, as `/dev/stderr` does. */
+export interface FifoOwner {
+  readonly uid: number
+  readonly gid: number
+}
+
 /** Opens a FIFO for reading without waiting, and its write end for a child; then removes its name. */
-export function openOutputFifo(path: string): OutputFifo {
+export function openOutputFifo(path: string, owner?: FifoOwner): OutputFifo {
   const ourFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
+    if (owner !== undefined) fchownSync(ourFd, owner.uid, owner.gid)
     const childFd = openSync(path, constants.O_WRONLY)
     return {
       childFd,
