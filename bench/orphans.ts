@@ -1,5 +1,5 @@
 /** What a storm of kills leaves behind: `npm run bench orphans` (100 rounds), `npm run bench orphans 1000`. Exits 1 if anything. */
-import { type StormRound, stormRound, watchdogTroubles } from '../tests/helpers/storm.js'
+import { type StormRound, stormRound, troubles } from '../tests/helpers/storm.js'
 
 const roundsDefault = 100
 
@@ -7,11 +7,10 @@ const roundsDefault = 100
 export async function benchOrphans(rounds = roundsDefault): Promise<void> {
   const all: StormRound[] = []
   for (let seed = 1; seed <= rounds; seed += 1) {
-    const trouble = watchdogTroubles[seed % watchdogTroubles.length] ?? 'none'
+    const trouble = troubles[seed % troubles.length] ?? 'none'
     const round = await stormRound(seed, trouble)
     all.push(round)
-    if (round.left.length > 0)
-      console.log(`  round ${seed}, watchdogs ${trouble}: left ${round.left.join('; ')}`)
+    if (round.left.length > 0) console.log(`  round ${seed}, ${trouble}: left ${round.left.join('; ')}`)
   }
   const sum = (of: (round: StormRound) => number) => all.reduce((total, round) => total + of(round), 0)
   const left = sum((round) => round.left.length)

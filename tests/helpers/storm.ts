@@ -13,13 +13,19 @@ import { childrenOf, commandOf, stateOf, withVariable } from './processes.js'
 import { rrCommand } from './project.js'
 import { invokeAt, lambdaConfig, workerText } from './rr.js'
 
-/** What a storm does to the watchdogs beside killing workers. */
-export const watchdogTroubles = ['none', 'one killed', 'one stopped', 'both stopped'] as const
-export type WatchdogTrouble = (typeof watchdogTroubles)[number]
+/** What a storm does once beside killing workers. */
+export const troubles = [
+  'none',
+  'a watchdog killed',
+  'a watchdog stopped',
+  'both watchdogs stopped',
+  'a launcher stopped',
+] as const
+export type Trouble = (typeof troubles)[number]
 
 /** What one round came to. */
 export interface StormRound {
-  readonly trouble: WatchdogTrouble
+  readonly trouble: Trouble
   /** Workers and launchers that were killed. */
   readonly killed: number
   /** Those of them that had not become workers yet. */
@@ -34,14 +40,14 @@ export interface StormRound {
 }
 
 const workers = 4
-const stormMsMax = 1800
+const stormMsMax = 2200
 const pauseMsMax = 25
 const withinMs = 2000
 
 /** One round; the seed says who is hit when. */
-export async function stormRound(seed: number, trouble: WatchdogTrouble): Promise<StormRound> {
+export async function stormRound(seed: number, trouble: Trouble): Promise<StormRound> {
   const random = seededRandom(seed)
-  const mark = `RR_STORM=${process.pid}-${seed}-${trouble.replace(' ', '-')}`
+  const mark = `RR_STORM=${process.pid}-${seed}-${trouble.replaceAll(' ', '-')}`
   const folder = await mkdtemp(join(tmpdir(), 'rr-storm-'))
   await writeFile(join(folder, 'rr.yaml'), lambdaConfig(workerText('nasty'), { count: workers }))
   const { server, text } = startServer(folder, mark)
@@ -94,7 +100,7 @@ function startServer(folder: string, mark: string): { server: ChildProcess; text
 interface Storm {
   readonly server: ChildProcess
   readonly mark: string
-  readonly trouble: WatchdogTrouble
+  readonly trouble: Trouble
   readonly random: () => number
 }
 
@@ -102,30 +108,41 @@ async function storm({ server, mark, trouble, random }: Storm) {
   const endAt = performance.now() + 150 + random() * stormMsMax
   const troubleAt = performance.now() + random() * (endAt - performance.now())
   const counts = { killed: 0, launchersKilled: 0, stopped: 0 }
-  let isTroubled = false
+  let isTroubled = trouble === 'none'
   while (performance.now() < endAt && server.exitCode === null) {
-    await pause(random() * pauseMsMax)
+    // A launcher lives for a millisecond or two.
+    await pause(isTroubled || trouble !== 'a launcher stopped' ? random() * pauseMsMax : 0)
     const all = withVariable(mark).filter((pid) => pid !== server.pid)
-    const guards = all.filter(isWatchdog)
-    if (!isTroubled && performance.now() > troubleAt && guards.length > 0) {
-      isTroubled = true
-      for (const pid of trouble === 'both stopped' ? guards : guards.slice(0, 1)) {
-        if (trouble !== 'none') signal(pid, trouble === 'one killed' ? 'SIGKILL' : 'SIGSTOP')
-      }
-    }
+    if (!isTroubled && performance.now() > troubleAt) isTroubled = makeTrouble(trouble, all)
     const others = all.filter((pid) => !commandOf(pid).includes('relayrunner-watchdog'))
     const launchers = others.filter((pid) => commandOf(pid).includes('relayrunner-launcher'))
     const from = launchers.length > 0 ? launchers : others
     const victim = from[Math.floor(random() * from.length)]
     // Now and then only: workers have to live long enough to be nasty.
-    if (victim === undefined || random() < 0.8) continue
-    const isStop = random() < 0.2
+    if (victim === undefined || random() < 0.85) continue
+    // A stopped `mkfifo` is no worker: nobody promises its end.
+    const isStop = random() < 0.2 && !commandOf(victim).startsWith('mkfifo')
     signal(victim, isStop ? 'SIGSTOP' : 'SIGKILL')
     if (isStop) counts.stopped += 1
     else counts.killed += 1
     if (!isStop && launchers.length > 0) counts.launchersKilled += 1
   }
   return counts
+}
+
+/** True once there was somebody to hit. */
+function makeTrouble(trouble: Trouble, all: readonly number[]): boolean {
+  const guards = all.filter(isWatchdog)
+  const launchers = all.filter((pid) => commandOf(pid).includes('relayrunner-launcher'))
+  const hit = {
+    none: [],
+    'a watchdog killed': guards.slice(0, 1),
+    'a watchdog stopped': guards.slice(0, 1),
+    'both watchdogs stopped': guards.length === 2 ? guards : [],
+    'a launcher stopped': launchers.slice(0, 1),
+  }[trouble]
+  for (const pid of hit) signal(pid, trouble === 'a watchdog killed' ? 'SIGKILL' : 'SIGSTOP')
+  return hit.length > 0
 }
 
 /** True for one that is ready; in its first milliseconds it is still asking the kernel to continue it. */

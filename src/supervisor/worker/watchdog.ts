@@ -12,17 +12,40 @@ import { join } from 'node:path'
 import type { Logger } from '../../core/log.js'
 import { makeFifos } from './fifo.js'
 
-// In dash `kill -KILL -- -PID` fails and `kill -s KILL -- -PID` works. A group that is gone is not an error.
+// In dash `kill -KILL -- -PID` fails and `kill -s KILL -- -PID` works. A group that is gone is not an error. A signal that has
+// a trap ends a `read` as the end of file does. A launcher that somebody stopped holds the FIFO open for ever: where the
+// kernel told us that the server has gone, a line of our own behind all others says it. From then on whoever is registered
+// is killed, and the end of file is still waited for: a launcher may be about to register.
 const watchdogScript = `trap '' HUP INT TERM
 live=' '
-while read -r line; do
+woken=
+isOver=
+wake() {
+  woken=1
+  read -r stat <"/proc/$$/stat"
+  set -- $stat
+  if [ "$4" != "$PPID" ]; then echo "!" >"/proc/$$/fd/0" & fi
+}
+end() {
+  for pid in $live; do kill -s KILL -- "-$pid" 2>/dev/null; done
+  live=' '
+}
+trap wake CONT
+while :; do
+  if ! read -r line; then
+    [ -n "$woken" ] || break
+    woken=
+    continue
+  fi
   pid=\${line#?}
   case $line in
-    +*) live="$live$pid " ;;
+    +*) case $live in *" $pid "*) ;; *) live="$live$pid " ;; esac ;;
     -*) case $live in *" $pid "*) live="\${live%% $pid *} \${live#* $pid }" ;; esac ;;
+    !*) isOver=1 ;;
   esac
+  if [ -n "$isOver" ]; then end; fi
 done
-for pid in $live; do kill -s KILL -- "-$pid" 2>/dev/null; done`
+end`
 
 // A stopped shell would not read the end of file: where setpriv can ask for it, the kernel continues it when we die.
 const starterScript = `trap '' HUP INT TERM
@@ -56,11 +79,14 @@ export class Watchdog {
     return [...this.#guards].map((guard) => guard.launcherFd)
   }
 
-  /** The launcher has registered `pid` by itself; remembered for a watchdog that comes later. */
+  /** The launcher registers `pid` by itself, unless somebody stops it before; and it is remembered for a watchdog to come. */
   add(pid: number): void {
     this.#live.add(pid)
-    // Somebody may have stopped one: launchers would wait for it once its FIFO is full.
-    for (const guard of this.#guards) guard.wake()
+    for (const guard of this.#guards) {
+      // Somebody may have stopped it: launchers would wait for it once its FIFO is full.
+      guard.wake()
+      guard.tell(`+${pid}\n`)
+    }
   }
 
   /** `pid` and its group have gone. */
