@@ -1,14 +1,17 @@
 /**
- * `npm run bench [pool|start|lambda|ledger|schedules|storms|pool-schedules]…`: prints what a job costs through real workers, how soon
- * the first event is asked for, and what a whole invocation costs. Figures for reading: quote ratios of one run, the machine may be busy.
+ * `npm run bench [pool|start|lambda|ledger|schedules|storms|pool-schedules|orphans]…`: prints what a job costs through real workers, how
+ * soon the first event is asked for, and what a whole invocation costs. Figures for reading: quote ratios of one run, the machine may be
+ * busy. `npm run bench orphans [ROUNDS]`.
  */
 import { benchLambda } from './lambda.js'
 import { benchLedger } from './ledger.js'
+import { benchOrphans } from './orphans.js'
 import { benchPool } from './pool.js'
 import { benchSchedules } from './schedules.js'
 import { benchStart } from './start.js'
 import { benchPoolSchedules, benchStorms } from './storms.js'
 
+const asked = process.argv.slice(2)
 const parts = {
   pool: benchPool,
   start: benchStart,
@@ -17,10 +20,10 @@ const parts = {
   schedules: benchSchedules,
   storms: benchStorms,
   'pool-schedules': benchPoolSchedules,
+  orphans: () => benchOrphans(asked.map(Number).find((word) => word > 0)),
 }
 // They take minutes and measure nothing: only when they are asked for.
-const isLong: ReadonlySet<string> = new Set(['schedules', 'storms', 'pool-schedules'])
-const asked = process.argv.slice(2)
+const isLong: ReadonlySet<string> = new Set(['schedules', 'storms', 'pool-schedules', 'orphans'])
 for (const [name, run] of Object.entries(parts)) {
   if (asked.includes(name) || (asked.length === 0 && !isLong.has(name))) await run()
 }

@@ -97,6 +97,9 @@ class Life {
     for (const problem of plan.problems) say(formatProblem(problem))
     if (faults.length > 0) throw configFault(faults)
     process.chdir(plan.cwd)
+    if (process.pid === 1 && !isBootstrap) {
+      this.#log.warn({}, 'rr is process 1 and reaps only its own children: start it with docker-entrypoint')
+    }
     const server = this.#makeServer(plan)
     this.#server = server
     this.#end.onSecond(() => this.#killAtOnce())
@@ -117,8 +120,8 @@ class Life {
 
   /** Everything that went wrong before or beside the ordinary end: told once, posted to Lambda, turned into an exit code. */
   async fail(error: unknown): Promise<number> {
-    const isConfig = hasCode(error, ErrorCode.ConfigInvalid) || hasCode(error, ErrorCode.ConfigNotFound)
-    const isUsage = isConfig || hasCode(error, ErrorCode.NothingToPull)
+    const usage = [ErrorCode.ConfigInvalid, ErrorCode.ConfigNotFound, ErrorCode.NothingToPull]
+    const isUsage = [...usage, ErrorCode.WorkerSettings].some((code) => hasCode(error, code))
     if (!hasCode(error, ErrorCode.ConfigInvalid)) {
       if (isUsage)
         say(`rr: ${messageOf(error)}${error instanceof RelayError && error.hint ? ` (${error.hint})` : ''}`)

@@ -14,8 +14,6 @@ export const meaninglessKeys: Readonly<Record<string, string>> = {
   'server.on_init': 'run it before `rr serve`',
   'server.after_init': 'run it before `rr serve`',
   'server.relay_timeout': 'use allocate_timeout of the pool',
-  'server.user': 'start `rr` as that user',
-  'server.group': 'start `rr` as that group',
 }
 
 /** Sections of RoadRunner that are planned and not built. */

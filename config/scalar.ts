@@ -1,5 +1,5 @@
 /** One scalar against one schema: text that reads as what is wanted is accepted, units are turned into ms and bytes. Pure. */
-import { commandWords } from '../src/core/command-words.js'
+import { commandWords, shellWord } from '../src/core/command-words.js'
 import type { BooleanSchema, NumberSchema, StringSchema } from '../src/core/section.js'
 import { describe } from './describe.js'
 import type { Tree } from './tree.js'
@@ -7,7 +7,7 @@ import { parseDuration, parseSize } from './units.js'
 
 /** A value, or what is wrong with it. */
 export type ReadScalar =
-  | { readonly value: string | number | boolean }
+  | { readonly value: string | number | boolean; readonly warning?: string; readonly hint?: string }
   | { readonly what: string; readonly expected: string; readonly hint?: string }
 
 const truths: Readonly<Record<string, boolean>> = {
@@ -51,6 +51,16 @@ function readText(schema: StringSchema, raw: string | number | boolean | null, t
     return {
       what: `${JSON.stringify(text)} leaves a quote open`,
       expected: 'a command with closed quotes, or a list',
+    }
+  }
+  const shell = schema.format === 'command' ? shellWord(text) : undefined
+  if (shell !== undefined) {
+    return {
+      value: text,
+      warning: `no shell reads this command: ${JSON.stringify(shell)} is handed on as it stands`,
+      hint: shell.includes('=')
+        ? 'set variables in `env`'
+        : 'quote it if it is meant so, or write ["sh", "-c", "exec …"]',
     }
   }
   if (schema.format === 'size') {

@@ -103,7 +103,10 @@ class Walker {
         const given = tree ?? defaultTree(schema.default)
         if (given === undefined) return undefined
         const read = readScalar(schema, given)
-        if ('value' in read) return read.value
+        if ('value' in read) {
+          if (read.warning !== undefined) this.#warn(given.at, `"${path}": ${read.warning}`, read.hint ?? '')
+          return read.value
+        }
         const nearest =
           schema.type === 'string' && schema.enum !== undefined && given.kind === 'scalar'
             ? nearestName(

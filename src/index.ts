@@ -44,6 +44,7 @@ export {
   type WorkerBoot,
   type WorkerInfo,
 } from './supervisor/pool/pool.js'
+export { envProperty, processProperties } from './supervisor/pool/process-keys.js'
 export {
   ClockKey,
   Ledger,

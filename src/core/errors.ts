@@ -30,6 +30,7 @@ export const ErrorCode = {
   RpcFailed: 'RR_RPC_FAILED',
   WorkerBoot: 'RR_WORKER_BOOT',
   WorkerCommand: 'RR_WORKER_COMMAND',
+  WorkerSettings: 'RR_WORKER_SETTINGS',
   WorkerCrashed: 'RR_WORKER_CRASHED',
   WorkerTimeout: 'RR_WORKER_TIMEOUT',
   JobFailed: 'RR_JOB_FAILED',

@@ -7,16 +7,17 @@ import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
 import type { Random } from '../core/random.js'
 import type { WorkerLine } from '../core/worker-lines.js'
-import { openListener, type RelayListener } from '../ipc/listener.js'
-import { defaultRelayLimits } from '../ipc/relay.js'
 import type { InFlightLedger } from './ledger.js'
 import { autoSize, descriptorsFor } from './pool/auto-size.js'
 import { workerBooter } from './pool/boot.js'
+import { workerEnvironment } from './pool/environment.js'
 import { descriptorsMax, readGrant } from './pool/limits.js'
 import { OutputFifos } from './pool/output-fifos.js'
 import type { ManagedPool, PoolConfig } from './pool/pool.js'
 import { ProcessPool } from './pool/process-pool.js'
+import { type ProcessSettings, processFault, processSettings } from './pool/process-settings.js'
 import { ThreadPool } from './pool/thread-pool.js'
+import { RelayListeners } from './relay-listeners.js'
 import type { OpenPool, PoolsService, ServerSettings } from './services.js'
 import { roadRunnerVersion } from './version.js'
 import { readMemoryBudget } from './worker/memory.js'
@@ -44,10 +45,6 @@ export interface PoolsHostOptions {
   readonly splitCommand: (text: string) => readonly string[]
 }
 
-const handshakeMsMax = 60_000
-// Lambda hands these to the runtime and not to its children: a worker that wrote there would corrupt the log stream.
-const ownVariables = /^_LAMBDA_TELEMETRY_LOG_FD/
-
 /** The pools of one server. */
 export class PoolsHost implements PoolsService {
   readonly #options: PoolsHostOptions
@@ -57,11 +54,12 @@ export class PoolsHost implements PoolsService {
   #settings: ServerSettings = { command: undefined, relay: 'pipes', env: {} }
   #declared: Readonly<Record<string, PoolConfig>> = {}
   #watchdog: Promise<Watchdog | undefined> | undefined
-  #listener: Promise<RelayListener> | undefined
+  readonly #listeners: RelayListeners
 
   constructor(options: PoolsHostOptions) {
     this.#options = options
     this.#fifos = new OutputFifos({ folder: options.folder, log: options.log })
+    this.#listeners = new RelayListeners({ folder: options.folder, cwd: options.cwd, ...this.#tools() })
   }
 
   configure(settings: ServerSettings): void {
@@ -111,9 +109,9 @@ export class PoolsHost implements PoolsService {
     await Promise.all(
       this.all().map((pool) => pool.stop(Math.max(0, (this.#destroyMs.get(pool.name) ?? 0) - usedMs))),
     )
-    const [watchdog, listener] = await Promise.all([this.#watchdog, this.#listener?.catch(() => undefined)])
+    const watchdog = await this.#watchdog
     watchdog?.close()
-    await listener?.close()
+    await this.#listeners.close()
   }
 
   /** SIGKILL to every worker's group, now. */
@@ -147,7 +145,7 @@ export class PoolsHost implements PoolsService {
     const size = config.num_workers === 'auto' ? autoSize(grant) : config.num_workers
     const pool =
       config.runtime === 'thread'
-        ? new ThreadPool({ name, size, config, words, cwd: this.#options.cwd, ...this.#tools() })
+        ? this.#threadPool({ name, size, config, words })
         : this.#processPool({ name, size, config, words, mode })
     this.#pools.set(name, pool)
     if (config.runtime === 'process') this.#checkDescriptors(name)
@@ -164,6 +162,12 @@ export class PoolsHost implements PoolsService {
     this.#options.log.warn({ pool, workers, needed, limit, hint }, 'too few descriptors for so many workers')
   }
 
+  #threadPool(about: { name: string; size: number; config: PoolConfig; words: readonly string[] }) {
+    const fault = processFault(about.name, about.config)
+    if (fault !== undefined) throw fault
+    return new ThreadPool({ ...about, cwd: this.#options.cwd, ...this.#tools() })
+  }
+
   #processPool(about: {
     name: string
     size: number
@@ -173,20 +177,24 @@ export class PoolsHost implements PoolsService {
   }) {
     const { name, size, config, words, mode } = about
     const { relay } = this.#settings
-    if (relay !== 'pipes') this.#listener ??= this.#listen(relay)
+    const { cwd: folder, env } = this.#options
+    const settings = processSettings(name, { pool: config, server: this.#settings, folder, env })
+    const listener = relay === 'pipes' ? undefined : this.#listeners.open(relay, settings.launch.identity)
     this.#watchdog ??= this.#startWatchdog()
-    this.#fifos.prepare(this.#listener === undefined ? size : 2 * size)
+    this.#fifos.prepare(listener === undefined ? size : 2 * size)
+    this.#sayUnreachable(name, settings)
     const boot = workerBooter({
       pool: name,
       words,
       config,
-      cwd: this.#options.cwd,
-      env: (relayAddress) => this.#environment(mode, relayAddress),
+      cwd: settings.cwd,
+      settings: settings.launch,
+      env: (relayAddress) => this.#environment(mode, { relayAddress, settings, env: config.env }),
       lineBytesMax: this.#options.lineBytesMax,
       writeLine: this.#options.writeLine,
       fifos: this.#fifos,
       watchdog: this.#watchdog,
-      listener: this.#listener,
+      listener,
       ...this.#tools(),
     })
     const budget = () => readMemoryBudget(readGrant(this.#options.env).memoryBytes)
@@ -208,37 +216,34 @@ export class PoolsHost implements PoolsService {
     })
   }
 
-  #environment(mode: string, relayAddress: string): Record<string, string> {
-    const inherited = Object.entries(this.#options.env).filter(
-      (pair): pair is [string, string] => pair[1] !== undefined && !ownVariables.test(pair[0]),
-    )
-    return {
-      ...Object.fromEntries(inherited),
-      RR_RELAY: relayAddress,
-      RR_RPC: this.#options.rpcAddress(),
-      ...this.#settings.env,
-      RR_MODE: mode,
-      RR_VERSION: roadRunnerVersion,
-      RELAYRUNNER_VERSION: this.#options.version,
-    }
-  }
-
-  #listen(address: string): Promise<RelayListener> {
-    const listener = openListener({
-      address: this.#absolute(address),
-      ownPid: process.pid,
-      handshakeMs: handshakeMsMax,
-      limits: defaultRelayLimits,
-      ...this.#tools(),
+  #environment(
+    mode: string,
+    about: { relayAddress: string; settings: ProcessSettings; env: Readonly<Record<string, string>> },
+  ): Record<string, string> {
+    const { relayAddress, settings, env } = about
+    return workerEnvironment({
+      inherited: this.#options.env,
+      allow: settings.envAllow,
+      account: settings.launch.identity?.account,
+      addresses: { RR_RELAY: relayAddress, RR_RPC: this.#options.rpcAddress() },
+      set: [this.#settings.env, env],
+      fixed: {
+        RR_MODE: mode,
+        RR_VERSION: roadRunnerVersion,
+        RELAYRUNNER_VERSION: this.#options.version,
+      },
     })
-    // Whoever boots a worker awaits it and reports it; until then it must not count as unhandled.
-    listener.catch(() => undefined)
-    return listener
   }
 
-  #absolute(address: string): string {
-    const path = /^unix:\/\/(?!\/)(.*)$/.exec(address)?.[1]
-    return path === undefined ? address : `unix://${this.#options.cwd}/${path}`
+  /** The control socket is ours alone; a worker of another user that wants it needs a door of its own. */
+  #sayUnreachable(pool: string, { launch }: ProcessSettings): void {
+    const { log, rpcAddress } = this.#options
+    if (launch.identity === undefined || !rpcAddress().startsWith('unix:')) return
+    const { uid, gid } = launch.identity
+    log.info(
+      { pool, uid, gid },
+      'these workers cannot reach RR_RPC: for that set rpc.listen to a TCP address',
+    )
   }
 
   async #startWatchdog(): Promise<Watchdog | undefined> {

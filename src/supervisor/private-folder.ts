@@ -3,8 +3,8 @@
  * server by the same file. Not from TMPDIR or XDG_RUNTIME_DIR, which differ between a service and a shell.
  */
 import { createHash } from 'node:crypto'
-import { lstatSync, mkdirSync, realpathSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { ErrorCode, RelayError } from '../core/errors.js'
 
 /** What a server is known by. */
@@ -16,6 +16,7 @@ export interface ServerIdentity {
 
 const digits = 12
 const ownerOnly = 0o700
+const passOnly = 0o711
 
 /** The folder's path; nothing is made. */
 export function privateFolderPath({ uid, path }: ServerIdentity): string {
@@ -31,21 +32,36 @@ export function controlSocketPath(identity: ServerIdentity): string {
 /** Makes both folders, mode 0700. Throws RR_PRIVATE_FOLDER when one is not ours alone: somebody else may have made it. */
 export function openPrivateFolder(identity: ServerIdentity): string {
   const folder = privateFolderPath(identity)
-  for (const one of [join('/tmp', `rr-${identity.uid}`), folder]) {
-    mkdirSync(one, { mode: ownerOnly, recursive: true })
-    const stat = lstatSync(one)
-    const mode = stat.mode & 0o777
-    if (stat.isDirectory() && stat.uid === identity.uid && mode === ownerOnly) continue
-    const kind = stat.isDirectory()
-      ? `a folder of user ${stat.uid} with mode 0${mode.toString(8)}`
-      : 'not a folder'
-    throw new RelayError(
-      ErrorCode.PrivateFolder,
-      `${one} is ${kind}; it must be ours alone (0700, user ${identity.uid})`,
-      {
-        hint: `Remove it, or run chmod 700 ${one} if you made it.`,
-      },
-    )
-  }
+  for (const one of [join('/tmp', `rr-${identity.uid}`), folder]) ownFolder(one, identity.uid, ownerOnly)
   return folder
+}
+
+/**
+ * A folder beside the private one whose sockets workers of other users can reach by name, and where only we can put any: mode
+ * 0711. The private one stays closed to them. Throws RR_PRIVATE_FOLDER.
+ */
+export function openRelayFolder({ uid, folder }: { readonly uid: number; readonly folder: string }): string {
+  const parent = join('/tmp', `rr-${uid}-relay`)
+  const path = join(parent, basename(folder))
+  for (const one of [parent, path]) ownFolder(one, uid, passOnly)
+  return path
+}
+
+function ownFolder(path: string, uid: number, wanted: number): void {
+  // The umask takes bits away from a new folder, and from nothing that was there.
+  if (mkdirSync(path, { mode: wanted, recursive: true }) !== undefined) chmodSync(path, wanted)
+  const stat = lstatSync(path)
+  const mode = stat.mode & 0o777
+  if (stat.isDirectory() && stat.uid === uid && mode === wanted) return
+  const kind = stat.isDirectory()
+    ? `a folder of user ${stat.uid} with mode 0${mode.toString(8)}`
+    : 'not a folder'
+  const octal = `0${wanted.toString(8)}`
+  throw new RelayError(
+    ErrorCode.PrivateFolder,
+    `${path} is ${kind}; it must be ours alone (${octal}, user ${uid})`,
+    {
+      hint: `Remove it, or run chmod ${octal} ${path} if you made it.`,
+    },
+  )
 }

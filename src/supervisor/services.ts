@@ -5,12 +5,14 @@
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/log.js'
 import type { LogSettings } from '../core/log-sink.js'
+import type { ConfigOf } from '../core/section.js'
 import type { LedgerService } from './ledger.js'
 import { serviceKey } from './plugin.js'
 import type { Pool, PoolConfig } from './pool/pool.js'
+import type { processProperties } from './pool/process-keys.js'
 
 /** What every pool inherits: the validated `server:` section. */
-export interface ServerSettings {
+export interface ServerSettings extends Partial<ConfigOf<typeof processProperties>> {
   readonly command: string | readonly string[] | undefined
   readonly relay: string
   readonly env: Readonly<Record<string, string>>

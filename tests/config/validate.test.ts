@@ -241,3 +241,40 @@ test('the JSON Schema takes what the walker takes and refuses what it refuses', 
   ]
   for (const text of schemaSees) assert.ok(!accepts(parse(`version: "3"\n${text}\n`)), text)
 })
+
+test('a command that expects a shell is taken as it stands, with a warning that says so', async (t) => {
+  const of = (command: string) => read(t, `version: "3"\nserver: { command: ${JSON.stringify(command)} }\n`)
+  const piped = await of('php a.php | tee log')
+  assert.deepEqual(piped.problems.length, 1)
+  assert.match(
+    piped.problems[0] ?? '',
+    /rr\.yaml:2:20: warning: "server\.command": no shell reads this command: "\|" is handed on as it stands, quote it/,
+  )
+  assert.match(
+    (await of('A=1 php a.php')).problems[0] ?? '',
+    /"A=1" is handed on as it stands, set variables in `env`/,
+  )
+  assert.deepEqual((await of('php a.php "|"')).problems, [])
+  assert.deepEqual((await read(t, 'version: "3"\nserver: { command: ["php", "|"] }\n')).problems, [])
+})
+
+const processKeys: readonly [keys: string, problem: RegExp | undefined][] = [
+  ['umask: "0027"', undefined],
+  ['umask: 022', undefined],
+  ['umask: "0888"', /"server\.umask": "0888", expected octal digits such as "0027"/],
+  ['umask: u=rwx', /expected octal digits/],
+  ['user: 33, group: www-data', undefined],
+  ['oom_score_adj: -1000', undefined],
+  ['oom_score_adj: 1001', /expected a whole number from -1000 to 1000/],
+  ['env_allow: [APP_*, "*", ONE]', undefined],
+  ['env_allow: ["A*B"]', /expected a name, or the beginning of names with a \* behind it/],
+  ['env_allow: APP_*', /"server\.env_allow"/],
+  ['env: { "A B": x }', /A B/],
+]
+test('the keys of a worker’s process are checked', async (t) => {
+  for (const [keys, problem] of processKeys) {
+    const { problems } = await read(t, `version: "3"\nserver: { ${keys} }\n`)
+    if (problem === undefined) assert.deepEqual(problems, [], keys)
+    else assert.match(problems.join('\n'), problem, keys)
+  }
+})

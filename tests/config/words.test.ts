@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { expandText } from '../../config/expand.js'
 import { nearestName } from '../../config/nearest.js'
 import { parseDuration, parseSize } from '../../config/units.js'
-import { commandWords } from '../../src/core/command-words.js'
+import { commandWords, shellWord } from '../../src/core/command-words.js'
 
 const commands: readonly [text: string, words: readonly string[] | undefined][] = [
   ['php worker.php', ['php', 'worker.php']],
@@ -17,6 +17,42 @@ const commands: readonly [text: string, words: readonly string[] | undefined][] 
 ]
 test('a command is split as a shell quotes, and nothing in it is interpreted', () => {
   for (const [text, words] of commands) assert.deepEqual(commandWords(text), words, text)
+})
+
+const literal: readonly [text: string, words: readonly string[]][] = [
+  ['php ~/a.php', ['php', '~/a.php']],
+  ['php *.php a?b', ['php', '*.php', 'a?b']],
+  ['A=1 php a', ['A=1', 'php', 'a']],
+  ['php a && php b', ['php', 'a', '&&', 'php', 'b']],
+  ['php a | tee b', ['php', 'a', '|', 'tee', 'b']],
+  ['php a>b 2>&1', ['php', 'a>b', '2>&1']],
+  [`php a'b'"c"`, ['php', 'abc']],
+  ['a\\b', ['ab']],
+]
+test('what a shell would expand or run stays as it was written', () => {
+  for (const [text, words] of literal) assert.deepEqual(commandWords(text), words, text)
+})
+
+const forShells: readonly [text: string, word: string | undefined][] = [
+  ['php a && php b', '&&'],
+  ['php a&&php b', 'a&&php'],
+  ['php a | tee b', '|'],
+  ['php a > log', '>'],
+  ['php a 2>&1', '2>&1'],
+  ['php a; php b', 'a;'],
+  ['php a &', '&'],
+  ['APP_ENV=prod php a', 'APP_ENV=prod'],
+  ['php ~/a.php', '~/a.php'],
+  ['php $(which a)', '$(which'],
+  ['php `which a`', '`which'],
+  ['php a --env=prod A=1', undefined],
+  ['php a "&&" \\> \'|\' ";"', undefined],
+  ['sh -c "A=1 exec php a > log"', undefined],
+  ['curl http://h/?a=1&b=2', undefined],
+  ['php a.php', undefined],
+]
+test('the first word that only a shell would understand is found, unless it is quoted', () => {
+  for (const [text, word] of forShells) assert.equal(shellWord(text), word, text)
 })
 
 const durations: readonly [text: string, ms: number | undefined][] = [

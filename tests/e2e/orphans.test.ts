@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { isAlive } from '../helpers/pool.js'
+import { childrenOf, commandOf, processes } from '../helpers/processes.js'
 import { rrCommand } from '../helpers/project.js'
 import { invoke, lambdaConfig, type RunningRr, started, startRr, workerText } from '../helpers/rr.js'
+import { watchdogsOf } from '../helpers/storm.js'
 import { eventually } from '../helpers/wait.js'
 
 const withinMs = 2000
@@ -82,8 +84,8 @@ test('a server killed with its whole process group leaves no worker', async (t) 
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   t.after(() => child.kill('SIGKILL'))
-  await eventually(() => children(child.pid ?? 0).length >= 3)
-  const pids = children(child.pid ?? 0)
+  await eventually(() => childrenOf(child.pid ?? 0).length >= 3)
+  const pids = childrenOf(child.pid ?? 0)
   process.kill(-(child.pid ?? 0), 'SIGKILL')
   await once(child, 'exit')
   await goneInTime(pids)
@@ -92,14 +94,25 @@ test('a server killed with its whole process group leaves no worker', async (t) 
 test('when the watchdog is killed a new one guards the workers that live', async (t) => {
   const rr = await startRr(t, ['serve'], { config: lambdaConfig(workerText('who'), { count: 2 }) })
   const pid = Number((await invoke(rr, '1')).body)
-  const watchdog = children(rr.child.pid ?? 0).find((one) => commandOf(one).includes('while read -r line'))
-  assert.ok(watchdog !== undefined)
+  const server = rr.child.pid ?? 0
+  await eventually(() => watchdogsOf(server).length === 2)
+  const [watchdog = 0] = watchdogsOf(server)
   process.kill(watchdog, 'SIGKILL')
   await rr.line((line) => line.message === 'the watchdog died, starting a new one')
-  await eventually(() =>
-    children(rr.child.pid ?? 0).some((one) => one !== watchdog && commandOf(one).includes('while read')),
-  )
+  await eventually(() => watchdogsOf(server).length === 2)
   assert.equal((await invoke(rr, '1')).status, 200)
+  rr.child.kill('SIGKILL')
+  await rr.ended
+  await goneInTime([pid])
+})
+
+test('a watchdog and the server killed in one moment leave no worker: the other watchdog guards', async (t) => {
+  const rr = await busy(t, 'cpu-loop')
+  invoke(rr, '1').catch(() => undefined)
+  const pid = await pidOf(rr, /looping/)
+  const server = rr.child.pid ?? 0
+  await eventually(() => watchdogsOf(server).length === 2)
+  process.kill(watchdogsOf(server)[1] ?? 0, 'SIGKILL')
   rr.child.kill('SIGKILL')
   await rr.ended
   await goneInTime([pid])
@@ -108,40 +121,13 @@ test('when the watchdog is killed a new one guards the workers that live', async
 test('a stop leaves neither watchdog nor private folder', async (t) => {
   const rr = await startRr(t, ['serve'], { config: lambdaConfig(workerText('who'), { count: 2 }) })
   const { control } = await started(rr)
-  const all = children(rr.child.pid ?? 0)
+  const all = childrenOf(rr.child.pid ?? 0)
   rr.child.kill('SIGTERM')
   assert.equal(await rr.ended, 0)
   await goneInTime(all)
   assert.ok(!existsSync(dirname(String(control).replace('unix://', ''))))
 })
 
-function processes(): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-}
-
-function children(pid: number): number[] {
-  return processes().filter((one) => statFields(one)[1] === String(pid))
-}
-
 function marked(word: string): number[] {
   return processes().filter((pid) => commandOf(pid).includes(word))
-}
-
-function statFields(pid: number): string[] {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return []
-  }
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-  } catch {
-    return ''
-  }
 }

@@ -30,6 +30,13 @@ export function recordingLogger(lines: Logged[] = []): Logger & { readonly lines
 export const poolDefaults: PoolConfig = {
   num_workers: 1,
   command: undefined,
+  user: undefined,
+  group: undefined,
+  umask: undefined,
+  oom_score_adj: undefined,
+  cwd: undefined,
+  env_allow: undefined,
+  env: {},
   runtime: 'process',
   max_jobs: 0,
   max_queue_size: 0,

@@ -36,6 +36,8 @@ export interface RrOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly folder?: string
   readonly cwd?: string
+  /** What runs `rr`, instead of this Node and the command line under test. */
+  readonly command?: readonly [string, ...string[]]
 }
 
 /** A folder that goes with the test. */
@@ -77,7 +79,8 @@ export async function startRr(
   for (const [name, text] of Object.entries(options.files ?? {})) await writeFile(join(folder, name), text)
   const env: Record<string, string | undefined> = { ...process.env, ...options.env }
   delete env.NODE_EXTRA_CA_CERTS
-  const child = spawn(process.execPath, [rrCommand, ...words], {
+  const [file, ...first] = options.command ?? [process.execPath, rrCommand]
+  const child = spawn(file, [...first, ...words], {
     cwd: options.cwd ?? folder,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,5 +1,5 @@
 /** The section `server:`: what every pool inherits. Hands the values to the host, which owns the pools. */
-import { definePlugin, Pools, section } from '../../index.js'
+import { definePlugin, envProperty, Pools, processProperties, section } from '../../index.js'
 
 export default definePlugin({
   name: 'server',
@@ -22,13 +22,8 @@ export default definePlugin({
         notYetPattern: '^(fifo|auto)$',
         description: 'How workers are spoken to: `pipes`, `unix://PATH` or `tcp://127.0.0.1:PORT`.',
       },
-      env: {
-        type: 'map',
-        values: { type: 'string' },
-        pairs: true,
-        keyPattern: '^[A-Za-z_][A-Za-z0-9_]*$',
-        description: 'Environment variables that workers get beside the server’s own.',
-      },
+      ...processProperties,
+      env: envProperty,
     },
     'What every pool inherits.',
   ),

@@ -14,6 +14,7 @@ import type { RelayListener } from '../../ipc/listener.js'
 import { pipesRelay } from '../../ipc/pipes-relay.js'
 import { defaultRelayLimits, type Relay } from '../../ipc/relay.js'
 import { stackFeatures } from '../worker/kill.js'
+import type { LaunchSettings } from '../worker/launcher.js'
 import {
   type SpawnedProcess,
   type SpawnOptions,
@@ -34,6 +35,7 @@ export interface BootOptions {
   /** The environment, given what RR_RELAY says. */
   readonly env: (relayAddress: string) => Readonly<Record<string, string>>
   readonly config: PoolConfig
+  readonly settings: LaunchSettings
   readonly lineBytesMax: () => number
   readonly clock: Clock
   readonly random: Random
@@ -63,7 +65,8 @@ export function workerBooter(options: BootOptions): BootWorker {
 async function bootWorker(options: BootOptions, events: WorkerEvents, signal: AbortSignal): Promise<Worker> {
   const watchdog = await options.watchdog
   const listener = await options.listener
-  const [stderr, stdout] = [await options.fifos.take(), listener && (await options.fifos.take())]
+  const owner = options.settings.identity
+  const [stderr, stdout] = [await options.fifos.take(owner), listener && (await options.fifos.take(owner))]
   signal.throwIfAborted()
   const outputs = stderr && { stderr, ...(stdout && { stdout }) }
   const spawned = spawnOrClose(options, { listener, outputs, watchdog })
@@ -130,6 +133,7 @@ function spawnOrClose(
       usesPipes: listener === undefined,
       outputs,
       watchdog,
+      settings: options.settings,
     })
   } catch (error) {
     for (const fifo of [outputs?.stderr, outputs?.stdout]) {

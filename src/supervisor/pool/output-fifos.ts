@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import { messageOf } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
-import { makeFifos, type OutputFifo, openOutputFifo } from '../worker/fifo.js'
+import { type FifoOwner, makeFifos, type OutputFifo, openOutputFifo } from '../worker/fifo.js'
 
 /** The FIFOs of one server, in its private folder. */
 export class OutputFifos {
@@ -26,15 +26,15 @@ export class OutputFifos {
     this.#making = this.#making.then(() => this.#make(count))
   }
 
-  /** One FIFO, opened for a child; undefined when this system cannot make any. */
-  async take(): Promise<OutputFifo | undefined> {
+  /** One FIFO, opened for a child and its owner's (ours, when there is none); undefined when this system cannot make any. */
+  async take(owner?: FifoOwner): Promise<OutputFifo | undefined> {
     await this.#making
     if (this.#ready.length === 0) {
       this.prepare(1)
       await this.#making
     }
     const path = this.#ready.pop()
-    return path === undefined ? undefined : openOutputFifo(path)
+    return path === undefined ? undefined : openOutputFifo(path, owner)
   }
 
   async #make(count: number): Promise<void> {

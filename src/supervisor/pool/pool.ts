@@ -3,6 +3,7 @@
  * server, which starts and ends pools, sees `ManagedPool`. No behaviour lives here.
  */
 import type { ConfigOf } from '../../core/section.js'
+import { envProperty, processProperties } from './process-keys.js'
 
 /** How a job's payload is flagged on the wire (Goridge frame flags). `control` is for questions of the pool's own. */
 export const Codec = { none: 0, raw: 0x04, json: 0x08, control: 0x09, msgpack: 0x10, proto: 0x80 } as const
@@ -187,6 +188,8 @@ export const poolProperties = {
     ],
     description: 'Overrides `server.command` for this pool.',
   },
+  ...processProperties,
+  env: envProperty,
   runtime: {
     type: 'string',
     enum: ['process', 'thread'],

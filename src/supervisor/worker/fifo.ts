@@ -3,16 +3,32 @@
  * a FIFO works as the pipe that Go or a shell would give.
  */
 import { execFile } from 'node:child_process'
-import { closeSync, constants, openSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, fchownSync, openSync, rmSync, unlinkSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 
 const mkfifoTimeoutMs = 10_000
+const triesMax = 5
 
-/** Makes FIFOs with mode 0600, all with one call of `mkfifo`; rejects when the program is missing or a path exists. */
+/**
+ * Makes FIFOs with mode 0600, all with one call of `mkfifo`; rejects when the program is missing or a path exists. One that
+ * somebody killed is called again: without FIFOs there would be no watchdog.
+ */
 export async function makeFifos(paths: readonly string[]): Promise<void> {
-  await promisify(execFile)('mkfifo', ['-m', '600', '--', ...paths], { timeout: mkfifoTimeoutMs })
+  for (let left = triesMax - 1; ; left -= 1) {
+    try {
+      await promisify(execFile)('mkfifo', ['-m', '600', '--', ...paths], { timeout: mkfifoTimeoutMs })
+      return
+    } catch (error) {
+      if (left === 0 || !wasKilled(error)) throw error
+      for (const path of paths) rmSync(path, { force: true })
+    }
+  }
+}
+
+function wasKilled(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'signal' in error && error.signal === 'SIGKILL'
 }
 
 /** A descriptor's number may be another's by the second time. */
@@ -32,10 +48,17 @@ export interface OutputFifo {
   closeChildEnd(): void
 }
 
+/** Who may open the descriptor again by path, as `/dev/stderr` does. */
+export interface FifoOwner {
+  readonly uid: number
+  readonly gid: number
+}
+
 /** Opens a FIFO for reading without waiting, and its write end for a child; then removes its name. */
-export function openOutputFifo(path: string): OutputFifo {
+export function openOutputFifo(path: string, owner?: FifoOwner): OutputFifo {
   const ourFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
+    if (owner !== undefined) fchownSync(ourFd, owner.uid, owner.gid)
     const childFd = openSync(path, constants.O_WRONLY)
     return {
       childFd,

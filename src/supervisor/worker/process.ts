@@ -3,12 +3,13 @@
  * end, kill the group. It knows nothing of frames or jobs.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
-import { delimiter, isAbsolute, join, resolve } from 'node:path'
+import { readFileSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { ErrorCode, RelayError } from '../../core/errors.js'
 import type { OutputFifo } from './fifo.js'
-import { launcherArguments, type Watchdog } from './watchdog.js'
+import { type LaunchSettings, launcherWords } from './launcher.js'
+import { resolveProgram } from './program.js'
+import type { Watchdog } from './watchdog.js'
 
 /** How a process ended: a code, or the signal that killed it. */
 export interface ProcessExit {
@@ -40,8 +41,9 @@ export interface SpawnOptions {
   readonly usesPipes: boolean
   /** Where stderr goes (and stdout, where it is not the relay). Undefined: socket pairs, when FIFOs cannot be made. */
   readonly outputs: { readonly stderr: OutputFifo; readonly stdout?: OutputFifo } | undefined
-  /** Undefined: no launcher, the process may outlive a killed server. */
+  /** Undefined: the process may outlive a killed server. */
   readonly watchdog: Watchdog | undefined
+  readonly settings: LaunchSettings
 }
 
 /** A started child with the streams of its output. */
@@ -49,37 +51,6 @@ export interface SpawnedProcess {
   readonly process: WorkerProcess
   readonly stderr: Readable
   readonly stdout: Readable | undefined
-}
-
-/** True for a file that may be executed. */
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return statSync(path).isFile()
-  } catch {
-    return false
-  }
-}
-
-/**
- * The file of a command's first word, looked up as `execvp` would; the launcher would only say 127.
- * Throws RR_WORKER_COMMAND with the places that were tried.
- */
-export function resolveProgram(word: string, cwd: string, path: string): string {
-  if (word.includes('/')) {
-    const file = isAbsolute(word) ? word : resolve(cwd, word)
-    if (isProgram(file)) return file
-    throw new RelayError(ErrorCode.WorkerCommand, `the worker's program ${file} is not an executable file`, {
-      hint: 'Check `command`; a path counts from the working directory (-w, else the folder of the config file).',
-    })
-  }
-  for (const folder of path.split(delimiter)) {
-    const file = join(folder === '' ? cwd : resolve(cwd, folder), word)
-    if (isProgram(file)) return file
-  }
-  throw new RelayError(ErrorCode.WorkerCommand, `the worker's program "${word}" is not on PATH (${path})`, {
-    hint: `Install ${word}, or write its full path in \`command\`.`,
-  })
 }
 
 /** Starts a worker's process. Throws RR_WORKER_COMMAND when there is nothing to start. */
@@ -91,19 +62,24 @@ export function spawnProcess(options: SpawnOptions): SpawnedProcess {
     })
   }
   const program = resolveProgram(first, options.cwd, options.env.PATH ?? '/usr/local/bin:/usr/bin:/bin')
-  const registerFd = options.watchdog?.registerFd
+  const registerFds = options.watchdog?.registerFds ?? []
+  const { outputs, settings } = options
+  const { identity } = settings
   const start =
-    registerFd === undefined ? { file: program, args: rest } : launcherArguments([program, ...rest])
-  const { outputs } = options
+    registerFds.length === 0 && Object.values(settings).every((value) => value === undefined)
+      ? { file: program, args: rest }
+      : launcherWords([program, ...rest], settings)
   const child = spawn(start.file, start.args, {
     cwd: options.cwd,
     env: options.env,
     detached: true,
+    // Where no words switch to it, Node does, and takes the supplementary groups away: there are none then.
+    ...(identity?.prefix.length === 0 ? { uid: identity.uid, gid: identity.gid } : {}),
     stdio: [
       options.usesPipes ? 'pipe' : 'ignore',
       options.usesPipes ? 'pipe' : (outputs?.stdout?.childFd ?? 'pipe'),
       outputs?.stderr.childFd ?? 'pipe',
-      ...(registerFd === undefined ? [] : [registerFd]),
+      ...registerFds,
     ],
   })
   outputs?.stderr.closeChildEnd()

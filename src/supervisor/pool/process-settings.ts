@@ -1,0 +1,68 @@
+/** What the workers' processes of one pool are: its own keys over those of `server:`, checked against this system. */
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { ErrorCode, RelayError } from '../../core/errors.js'
+import type { ServerSettings } from '../services.js'
+import { resolveIdentity } from '../worker/identity.js'
+import type { LaunchSettings } from '../worker/launcher.js'
+import type { PoolConfig } from './pool.js'
+import { processProperties } from './process-keys.js'
+
+/** The settings of one pool. */
+export interface ProcessSettings {
+  readonly launch: LaunchSettings
+  readonly cwd: string
+  readonly envAllow: readonly string[] | undefined
+}
+
+/** Where they come from. */
+export interface ProcessSources {
+  readonly pool: PoolConfig
+  readonly server: ServerSettings
+  /** What `cwd` counts from. */
+  readonly folder: string
+  /** The server's; its PATH says where `setpriv` is. */
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** Throws RR_WORKER_SETTINGS for a user, group or folder that cannot be had. */
+export function processSettings(
+  name: string,
+  { pool, server, folder, env }: ProcessSources,
+): ProcessSettings {
+  const identity = resolveIdentity({
+    pool: name,
+    user: pool.user ?? server.user,
+    // The group goes with the user: that of another user would be a surprise.
+    group: pool.group ?? (pool.user === undefined ? server.group : undefined),
+    path: env.PATH ?? defaultPath,
+    own: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+  })
+  const oomScoreAdj = pool.oom_score_adj ?? server.oom_score_adj
+  return {
+    launch: { umask: pool.umask ?? server.umask, oomScoreAdj, identity },
+    cwd: workingFolder(name, folder, pool.cwd ?? server.cwd),
+    envAllow: pool.env_allow ?? server.env_allow,
+  }
+}
+
+function workingFolder(name: string, folder: string, cwd: string | undefined): string {
+  if (cwd === undefined) return folder
+  const path = resolve(folder, cwd)
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return path
+  throw new RelayError(ErrorCode.WorkerSettings, `pool "${name}" (cwd: ${cwd}): there is no folder ${path}`, {
+    hint: 'It counts from the working directory (-w, else the folder of the config file).',
+  })
+}
+
+/** The fault of a pool of threads that sets a key of processes, which could have no effect; undefined when it sets none. */
+export function processFault(name: string, config: PoolConfig): RelayError | undefined {
+  const values: Readonly<Record<string, unknown>> = config
+  const keys = Object.keys(processProperties).filter((key) => values[key] !== undefined)
+  const [key] = Object.keys(config.env).length > 0 ? [...keys, 'env'] : keys
+  if (key === undefined) return undefined
+  const what = `pool "${name}" has runtime: thread, and "${key}" is for processes: threads share those of the server`
+  return new RelayError(ErrorCode.WorkerSettings, what, { hint: `Remove ${key}, or use runtime: process.` })
+}

@@ -1,0 +1,107 @@
+/**
+ * The file behind a command's first word, and what the system would refuse about it, found before it is started: a
+ * launcher would only say 126 or 127, and would run a file without a `#!` line as a shell script.
+ */
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs'
+import { delimiter, isAbsolute, join, resolve } from 'node:path'
+import { ErrorCode, RelayError } from '../../core/errors.js'
+
+/**
+ * The file of a command's first word, looked up as `execvp` would. Throws RR_WORKER_COMMAND with the places that were
+ * tried, for a file that is not executable, and for a script whose interpreter cannot be had.
+ */
+export function resolveProgram(word: string, cwd: string, path: string): string {
+  if (word.includes('/')) {
+    const file = isAbsolute(word) ? word : resolve(cwd, word)
+    if (!isFile(file)) {
+      throw new RelayError(
+        ErrorCode.WorkerCommand,
+        `the worker's program ${file} is not an executable file`,
+        {
+          hint: 'Check `command`; a path counts from the working directory (-w, else the folder of the config file).',
+        },
+      )
+    }
+    if (!isExecutable(file)) throw notExecutable(file)
+    checkHead(file)
+    return file
+  }
+  for (const folder of path.split(delimiter)) {
+    const file = join(folder === '' ? cwd : resolve(cwd, folder), word)
+    if (!isFile(file) || !isExecutable(file)) continue
+    checkHead(file)
+    return file
+  }
+  throw new RelayError(ErrorCode.WorkerCommand, `the worker's program "${word}" is not on PATH (${path})`, {
+    hint: isFile(resolve(cwd, word))
+      ? `There is a file ${word} in ${cwd}: write ./${word}, or put its interpreter before it.`
+      : `Install ${word}, or write its full path in \`command\`.`,
+  })
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const headBytes = 256
+
+/** The first bytes; empty where the file may be run and not read. */
+function headOf(file: string): Buffer {
+  const buffer = Buffer.alloc(headBytes)
+  try {
+    const fd = openSync(file, 'r')
+    try {
+      return buffer.subarray(0, readSync(fd, buffer, 0, headBytes, 0))
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    return buffer.subarray(0, 0)
+  }
+}
+
+function notExecutable(file: string): RelayError {
+  const hasLine = headOf(file).toString('latin1').startsWith('#!')
+  return new RelayError(ErrorCode.WorkerCommand, `the worker's program ${file} is not executable`, {
+    hint: hasLine
+      ? `It has a #! line: run chmod +x ${file}, or put its interpreter before it in \`command\`.`
+      : 'Put its interpreter before it in `command`, e.g. "php worker.php".',
+  })
+}
+
+/** A binary is the system's business; a text must say what runs it, and that must be there. */
+function checkHead(file: string): void {
+  const head = headOf(file)
+  const line = head.toString('latin1').split('\n')[0] ?? ''
+  if (!line.startsWith('#!')) {
+    if (head.length === 0 || head.includes(0)) return
+    throw new RelayError(
+      ErrorCode.WorkerCommand,
+      `the worker's program ${file} is a text without a #! line`,
+      {
+        hint: 'Put its interpreter before it in `command`, or begin it with a line such as #!/usr/bin/env php.',
+      },
+    )
+  }
+  const interpreter = line.slice(2).trimStart().split(/[ \t]/)[0] ?? ''
+  if (isAbsolute(interpreter) && isFile(interpreter) && isExecutable(interpreter)) return
+  const shown = JSON.stringify(interpreter)
+  throw new RelayError(
+    ErrorCode.WorkerCommand,
+    `the #! line of ${file} names ${shown}, which cannot be run`,
+    {
+      hint: line.endsWith('\r')
+        ? 'The file has Windows line ends, which become part of the name: save it with Unix ones.'
+        : 'Install it, or put another interpreter before the file in `command`.',
+    },
+  )
+}
