@@ -10,6 +10,8 @@ import type { LogLevel } from './log.js'
 export interface WorkerLine {
   readonly pool: string
   readonly pid: number
+  /** The number of the thread, when the worker is one of the process `pid`. */
+  readonly thread?: number
   /** The job that ran, by name. */
   readonly job?: string
   readonly requestId?: string
@@ -80,10 +82,11 @@ function monologToPino(value: number): number {
 
 /** Reads a worker's line. */
 export function readWorkerLine(line: WorkerLine): LineRecord {
-  const { pool, pid, job, requestId, part } = line
+  const { pool, pid, thread, job, requestId, part } = line
   const tags = {
     pool,
     pid,
+    ...(thread === undefined ? {} : { thread }),
     ...(job === undefined ? {} : { job }),
     ...(requestId === undefined ? {} : { requestId }),
     ...(part === undefined
@@ -100,7 +103,7 @@ export function readWorkerLine(line: WorkerLine): LineRecord {
     if (key === levelKey || key === messageKey) continue
     // Plain assignment of this one key would change the prototype instead.
     if (key === '__proto__') continue
-    fields[ours.has(key) ? `app_${key}` : key] = value
+    fields[ours.has(key) || Object.hasOwn(tags, key) ? `app_${key}` : key] = value
   }
   return {
     level: (levelKey === undefined ? undefined : levelOf(object[levelKey])) ?? 'info',

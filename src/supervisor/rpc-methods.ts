@@ -78,6 +78,7 @@ function ownWorker(worker: WorkerInfo): object {
   return {
     pool: worker.pool,
     pid: worker.pid,
+    ...(worker.thread === undefined ? {} : { thread: worker.thread }),
     state: worker.state,
     jobs: worker.jobs,
     memory_bytes: worker.memoryBytes,

@@ -45,13 +45,14 @@ export interface BootOptions {
   readonly listener: Promise<RelayListener> | undefined
 }
 
-// RoadRunner gives a worker 10 s between the stop message and SIGKILL.
-const stopTimeoutMs = 10_000
-const tailLinesMax = 20
+/** How long a worker may take to leave after the stop message, as in RoadRunner. */
+export const stopTimeoutMs = 10_000
+/** Lines of a worker's output that are kept to tell of its end. */
+export const tailLinesMax = 20
 // RoadRunner spreads `max_jobs` by up to 14 %, so that workers do not all leave at once; 1 stays 1.
 const jobsSpread = 0.15
-// The successor boots during the last jobs; below twenty there is none to spare.
-const dueShare = 0.95
+/** The share of its `max_jobs` after which a worker's successor boots; below twenty jobs there is none to spare. */
+export const dueShare = 0.95
 
 /** Makes the function that a pool calls for each worker. */
 export function workerBooter(options: BootOptions): BootWorker {
@@ -138,7 +139,7 @@ function spawnOrClose(
 }
 
 /** The effective `max_jobs` of one worker. */
-function jitter(jobsMax: number, random: Random): number {
+export function jitter(jobsMax: number, random: Random): number {
   return jobsMax + Math.floor(jobsMax * jobsSpread * random())
 }
 

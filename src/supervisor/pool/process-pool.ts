@@ -63,6 +63,8 @@ export interface ProcessPoolOptions {
   readonly boot: BootWorker
   /** What all processes together may use and use; absent: nothing limits them. */
   readonly budget?: () => Promise<MemoryBudget>
+  /** Bytes of the worker of this pid; absent: of its process and its children. */
+  readonly measure?: (pid: number) => Promise<number>
 }
 
 // Also without `max_queue_size` a line is not endless: this many callers hold about 100 MB of promises.
@@ -151,7 +153,8 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   get liveCount(): number {
-    return this.#slots.workers.length
+    // Whoever is still there when the pool stops is leaving.
+    return this.isStopping ? 0 : this.#slots.workers.length
   }
 
   get health(): PoolHealth {
@@ -233,6 +236,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   workers(): Promise<readonly WorkerInfo[]> {
+    const { measure = treeBytes } = this.#options
     return Promise.all(
       [...this.#alive].map(async (worker) => ({
         pool: this.name,
@@ -240,7 +244,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
         state: worker.state,
         why: worker.why,
         jobs: worker.jobCount,
-        memoryBytes: await treeBytes(worker.pid),
+        memoryBytes: await measure(worker.pid),
         createdAtMs: worker.createdAtMs,
         command: this.#options.command,
       })),

@@ -28,6 +28,7 @@ export interface UpkeepOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly budget?: (() => Promise<MemoryBudget>) | undefined
+  readonly measure?: ((pid: number) => Promise<number>) | undefined
 }
 
 const unlimited: MemoryBudget = { limitBytes: Number.POSITIVE_INFINITY, usedBytes: 0 }
@@ -55,7 +56,7 @@ export class Upkeep {
   }
 
   #makeKeeper(): Keeper {
-    const { name, config, slots, aliveCount, clock, log, budget } = this.#options
+    const { name, config, slots, aliveCount, clock, log, budget, measure } = this.#options
     const { ttl, idle_ttl, max_worker_memory, memory_samples, watch_tick } = config.supervisor
     return new Keeper({
       pool: {
@@ -80,7 +81,7 @@ export class Upkeep {
       tickMs: watch_tick,
       clock,
       log,
-      measure: treeBytes,
+      measure: measure ?? treeBytes,
       budget: budget ?? (() => Promise.resolve(unlimited)),
     })
   }
