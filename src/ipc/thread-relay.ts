@@ -10,8 +10,8 @@ export interface ThreadStart {
   readonly port: MessagePort
   /** The module's file. */
   readonly program: string
-  /** One number, shared: the bytes that the thread's JavaScript holds. The thread writes it, the server reads it. */
-  readonly memory: Float64Array
+  /** Shared; the thread writes, the server reads: the bytes that its JavaScript holds, and 1 once it ends by itself. */
+  readonly facts: Float64Array
 }
 
 /** What a thread printed. */

@@ -144,7 +144,14 @@ export class PoolsHost implements PoolsService {
     const size = config.num_workers === 'auto' ? autoSize(grant) : config.num_workers
     const pool =
       config.runtime === 'thread'
-        ? new ThreadPool({ ...this.#options, env: this.#environment(mode, 'thread'), name, size, config, words })
+        ? new ThreadPool({
+            ...this.#options,
+            env: this.#environment(mode, 'thread'),
+            name,
+            size,
+            config,
+            words,
+          })
         : this.#processPool({ name, size, config, words, mode })
     this.#pools.set(name, pool)
     this.#destroyMs.set(name, config.destroy_timeout)

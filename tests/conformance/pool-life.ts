@@ -98,7 +98,9 @@ export function testPoolLife({ name, start }: PoolKind): void {
   })
 
   test(`${name}: a worker over max_worker_memory is replaced once it is free`, async (t) => {
-    const { pool, log } = await run(t, 'hoards', { config: limits({ max_worker_memory: 200, watch_tick: 20 }) })
+    const { pool, log } = await run(t, 'hoards', {
+      config: limits({ max_worker_memory: 200, watch_tick: 20 }),
+    })
     const counts: number[] = []
     await eventually(async () => {
       counts.push(Number(textOf(await pool.run(job('?')))))
@@ -156,7 +158,10 @@ export function testPoolLife({ name, start }: PoolKind): void {
     const [boot] = await pool.booted
     assert.ok(boot?.fault !== undefined)
     faultOf('RR_WORKER_BOOT', /exit code 1.*RangeError: no settings here/)(boot.fault)
-    assert.ok(boot.lastLines.some((text) => /fails-to-load\.mjs:2/.test(text)), boot.lastLines.join('\n'))
+    assert.ok(
+      boot.lastLines.some((text) => /fails-to-load\.mjs:2/.test(text)),
+      boot.lastLines.join('\n'),
+    )
     assert.ok(pool.bootLines().some((text) => text.includes('no settings here')))
     assert.equal(pool.liveCount, 0)
   })

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type ErrorCode, hasCode } from '../../src/core/errors.js'
 import type { AcquireOptions } from '../../src/supervisor/pool/pool.js'
-import { job, poolDefaults, type TestPool, type TestPoolOptions, textOf } from '../helpers/pool.js'
+import { job, type TestPool, type TestPoolOptions, textOf } from '../helpers/pool.js'
 import { fixture } from '../helpers/project.js'
 import { eventually } from '../helpers/wait.js'
 
@@ -189,7 +189,7 @@ export function testPool({ name, start }: PoolKind): void {
   })
 
   test(`${name}: a stream ends early when its reader says so, and the worker lives`, async (t) => {
-    const { pool } = await run(t, 'streams')
+    const { pool } = await run(t, 'streams', { config: { stream_timeout: 5_000 } })
     await pool.booted
     const before = await idsOf({ pool })
     const stop = new AbortController()
@@ -219,7 +219,7 @@ export function testPool({ name, start }: PoolKind): void {
   })
 
   test(`${name}: workers() tells of each what it does, how much it did, holds and runs`, async (t) => {
-    const { pool, line } = await run(t, 'holds', { config: { ...poolDefaults, num_workers: 2 } })
+    const { pool, line } = await run(t, 'holds', { config: { num_workers: 2 } })
     const { path, open } = await gate(t)
     await pool.whenIdle(undefined, 2)
     const running = pool.run(job(path))

@@ -8,11 +8,14 @@ import { offerThreadStream, portStream, type ThreadStart } from '../../src/ipc/t
 import { serveModule } from './serve-module.js'
 
 /** Serves for the thread's whole life: never resolves. */
-export default async function run({ port, program, memory }: ThreadStart): Promise<void> {
+export default async function run({ port, program, facts }: ThreadStart): Promise<void> {
   const measure = () => {
     const { total_heap_size, external_memory, malloced_memory } = getHeapStatistics()
-    memory[0] = total_heap_size + external_memory + malloced_memory
+    facts[0] = total_heap_size + external_memory + malloced_memory
   }
+  process.once('exit', () => {
+    facts[1] = 1
+  })
   printTo(port, 'stdout')
   printTo(port, 'stderr')
   offerThreadStream(portStream(port, { onWrite: measure }))

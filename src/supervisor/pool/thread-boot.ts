@@ -147,7 +147,9 @@ function bootFault(about: {
   const { options, voice, thread, error, code } = about
   const lastLines = voice.lastLines()
   const end = code === null ? '' : `; it ended with exit code ${code}`
-  const said = lastLines.length === 0 ? '' : `; its last lines: ${lastLines.slice(-5).join(' | ')}`
+  // Without the frames of the stack, which are Node's own for the most part; all lines are beside the fault.
+  const spoken = lastLines.filter((line) => line !== '' && !/^\s+at /.test(line))
+  const said = spoken.length === 0 ? '' : `; its last lines: ${spoken.slice(-5).join(' | ')}`
   const text = `thread ${thread.process.pid} of pool "${options.pool}" did not become ready: ${messageOf(error)}${end}${said}`
   const fault = new RelayError(ErrorCode.WorkerBoot, text, {
     hint: 'The module must load, and export a function or call serve(), within allocate_timeout.',

@@ -1,6 +1,6 @@
 /** Which module a pool's `command` means when the worker is a thread: the same words as for a process, or only the module. */
 import { statSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ErrorCode, RelayError } from '../../core/errors.js'
 
@@ -33,7 +33,7 @@ export function threadProgram(words: readonly string[], cwd: string): ThreadProg
       program: loader,
       argv: [name.slice(name.lastIndexOf('/') + 1)],
       execArgv,
-      env: { LAMBDA_TASK_ROOT: dirname(join(cwd, name)) },
+      env: { LAMBDA_TASK_ROOT: dirname(file) },
     }
   throw new RelayError(ErrorCode.WorkerCommand, `there is no module ${file} to run in a thread`, {
     hint: 'With `runtime: thread` the command is a JavaScript file, or FILE.FUNCTION of a Lambda handler.',

@@ -46,7 +46,7 @@ const endMsMax = 5_000
 export async function startThread(options: ThreadOptions): Promise<StartedThread> {
   const { program, onOutput, clock } = options
   const { port1, port2 } = new MessageChannel()
-  const memory = new Float64Array(new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT))
+  const facts = new Float64Array(new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT))
   const threads = await makePool(options)
   const end = new AbortController()
   const told = new Set<unknown>()
@@ -56,7 +56,7 @@ export async function startThread(options: ThreadOptions): Promise<StartedThread
     told.add(error)
     onOutput({ output: 'stderr', bytes: Buffer.from(`${faultText(error)}\n`) })
   }
-  const start: ThreadStart = { port: port2, program, memory }
+  const start: ThreadStart = { port: port2, program, facts }
   threads.on('error', tellFault)
   threads.run(start, { transferList: [port2], signal: end.signal }).catch((error: unknown) => {
     if (!end.signal.aborted) tellFault(error)
@@ -65,9 +65,9 @@ export async function startThread(options: ThreadOptions): Promise<StartedThread
   assert(thread !== undefined, 'tinypool began no thread')
   thread.on('error', tellFault)
   const exited = new Promise<ProcessExit>((resolve) => {
-    // Node says 1 of a thread that was ended from outside, too: one that told a fault, or says another code, ended by itself.
+    // Node says 1 of a thread that was ended from outside, too.
     thread.on('exit', (code: number) => {
-      const isKilled = end.signal.aborted && code === 1 && told.size === 0
+      const isKilled = end.signal.aborted && facts[1] === 0 && told.size === 0
       resolve(isKilled ? { code: null, signal: 'SIGKILL' } : { code, signal: null })
     })
     end.signal.addEventListener('abort', () =>
@@ -85,7 +85,7 @@ export async function startThread(options: ThreadOptions): Promise<StartedThread
     process: { pid: thread.threadId, input: undefined, output: undefined, exited, kill, terminate: kill },
     stream: portStream(port1, { onOutput }),
     outputEnded: new Promise((resolve) => port1.once('close', resolve)),
-    memoryBytes: () => memory[0] ?? 0,
+    memoryBytes: () => facts[0] ?? 0,
   }
 }
 
