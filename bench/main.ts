@@ -1,5 +1,5 @@
 /**
- * `npm run bench [pool|start|lambda|ledger|schedules|storms|pool-schedules|orphans]…`: prints what a job costs through real workers, how
+ * `npm run bench [pool|threads|start|lambda|ledger|schedules|storms|pool-schedules|orphans]…`: prints what a job costs through real workers, how
  * soon the first event is asked for, and what a whole invocation costs. Figures for reading: quote ratios of one run, the machine may be
  * busy. `npm run bench orphans [ROUNDS]`.
  */
@@ -10,10 +10,12 @@ import { benchPool } from './pool.js'
 import { benchSchedules } from './schedules.js'
 import { benchStart } from './start.js'
 import { benchPoolSchedules, benchStorms } from './storms.js'
+import { benchThreads } from './threads.js'
 
 const asked = process.argv.slice(2)
 const parts = {
   pool: benchPool,
+  threads: benchThreads,
   start: benchStart,
   lambda: benchLambda,
   ledger: benchLedger,

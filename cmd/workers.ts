@@ -41,7 +41,7 @@ function workersTable(value: unknown): string {
     .map((pool) => {
       const own = rows.filter((row) => row.pool === pool)
       const cells = own.map((row) => [
-        String(row.pid),
+        row.thread === undefined ? String(row.pid) : `${row.pid}:${row.thread}`,
         String(row.state),
         String(row.jobs),
         `${(Number(row.memory_bytes) / 2 ** 20).toFixed(1)} MB`,

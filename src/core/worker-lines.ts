@@ -10,6 +10,8 @@ import type { LogLevel } from './log.js'
 export interface WorkerLine {
   readonly pool: string
   readonly pid: number
+  /** The number of the thread, when the worker is one of the process `pid`. */
+  readonly thread?: number
   /** The job that ran, by name. */
   readonly job?: string
   readonly requestId?: string
@@ -81,10 +83,11 @@ function monologToPino(value: number): number {
 
 /** Reads a worker's line. */
 export function readWorkerLine(line: WorkerLine): LineRecord {
-  const { pool, pid, job, requestId, tenantId, part } = line
+  const { pool, pid, thread, job, requestId, tenantId, part } = line
   const tags = {
     pool,
     pid,
+    ...(thread === undefined ? {} : { thread }),
     ...(job === undefined ? {} : { job }),
     ...(requestId === undefined ? {} : { requestId }),
     ...(tenantId === undefined ? {} : { tenantId }),

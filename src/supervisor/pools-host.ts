@@ -45,6 +45,15 @@ export interface PoolsHostOptions {
   readonly splitCommand: (text: string) => readonly string[]
 }
 
+/** A pool that is about to be made. */
+interface NewPool {
+  readonly name: string
+  readonly size: number
+  readonly config: PoolConfig
+  readonly words: readonly string[]
+  readonly mode: string
+}
+
 /** The pools of one server. */
 export class PoolsHost implements PoolsService {
   readonly #options: PoolsHostOptions
@@ -145,7 +154,7 @@ export class PoolsHost implements PoolsService {
     const size = config.num_workers === 'auto' ? autoSize(grant) : config.num_workers
     const pool =
       config.runtime === 'thread'
-        ? this.#threadPool({ name, size, config, words })
+        ? this.#threadPool({ name, size, config, words, mode })
         : this.#processPool({ name, size, config, words, mode })
     this.#pools.set(name, pool)
     if (config.runtime === 'process') this.#checkDescriptors(name)
@@ -162,19 +171,16 @@ export class PoolsHost implements PoolsService {
     this.#options.log.warn({ pool, workers, needed, limit, hint }, 'too few descriptors for so many workers')
   }
 
-  #threadPool(about: { name: string; size: number; config: PoolConfig; words: readonly string[] }) {
-    const fault = processFault(about.name, about.config)
+  #threadPool(about: NewPool): ThreadPool {
+    const { name, config, mode } = about
+    const fault = processFault(name, config)
     if (fault !== undefined) throw fault
-    return new ThreadPool({ ...about, cwd: this.#options.cwd, ...this.#tools() })
+    const { cwd, writeLine, lineBytesMax } = this.#options
+    const env = this.#environment(mode, { relayAddress: 'thread', env: config.env })
+    return new ThreadPool({ ...about, ...this.#tools(), env, cwd, writeLine, lineBytesMax })
   }
 
-  #processPool(about: {
-    name: string
-    size: number
-    config: PoolConfig
-    words: readonly string[]
-    mode: string
-  }) {
+  #processPool(about: NewPool): ProcessPool {
     const { name, size, config, words, mode } = about
     const { relay } = this.#settings
     const { cwd: folder, env } = this.#options
@@ -197,13 +203,13 @@ export class PoolsHost implements PoolsService {
       listener,
       ...this.#tools(),
     })
-    const budget = () => readMemoryBudget(readGrant(this.#options.env).memoryBytes)
-    return new ProcessPool({ name, size, config, boot, command: words.join(' '), budget, ...this.#tools() })
+    return new ProcessPool({ name, size, config, boot, command: words.join(' '), ...this.#tools() })
   }
 
   #tools() {
-    const { clock, random, log, ledger } = this.#options
-    return { clock, random, log, ...(ledger === undefined ? {} : { ledger }) }
+    const { clock, random, log, ledger, env } = this.#options
+    const budget = () => readMemoryBudget(readGrant(env).memoryBytes)
+    return { clock, random, log, budget, ...(ledger === undefined ? {} : { ledger }) }
   }
 
   #words(name: string, config: PoolConfig): readonly string[] {
@@ -218,13 +224,13 @@ export class PoolsHost implements PoolsService {
 
   #environment(
     mode: string,
-    about: { relayAddress: string; settings: ProcessSettings; env: Readonly<Record<string, string>> },
+    about: { relayAddress: string; settings?: ProcessSettings; env: Readonly<Record<string, string>> },
   ): Record<string, string> {
     const { relayAddress, settings, env } = about
     return workerEnvironment({
       inherited: this.#options.env,
-      allow: settings.envAllow,
-      account: settings.launch.identity?.account,
+      allow: settings?.envAllow,
+      account: settings?.launch.identity?.account,
       addresses: { RR_RELAY: relayAddress, RR_RPC: this.#options.rpcAddress() },
       set: [this.#settings.env, env],
       fixed: {

@@ -113,6 +113,7 @@ function ownWorker(worker: WorkerInfo): object {
   return {
     pool: worker.pool,
     pid: worker.pid,
+    ...(worker.thread === undefined ? {} : { thread: worker.thread }),
     state: worker.state,
     jobs: worker.jobs,
     memory_bytes: worker.memoryBytes,

@@ -7,11 +7,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { MessageChannel } from 'node:worker_threads'
 import { memoryStreamPair } from '../../src/ipc/memory-relay.js'
 import { pipesRelay } from '../../src/ipc/pipes-relay.js'
 import type { RelayLimits } from '../../src/ipc/relay.js'
 import { socketRelay } from '../../src/ipc/socket-relay.js'
 import { StreamRelay } from '../../src/ipc/stream-relay.js'
+import { portStream } from '../../src/ipc/thread-relay.js'
 import { type Transport, testRelay } from '../conformance/relay.js'
 import { servePeer } from './peer.js'
 
@@ -53,8 +55,17 @@ function inMemory(limits: RelayLimits, chunkBytes?: number): Transport {
   return { relay: new StreamRelay(ours, ours, limits), peerGone }
 }
 
+function overPort(limits: RelayLimits): Transport {
+  const { port1, port2 } = new MessageChannel()
+  const [ours, theirs] = [portStream(port1), portStream(port2)]
+  servePeer(theirs, theirs)
+  const peerGone = new Promise<void>((resolve) => theirs.once('close', resolve))
+  return { relay: new StreamRelay(ours, ours, limits), peerGone }
+}
+
 testRelay('pipes', overPipes)
 testRelay('unix', async (t, limits) => overSocket(t, limits, { path: join(await inFolder(t), 'relay.sock') }))
 testRelay('tcp', (t, limits) => overSocket(t, limits, { host: '127.0.0.1', port: 0 }))
 testRelay('memory', async (_t, limits) => inMemory(limits))
 testRelay('memory in chunks of 1000 bytes', async (_t, limits) => inMemory(limits, 1000))
+testRelay('a message port', async (_t, limits) => overPort(limits))

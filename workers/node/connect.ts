@@ -4,9 +4,13 @@ import { Writable } from 'node:stream'
 import { pipesRelay } from '../../src/ipc/pipes-relay.js'
 import { defaultRelayLimits, type Relay } from '../../src/ipc/relay.js'
 import { socketRelay } from '../../src/ipc/socket-relay.js'
+import { StreamRelay } from '../../src/ipc/stream-relay.js'
+import { markRelayTaken, takeThreadStream } from '../../src/ipc/thread-relay.js'
 
-/** Connects: `pipes` (the default), `unix://PATH`, `tcp://HOST:PORT`. Rejects when nobody listens there. */
+/** Connects: `pipes` (the default), `unix://PATH`, `tcp://HOST:PORT`, `thread`. Rejects when nobody listens there. */
 export async function connectRelay(address: string): Promise<Relay> {
+  markRelayTaken()
+  if (address === 'thread') return threadRelay()
   const unix = /^unix:\/\/(.+)$/.exec(address)?.[1]
   const [, host, port] = /^tcp:\/\/(.+):(\d+)$/.exec(address) ?? []
   if (unix === undefined && host === undefined)
@@ -17,6 +21,11 @@ export async function connectRelay(address: string): Promise<Relay> {
     socket.once('error', reject)
   })
   return socketRelay(socket, defaultRelayLimits)
+}
+
+function threadRelay(): Relay {
+  const stream = takeThreadStream()
+  return new StreamRelay(stream, stream, defaultRelayLimits)
 }
 
 /** Keeps standard output for frames: from now on `console.log` and all who write there reach standard error. */

@@ -48,14 +48,16 @@ export interface BootOptions {
   readonly listener: Promise<RelayListener> | undefined
 }
 
-// RoadRunner gives a worker 10 s between the stop message and SIGKILL.
-const stopTimeoutMs = 10_000
-const tailLinesMax = 20
-const signals: ReadonlySet<string> = new Set(Object.values(stackFeatures))
+/** How long a worker may take to leave after the stop message, as in RoadRunner. */
+export const stopTimeoutMs = 10_000
+/** Lines of a worker's output that are kept to tell of its end. */
+export const tailLinesMax = 20
+/** Features that mean a signal. */
+export const signalFeatures: ReadonlySet<string> = new Set(Object.values(stackFeatures))
 // RoadRunner spreads `max_jobs` by up to 14 %, so that workers do not all leave at once; 1 stays 1.
 const jobsSpread = 0.15
-// The successor boots during the last jobs; below twenty there is none to spare.
-const dueShare = 0.95
+/** The share of its `max_jobs` after which a worker's successor boots; below twenty jobs there is none to spare. */
+export const dueShare = 0.95
 
 /** Makes the function that a pool calls for each worker. */
 export function workerBooter(options: BootOptions): BootWorker {
@@ -145,7 +147,7 @@ function spawnOrClose(
 }
 
 /** The effective `max_jobs` of one worker. */
-function jitter(jobsMax: number, random: Random): number {
+export function jitter(jobsMax: number, random: Random): number {
   return jobsMax + Math.floor(jobsMax * jobsSpread * random())
 }
 
@@ -179,7 +181,7 @@ async function connect(
     // A wrapper that did not become the worker would die of a signal that is meant for the worker.
     return {
       relay,
-      features: pid === process.pid ? features : features.filter((one) => !signals.has(one)),
+      features: pid === process.pid ? features : features.filter((one) => !signalFeatures.has(one)),
     }
   } finally {
     signal.removeEventListener('abort', stop)

@@ -72,14 +72,17 @@ export interface Lease {
    */
   run(job: Job, options?: RunOptions): Promise<Reply>
   release(): void
-  /** The worker that ran last, or would run next; undefined once it has left. */
+  /** The worker that ran last, or would run next; undefined once it has left. Of a thread: its number. */
   readonly pid: number | undefined
 }
 
 /** One worker as `rr workers` shows it. */
 export interface WorkerInfo {
   readonly pool: string
+  /** Of a thread: the server's own. */
   readonly pid: number
+  /** The thread's number, when the worker is one. */
+  readonly thread?: number
   readonly state: string
   /** Why it is leaving or was killed, when it is. */
   readonly why: string | undefined

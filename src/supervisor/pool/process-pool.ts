@@ -69,7 +69,7 @@ export interface ProcessPoolOptions {
   readonly budget?: () => Promise<MemoryBudget>
   /** Is told of every job with a `requestId`. */
   readonly ledger?: InFlightLedger
-  /** Bytes of a worker and its children; absent: as `/proc` says. */
+  /** Bytes of the worker of this pid; absent: of its process and its children. */
   readonly measure?: (pid: number) => Promise<number>
 }
 
@@ -167,7 +167,8 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   get liveCount(): number {
-    return this.#slots.workers.length
+    // Whoever is still there when the pool stops is leaving.
+    return this.isStopping ? 0 : this.#slots.workers.length
   }
 
   get health(): PoolHealth {
@@ -271,6 +272,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   workers(): Promise<readonly WorkerInfo[]> {
+    const { measure = treeBytes } = this.#options
     return Promise.all(
       [...this.#alive].map(async (worker) => ({
         pool: this.name,
@@ -278,7 +280,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
         state: worker.state,
         why: worker.why,
         jobs: worker.jobCount,
-        memoryBytes: await treeBytes(worker.pid),
+        memoryBytes: await measure(worker.pid),
         createdAtMs: worker.createdAtMs,
         command: this.#options.command,
       })),

@@ -12,58 +12,12 @@ async function pids(t: { pool: { workers(): Promise<readonly { pid: number }[]> 
   return (await t.pool.workers()).map((worker) => worker.pid)
 }
 
-test('a worker answers what it was asked, byte for byte', async (t) => {
-  const { pool } = await startPool(t, 'echo')
-  for (const body of ['', 'x', 'ü'.repeat(1000), 'z'.repeat(3_000_000)]) {
-    assert.equal(textOf(await pool.run(job(body))), body)
-  }
-})
-
-test('idle workers take turns in the order in which they became idle', async (t) => {
-  const { pool } = await startPool(t, 'who', { config: { num_workers: 3 } })
-  await pool.booted
-  const turns: string[] = []
-  for (let at = 0; at < 9; at += 1) turns.push(textOf(await pool.run(job('?'))))
-  assert.equal(new Set(turns.slice(0, 3)).size, 3)
-  assert.deepEqual(turns.slice(3, 6), turns.slice(0, 3))
-  assert.deepEqual(turns.slice(6), turns.slice(0, 3))
-})
-
-test('callers wait in line, one can give up, and one in front goes first', async (t) => {
-  const { pool } = await startPool(t, 'echo')
-  const lease = await pool.acquire()
-  const order: string[] = []
-  const give = new AbortController()
-  const wait = (name: string, options: { front?: boolean; signal?: AbortSignal } = {}) =>
-    pool.acquire(options).then((got) => {
-      order.push(name)
-      got.release()
-    })
-  const waiting = [wait('first'), wait('second'), wait('front', { front: true })]
-  const gone = wait('gone', { signal: give.signal })
-  give.abort()
-  await assert.rejects(gone, (error) => hasCode(error, 'RR_JOB_ABORTED'))
-  lease.release()
-  await Promise.all(waiting)
-  assert.deepEqual(order, ['front', 'first', 'second'])
-})
-
 test('nobody waits longer than allocate_timeout', async (t) => {
   const { pool } = await startPool(t, 'echo', { config: { allocate_timeout: 2_000 } })
   await pool.booted
   const lease = await pool.acquire()
   await assert.rejects(pool.acquire(), (error) => hasCode(error, 'RR_POOL_NO_WORKERS'))
   lease.release()
-})
-
-test('more callers than max_queue_size are sent away at once', async (t) => {
-  const { pool } = await startPool(t, 'echo', { config: { max_queue_size: 2 } })
-  await pool.booted
-  const [held, waiting] = [await pool.acquire(), pool.acquire()]
-  await assert.rejects(pool.acquire(), (error) => hasCode(error, 'RR_POOL_QUEUE_FULL'))
-  held.release()
-  const second = await waiting
-  second.release()
 })
 
 for (const relay of relays) {
@@ -100,14 +54,6 @@ for (const [name, code, says] of crashes) {
     }
   })
 }
-
-test('a soft error does not cost the worker', async (t) => {
-  const { pool } = await startPool(t, 'soft-error')
-  await pool.booted
-  const before = await pids({ pool })
-  await assert.rejects(pool.run(job('job')))
-  assert.deepEqual(await pids({ pool }), before)
-})
 
 test('stray output before an answer is logged as the worker’s and the answer counts', async (t) => {
   const { pool, line } = await startPool(t, 'junk-first')
@@ -165,15 +111,6 @@ test('a job that overruns its own deadline costs its worker, even in a processor
   await eventually(() => before !== undefined && !isAlive(before))
 })
 
-test('giving a running job up costs its worker', async (t) => {
-  const { pool, line } = await startPool(t, 'cpu-loop')
-  const give = new AbortController()
-  const running = pool.run(job('?'), { signal: give.signal })
-  await line(/looping/)
-  give.abort()
-  await assert.rejects(running, (error) => hasCode(error, 'RR_JOB_ABORTED'))
-})
-
 test('a worker that asks to leave instead of answering is replaced and the job goes on', async (t) => {
   const mark = join(tmpdir(), `rr-self-stop-${process.pid}-${Date.now()}`)
   const { pool } = await startPool(t, fixtureCommand('self-stop', mark))
@@ -186,32 +123,6 @@ test('a worker that asks to leave instead of answering is replaced and the job g
   )
   const { rm } = await import('node:fs/promises')
   await rm(mark)
-})
-
-test('a worker is replaced after max_jobs and no job is lost meanwhile', async (t) => {
-  const { pool } = await startPool(t, 'who', { config: { max_jobs: 2 } })
-  const seen: string[] = []
-  for (let at = 0; at < 6; at += 1) seen.push(textOf(await pool.run(job('?'))))
-  assert.equal(new Set(seen).size, 3, seen.join(' '))
-})
-
-test('a reset replaces every worker, one after the other, and no job fails', async (t) => {
-  const { pool } = await startPool(t, 'who', { config: { num_workers: 2 } })
-  await pool.booted
-  const before = await pids({ pool })
-  let isOver = false
-  const load = (async () => {
-    while (!isOver) await pool.run(job('?'))
-  })()
-  await pool.reset()
-  isOver = true
-  await load
-  const after = await pids({ pool })
-  assert.equal(after.length, 2)
-  assert.deepEqual(
-    after.filter((pid) => before.includes(pid)),
-    [],
-  )
 })
 
 test('a worker that ends before the PID reply is tried again, with its last lines told', async (t) => {

@@ -1,49 +1,77 @@
+/** What only threads do; what they owe as every pool does is in `tests/conformance/pool.ts`. */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
-import { systemClock } from '../../../src/core/clock.js'
-import { hasCode } from '../../../src/core/errors.js'
-import { ThreadPool } from '../../../src/supervisor/pool/thread-pool.js'
-import { job, poolDefaults, textOf } from '../../helpers/pool.js'
+import { type TestContext, test } from 'node:test'
+import { threadProgram } from '../../../src/supervisor/pool/thread-program.js'
+import { faultOf, handler } from '../../conformance/pool.js'
+import { job, poolDefaults, startPool, type TestPoolOptions, textOf } from '../../helpers/pool.js'
+import { fixture, projectFolder } from '../../helpers/project.js'
+import { eventually } from '../../helpers/wait.js'
 
-const code = `export default (body, context) => {
-  const text = Buffer.from(body).toString()
-  if (text === 'throw') throw new TypeError('told to')
-  if (text === 'loop') for (;;);
-  return { text, id: context.id }
-}`
+function threads(t: TestContext, words: readonly string[], config: TestPoolOptions['config'] = {}) {
+  return startPool(t, words, { config: { ...config, runtime: 'thread' } })
+}
 
-test('JavaScript runs in threads behind the same port: results, errors, time limits, stop', async (t) => {
+async function inFolder(t: TestContext, files: Readonly<Record<string, string>>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'rr-threads-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
-  await writeFile(join(folder, 'handler.mjs'), code)
-  const pool = new ThreadPool({
-    name: 't',
-    size: 2,
-    config: poolDefaults,
-    words: ['handler.mjs'],
-    cwd: folder,
-    clock: systemClock,
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+  return folder
+}
+
+test('a thread that fills its heap is replaced, its job’s fault says so, and the server lives', async (t) => {
+  const supervisor = { ...poolDefaults.supervisor, max_worker_memory: 20 }
+  const { pool } = await threads(t, [handler('fills-heap')], { supervisor })
+  await assert.rejects(pool.run(job('fill')), faultOf('RR_WORKER_CRASHED', /OUT_OF_MEMORY.*memory limit/))
+  assert.equal(textOf(await pool.run(job('next'))), 'next')
+})
+
+test('a thread runs in the server’s process and is told by its number, in workers() and in the log', async (t) => {
+  const { pool, log, lines, line } = await threads(t, [handler('exits')])
+  await pool.booted
+  const [before] = await pool.workers()
+  assert.deepEqual([before?.pid, typeof before?.thread], [process.pid, 'number'])
+  await assert.rejects(pool.run(job('exit')), faultOf('RR_WORKER_CRASHED'))
+  await line(/leaving/)
+  assert.deepEqual([lines[0]?.pid, lines[0]?.thread], [process.pid, before?.thread])
+  await eventually(() => log.lines.some(({ message }) => message === 'worker ended by itself'))
+  const told = log.lines.find(({ message }) => message === 'worker ended by itself')
+  assert.deepEqual([told?.fields.pid, told?.fields.thread], [process.pid, before?.thread])
+})
+
+test('the command of a process runs in a thread: a worker of the SDK as it is', async (t) => {
+  const { pool, line } = await threads(t, [process.execPath, fixture('sdk', 'echo.mjs')])
+  assert.equal(textOf(await pool.run(job('as it is', 'job-1'))), 'as it is')
+  assert.equal((await line(/stray output/)).job, 'job-1')
+})
+
+const lambdaHandler = 'exports.handler = async (event, context) => ({ ...event, id: context.awsRequestId })'
+for (const command of ['index.handler', 'index.cjs']) {
+  test(`an ordinary Lambda handler runs in a thread, told as ${command}`, async (t) => {
+    const folder = await inFolder(t, { 'index.cjs': lambdaHandler })
+    const name = join(folder, command)
+    const { pool } = await threads(t, [name])
+    const reply = await pool.run({ ...job('{"order":7}'), context: '{"awsRequestId":"r1","kind":"event"}' })
+    assert.deepEqual(JSON.parse(textOf(reply)), { order: 7, id: 'r1' })
   })
-  t.after(() => pool.stop(0))
+}
+
+test('a module that is not there is a boot fault that names the file', async (t) => {
+  const { pool } = await threads(t, ['no-such.mjs'])
   const [boot] = await pool.booted
-  assert.equal(boot?.fault, undefined)
-  assert.deepEqual(JSON.parse(textOf(await pool.run({ ...job('hi'), context: '{"id":7}' }))), {
-    text: 'hi',
-    id: 7,
-  })
-  await assert.rejects(pool.run(job('throw')), (error: Error) => {
-    assert.deepEqual(
-      [hasCode(error, 'RR_JOB_FAILED'), JSON.parse(error.message).errorType],
-      [true, 'TypeError'],
-    )
-    return true
-  })
-  const late = pool.run(job('loop'), { deadlineMs: Date.now() + 300 })
-  await assert.rejects(late, (error) => hasCode(error, 'RR_WORKER_TIMEOUT'))
-  assert.equal(JSON.parse(textOf(await pool.run(job('after')))).text, 'after')
-  await pool.stop(0)
-  await assert.rejects(pool.acquire(), (error) => hasCode(error, 'RR_POOL_STOPPED'))
+  assert.match(boot?.fault?.message ?? '', /no module .*no-such\.mjs to run in a thread/)
+})
+
+test('a command is read as for a process: node and its options, the file, its arguments', () => {
+  const found = threadProgram(
+    ['/usr/bin/node', '--enable-source-maps', 'package.json', 'a', '-b'],
+    projectFolder,
+  )
+  const { program, argv, execArgv } = found
+  assert.deepEqual(
+    { program, argv, execArgv },
+    { program: join(projectFolder, 'package.json'), argv: ['a', '-b'], execArgv: ['--enable-source-maps'] },
+  )
 })

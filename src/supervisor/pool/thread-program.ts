@@ -1,0 +1,45 @@
+/** Which module a pool's `command` means when the worker is a thread: the same words as for a process, or only the module. */
+import { statSync } from 'node:fs'
+import { basename, dirname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ErrorCode, RelayError } from '../../core/errors.js'
+
+/** What to run in a thread. */
+export interface ThreadProgram {
+  readonly program: string
+  readonly argv: readonly string[]
+  /** Node's own options, where the command names some. */
+  readonly execArgv: readonly string[]
+  /** What the program needs beside the pool's environment. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+const loader = fileURLToPath(new URL('../../../workers/node/loader.js', import.meta.url))
+const endings = ['.mjs', '.js', '.cjs']
+
+/**
+ * `handler.mjs`, `node worker.mjs` and `index.handler` (an ordinary Lambda handler in `index.mjs`, `.js` or `.cjs`).
+ * Throws RR_WORKER_COMMAND when there is no such file.
+ */
+export function threadProgram(words: readonly string[], cwd: string): ThreadProgram {
+  const rest = basename(words[0] ?? '').replace(/\.exe$/, '') === 'node' ? words.slice(1) : words
+  const at = rest.findIndex((word) => !word.startsWith('-'))
+  const [execArgv, name, argv] = [rest.slice(0, Math.max(0, at)), rest[at] ?? '', rest.slice(at + 1)]
+  const file = resolve(cwd, name)
+  if (isFile(file)) return { program: file, argv, execArgv, env: {} }
+  const dot = name.indexOf('.', name.lastIndexOf('/') + 1)
+  if (dot > 0 && endings.some((ending) => isFile(resolve(cwd, name.slice(0, dot) + ending))))
+    return {
+      program: loader,
+      argv: [name.slice(name.lastIndexOf('/') + 1)],
+      execArgv,
+      env: { LAMBDA_TASK_ROOT: dirname(file) },
+    }
+  throw new RelayError(ErrorCode.WorkerCommand, `there is no module ${file} to run in a thread`, {
+    hint: 'With `runtime: thread` the command is a JavaScript file, or FILE.FUNCTION of a Lambda handler.',
+  })
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+}

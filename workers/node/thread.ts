@@ -1,0 +1,43 @@
+/**
+ * What runs in each thread of a pool with `runtime: thread`: gives the user's module its relay, sends what it prints to the server's
+ * log instead of its output, and serves it. A `process.exit` in here ends the thread and nothing else.
+ */
+import { getHeapStatistics } from 'node:v8'
+import type { MessagePort } from 'node:worker_threads'
+import { offerThreadStream, portStream, type ThreadStart } from '../../src/ipc/thread-relay.js'
+import { serveModule } from './serve-module.js'
+
+/** Serves for the thread's whole life: never resolves. */
+export default async function run({ port, program, facts }: ThreadStart): Promise<void> {
+  const measure = () => {
+    const { total_heap_size, external_memory, malloced_memory } = getHeapStatistics()
+    facts[0] = total_heap_size + external_memory + malloced_memory
+  }
+  process.once('exit', () => {
+    facts[1] = 1
+  })
+  printTo(port, 'stdout')
+  printTo(port, 'stderr')
+  offerThreadStream(portStream(port, { onWrite: measure }))
+  process.argv[1] = program
+  try {
+    await serveModule(program)
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    process.exit(1)
+  }
+  await new Promise(() => undefined)
+}
+
+/** From now on `console` and all who write to this stream reach the server's log. */
+function printTo(port: MessagePort, output: 'stdout' | 'stderr'): void {
+  const write = (chunk: Uint8Array | string, encoding?: unknown, done?: unknown): boolean => {
+    const text = typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8'
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, text) : chunk
+    port.postMessage({ output, bytes: new Uint8Array(bytes) })
+    const callback = typeof encoding === 'function' ? encoding : done
+    if (typeof callback === 'function') process.nextTick(() => callback())
+    return true
+  }
+  Object.defineProperty(process[output], 'write', { value: write, writable: true, configurable: true })
+}
