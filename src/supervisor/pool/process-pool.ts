@@ -388,8 +388,9 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     if (this.#line.length > 0) setImmediate(() => this.#serveLine())
   }
 
-  /** Those who wait for an idle worker without standing in line are not passed over for ever. */
+  /** Those who wait for an idle worker without standing in line are not passed over for ever, but by those in front. */
   #isTurnOfIdleWaiters(): boolean {
+    if (this.#line.hasFront) return false
     const since = this.#idleWaiters.oldestSince
     return since !== undefined && this.#options.clock.monotonicMs() - since > this.#line.oldestMs()
   }

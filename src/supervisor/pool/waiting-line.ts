@@ -58,6 +58,11 @@ export class WaitingLine<T> {
     return this.#all.size
   }
 
+  /** Somebody waits ahead of everybody else. */
+  get hasFront(): boolean {
+    return this.#front.size > 0
+  }
+
   /** How long the one that came first has waited, in ms; 0 when nobody waits. */
   oldestMs(): number {
     for (const { sinceMs } of this.#all) return this.#clock.monotonicMs() - sinceMs
