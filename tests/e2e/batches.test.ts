@@ -274,6 +274,16 @@ for (const [policy, failed, level] of [
   })
 }
 
+test('failed: log writes a record of bytes down as it came: its source forgets it', async (t) => {
+  const { rr, invoke } = await start(t, workerText('gives-up'), { lambda: 'failed: log' })
+  const data = Buffer.from([0xff, 0x00, 0xfe, 0x80]).toString('base64')
+  const record = { eventSource: 'aws:kinesis', kinesis: { sequenceNumber: '7', partitionKey: 'p', data } }
+  const answer = await invoke({ Records: [record] })
+  assert.deepEqual(failuresOf(answer), [])
+  const line = await rr.line(({ job }) => job === `${answer.requestId}/7`)
+  assert.deepEqual(line.record, record)
+})
+
 test('pain 6: a record that overruns exec_ttl costs its own worker and fails alone, long before the deadline', async (t) => {
   const api = await testApi(t)
   const config = lambdaConfig(workerText('by-number'), { more: '' }).replace(

@@ -46,7 +46,7 @@ export function handlerOptions(
     hasPartialFailures,
     givenUp: new GivenUp({
       policy: failed,
-      log: silentLogger,
+      log: others.log ?? silentLogger,
       nowMs: () => systemClock.nowMs(),
       ...(send === undefined ? {} : { send }),
     }),

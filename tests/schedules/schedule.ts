@@ -341,7 +341,9 @@ class Play {
     const env = { AWS_LAMBDA_MAX_CONCURRENCY: String(this.#plan.pollers) }
     const facts = { functionName: 'f', functionVersion: '$LATEST', memoryLimitInMB: 128 }
     const { address } = this.#emulator
-    const plugin = await startPollers({ settings, pool, address, facts, log: silentLogger, env, clock })
+    // `failed: log` gives up only what the log takes.
+    const log = { ...silentLogger, isEnabled: (level: string) => level === 'error' }
+    const plugin = await startPollers({ settings, pool, address, facts, log, env, clock })
     const stop = new AbortController()
     // A fault of the Runtime API ends the process, as it does for real.
     const served = plugin.serve?.(stop.signal)?.catch(() => undefined)

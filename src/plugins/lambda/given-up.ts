@@ -57,7 +57,9 @@ export class GivenUp {
   isFailed(verdict: Verdict): boolean {
     if (verdict.kind === 'done') return false
     if (verdict.kind === 'again') return true
-    return this.policy === 'redrive' || (this.policy !== 'log' && verdict.isKept !== true)
+    if (this.policy === 'redrive') return true
+    // What the log does not take would be lost.
+    return this.policy === 'log' ? !this.#log.isEnabled('error') : verdict.isKept !== true
   }
 
   /** Sends a record that was given up; any other verdict is returned as it is. Never rejects. */

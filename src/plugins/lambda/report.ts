@@ -50,10 +50,8 @@ export function reportRecord(log: Logger, { tags, job, record, verdict, policy }
   } else if (policy === 'redrive') {
     log.warn(fields, 'a worker gave up a record: it is left to the queue’s redrive policy')
   } else if (policy === 'log') {
-    log.error(
-      { ...fields, record: { ...record.rest, body: String(record.body) } },
-      'a worker gave up a record',
-    )
+    // As it came: bytes that are no text survive only in the source's own base64.
+    log.error({ ...fields, record: { ...record.rest, ...record.whole } }, 'a worker gave up a record')
   } else if (verdict.isKept === true) {
     log.warn(
       { ...fields, queue: policy.url },
