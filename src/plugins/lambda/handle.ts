@@ -62,6 +62,8 @@ export class EventRun {
   /** Made when somebody waits: most events find an idle worker, and a controller costs more than the rest of the wait. */
   #over: AbortController | undefined
   readonly #endMs: number | undefined
+  /** From its coming to `#endMs`. */
+  readonly #givenMs: number
   readonly #tags: EventTags
   #why: Verdict | undefined
   #reason: string | undefined
@@ -76,20 +78,17 @@ export class EventRun {
     const { clock, marginMs } = options
     const { requestId, tenantId, deadlineMs } = invocation
     this.#tags = tenantId === undefined ? { requestId } : { requestId, tenantId }
-    const leftMs = deadlineMs === undefined ? undefined : deadlineMs - clock.nowMs()
+    const nowMs = clock.nowMs()
     this.#endMs =
-      deadlineMs === undefined || leftMs === undefined
-        ? undefined
-        : deadlineMs - marginInForce(marginMs, leftMs)
+      deadlineMs === undefined ? undefined : deadlineMs - marginInForce(marginMs, deadlineMs - nowMs)
+    this.#givenMs = (this.#endMs ?? nowMs) - nowMs
     this.answer = new Promise((resolve) => {
       this.#settle = resolve
     })
     const timer =
       this.#endMs === undefined
         ? undefined
-        : clock.timer(this.#endMs - clock.nowMs(), () => this.#interrupt(this.#late(leftMs ?? 0)), {
-            isWall: true,
-          })
+        : clock.timer(this.#givenMs, () => this.#interrupt(this.#late()), { isWall: true })
     void this.#run().then((answer) => {
       timer?.clear()
       this.#settle(answer)
@@ -125,8 +124,8 @@ export class EventRun {
     this.#over?.abort()
   }
 
-  #late(leftMs: number): Verdict {
-    const text = `${this.#invocation.requestId} was not done ${Math.round(leftMs)} ms after it came, which is the time it was given less the deadline margin`
+  #late(): Verdict {
+    const text = `${this.#invocation.requestId} was not done within ${Math.round(this.#givenMs)} ms, which is what it had when it came, less the deadline margin`
     return { kind: 'again', error: lambdaError(ErrorType.WorkerTimeout, text) }
   }
 
@@ -149,7 +148,7 @@ export class EventRun {
 
   async #runEvent(event: EventFacts): Promise<Answer> {
     const { mode, log, pool } = this.#options
-    this.#collect = () => answerEvent(this.#why ?? this.#late(0))
+    this.#collect = () => answerEvent(this.#why ?? this.#late())
     const made = mode.eventWork(event)
     // Taken before the form is laid down: no poller may count on this worker meanwhile.
     const early = made instanceof Promise ? pool.tryAcquire() : undefined
@@ -181,7 +180,7 @@ export class EventRun {
     if (openStream === undefined || form === undefined || this.#isAnswered) return undefined
     const streamed = new StreamedAnswer(form, (contentType) => openStream(requestId, contentType))
     this.#collect = () => {
-      const why = this.#why ?? this.#late(0)
+      const why = this.#why ?? this.#late()
       if (streamed.hasBegun && why.kind !== 'done') void streamed.fail(why.error)
       else streamed.abandon()
       return streamed.hasBegun ? { kind: 'streamed' } : answerEvent(why)
@@ -224,7 +223,7 @@ export class EventRun {
     if (records.length === 0) this.#reason = 'an empty batch'
     const verdicts: Verdict[] = new Array(records.length)
     const isFailed = (verdict: Verdict) => givenUp.isFailed(verdict)
-    const unfinished = (): Verdict => this.#why ?? this.#late(0)
+    const unfinished = (): Verdict => this.#why ?? this.#late()
     const collect = () =>
       answerBatch({
         records,
@@ -305,6 +304,9 @@ export class EventRun {
     run: (job: Job, options: RunOptions) => Promise<Verdict>,
   ): Promise<Verdict> {
     // Begun too late: the rest of a batch after the deadline, or after the order to answer.
+    // Also when a busy event loop has held up the timer that should have said so.
+    const { clock } = this.#options
+    if (this.#endMs !== undefined && clock.nowMs() >= this.#endMs) this.#interrupt(this.#late())
     if (this.#why !== undefined) return this.#why
     const options = this.#endMs === undefined ? {} : { deadlineMs: this.#endMs }
     const { context, body, codec } = work

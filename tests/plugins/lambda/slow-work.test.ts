@@ -4,6 +4,7 @@ import { EventRun } from '../../../src/plugins/lambda/handle.js'
 import type { EventWork, Mode } from '../../../src/plugins/lambda/modes/mode.js'
 import { readVerdict } from '../../../src/plugins/lambda/verdict.js'
 import { handlerOptions, invocationOf } from '../../helpers/lambda.js'
+import { sqsEvent } from '../../helpers/rr.js'
 import { turnPool } from '../../helpers/turn-pool.js'
 
 const work: EventWork = { context: '', body: '1', codec: 4, read: readVerdict }
@@ -49,4 +50,25 @@ test('a job that cannot be made gives the worker back that was held for it', asy
     assert.equal(answer.kind, 'error')
     assert.equal(pool.idleCount, 1)
   }
+})
+
+test('nothing is begun after the deadline: a worker would be killed for work that it could not finish', async () => {
+  const begun: unknown[] = []
+  const pool = turnPool(
+    1,
+    () => 0,
+    (body) => void begun.push(body),
+  )
+  for (const [event, kind] of [
+    [{}, 'error'],
+    [sqsEvent(['a', 'b']), 'result'],
+  ] as const) {
+    const late = invocationOf(event, 'r', Date.now() - 1)
+    const answer = await new EventRun(late, handlerOptions(pool)).answer
+    assert.equal(answer.kind, kind)
+    if (answer.kind === 'result')
+      assert.equal(JSON.parse(String(answer.body)).batchItemFailures.length, 2)
+  }
+  assert.deepEqual(begun, [])
+  assert.equal(pool.idleCount, 1)
 })
