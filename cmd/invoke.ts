@@ -1,8 +1,8 @@
 /** `rr invoke`: sends one event to the emulator and prints the function's answer. The home of undici. */
-import { readFileSync } from 'node:fs'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../src/core/errors.js'
 import { connectServer } from './control.js'
-import { type CommonOptions, ExitCode } from './options.js'
+import { readInput } from './input.js'
+import { type CommonOptions, ExitCode, wrongUsage } from './options.js'
 import { sqsBatch } from './sqs-batch.js'
 
 /** Beside the common ones. */
@@ -17,13 +17,11 @@ const defaultAddress = '127.0.0.1:9010'
 
 /** Exit 0 for any answer of the function, 1 when it failed. */
 export async function invoke(file: string | undefined, options: InvokeOptions): Promise<number> {
-  const event = makeEvent(file, options)
-  if (event === undefined) {
-    process.stderr.write(
-      `rr: --sqs takes a number of records from 1 to 10000, not ${JSON.stringify(options.sqs)}\n`,
-    )
-    return ExitCode.usage
-  }
+  const input = file === undefined ? undefined : readInput(file)
+  if (typeof input === 'string') return wrongUsage(input)
+  const event = makeEvent(input, options)
+  if (event === undefined)
+    return wrongUsage(`--sqs takes a number of records from 1 to 10000, not ${JSON.stringify(options.sqs)}`)
   const address = options.address ?? (await emulatorAddress(options))
   const { request } = await import('undici')
   const url = `http://${address}/2015-03-31/functions/function/invocations`
@@ -33,7 +31,7 @@ export async function invoke(file: string | undefined, options: InvokeOptions): 
     response = await request(url, { method: 'POST', body: event, headersTimeout: 0, bodyTimeout: 0 })
   } catch (error) {
     throw new RelayError(ErrorCode.NotRunning, `no emulator answers on ${address}: ${messageOf(error)}`, {
-      hint: 'Start one with `rr dev`, or name it with --address.',
+      hint: 'Start one with `rr dev` or `rr lambda run`, or name it with --address.',
       cause: error,
     })
   }
@@ -44,12 +42,13 @@ export async function invoke(file: string | undefined, options: InvokeOptions): 
   return isFailed ? ExitCode.fault : ExitCode.ok
 }
 
-function makeEvent(file: string | undefined, { sqs, fifo }: InvokeOptions): Buffer | undefined {
-  const text = file === undefined ? undefined : readFileSync(file === '-' ? 0 : file)
-  if (sqs === undefined && fifo !== true) return text ?? Buffer.from('{}')
+function makeEvent(input: Buffer | undefined, { sqs, fifo }: InvokeOptions): Buffer | undefined {
+  if (sqs === undefined && fifo !== true) return input ?? Buffer.from('{}')
   const count = Number(sqs ?? 1)
   if (!Number.isInteger(count) || count < 1 || count > 10_000) return undefined
-  return Buffer.from(JSON.stringify(sqsBatch({ count, isFifo: fifo === true, body: text?.toString('utf8') })))
+  return Buffer.from(
+    JSON.stringify(sqsBatch({ count, isFifo: fifo === true, body: input?.toString('utf8') })),
+  )
 }
 
 async function emulatorAddress(options: CommonOptions): Promise<string> {

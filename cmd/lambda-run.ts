@@ -6,7 +6,7 @@ import { parseDuration } from '../config/units.js'
 import { systemClock } from '../src/core/clock.js'
 import { LogHost } from '../src/core/log-sink.js'
 import { Environment } from '../src/plugins/emulator/environment/environment.js'
-import { type CommonOptions, ExitCode } from './options.js'
+import { type CommonOptions, ExitCode, wrongUsage } from './options.js'
 import { EndAsked } from './signals.js'
 
 /** Beside the common ones; as commander hands them over. */
@@ -133,9 +133,4 @@ function readNumbers(options: LambdaRunOptions): Numbers | string {
     concurrency: options.concurrency === undefined ? undefined : concurrency,
     user: options.user === undefined ? undefined : { uid, gid: Number(user[2] ?? uid) },
   }
-}
-
-function wrongUsage(what: string): number {
-  process.stderr.write(`rr: ${what}\n`)
-  return ExitCode.usage
 }

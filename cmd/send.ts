@@ -1,8 +1,8 @@
 /** `rr send`: sends messages to the queue that the running server polls, and prints their ids. */
-import { readFileSync } from 'node:fs'
 import { parseDuration } from '../config/units.js'
 import { connectServer, queueCall } from './control.js'
-import { type CommonOptions, ExitCode } from './options.js'
+import { readInput } from './input.js'
+import { type CommonOptions, ExitCode, wrongUsage } from './options.js'
 
 /** Beside the common ones. */
 export interface SendOptions extends CommonOptions {
@@ -22,11 +22,13 @@ export async function send(file: string | undefined, options: SendOptions): Prom
   const count = Number(countText)
   const delayMs = delay === undefined ? undefined : parseDuration(delay)
   if (!Number.isInteger(count) || count < 1 || count > countMax)
-    return wrong(`--count takes a number from 1 to ${countMax}, not ${JSON.stringify(countText)}`)
+    return wrongUsage(`--count takes a number from 1 to ${countMax}, not ${JSON.stringify(countText)}`)
   if (delay !== undefined && delayMs === undefined)
-    return wrong(`--delay takes a duration such as 5s, not ${JSON.stringify(delay)}`)
-  if (file !== undefined && body !== undefined) return wrong('a file and --body: one of them')
-  const text = file === undefined ? body : readFileSync(file === '-' ? 0 : file, 'utf8')
+    return wrongUsage(`--delay takes a duration such as 5s, not ${JSON.stringify(delay)}`)
+  if (file !== undefined && body !== undefined) return wrongUsage('a file and --body: one of them')
+  const input = file === undefined ? undefined : readInput(file)
+  if (typeof input === 'string') return wrongUsage(input)
+  const text = input?.toString('utf8') ?? body
   const client = await connectServer(options)
   try {
     const argument = { body: text, count, group, queue, deduplication_id: deduplicationId, delay_ms: delayMs }
@@ -37,11 +39,6 @@ export async function send(file: string | undefined, options: SendOptions): Prom
     client.close()
   }
   return ExitCode.ok
-}
-
-function wrong(what: string): number {
-  process.stderr.write(`rr: ${what}\n`)
-  return ExitCode.usage
 }
 
 function messageIdsOf(answer: unknown): readonly string[] {

@@ -21,6 +21,19 @@ test('a wrong command, option or argument exits 2 and says so', async (t) => {
   }
 })
 
+test('a file that cannot be read is wrong usage, said in one line', async (t) => {
+  const folder = await testFolder(t)
+  for (const words of [
+    ['invoke', 'nofile.json'],
+    ['invoke', '.'],
+    ['send', 'nofile.json'],
+  ]) {
+    const { code, err } = rr(folder, words)
+    assert.equal(code, 2, words.join(' '))
+    assert.match(err, /^rr: cannot read (nofile.json|\.): E\w+: [^\n]*\n$/)
+  }
+})
+
 test('help and version exit 0', async (t) => {
   const folder = await testFolder(t)
   assert.match(rr(folder, ['--help']).out, /rr invoke --sqs 10/)

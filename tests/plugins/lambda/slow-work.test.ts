@@ -66,8 +66,7 @@ test('nothing is begun after the deadline: a worker would be killed for work tha
     const late = invocationOf(event, 'r', Date.now() - 1)
     const answer = await new EventRun(late, handlerOptions(pool)).answer
     assert.equal(answer.kind, kind)
-    if (answer.kind === 'result')
-      assert.equal(JSON.parse(String(answer.body)).batchItemFailures.length, 2)
+    if (answer.kind === 'result') assert.equal(JSON.parse(String(answer.body)).batchItemFailures.length, 2)
   }
   assert.deepEqual(begun, [])
   assert.equal(pool.idleCount, 1)

@@ -43,8 +43,9 @@ function neverSplit(): never {
 async function eventWork({ invocation }: EventFacts, settings: HttpSettings): Promise<EventWork | Unfit> {
   const request = readHttpEvent(parsed(invocation.body))
   if (request === undefined) {
-    const text = 'the event is none of API Gateway, a Function URL, a load balancer or a WebSocket'
-    return { unfit: { kind: 'never', error: lambdaError(ErrorType.BadEvent, text) } }
+    const text =
+      'lambda.mode is http, and the event is none of API Gateway, a Function URL, a load balancer or a WebSocket'
+    return { unfit: { kind: 'again', error: lambdaError(ErrorType.BadEvent, text) } }
   }
   const fault = faultOf(request)
   if (fault !== undefined) return refusal(request, fault)
