@@ -14,6 +14,8 @@ export type Invoked =
 export interface BatchOutcome {
   readonly failed: ReadonlySet<string>
   readonly problem?: string
+  /** Messages that the answer names in vain: the mapping does not read it. */
+  readonly ignoredCount?: number
 }
 
 const noFailures: BatchOutcome = { failed: new Set() }
@@ -24,10 +26,15 @@ export function readBatchAnswer(
   ids: readonly string[],
   reportsFailures: boolean,
 ): BatchOutcome {
+  if (answer.kind === 'error') return { failed: new Set(ids), problem: 'the function failed' }
+  const outcome = readResult(answer.body, ids)
+  if (reportsFailures) return outcome
+  return outcome.problem === undefined ? { ...noFailures, ignoredCount: outcome.failed.size } : noFailures
+}
+
+function readResult(body: Uint8Array, ids: readonly string[]): BatchOutcome {
   const whole = (problem: string): BatchOutcome => ({ failed: new Set(ids), problem })
-  if (answer.kind === 'error') return whole('the function failed')
-  if (!reportsFailures) return noFailures
-  const text = Buffer.from(answer.body).toString('utf8').trim()
+  const text = Buffer.from(body).toString('utf8').trim()
   if (text === '') return noFailures
   let value: unknown
   try {

@@ -119,14 +119,15 @@ export class Mapping {
     const delivered = batch.map(({ message }) => message.messageId)
     const answer = await invoke(eventOf(batch))
     if (answer.kind === 'unrun') return this.#handBack(batch)
-    const { failed, problem } = readBatchAnswer(answer, delivered, reportsFailures)
+    const { failed, problem, ignoredCount = 0 } = readBatchAnswer(answer, delivered, reportsFailures)
     const done = batch.map(({ message }) => message).filter(({ messageId }) => !failed.has(messageId))
     if (done.length > 0) await queue.delete(done.map(({ receiptHandle }) => receiptHandle))
     const deleted = done.map(({ messageId }) => messageId)
     onBatch?.({ delivered, deleted, failed: [...failed], problem })
     const fields = { delivered: delivered.length, deleted: deleted.length, failed: failed.size }
-    if (problem === undefined) log.info(fields, 'a batch of the queue is over')
-    else log.warn({ ...fields, problem }, 'a whole batch of the queue failed')
+    if (problem !== undefined) log.warn({ ...fields, problem }, 'a whole batch of the queue failed')
+    else if (ignoredCount > 0) log.warn({ ...fields, ignored: ignoredCount }, lostText)
+    else log.info(fields, 'a batch of the queue is over')
   }
 
   /** Visible again at once. The last first: on a FIFO queue nobody may see a message while one before it is still hidden. */
@@ -135,6 +136,8 @@ export class Mapping {
       await this.#options.queue.changeVisibility(message.receiptHandle, 0)
   }
 }
+
+const lostText = 'messages that the answer named as failed were deleted: the mapping does not report failures'
 
 function bytesOf(batch: readonly EventRecord[]): number {
   return batch.reduce((sum, { bytes }) => sum + bytes, 0)

@@ -9,6 +9,7 @@ import {
 } from '../../../../src/plugins/emulator/mapping/mapping.js'
 import { MemoryQueue } from '../../../../src/plugins/emulator/mapping/memory-queue.js'
 import type { Outgoing, Queue } from '../../../../src/plugins/emulator/mapping/queue.js'
+import { recordingLogger } from '../../../helpers/pool.js'
 import { VirtualTime } from '../../../schedules/virtual-time.js'
 
 const visibilityMs = 60_000
@@ -210,12 +211,18 @@ test('what a batch reports as failed comes again after its visibility, the rest 
   })
 })
 
-test('a mapping without ReportBatchItemFailures deletes what the answer names as failed', async (t) => {
+test('a mapping without ReportBatchItemFailures deletes what the answer names as failed, and says so', async (t) => {
   const bed = new Bed('work')
-  await bed.send('a', 'b')
-  bed.map(t, () => ['a', 'b'], { reportsFailures: false })
-  await bed.drained()
+  await bed.send('a', 'b', 'c')
+  const log = recordingLogger()
+  bed.map(t, () => ['a', 'b'], { reportsFailures: false, log })
+  await bed.until(() => log.lines.length > 0)
   assert.equal(bed.calls.length, 1)
+  assert.deepEqual(bed.queue.ids, [])
+  const [line] = log.lines
+  assert.equal(line?.level, 'warn')
+  assert.match(String(line?.message), /named as failed were deleted/)
+  assert.deepEqual(line?.fields, { delivered: 3, deleted: 3, failed: 0, ignored: 2 })
 })
 
 test('an answer that is not understood, and a function error, bring the whole batch again', async (t) => {
