@@ -197,11 +197,14 @@ function kafkaRecords(
   const laned: LanedRecord[] = []
   for (const [partition, list] of Object.entries(records)) {
     if (!Array.isArray(list)) return undefined
+    const offsets = new Set<number>()
     for (const record of list) {
       const hasValue = isObject(record) && (typeof record.value === 'string' || record.value == null)
       if (!hasValue || typeof record.offset !== 'number') return undefined
       const body = typeof record.value === 'string' ? Buffer.from(record.value, 'base64') : ''
       const { offset } = record
+      if (offsets.has(offset)) return undefined
+      offsets.add(offset)
       const identifier =
         key === 'partition' ? { partition, offset } : ({ 'topic-partition': partition, offset } as const)
       const plan = {

@@ -106,6 +106,8 @@ test('a batch whose records cannot all be named is one event', () => {
     damage(event.Records)
     assert.equal(plan(event).kind, 'event', String(damage))
   }
+  const record = { topic: 't', partition: 0, offset: 1, value: 'aGk=' }
+  assert.equal(plan({ eventSource: 'aws:kafka', records: { 't-0': [record, record] } }).kind, 'event')
 })
 
 test('a message of RabbitMQ is remembered by its id or its content, not by its place in the batch', () => {
