@@ -6,7 +6,6 @@ import {
   type Job,
   type Lease,
   type Logger,
-  messageOf,
   type Pool,
   type Reply,
   type RunOptions,
@@ -326,15 +325,13 @@ export class EventRun {
 
   #noWorker(error: unknown): Verdict {
     this.#reason ??= ErrorType.NoWorkers
-    if (this.#why !== undefined) {
-      const isLate = this.#why.kind !== 'done' && this.#why.error.errorType === ErrorType.WorkerTimeout
-      if (!isLate) return this.#why
-      return {
-        kind: 'again',
-        error: lambdaError(ErrorType.NoWorkers, `no worker became free in time: ${messageOf(error)}`),
-      }
-    }
-    return { kind: 'again', error: toLambdaError(error) }
+    const why = this.#why
+    if (why === undefined) return { kind: 'again', error: toLambdaError(error) }
+    const isLate = why.kind !== 'done' && why.error.errorType === ErrorType.WorkerTimeout
+    if (!isLate) return why
+    const { name, size, liveCount } = this.#options.pool
+    const text = `no worker of pool "${name}" became free within ${Math.round(this.#givenMs)} ms: ${liveCount} of ${size} are ready or at work`
+    return { kind: 'again', error: lambdaError(ErrorType.NoWorkers, text) }
   }
 
   #report(record: RecordPlan, verdict: Verdict): void {

@@ -4,6 +4,7 @@ import { EventRun } from '../../../src/plugins/lambda/handle.js'
 import type { EventWork, Mode } from '../../../src/plugins/lambda/modes/mode.js'
 import { readVerdict } from '../../../src/plugins/lambda/verdict.js'
 import { handlerOptions, invocationOf } from '../../helpers/lambda.js'
+import { startPool } from '../../helpers/pool.js'
 import { sqsEvent } from '../../helpers/rr.js'
 import { turnPool } from '../../helpers/turn-pool.js'
 
@@ -70,4 +71,15 @@ test('nothing is begun after the deadline: a worker would be killed for work tha
   }
   assert.deepEqual(begun, [])
   assert.equal(pool.idleCount, 1)
+})
+
+test('an event for which no worker becomes free in time says how many there are', async (t) => {
+  const { pool } = await startPool(t, 'echo')
+  const lease = await pool.acquire()
+  const invocation = invocationOf({}, 'r', Date.now() + 100)
+  const answer = await new EventRun(invocation, handlerOptions(pool)).answer
+  lease.release()
+  assert.ok(answer.kind === 'error')
+  assert.equal(answer.error.errorType, 'RR.NoWorkers')
+  assert.match(answer.error.errorMessage, /^no worker of pool "test" became free within \d+ ms: 1 of 1 are/)
 })
