@@ -34,6 +34,7 @@ const typeOfCode: Readonly<Partial<Record<ErrorCode, ErrorType>>> = {
   [ErrorCode.BadFrame]: ErrorType.BadReply,
   [ErrorCode.FrameTooLarge]: ErrorType.PayloadTooLarge,
   [ErrorCode.PoolNoWorkers]: ErrorType.NoWorkers,
+  [ErrorCode.WorkerBoot]: ErrorType.NoWorkers,
   [ErrorCode.PoolQueueFull]: ErrorType.NoWorkers,
   [ErrorCode.PoolStopped]: ErrorType.Stopped,
   [ErrorCode.JobAborted]: ErrorType.Stopped,

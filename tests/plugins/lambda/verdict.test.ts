@@ -36,6 +36,7 @@ const codes: readonly [code: ErrorCode, type: string, header: string][] = [
   [ErrorCode.WorkerCrashed, 'RR.WorkerCrashed', 'Runtime.WorkerCrashed'],
   [ErrorCode.BadFrame, 'RR.BadReply', 'Runtime.BadReply'],
   [ErrorCode.PoolNoWorkers, 'RR.NoWorkers', 'Runtime.NoWorkers'],
+  [ErrorCode.WorkerBoot, 'RR.NoWorkers', 'Runtime.NoWorkers'],
   [ErrorCode.FrameTooLarge, 'RR.PayloadTooLarge', 'Runtime.PayloadTooLarge'],
   [ErrorCode.PoolStopped, 'RR.Stopped', 'Runtime.Stopped'],
 ]
