@@ -45,6 +45,7 @@ export class LogHost implements Logger {
   readonly #options: LogHostOptions
   #settings: LogSettings = { level: 'info', encoding: 'auto', lineBytesMax: 16 * 2 ** 20 }
   #threshold: number
+  #isConfigured = false
   #buffer: LogRecord[] = []
   #write: ((record: LogRecord) => void) | undefined
   #destination: (DestinationStream & { flushSync?(): void }) | undefined
@@ -61,6 +62,7 @@ export class LogHost implements Logger {
   /** Takes the `logs:` section; lines that came earlier are written under it, too. */
   configure(settings: LogSettings): void {
     this.#settings = settings
+    this.#isConfigured = true
     this.#threshold = this.#severityOf(settings.level)
     this.#write = undefined
     if (!this.#options.isLambda) this.#drain()
@@ -137,7 +139,8 @@ export class LogHost implements Logger {
       return
     }
     this.#buffer.push(record)
-    if (this.#buffer.length >= bufferedMax) this.#drain()
+    // An error may be the only copy of a record that was given up, and a kill may follow it.
+    if (this.#buffer.length >= bufferedMax || (level === 'error' && this.#isConfigured)) this.#drain()
     else this.#timer ??= this.#options.clock.timer(lambdaLoadAfterMs, () => this.#drain(), { unref: true })
   }
 

@@ -158,6 +158,20 @@ test('what was logged before the end is written, also to a slow reader', async (
   )
 })
 
+test('inside Lambda an error is written at once: it may be the only copy of a record, and a kill may follow', async () => {
+  const body = `
+log.configure({ level: 'info', encoding: 'auto', lineBytesMax: 1000 })
+log.info({}, 'started')
+log.error({ record: 'r' }, 'given up')
+process.kill(process.pid, 'SIGKILL')
+await new Promise(() => {})`
+  const { stdout, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', program(body, true)], {
+    encoding: 'utf8',
+  })
+  assert.equal(signal, 'SIGKILL')
+  assert.match(stdout, /started[^\n]*\n[^\n]*given up/)
+})
+
 test('inside Lambda a line over 250 KB is cut into parts that fit and join to the whole', () => {
   const body =
     "log.workerLine({ pool: 'p', pid: 1, requestId: 'r', stream: 'stderr', text: 'é\"'.repeat(200000) })"
