@@ -1,5 +1,5 @@
 /** Rules about memory and processors: do the workers fit. Pure. */
-import { autoSize } from '../../../src/supervisor/pool/auto-size.js'
+import { autoSize } from '../../../src/supervisor/machine/auto-size.js'
 import { setFunction, setWorkers } from '../fixes.js'
 import { type Finding, type FunctionSetup, isWritten } from '../setup.js'
 

@@ -1,6 +1,6 @@
 /**
- * A pool of child processes: deals idle workers round-robin and lets callers wait for them. Its places are `slots.ts`, how a worker
- * is brought up `boot.ts`, how one lives `worker.ts`; who grows, renews and resets the places is in files of those names.
+ * A pool of child processes: deals idle workers round-robin and lets callers wait for them. Its places are `slots/`, how a worker
+ * is brought up `boot/`, how one lives `worker.ts`; who grows, renews and resets the places is in files of those names.
  */
 import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../core/clock.js'
@@ -8,9 +8,8 @@ import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
 import type { InFlightLedger, LedgerEntry } from '../ledger.js'
-import { treeBytes } from '../worker/memory.js'
+import { treeBytes } from '../machine/memory.js'
 import type { Outcome } from '../worker/outcome.js'
-import { leavingMax, type MemoryBudget } from '../worker/retire.js'
 import { question } from '../worker/running-job.js'
 import type { Worker } from '../worker/worker.js'
 import { DeadlineWatch } from './deadline-watch.js'
@@ -28,9 +27,10 @@ import type {
   WorkerBoot,
   WorkerInfo,
 } from './pool.js'
-import { rollingReset } from './rolling-reset.js'
-import { Slots } from './slots.js'
-import { Upkeep } from './upkeep.js'
+import { rollingReset } from './slots/rolling-reset.js'
+import { Slots } from './slots/slots.js'
+import { leavingMax, type MemoryBudget } from './upkeep/retire.js'
+import { Upkeep } from './upkeep/upkeep.js'
 import { Waiters } from './waiters.js'
 import { WaitingLine } from './waiting-line.js'
 

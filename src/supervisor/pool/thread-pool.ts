@@ -4,9 +4,9 @@
  */
 import type { Logger } from '../../core/log.js'
 import type { StartedThread } from '../worker/thread.js'
+import { type ThreadBootOptions, threadBooter } from './boot/thread-boot.js'
 import type { WorkerInfo } from './pool.js'
 import { ProcessPool, type ProcessPoolOptions } from './process-pool.js'
-import { type ThreadBootOptions, threadBooter } from './thread-boot.js'
 
 /** What a thread pool is made of. */
 export interface ThreadPoolOptions

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '../../../src/core/random.js'
-import { autoSize } from '../../../src/supervisor/pool/auto-size.js'
-import { canaryFault, type JobScore } from '../../../src/supervisor/pool/canary.js'
+import { autoSize } from '../../../src/supervisor/machine/auto-size.js'
+import { canaryFault, type JobScore } from '../../../src/supervisor/pool/slots/canary.js'
 import {
   deathsMaxOf,
   isCrashLoop,
   recentDeaths,
   restartBackoff,
   restartDelayMs,
-} from '../../../src/supervisor/pool/crash-loop.js'
-import { planScale, type ScalePolicy, type ScaleView } from '../../../src/supervisor/pool/scaler.js'
+} from '../../../src/supervisor/pool/slots/crash-loop.js'
+import { planScale, type ScalePolicy, type ScaleView } from '../../../src/supervisor/pool/upkeep/scaler.js'
 
 const policy: ScalePolicy = {
   floor: 2,

@@ -1,10 +1,11 @@
 /**
  * Looks at a pool's workers every `watch_tick` and lets those go that are too old, too idle or too big, each only when its successor
- * is there. What is due is decided in `worker/retire.ts`; this file measures and acts.
+ * is there. What is due is decided in `retire.ts`; this file measures and acts.
  */
-import type { Clock, Timer } from '../../core/clock.js'
-import { messageOf } from '../../core/errors.js'
-import type { Logger } from '../../core/log.js'
+import type { Clock, Timer } from '../../../core/clock.js'
+import { messageOf } from '../../../core/errors.js'
+import type { Logger } from '../../../core/log.js'
+import type { Worker } from '../../worker/worker.js'
 import {
   countOver,
   hasRoomFor,
@@ -15,8 +16,7 @@ import {
   type Retirement,
   roomFor,
   type WorkerLife,
-} from '../worker/retire.js'
-import type { Worker } from '../worker/worker.js'
+} from './retire.js'
 
 /** The pool as a keeper sees it. */
 export interface Kept {

@@ -2,10 +2,10 @@
  * Replaces every worker of a pool without losing a job: the first new one must boot, and with `reset_canary` prove itself on real
  * jobs, before the next one; when it does not, the old workers stay.
  */
-import type { Clock, Timer } from '../../core/clock.js'
-import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
-import type { Logger } from '../../core/log.js'
-import type { Worker } from '../worker/worker.js'
+import type { Clock, Timer } from '../../../core/clock.js'
+import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
+import type { Logger } from '../../../core/log.js'
+import type { Worker } from '../../worker/worker.js'
 import { canaryFault } from './canary.js'
 
 /** The pool as a reset sees it. */

@@ -2,11 +2,11 @@
  * Counts how fast the workers of one pool fall, says when that is more than bad luck explains, and when it is over. What the numbers
  * mean is decided in `crash-loop.ts`; the places themselves are `slots.ts`.
  */
-import type { Clock, Timer } from '../../core/clock.js'
-import { messageOf } from '../../core/errors.js'
-import type { Logger } from '../../core/log.js'
+import type { Clock, Timer } from '../../../core/clock.js'
+import { messageOf } from '../../../core/errors.js'
+import type { Logger } from '../../../core/log.js'
+import type { PoolHealth } from '../pool.js'
 import { type CrashLoopPolicy, deathsMaxOf, isCrashLoop, recentDeaths } from './crash-loop.js'
-import type { PoolHealth } from './pool.js'
 
 /** What it is made of. */
 export interface IntensityOptions {

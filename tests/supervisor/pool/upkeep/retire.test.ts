@@ -11,7 +11,7 @@ import {
   planRetirements,
   roomFor,
   type WorkerLife,
-} from '../../../src/supervisor/worker/retire.js'
+} from '../../../../src/supervisor/pool/upkeep/retire.js'
 
 const policy: LifePolicy = { ttlMs: 1000, idleTtlMs: 500, memoryBytesMax: 100, memorySamples: 2 }
 const young: WorkerLife = {

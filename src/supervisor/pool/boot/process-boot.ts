@@ -2,30 +2,30 @@
  * Brings one worker up: process, output, relay, PID handshake. Everything that was begun is undone when a step fails, and
  * the fault carries the worker's last lines, which is what its author needs to see.
  */
-import type { Clock } from '../../core/clock.js'
-import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
-import { LineSplitter } from '../../core/line-splitter.js'
-import type { Logger } from '../../core/log.js'
-import { type LinePart, readOutput } from '../../core/output-reader.js'
-import type { Random } from '../../core/random.js'
-import type { WorkerLine } from '../../core/worker-lines.js'
-import { handshake } from '../../ipc/handshake.js'
-import type { RelayListener } from '../../ipc/listener.js'
-import { pipesRelay } from '../../ipc/pipes-relay.js'
-import { defaultRelayLimits, type Relay } from '../../ipc/relay.js'
-import { stackFeatures } from '../worker/kill.js'
-import type { LaunchSettings } from '../worker/launcher.js'
+import type { Clock } from '../../../core/clock.js'
+import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
+import { LineSplitter } from '../../../core/line-splitter.js'
+import type { Logger } from '../../../core/log.js'
+import { type LinePart, readOutput } from '../../../core/output-reader.js'
+import type { Random } from '../../../core/random.js'
+import type { WorkerLine } from '../../../core/worker-lines.js'
+import { handshake } from '../../../ipc/handshake.js'
+import type { RelayListener } from '../../../ipc/listener.js'
+import { pipesRelay } from '../../../ipc/pipes-relay.js'
+import { defaultRelayLimits, type Relay } from '../../../ipc/relay.js'
+import { stackFeatures } from '../../worker/kill.js'
+import type { LaunchSettings } from '../../worker/launcher.js'
 import {
   type SpawnedProcess,
   type SpawnOptions,
   spawnProcess,
   type WorkerProcess,
-} from '../worker/process.js'
-import type { Watchdog } from '../worker/watchdog.js'
-import { Worker } from '../worker/worker.js'
+} from '../../worker/process.js'
+import type { Watchdog } from '../../worker/watchdog.js'
+import { Worker } from '../../worker/worker.js'
+import type { PoolConfig } from '../pool.js'
+import type { BootWorker, WorkerEvents } from '../process-pool.js'
 import type { OutputFifos } from './output-fifos.js'
-import type { PoolConfig } from './pool.js'
-import type { BootWorker, WorkerEvents } from './process-pool.js'
 
 /** What workers of one pool are brought up with. */
 export interface BootOptions {

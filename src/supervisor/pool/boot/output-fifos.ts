@@ -3,9 +3,9 @@
  * that boot together. Where there is none, workers get socket pairs and a warning says what that costs.
  */
 import { join } from 'node:path'
-import { messageOf } from '../../core/errors.js'
-import type { Logger } from '../../core/log.js'
-import { type FifoOwner, makeFifos, type OutputFifo, openOutputFifo } from '../worker/fifo.js'
+import { messageOf } from '../../../core/errors.js'
+import type { Logger } from '../../../core/log.js'
+import { type FifoOwner, makeFifos, type OutputFifo, openOutputFifo } from '../../worker/fifo.js'
 
 /** The FIFOs of one server, in its private folder. */
 export class OutputFifos {

@@ -2,8 +2,8 @@
  * Restart intensity: how many workers may fall within a time until the pool counts as degraded and brings up new ones more slowly.
  * It recovers by itself as the deaths grow old. Pure.
  */
-import { type BackoffPolicy, backoffMs } from '../../core/backoff.js'
-import type { Random } from '../../core/random.js'
+import { type BackoffPolicy, backoffMs } from '../../../core/backoff.js'
+import type { Random } from '../../../core/random.js'
 
 /** `crash_loop`, validated. */
 export interface CrashLoopPolicy {

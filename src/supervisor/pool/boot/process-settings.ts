@@ -1,12 +1,12 @@
 /** What the workers' processes of one pool are: its own keys over those of `server:`, checked against this system. */
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { ErrorCode, RelayError } from '../../core/errors.js'
-import type { ServerSettings } from '../services.js'
-import { resolveIdentity } from '../worker/identity.js'
-import type { LaunchSettings } from '../worker/launcher.js'
-import type { PoolConfig } from './pool.js'
-import { processProperties } from './process-keys.js'
+import { ErrorCode, RelayError } from '../../../core/errors.js'
+import type { ServerSettings } from '../../services.js'
+import { resolveIdentity } from '../../worker/identity.js'
+import type { LaunchSettings } from '../../worker/launcher.js'
+import type { PoolConfig } from '../pool.js'
+import { processProperties } from '../process-keys.js'
 
 /** The settings of one pool. */
 export interface ProcessSettings {

@@ -2,7 +2,7 @@
  * Which workers have lived, idled or grown for long enough, and how many of them may go at once. Pure: whoever asks has looked at
  * the clock and at `/proc`, and does what comes out.
  */
-import type { RetireReason } from './state.js'
+import type { RetireReason } from '../../worker/state.js'
 
 /** The limits of a worker's life; 0 is no limit. */
 export interface LifePolicy {

@@ -1,17 +1,17 @@
 /** What looks after a pool while it works: its keeper and, where it is asked for, its autoscaler, made of the pool's keys. */
-import type { Clock } from '../../core/clock.js'
-import type { Logger } from '../../core/log.js'
-import { treeBytes } from '../worker/memory.js'
-import { leavingMax, type MemoryBudget } from '../worker/retire.js'
-import type { Worker } from '../worker/worker.js'
+import type { Clock } from '../../../core/clock.js'
+import type { Logger } from '../../../core/log.js'
+import { treeBytes } from '../../machine/memory.js'
+import type { Worker } from '../../worker/worker.js'
+import type { IdleRing } from '../idle-ring.js'
+import type { PoolConfig } from '../pool.js'
+import type { Slots } from '../slots/slots.js'
+import type { Waiters } from '../waiters.js'
+import type { WaitingLine } from '../waiting-line.js'
 import { Autoscaler } from './autoscaler.js'
-import type { IdleRing } from './idle-ring.js'
 import { Keeper } from './keeper.js'
-import type { PoolConfig } from './pool.js'
+import { leavingMax, type MemoryBudget } from './retire.js'
 import type { ScaleView } from './scaler.js'
-import type { Slots } from './slots.js'
-import type { Waiters } from './waiters.js'
-import type { WaitingLine } from './waiting-line.js'
 
 /** A pool's parts, as its upkeep needs them. */
 export interface UpkeepOptions {

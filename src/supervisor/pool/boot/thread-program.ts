@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ErrorCode, RelayError } from '../../core/errors.js'
+import { ErrorCode, RelayError } from '../../../core/errors.js'
 
 /** What to run in a thread. */
 export interface ThreadProgram {
@@ -14,7 +14,7 @@ export interface ThreadProgram {
   readonly env: Readonly<Record<string, string>>
 }
 
-const loader = fileURLToPath(new URL('../../../workers/node/loader.js', import.meta.url))
+const loader = fileURLToPath(new URL('../../../../workers/node/loader.js', import.meta.url))
 const endings = ['.mjs', '.js', '.cjs']
 
 /**

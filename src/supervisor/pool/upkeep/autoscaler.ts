@@ -2,8 +2,8 @@
  * Grows a pool while callers wait, and gives workers back that nobody needs: looks at the pool when somebody begins to wait and
  * until the line is empty, and asks `scaler.ts` what follows.
  */
-import type { Clock, Timer } from '../../core/clock.js'
-import type { Logger } from '../../core/log.js'
+import type { Clock, Timer } from '../../../core/clock.js'
+import type { Logger } from '../../../core/log.js'
 import { planScale, type ScalePolicy, type ScaleStep, type ScaleView } from './scaler.js'
 
 /** The pool as an autoscaler sees it. */

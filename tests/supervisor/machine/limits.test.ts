@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { autoSize } from '../../../src/supervisor/pool/auto-size.js'
-import { readGrant } from '../../../src/supervisor/pool/limits.js'
-import { readMemoryBudget, treeBytes } from '../../../src/supervisor/worker/memory.js'
+import { autoSize } from '../../../src/supervisor/machine/auto-size.js'
+import { readGrant } from '../../../src/supervisor/machine/limits.js'
+import { readMemoryBudget, treeBytes } from '../../../src/supervisor/machine/memory.js'
 
 const gb = 2 ** 30
 const none = Number.POSITIVE_INFINITY

@@ -6,17 +6,17 @@
  * back. A worker that has been booted may leave at any time, so whoever puts it into its place looks again in that very turn.
  */
 import { setMaxListeners } from 'node:events'
-import { type Clock, sleep } from '../../core/clock.js'
-import { messageOf, type RelayError } from '../../core/errors.js'
-import type { Logger } from '../../core/log.js'
-import type { Random } from '../../core/random.js'
-import type { KillReason, RetireReason } from '../worker/state.js'
-import type { Worker } from '../worker/worker.js'
+import { type Clock, sleep } from '../../../core/clock.js'
+import { messageOf, type RelayError } from '../../../core/errors.js'
+import type { Logger } from '../../../core/log.js'
+import type { Random } from '../../../core/random.js'
+import type { KillReason, RetireReason } from '../../worker/state.js'
+import type { Worker } from '../../worker/worker.js'
+import type { PoolHealth, WorkerBoot } from '../pool.js'
+import type { BootFault } from '../process-pool.js'
+import type { Waiters } from '../waiters.js'
 import { type CrashLoopPolicy, restartDelayMs } from './crash-loop.js'
-import type { PoolHealth, WorkerBoot } from './pool.js'
-import type { BootFault } from './process-pool.js'
 import { RestartIntensity } from './restart-intensity.js'
-import type { Waiters } from './waiters.js'
 
 /** What slots are made of. */
 export interface SlotsOptions {

@@ -3,8 +3,8 @@
  * them), RSS else. Also what the cgroup allows all of us together. Reads `/proc` and `/sys/fs/cgroup`; decides nothing.
  */
 import { readdir, readFile } from 'node:fs/promises'
-import { cgroupFolders, memoryLimit, type SystemRoots, systemRoots } from '../pool/cgroup.js'
-import type { MemoryBudget } from './retire.js'
+import type { MemoryBudget } from '../pool/upkeep/retire.js'
+import { cgroupFolders, memoryLimit, type SystemRoots, systemRoots } from './cgroup.js'
 
 const pageBytes = 4096
 // A worker that forks without end must not cost us more than this.
