@@ -16,6 +16,7 @@ export {
   type SectionFault,
   section,
 } from './core/section.js'
+export { Codec, type Job, type Reply, type RunOptions } from './supervisor/job.js'
 export type { LedgerCounts, LedgerEnd, LedgerEntry, LedgerService, LedgerView } from './supervisor/ledger.js'
 export {
   type AnyPlugin,
@@ -31,19 +32,8 @@ export {
   type SetupContext,
   serviceKey,
 } from './supervisor/plugin.js'
-export {
-  type AcquireOptions,
-  Codec,
-  type Job,
-  type Lease,
-  type Pool,
-  type PoolConfig,
-  poolProperties,
-  type Reply,
-  type RunOptions,
-  type WorkerBoot,
-  type WorkerInfo,
-} from './supervisor/pool/pool.js'
+export type { AcquireOptions, Lease, Pool, WorkerBoot, WorkerInfo } from './supervisor/pool/pool.js'
+export { type PoolConfig, poolProperties } from './supervisor/pool/pool-keys.js'
 export { envProperty, processProperties } from './supervisor/pool/process-keys.js'
 export {
   ClockKey,

@@ -8,7 +8,8 @@ import type { LogSettings } from '../core/log-sink.js'
 import type { ConfigOf } from '../core/section.js'
 import type { LedgerService } from './ledger.js'
 import { serviceKey } from './plugin.js'
-import type { Pool, PoolConfig } from './pool/pool.js'
+import type { Pool } from './pool/pool.js'
+import type { PoolConfig } from './pool/pool-keys.js'
 import type { processProperties } from './pool/process-keys.js'
 
 /** What every pool inherits: the validated `server:` section. */

@@ -1,7 +1,8 @@
 /** A real pool on scripted workers in virtual time: boots, crashes and jobs happen when the test says so, without a process. */
 import type { TestContext } from 'node:test'
 import { seededRandom } from '../../src/core/random.js'
-import { Codec, type Job, type PoolConfig } from '../../src/supervisor/pool/pool.js'
+import { Codec, type Job } from '../../src/supervisor/job.js'
+import type { PoolConfig } from '../../src/supervisor/pool/pool-keys.js'
 import { ProcessPool, type ProcessPoolOptions } from '../../src/supervisor/pool/process-pool.js'
 import type { Worker } from '../../src/supervisor/worker/worker.js'
 import { type Script, scriptedBoot } from '../schedules/scripted-workers.js'

@@ -1,10 +1,11 @@
 /** The right to one worker at a time, kept over jobs: a worker that left is replaced by the next idle one. */
 import { assert } from '../../core/assert.js'
 import { ErrorCode, RelayError } from '../../core/errors.js'
+import type { Job, Reply, RunOptions } from '../job.js'
 import type { LedgerEntry } from '../ledger.js'
 import type { Outcome } from '../worker/outcome.js'
 import type { Worker } from '../worker/worker.js'
-import type { Job, Lease, Reply, RunOptions } from './pool.js'
+import type { Lease } from './pool.js'
 
 /** What a lease needs of its pool. */
 export interface LeaseHolder {

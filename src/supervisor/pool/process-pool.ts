@@ -7,6 +7,7 @@ import type { Clock } from '../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
+import type { Job, Reply, RunOptions } from '../job.js'
 import type { InFlightLedger, LedgerEntry } from '../ledger.js'
 import { treeBytes } from '../machine/memory.js'
 import type { Outcome } from '../worker/outcome.js'
@@ -15,18 +16,8 @@ import type { Worker } from '../worker/worker.js'
 import { DeadlineWatch } from './deadline-watch.js'
 import { IdleRing } from './idle-ring.js'
 import { abortedError, type LeaseHolder, PoolLease } from './lease.js'
-import type {
-  AcquireOptions,
-  Job,
-  Lease,
-  ManagedPool,
-  PoolConfig,
-  PoolHealth,
-  Reply,
-  RunOptions,
-  WorkerBoot,
-  WorkerInfo,
-} from './pool.js'
+import type { AcquireOptions, Lease, ManagedPool, PoolHealth, WorkerBoot, WorkerInfo } from './pool.js'
+import type { PoolConfig } from './pool-keys.js'
 import { rollingReset } from './slots/rolling-reset.js'
 import { Slots } from './slots/slots.js'
 import { leavingMax, type MemoryBudget } from './upkeep/retire.js'

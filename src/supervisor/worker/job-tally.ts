@@ -1,5 +1,18 @@
 /** Counts what became of a worker's jobs, and wakes whoever waits for a number of them. */
 
+/** What became of a worker's jobs. */
+export interface JobScore {
+  readonly answered: number
+  /** Among the answered: ERROR frames, and the job that it died of. */
+  readonly failed: number
+  /** It has left or fallen. */
+  readonly isGone: boolean
+  /** It left in peace, after a limit of its own or because it asked to. */
+  readonly hasLeftInPeace: boolean
+  /** It is at work on a job. */
+  readonly isBusy: boolean
+}
+
 /** The tally of one worker. */
 export class JobTally {
   #answered = 0

@@ -1,6 +1,6 @@
 /** How a job ends, and the sentences of its faults. Pure: values in, one outcome or one `RelayError` out. */
 import { ErrorCode, RelayError } from '../../core/errors.js'
-import type { Job, Reply } from '../pool/pool.js'
+import type { Job, Reply } from '../job.js'
 import type { ProcessExit } from './process.js'
 import type { WholeAnswer } from './reply.js'
 

@@ -1,6 +1,6 @@
 /** What a worker's frame means as the answer to a job. Pure; `worker.ts` acts on it. */
 import { type Frame, FrameFlag, StreamBit } from '../../ipc/frame.js'
-import type { Reply } from '../pool/pool.js'
+import type { Reply } from '../job.js'
 
 /** An answer as it was understood. */
 export type Answer =

@@ -2,7 +2,7 @@
 import type { Clock, Timer } from '../../core/clock.js'
 import { StreamBit } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
-import type { Reply } from '../pool/pool.js'
+import type { Reply } from '../job.js'
 
 /** What a reader is made of. */
 export interface StreamReaderOptions {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '../../../src/core/random.js'
 import { autoSize } from '../../../src/supervisor/machine/auto-size.js'
-import { canaryFault, type JobScore } from '../../../src/supervisor/pool/slots/canary.js'
+import { canaryFault } from '../../../src/supervisor/pool/slots/canary.js'
 import {
   deathsMaxOf,
   isCrashLoop,
@@ -12,6 +12,7 @@ import {
   restartDelayMs,
 } from '../../../src/supervisor/pool/slots/crash-loop.js'
 import { planScale, type ScalePolicy, type ScaleView } from '../../../src/supervisor/pool/upkeep/scaler.js'
+import type { JobScore } from '../../../src/supervisor/worker/job-tally.js'
 
 const policy: ScalePolicy = {
   floor: 2,

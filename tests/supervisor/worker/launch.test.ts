@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { ErrorCode, hasCode, RelayError } from '../../../src/core/errors.js'
 import { processSettings } from '../../../src/supervisor/pool/boot/process-settings.js'
-import type { PoolConfig } from '../../../src/supervisor/pool/pool.js'
+import type { PoolConfig } from '../../../src/supervisor/pool/pool-keys.js'
 import { resolveIdentity } from '../../../src/supervisor/worker/identity.js'
 import { spawnProcess } from '../../../src/supervisor/worker/process.js'
 import {

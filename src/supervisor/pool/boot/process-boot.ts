@@ -23,7 +23,7 @@ import {
 } from '../../worker/process.js'
 import type { Watchdog } from '../../worker/watchdog.js'
 import { Worker } from '../../worker/worker.js'
-import type { PoolConfig } from '../pool.js'
+import type { PoolConfig } from '../pool-keys.js'
 import type { BootWorker, WorkerEvents } from '../process-pool.js'
 import type { OutputFifos } from './output-fifos.js'
 

@@ -5,7 +5,7 @@ import { ErrorCode, RelayError } from '../../../core/errors.js'
 import type { ServerSettings } from '../../services.js'
 import { resolveIdentity } from '../../worker/identity.js'
 import type { LaunchSettings } from '../../worker/launcher.js'
-import type { PoolConfig } from '../pool.js'
+import type { PoolConfig } from '../pool-keys.js'
 import { processProperties } from '../process-keys.js'
 
 /** The settings of one pool. */

@@ -1,17 +1,5 @@
 /** Whether the first worker with new code does worse than the old ones did. Pure. */
-
-/** What became of a worker's jobs. */
-export interface JobScore {
-  readonly answered: number
-  /** Among the answered: ERROR frames, and the job that it died of. */
-  readonly failed: number
-  /** It has left or fallen. */
-  readonly isGone: boolean
-  /** It left in peace, after a limit of its own or because it asked to. */
-  readonly hasLeftInPeace: boolean
-  /** It is at work on a job. */
-  readonly isBusy: boolean
-}
+import type { JobScore } from '../../worker/job-tally.js'
 
 /** Why the new worker must not stay, as a sentence; undefined when nothing speaks against it. */
 export function canaryFault(fresh: JobScore, old: readonly JobScore[]): string | undefined {

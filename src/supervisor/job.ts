@@ -1,0 +1,43 @@
+/** Work for one worker and what it answers, in the words that workers, pools and plugins share. */
+
+/** How a job's payload is flagged on the wire (Goridge frame flags). `control` is for questions of the pool's own. */
+export const Codec = { none: 0, raw: 0x04, json: 0x08, control: 0x09, msgpack: 0x10, proto: 0x80 } as const
+export type Codec = (typeof Codec)[keyof typeof Codec]
+
+/** Work for one worker: two byte strings and what to call it in the log. */
+export interface Job {
+  readonly context: Uint8Array | string
+  readonly body: Uint8Array | string
+  readonly codec: Codec
+  /** Names the job in the log lines that the worker writes meanwhile. */
+  readonly id?: string
+  /** The Lambda request that it belongs to; for the log. */
+  readonly requestId?: string
+  /** The tenant whose event it is, where Lambda isolates tenants; for the log. */
+  readonly tenantId?: string
+}
+
+/** What a worker answered. Views into a buffer of its own: safe to keep. */
+export interface Reply {
+  readonly context: Uint8Array
+  readonly body: Uint8Array
+  /** The frame's flags as they came; any codec or none. */
+  readonly flags: number
+}
+
+/** Limits of one run. */
+export interface RunOptions {
+  /** Wall-clock milliseconds since the epoch at which the worker is killed; `exec_ttl` may come sooner. */
+  readonly deadlineMs?: number
+  /** The longest run in ms; the pool's `exec_ttl` may be shorter. */
+  readonly execTtlMs?: number
+  /** Aborting gives the job up: a waiting one leaves the line, a running one costs its worker. */
+  readonly signal?: AbortSignal
+  /**
+   * Takes the frames of a streamed answer but for its last, which is the reply. While a promise that it returned is pending
+   * nothing more is read from the worker. Without it a streamed answer is a bad one.
+   */
+  readonly onChunk?: (chunk: Reply) => void | Promise<void>
+  /** Aborting asks a worker that streams to end early; one that does not within `stream_timeout` is killed. */
+  readonly stopStream?: AbortSignal
+}
