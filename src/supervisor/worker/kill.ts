@@ -11,6 +11,12 @@ export const stackFeatures = { anytime: 'stack', atEnd: 'stack_by_sigint' } as c
 /** What makes a worker print its stack. */
 export type StackSignal = 'SIGUSR2' | 'SIGINT'
 
+/** What a worker of these features prints its stack on; `isMute`: its handlers do not run, so that it must die of it. */
+export function stackSignalOf(features: readonly string[], isMute: boolean): StackSignal | undefined {
+  if (isMute && features.includes(stackFeatures.atEnd)) return 'SIGINT'
+  return features.includes(stackFeatures.anytime) ? 'SIGUSR2' : undefined
+}
+
 /** The end of one worker. */
 export interface Farewell {
   /** Between SIGTERM and SIGKILL. */

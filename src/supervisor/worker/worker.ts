@@ -4,16 +4,15 @@
  * exactly one outcome per job.
  */
 import { assert } from '../../core/assert.js'
-import type { Timer } from '../../core/clock.js'
 import { ErrorCode, type RelayError } from '../../core/errors.js'
-import { stopRequest } from '../../ipc/control.js'
 import { type Frame, FrameFlag } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
 import type { Job, RunOptions } from '../job.js'
 import { drained, logEnd, logUnasked } from './end.js'
+import { Ending } from './ending.js'
 import type { JobScore } from './job-tally.js'
 import { JobTally } from './job-tally.js'
-import { askForStack, endWithin, type Farewell, type StackSignal, stackFeatures } from './kill.js'
+import { askForStack, stackSignalOf } from './kill.js'
 import { badFrame, crash, type Outcome, outcomeOf } from './outcome.js'
 import type { ProcessExit } from './process.js'
 import { readControlReply, readReply, type WholeAnswer } from './reply.js'
@@ -45,9 +44,7 @@ export class Worker {
   readonly #tally = new JobTally()
   #readyAt = 0
   #idleSince = 0
-  #timer: Timer | undefined
-  /** How it is ended when its job ran out of time; undefined: by SIGKILL at once. */
-  #farewell: Farewell | undefined
+  readonly #ending: Ending
   #relayEnded!: () => void
   readonly #relayEnd = new Promise<void>((resolve) => {
     this.#relayEnded = resolve
@@ -55,6 +52,7 @@ export class Worker {
 
   constructor(options: WorkerOptions<Worker>) {
     this.#options = options
+    this.#ending = new Ending(options)
     this.pid = options.process.pid
     this.createdAtMs = options.clock.nowMs()
     this.#host = {
@@ -161,10 +159,11 @@ export class Worker {
     const running = this.#job
     if (running === undefined || running.markAt > nowMonotonicMs) return
     if (running.deadlineAt > nowMonotonicMs) {
-      running.warn(nowMonotonicMs, askForStack(this.pid, this.#stackSignal(false)))
+      running.warn(nowMonotonicMs, askForStack(this.pid, stackSignalOf(this.#features, false)))
       return
     }
-    this.#farewell = { graceMs: this.#options.killGraceMs, stackSignal: this.#stackSignal(running.isMute) }
+    const stackSignal = stackSignalOf(this.#features, running.isMute)
+    this.#ending.soften({ graceMs: this.#options.killGraceMs, stackSignal })
     this.kill(running.deadlineWhy, running.lateError(nowMonotonicMs))
   }
 
@@ -250,7 +249,7 @@ export class Worker {
 
   async #onProcessExit(exit: ProcessExit): Promise<void> {
     const { process, outputEnded, log, pool, clock, lastLines } = this.#options
-    this.#timer?.clear()
+    this.#ending.callOff()
     this.#features = []
     // Children that it forked hold the relay and the log pipe open, and nobody else would end them.
     process.kill()
@@ -279,7 +278,7 @@ export class Worker {
     assert(cell !== 'never', `worker ${this.pid} got "${event}" while ${this.#state}`)
     if (cell === 'ignore') return
     const wasTakingJobs = this.#isTakingJobs()
-    this.#timer?.clear()
+    this.#ending.callOff()
     this.#state = cell
     if (cell === WorkerState.idle) this.#idleSince = this.#options.clock.monotonicMs()
     if (wasTakingJobs && !this.#isTakingJobs()) {
@@ -287,22 +286,8 @@ export class Worker {
       this.#options.onLeaving(this)
     }
     if (cell === WorkerState.stopping) this.#askToStop()
-    else if (cell === WorkerState.killing) this.#forceOut()
+    else if (cell === WorkerState.killing) this.#ending.force()
     else if (cell === WorkerState.exited) this.#options.onExited(this)
-  }
-
-  #forceOut(): void {
-    const { process, clock } = this.#options
-    const farewell = this.#farewell
-    // Whoever kills it again has no patience left.
-    this.#farewell = undefined
-    if (farewell === undefined || farewell.graceMs === 0) process.kill()
-    else this.#timer = endWithin(process, clock, farewell)
-  }
-
-  #stackSignal(isMute: boolean): StackSignal | undefined {
-    if (isMute && this.has(stackFeatures.atEnd)) return 'SIGINT'
-    return this.has(stackFeatures.anytime) ? 'SIGUSR2' : undefined
   }
 
   #isTakingJobs(): boolean {
@@ -310,12 +295,7 @@ export class Worker {
   }
 
   #askToStop(): void {
-    const { clock, stopTimeoutMs } = this.#options
-    if (this.#relay === undefined) {
-      this.kill('forced')
-      return
-    }
-    this.#relay.send(stopRequest)
-    this.#timer = clock.timer(stopTimeoutMs, () => this.kill('stop_timeout'))
+    if (this.#relay === undefined) this.kill('forced')
+    else this.#ending.ask(this.#relay, () => this.kill('stop_timeout'))
   }
 }
