@@ -13,7 +13,7 @@ import { descriptorsMax, readGrant } from './machine/limits.js'
 import { readMemoryBudget } from './machine/memory.js'
 import { workerEnvironment } from './pool/boot/environment.js'
 import { OutputFifos } from './pool/boot/output-fifos.js'
-import { workerBooter } from './pool/boot/process-boot.js'
+import { processBooter } from './pool/boot/process-boot.js'
 import { type ProcessSettings, processFault, processSettings } from './pool/boot/process-settings.js'
 import type { ManagedPool } from './pool/pool.js'
 import type { PoolConfig } from './pool/pool-keys.js'
@@ -190,7 +190,7 @@ export class PoolsHost implements PoolsService {
     this.#watchdog ??= this.#startWatchdog()
     this.#fifos.prepare(listener === undefined ? size : 2 * size)
     this.#sayUnreachable(name, settings)
-    const boot = workerBooter({
+    const boot = processBooter({
       pool: name,
       words,
       config,

@@ -7,7 +7,7 @@ import { silentLogger } from '../../src/core/log.js'
 import { FrameFlag } from '../../src/ipc/frame.js'
 import { memoryRelayPair } from '../../src/ipc/memory-relay.js'
 import { defaultRelayLimits, type Relay } from '../../src/ipc/relay.js'
-import type { BootWorker } from '../../src/supervisor/pool/process-pool.js'
+import type { BootWorker } from '../../src/supervisor/pool/boot/boot-worker.js'
 import type { ProcessExit } from '../../src/supervisor/worker/process.js'
 import { Worker } from '../../src/supervisor/worker/worker.js'
 

@@ -13,6 +13,7 @@ import { treeBytes } from '../machine/memory.js'
 import type { Outcome } from '../worker/outcome.js'
 import { question } from '../worker/running-job.js'
 import type { Worker } from '../worker/worker.js'
+import type { BootWorker, WorkerEvents } from './boot/boot-worker.js'
 import { DeadlineWatch } from './deadline-watch.js'
 import { IdleRing } from './idle-ring.js'
 import { abortedError, type LeaseHolder, PoolLease } from './lease.js'
@@ -24,26 +25,6 @@ import { leavingMax, type MemoryBudget } from './upkeep/retire.js'
 import { Upkeep } from './upkeep/upkeep.js'
 import { Waiters } from './waiters.js'
 import { WaitingLine } from './waiting-line.js'
-
-/** What a pool hears of the workers that it has brought up. */
-export interface WorkerEvents {
-  /** A boot has begun; the function tells what it said so far. Returns what to call when the boot has ended. */
-  onBooting(lastLines: () => readonly string[]): () => void
-  /** It has nearly run its `max_jobs`: its successor may boot meanwhile. */
-  onDue(worker: Worker): void
-  onLeaving(worker: Worker): void
-  onExited(worker: Worker): void
-  onDeadline(markAt: number): void
-}
-
-/** Brings one worker up to its PID reply. Rejects with a `BootFault`; aborting kills what was begun. */
-export type BootWorker = (events: WorkerEvents, signal: AbortSignal) => Promise<Worker>
-
-/** Why a worker did not come up, with its last lines of output. */
-export interface BootFault extends Error {
-  readonly lastLines?: readonly string[]
-  readonly pid?: number
-}
 
 /** What a pool is made of. */
 export interface ProcessPoolOptions {

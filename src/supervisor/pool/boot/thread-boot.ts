@@ -1,33 +1,20 @@
 /** Brings one thread up to its PID reply, as `process-boot.ts` does a process: the worker around it is the same. */
-import type { Clock } from '../../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
-import { LineSplitter } from '../../../core/line-splitter.js'
-import type { Logger } from '../../../core/log.js'
-import type { Random } from '../../../core/random.js'
-import type { WorkerLine } from '../../../core/worker-lines.js'
+import type { LineSplitter } from '../../../core/line-splitter.js'
 import { handshake } from '../../../ipc/handshake.js'
 import { defaultRelayLimits } from '../../../ipc/relay.js'
 import { StreamRelay } from '../../../ipc/stream-relay.js'
 import type { ThreadOutput } from '../../../ipc/thread-relay.js'
 import { type StartedThread, startThread } from '../../worker/thread.js'
-import { Worker } from '../../worker/worker.js'
-import type { PoolConfig } from '../pool-keys.js'
-import type { BootWorker, WorkerEvents } from '../process-pool.js'
-import { dueShare, jitter, signalFeatures, stopTimeoutMs, tailLinesMax } from './process-boot.js'
+import type { Worker } from '../../worker/worker.js'
+import type { BootWorker, WorkerEvents } from './boot-worker.js'
+import { type MakeOptions, makeWorker, signalFeatures, whileAlive } from './make-worker.js'
+import { Speech } from './speech.js'
 import { threadProgram } from './thread-program.js'
 
 /** What threads of one pool are brought up with. */
-export interface ThreadBootOptions {
-  readonly pool: string
-  readonly words: readonly string[]
-  readonly cwd: string
+export interface ThreadBootOptions extends MakeOptions {
   readonly env: Readonly<Record<string, string>>
-  readonly config: PoolConfig
-  readonly lineBytesMax: () => number
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Logger
-  readonly writeLine: (line: WorkerLine) => void
   /** A thread lives; called before its PID reply. */
   readonly onStarted: (thread: StartedThread) => void
 }
@@ -50,18 +37,20 @@ async function bootThread(
   const voice = new ThreadVoice(options)
   const thread = await start(options, voice)
   options.onStarted(thread)
-  void thread.outputEnded.then(() => voice.end())
-  const worker = makeWorker({ options, events, voice, thread })
+  const { process, outputEnded } = thread
+  void outputEnded.then(() => voice.endJunk())
+  // A thread knows no signals: it is ended at once.
+  const worker = makeWorker(options, events, { process, killGraceMs: 0, outputEnded, voice })
   voice.speakFor(worker)
   const bootEnded = events.onBooting(() => voice.lastLines())
   try {
-    await connect(options, thread, worker, signal)
+    await whileAlive(process, signal, (alive) => connect(options, thread, worker, alive))
     return worker
   } catch (error) {
     // The thread may be ending by itself, and what it says is the reason.
     worker.kill(signal.aborted ? 'forced' : 'boot_failed')
-    const exit = await thread.process.exited
-    await thread.outputEnded
+    const exit = await process.exited
+    await outputEnded
     throw bootFault({ options, voice, thread, error, code: exit.code })
   } finally {
     bootEnded()
@@ -81,64 +70,23 @@ function start(options: ThreadBootOptions, voice: ThreadVoice): Promise<StartedT
   })
 }
 
-function makeWorker(parts: {
-  options: ThreadBootOptions
-  events: WorkerEvents
-  voice: ThreadVoice
-  thread: StartedThread
-}): Worker {
-  const { options, events, voice, thread } = parts
-  const { pool, config, clock, random, log } = options
-  const jobsMax = jitter(config.max_jobs, random)
-  return new Worker({
-    pool,
-    process: thread.process,
-    clock,
-    log,
-    jobsMax,
-    jobsDue: Math.floor(jobsMax * dueShare),
-    execTtlMs: config.supervisor.exec_ttl,
-    stopTimeoutMs,
-    // A thread knows no signals: it is ended at once.
-    killGraceMs: 0,
-    streamTimeoutMs: config.stream_timeout,
-    lastLines: () => voice.lastLines(),
-    outputEnded: thread.outputEnded,
-    onJunk: (bytes) => voice.hear({ output: 'stdout', bytes }),
-    onJunkEnd: () => voice.end(),
-    onDue: events.onDue,
-    onLeaving: events.onLeaving,
-    onExited: events.onExited,
-    onDeadline: events.onDeadline,
-  })
-}
-
 async function connect(
   { config, clock }: ThreadBootOptions,
-  { process, stream }: StartedThread,
+  { stream }: StartedThread,
   worker: Worker,
   signal: AbortSignal,
 ): Promise<void> {
-  const ended = new AbortController()
-  const stop = () => ended.abort()
-  void process.exited.then(stop)
-  if (signal.aborted) stop()
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    const relay = new StreamRelay(stream, stream, defaultRelayLimits)
-    const { features } = await handshake(relay, {
-      ownPid: globalThis.process.pid,
-      timeoutMs: config.allocate_timeout,
-      clock,
-      signal: ended.signal,
-      onJunk: () => undefined,
-    })
-    // Its number is no process that a signal could be sent to.
-    const known = features.filter((feature) => !signalFeatures.has(feature))
-    worker.adopt(relay, known)
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
+  const relay = new StreamRelay(stream, stream, defaultRelayLimits)
+  const { features } = await handshake(relay, {
+    ownPid: process.pid,
+    timeoutMs: config.allocate_timeout,
+    clock,
+    signal,
+    onJunk: () => undefined,
+  })
+  // Its number is no process that a signal could be sent to.
+  const known = features.filter((feature) => !signalFeatures.has(feature))
+  worker.adopt(relay, known)
 }
 
 function bootFault(about: {
@@ -162,55 +110,37 @@ function bootFault(about: {
   return Object.assign(fault, { lastLines, pid: thread.process.pid })
 }
 
-/** What a thread prints, as lines of the log. */
+/** What a thread prints. */
 class ThreadVoice {
-  readonly #options: ThreadBootOptions
-  readonly #splitters: Readonly<Record<'stdout' | 'stderr', LineSplitter>>
-  readonly #lastLines: string[] = []
-  #worker: Worker | undefined
+  readonly #speech: Speech
+  readonly #splitters: Readonly<Record<ThreadOutput['output'], LineSplitter>>
 
   constructor(options: ThreadBootOptions) {
-    this.#options = options
-    this.#splitters = { stdout: this.#splitter('stdout'), stderr: this.#splitter('stderr') }
+    this.#speech = new Speech({
+      ...options,
+      names: (worker) => ({ pid: process.pid, ...(worker === undefined ? {} : { thread: worker.pid }) }),
+    })
+    this.#splitters = { stdout: this.#speech.splitter('stdout'), stderr: this.#speech.splitter('stderr') }
   }
 
   speakFor(worker: Worker): void {
-    this.#worker = worker
+    this.#speech.speakFor(worker)
   }
 
   hear({ output, bytes }: ThreadOutput): void {
     this.#splitters[output].push(Buffer.from(bytes))
   }
 
-  end(): void {
+  junk(bytes: Buffer): void {
+    this.#splitters.stdout.push(bytes)
+  }
+
+  endJunk(): void {
     this.#splitters.stdout.end()
     this.#splitters.stderr.end()
   }
 
   lastLines(): readonly string[] {
-    return [...this.#lastLines]
-  }
-
-  #splitter(stream: 'stdout' | 'stderr'): LineSplitter {
-    return new LineSplitter({
-      lineBytesMax: this.#options.lineBytesMax(),
-      onLine: (text, part) => {
-        if (this.#lastLines.push(text.slice(0, 2048)) > tailLinesMax) this.#lastLines.shift()
-        const { pool, writeLine } = this.#options
-        const job = this.#worker?.job
-        this.#worker?.hear(text)
-        writeLine({
-          pool,
-          pid: process.pid,
-          ...(this.#worker === undefined ? {} : { thread: this.#worker.pid }),
-          stream,
-          text,
-          ...(job?.id === undefined ? {} : { job: job.id }),
-          ...(job?.requestId === undefined ? {} : { requestId: job.requestId }),
-          ...(job?.tenantId === undefined ? {} : { tenantId: job.tenantId }),
-          ...(part === undefined ? {} : { part }),
-        })
-      },
-    })
+    return [...this.#speech.kept]
   }
 }
