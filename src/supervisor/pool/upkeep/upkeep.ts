@@ -3,11 +3,9 @@ import type { Clock } from '../../../core/clock.js'
 import type { Logger } from '../../../core/log.js'
 import { treeBytes } from '../../machine/memory.js'
 import type { Worker } from '../../worker/worker.js'
-import type { IdleRing } from '../idle-ring.js'
+import type { Dealer } from '../dealer.js'
 import type { PoolConfig } from '../pool-keys.js'
 import type { Slots } from '../slots/slots.js'
-import type { Waiters } from '../waiters.js'
-import type { WaitingLine } from '../waiting-line.js'
 import { Autoscaler } from './autoscaler.js'
 import { Keeper } from './keeper.js'
 import { leavingMax, type MemoryBudget } from './retire.js'
@@ -20,9 +18,7 @@ export interface UpkeepOptions {
   /** `num_workers`. */
   readonly floor: number
   readonly slots: Slots
-  readonly idle: IdleRing
-  readonly line: WaitingLine<Worker>
-  readonly idleWaiters: Waiters
+  readonly dealer: Dealer
   /** Workers on their way out, and those whose successor is on its way. */
   readonly leavingCount: () => number
   readonly clock: Clock
@@ -120,7 +116,8 @@ export class Upkeep {
   }
 
   #view(nowMs: number): Omit<ScaleView, 'sinceGrowthMs'> {
-    const { slots, idle, line, idleWaiters } = this.#options
+    const { slots, dealer } = this.#options
+    const { idle, line, idleWaiters } = dealer
     const idleWaitMs = nowMs - (idleWaiters.oldestSince ?? nowMs)
     return {
       size: slots.size,
@@ -136,12 +133,12 @@ export class Upkeep {
 
   /** Only whoever is idle still: it leaves the ring before anybody can take it. */
   #shrink(pids: readonly number[], empty: number): void {
-    const { slots, idle } = this.#options
+    const { slots, dealer } = this.#options
     slots.shrinkFailing(empty)
     for (const worker of slots.workers) {
       // One whose successor is on its way stays where it can be found: that may not come up.
       if (!pids.includes(worker.pid) || slots.isRenewing(worker)) continue
-      if (idle.remove(worker)) slots.shrink(worker)
+      if (dealer.idle.remove(worker)) slots.shrink(worker)
     }
   }
 }

@@ -1,0 +1,139 @@
+/**
+ * The workers of a pool whose processes live, the leaving ones included: brings them up, knows which are booting, and when they have
+ * gone. Which of them has a place is the business of `slots/`, which is free that of `dealer.ts`.
+ */
+import { setMaxListeners } from 'node:events'
+import type { Clock } from '../../core/clock.js'
+import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
+import type { Worker } from '../worker/worker.js'
+import type { BootWorker, WorkerEvents } from './boot/boot-worker.js'
+import type { WorkerInfo } from './pool.js'
+import { Waiters } from './waiters.js'
+
+/** What they are brought up with. */
+export interface LiveWorkersOptions {
+  readonly pool: string
+  readonly clock: Clock
+  readonly boot: BootWorker
+  readonly events: Pick<WorkerEvents, 'onDue' | 'onLeaving' | 'onDeadline'>
+}
+
+/** Those of one pool. */
+export class LiveWorkers {
+  /** Woken when a worker has come, left or gone. */
+  readonly changed = new Waiters()
+  readonly #options: LiveWorkersOptions
+  readonly #workers = new Set<Worker>()
+  readonly #booting = new Set<() => readonly string[]>()
+  readonly #stopped = new AbortController()
+  readonly #events: WorkerEvents
+  #bootCount = 0
+
+  constructor(options: LiveWorkersOptions) {
+    this.#options = options
+    // Every boot listens to it; Node warns of more than ten as of a leak.
+    setMaxListeners(0, this.#stopped.signal)
+    this.#events = {
+      ...options.events,
+      onBooting: (lastLines) => {
+        this.#booting.add(lastLines)
+        return () => void this.#booting.delete(lastLines)
+      },
+      onExited: (worker) => {
+        this.#workers.delete(worker)
+        this.changed.wake()
+      },
+    }
+  }
+
+  [Symbol.iterator](): Iterator<Worker> {
+    return this.#workers.values()
+  }
+
+  /** Aborted when the pool stops. */
+  get stopped(): AbortSignal {
+    return this.#stopped.signal
+  }
+
+  /** Those that take no further job. */
+  get leavingCount(): number {
+    let count = 0
+    for (const worker of this.#workers) if (worker.score.isGone) count += 1
+    return count
+  }
+
+  /** What those that boot said last. */
+  get bootLines(): readonly string[] {
+    return [...this.#booting].flatMap((lastLines) => lastLines())
+  }
+
+  /** The pool stops: no more of them come up, and boots under way are given up. */
+  close(): void {
+    this.#stopped.abort()
+  }
+
+  stoppedError(): RelayError {
+    return new RelayError(ErrorCode.PoolStopped, `pool "${this.#options.pool}" is stopping`)
+  }
+
+  /** One more; rejects with the fault of its boot, or RR_POOL_STOPPED. */
+  async boot(signal: AbortSignal = this.stopped): Promise<Worker> {
+    const { pool, boot } = this.#options
+    this.#bootCount += 1
+    try {
+      const worker = await boot(this.#events, signal).catch((error: unknown) => {
+        throw this.stopped.aborted ? this.stoppedError() : bootError(pool, error)
+      })
+      if (worker.state !== 'exited') this.#workers.add(worker)
+      if (this.stopped.aborted) {
+        worker.kill('forced')
+        throw this.stoppedError()
+      }
+      if (worker.state === 'idle') return worker
+      const text = `worker ${worker.pid} of pool "${pool}" left right after it had become ready`
+      throw new RelayError(ErrorCode.WorkerBoot, text, { details: { pid: worker.pid } })
+    } finally {
+      this.#bootCount -= 1
+      this.changed.wake()
+    }
+  }
+
+  /** Resolves when its process has gone. */
+  gone(worker: Worker): Promise<void> {
+    return this.changed.until(() => !this.#workers.has(worker))
+  }
+
+  /** The same; after `waitMsMax` it is killed. */
+  goneWithin(worker: Worker, waitMsMax: number): Promise<void> {
+    const timer = this.#options.clock.timer(waitMsMax, () => worker.kill('stop_timeout'))
+    return this.gone(worker).finally(() => timer.clear())
+  }
+
+  /** Resolves when no process lives and none is coming. */
+  allGone(): Promise<void> {
+    return this.changed.until(() => this.#workers.size === 0 && this.#bootCount === 0)
+  }
+
+  /** Each as `rr workers` shows it. */
+  infos(command: string, measure: (pid: number) => Promise<number>): Promise<readonly WorkerInfo[]> {
+    return Promise.all(
+      [...this.#workers].map(async (worker) => ({
+        pool: this.#options.pool,
+        pid: worker.pid,
+        state: worker.state,
+        why: worker.why,
+        jobs: worker.jobCount,
+        memoryBytes: await measure(worker.pid),
+        createdAtMs: worker.createdAtMs,
+        command,
+      })),
+    )
+  }
+}
+
+/** A boot that was aborted, or whose surroundings failed, in the words of one that failed by itself. */
+function bootError(pool: string, error: unknown): Error {
+  if (error instanceof RelayError) return error
+  const text = `a worker of pool "${pool}" was not brought up: ${messageOf(error)}`
+  return new RelayError(ErrorCode.WorkerBoot, text, { cause: error })
+}

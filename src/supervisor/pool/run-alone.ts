@@ -1,0 +1,60 @@
+/** A job on a worker of its own, which is booted for it and leaves after it: others are protected from the job. */
+import type { Clock } from '../../core/clock.js'
+import { ErrorCode, RelayError } from '../../core/errors.js'
+import type { Job, Reply, RunOptions } from '../job.js'
+import type { Worker } from '../worker/worker.js'
+import { abortedError, type LeaseHolder } from './lease.js'
+import type { LiveWorkers } from './live-workers.js'
+
+/** What such a job needs of its pool. */
+export interface AloneOptions {
+  readonly workers: LiveWorkers
+  readonly holder: Pick<LeaseHolder, 'assigned' | 'settled'>
+  readonly clock: Clock
+}
+
+/** Runs it; the worker is given up at the job's deadline, when its signal aborts and when the pool stops. */
+export async function runAlone(pool: AloneOptions, job: Job, options: RunOptions): Promise<Reply> {
+  const { workers, clock } = pool
+  const { deadlineMs, signal } = options
+  if (workers.stopped.aborted) throw workers.stoppedError()
+  if (signal?.aborted === true) throw abortedError(job)
+  let worker: Worker | undefined
+  const giveUp = new AbortController()
+  const abort = () => giveUp.abort()
+  const onSignal = () => {
+    giveUp.abort()
+    worker?.kill('aborted', abortedError(job))
+  }
+  workers.stopped.addEventListener('abort', abort, { once: true })
+  signal?.addEventListener('abort', onSignal, { once: true })
+  const timer =
+    deadlineMs === undefined ? undefined : clock.timer(deadlineMs - clock.nowMs(), abort, { isWall: true })
+  try {
+    worker = await workers.boot(giveUp.signal).catch((error: unknown) => {
+      throw signal?.aborted === true ? abortedError(job) : error
+    })
+    return await runOnce(pool.holder, worker, job, options)
+  } finally {
+    timer?.clear()
+    workers.stopped.removeEventListener('abort', abort)
+    signal?.removeEventListener('abort', onSignal)
+  }
+}
+
+/** It has no slot: nobody else is given it, and nothing replaces it. */
+async function runOnce(
+  holder: AloneOptions['holder'],
+  worker: Worker,
+  job: Job,
+  options: RunOptions,
+): Promise<Reply> {
+  const entry = holder.assigned(job)
+  const outcome = await worker.run(job, options)
+  holder.settled(entry, outcome)
+  worker.retire('quarantine')
+  if (outcome.kind === 'reply') return outcome.reply
+  if (outcome.kind === 'fault') throw outcome.error
+  const text = `worker ${worker.pid}, booted for ${job.id ?? 'a job'} alone, asked to leave instead of answering`
+  throw new RelayError(ErrorCode.JobFailed, text)
+}
