@@ -1,22 +1,23 @@
 /**
- * The places of a pool: each is always filled again, whatever becomes of its worker, later and later while boots fail or workers
- * keep falling. Grows, shrinks and renews them; who works and who waits is the pool's business.
+ * The places of a pool: each is always filled again, by `filler.ts`, whatever becomes of its worker. Grows, shrinks and renews them;
+ * who works and who waits is the pool's business.
  *
  * Invariant: a slot has a worker that takes jobs, or somebody is at work to bring one up, until the pool stops or the slot is given
  * back. A worker that has been booted may leave at any time, so whoever puts it into its place looks again in that very turn.
  */
-import { setMaxListeners } from 'node:events'
-import { type Clock, sleep } from '../../../core/clock.js'
+import type { Clock } from '../../../core/clock.js'
 import { messageOf, type RelayError } from '../../../core/errors.js'
 import type { Logger } from '../../../core/log.js'
 import type { Random } from '../../../core/random.js'
 import type { KillReason, RetireReason } from '../../worker/state.js'
 import type { Worker } from '../../worker/worker.js'
-import type { BootFault } from '../boot/boot-worker.js'
 import type { PoolHealth, WorkerBoot } from '../pool.js'
 import type { Waiters } from '../waiters.js'
-import { type CrashLoopPolicy, restartDelayMs } from './crash-loop.js'
+import type { CrashLoopPolicy } from './crash-loop.js'
+import { Filler } from './filler.js'
+import { Generations } from './generations.js'
 import { RestartIntensity } from './restart-intensity.js'
+import { isFailing, newSlot, type Slot } from './slot.js'
 
 /** What slots are made of. */
 export interface SlotsOptions {
@@ -44,18 +45,6 @@ export interface SlotsOptions {
 /** Judges a new worker on real jobs; rejects when it must not stay. */
 export type Probe = (fresh: Worker) => Promise<void>
 
-interface Slot {
-  worker: Worker | undefined
-  /** The generation of a boot that is under way for this place. */
-  booting: number | undefined
-  /** Boots that failed, or workers that fell at once, since the last good one. */
-  failures: number
-  /** Somebody sees to the worker that comes next. */
-  isRenewing: boolean
-  /** Given back: nobody fills it any more. */
-  isGone: boolean
-}
-
 // A worker that falls within this time without a job behind it counts as one that did not boot.
 const settledMs = 1000
 // Ends that nobody asked for, and that say something about the worker's code or its surroundings.
@@ -72,15 +61,10 @@ export class Slots {
   readonly #intensity: RestartIntensity
   /** Workers that have no place yet and are being judged. */
   readonly #probation = new Set<Worker>()
-  /** In which generation the boot of each began: a reset begins a new one. */
-  readonly #generations = new WeakMap<Worker, number>()
+  readonly #generations: Generations
+  readonly #filler: Filler
   /** Since when the predecessors of workers that were renewed unused had been free. */
   readonly #idleSince = new WeakMap<Worker, number>()
-  #generation = 0
-  #bootedGeneration = -1
-  #failed: { readonly generation: number; readonly error: unknown } | undefined
-  #hurry = newHurry()
-  #lastLines: readonly string[] = []
   #hasBooted = false
 
   constructor(options: SlotsOptions) {
@@ -88,18 +72,28 @@ export class Slots {
     this.#slots = Array.from({ length: options.size }, newSlot)
     const { pool, crashLoop, clock, log } = options
     this.#intensity = new RestartIntensity({ pool, policy: crashLoop, size: () => this.size, clock, log })
+    this.#generations = new Generations({ ...options, slots: this.#slots })
+    this.#filler = new Filler({
+      ...options,
+      generations: this.#generations,
+      intensity: this.#intensity,
+      settle: (slot, worker) => this.#settle(slot, worker),
+      onFault: (fault) => {
+        if (this.#hasBooted && this.workers.length === 0) options.onDead(fault)
+      },
+    })
   }
 
   /** Fills all of them, side by side; resolves with how each first try went. */
   async start(): Promise<readonly WorkerBoot[]> {
-    const boots = await Promise.all(this.#slots.map((slot) => this.#fill(slot)))
+    const boots = await Promise.all(this.#slots.map((slot) => this.#filler.fill(slot)))
     this.#hasBooted = true
     return boots
   }
 
   /** The pool stops: nobody waits for a later try, and no timer is left. */
   close(): void {
-    this.#hurry.abort()
+    this.#filler.close()
     this.#intensity.close()
   }
 
@@ -118,7 +112,7 @@ export class Slots {
 
   /** What workers that did not come up said last. */
   get lastLines(): readonly string[] {
-    return this.#lastLines
+    return this.#filler.lastLines
   }
 
   get health(): PoolHealth {
@@ -143,7 +137,7 @@ export class Slots {
     const isDeath = deaths.has(why)
     if (isDeath) {
       const text = `worker ${worker.pid} ended by itself${why === undefined ? '' : ` (${why})`}`
-      this.#intensity.onDeath(new Error(`${text} after ${worker.jobCount} jobs`), this.#lastLines)
+      this.#intensity.onDeath(new Error(`${text} after ${worker.jobCount} jobs`), this.lastLines)
     }
     this.#probation.delete(worker)
     if (slot === undefined) return
@@ -152,7 +146,7 @@ export class Slots {
     slot.failures = isDeath && worker.jobCount === 0 && livedMs < settledMs ? slot.failures + 1 : 0
     this.#options.changed.wake()
     // It boots while the old one leaves, so that the pool is short of a worker for as short as can be.
-    if (!slot.isRenewing) void this.#fill(slot)
+    if (!slot.isRenewing) void this.#filler.fill(slot)
   }
 
   /**
@@ -164,11 +158,11 @@ export class Slots {
     const slot = this.#slotOf(old)
     if (slot === undefined || slot.isRenewing) return undefined
     return this.#whileRenewing(slot, async () => {
-      let fresh = await this.#bring(slot)
+      let fresh = await this.#filler.bring(slot)
       if (probe !== undefined) {
         await this.#probe(fresh, probe)
         // It has proved itself and run its `max_jobs` doing so: the next one needs no proof.
-        if (fresh.score.isGone) fresh = await this.#bring(slot)
+        if (fresh.score.isGone) fresh = await this.#filler.bring(slot)
       }
       if (fresh.score.isGone) throw new Error(`worker ${fresh.pid} left right after it had become ready`)
       if (old.state === 'idle') this.#idleSince.set(fresh, this.idleSince(old))
@@ -204,7 +198,7 @@ export class Slots {
     for (let added = 0; added < count; added += 1) {
       const slot = newSlot()
       this.#slots.push(slot)
-      void this.#fill(slot)
+      void this.#filler.fill(slot)
     }
   }
 
@@ -231,53 +225,29 @@ export class Slots {
 
   /** Workers whose boot begins from now on are newer than those before; who waits for a next try begins at once. */
   newGeneration(): number {
-    this.#generation += 1
+    const generation = this.#generations.begin()
     for (const slot of this.#slots) slot.failures = 0
-    this.#hurryUp()
-    return this.#generation
+    this.#filler.hurryUp()
+    return generation
   }
 
   /** The next worker that is older than `generation`, also one that boots still; undefined when there is none. */
-  async nextStale(generation: number): Promise<Worker | undefined> {
-    const { changed, stopped, stoppedError } = this.#options
-    for (;;) {
-      if (stopped.aborted) throw stoppedError()
-      const isOld = (slot: Slot) => slot.worker !== undefined && this.#generationOf(slot.worker) < generation
-      const found = this.#slots.find((slot) => isOld(slot) && !slot.isRenewing)
-      if (found !== undefined) return found.worker
-      const isComing = (slot: Slot) => slot.booting !== undefined && slot.booting < generation
-      if (!this.#slots.some((slot) => isOld(slot) || isComing(slot))) return undefined
-      await changed.wait()
-    }
+  nextStale(generation: number): Promise<Worker | undefined> {
+    return this.#generations.nextStale(generation)
   }
 
   /** Resolves when a worker of `generation` or later has booted; rejects with the fault of the first that did not. */
-  async firstBoot(generation: number): Promise<void> {
-    const { changed, stopped, stoppedError } = this.#options
-    while (this.#bootedGeneration < generation) {
-      if (stopped.aborted) throw stoppedError()
-      if (this.#failed !== undefined && this.#failed.generation >= generation) throw this.#failed.error
-      await changed.wait()
-    }
+  firstBoot(generation: number): Promise<void> {
+    return this.#generations.firstBoot(generation)
   }
 
   #slotOf(worker: Worker): Slot | undefined {
     return this.#slots.find((one) => one.worker === worker)
   }
 
-  #generationOf(worker: Worker): number {
-    return this.#generations.get(worker) ?? -1
-  }
-
   #giveBack(slot: Slot): void {
     slot.isGone = true
     this.#slots.splice(this.#slots.indexOf(slot), 1)
-  }
-
-  #hurryUp(): void {
-    const before = this.#hurry
-    this.#hurry = newHurry()
-    before.abort()
   }
 
   /** Nobody else fills the slot meanwhile; if it is empty afterwards, that is made up for. */
@@ -288,25 +258,9 @@ export class Slots {
     } finally {
       slot.isRenewing = false
       slot.booting = undefined
-      if (slot.worker === undefined && !slot.isGone && !this.#options.stopped.aborted) void this.#fill(slot)
+      if (slot.worker === undefined && !slot.isGone && !this.#options.stopped.aborted)
+        void this.#filler.fill(slot)
       this.#options.changed.wake()
-    }
-  }
-
-  /** Boots a worker for a slot, which counts as booting until `#settle` has given the worker its place. */
-  async #bring(slot: Slot): Promise<Worker> {
-    const generation = this.#generation
-    slot.booting = generation
-    try {
-      const worker = await this.#options.boot()
-      this.#generations.set(worker, generation)
-      this.#bootedGeneration = Math.max(this.#bootedGeneration, generation)
-      return worker
-    } catch (error) {
-      this.#failed = { generation, error }
-      slot.booting = undefined
-      this.#options.changed.wake()
-      throw error
     }
   }
 
@@ -332,66 +286,4 @@ export class Slots {
       throw stopped.aborted ? stoppedError() : error
     }
   }
-
-  /** Fills an empty slot, trying for ever; resolves with how the first try went. */
-  #fill(slot: Slot): Promise<WorkerBoot> {
-    return new Promise((resolve) => void this.#fillUntilGone(slot, resolve))
-  }
-
-  async #fillUntilGone(slot: Slot, onFirst: (boot: WorkerBoot) => void): Promise<void> {
-    const { clock, stopped, stoppedError } = this.#options
-    while (!stopped.aborted && !slot.isGone) {
-      await this.#delay(slot)
-      if (stopped.aborted || slot.isGone) break
-      const startedAt = clock.monotonicMs()
-      try {
-        const worker = await this.#bring(slot)
-        slot.booting = undefined
-        if (worker.score.isGone) throw new Error(`worker ${worker.pid} left right after it had become ready`)
-        onFirst({ pid: worker.pid, tookMs: clock.monotonicMs() - startedAt, lastLines: [] })
-        if (slot.isGone) worker.retire('shrink')
-        else this.#settle(slot, worker)
-        return
-      } catch (error) {
-        const fault: BootFault = error instanceof Error ? error : new Error(messageOf(error))
-        this.#onBootFault(slot, fault)
-        const lastLines = fault.lastLines ?? []
-        onFirst({ pid: fault.pid, tookMs: clock.monotonicMs() - startedAt, fault, lastLines })
-      }
-    }
-    onFirst({ pid: undefined, tookMs: 0, fault: stoppedError(), lastLines: [] })
-  }
-
-  async #delay(slot: Slot): Promise<void> {
-    const { clock, random } = this.#options
-    const view = { failures: slot.failures, deaths: this.#intensity.deaths }
-    const delayMs = restartDelayMs(view, this.#intensity.policy, random)
-    if (delayMs > 0) await sleep(clock, delayMs, this.#hurry.signal)
-  }
-
-  #onBootFault(slot: Slot, fault: BootFault): void {
-    const { log, pool, stopped, onDead } = this.#options
-    slot.failures += 1
-    const lastLines = fault.lastLines ?? []
-    this.#lastLines = lastLines
-    if (stopped.aborted || slot.isGone) return
-    log.error({ pool, tries: slot.failures, error: fault, lastLines }, 'a worker did not boot, trying again')
-    this.#intensity.onDeath(fault, lastLines)
-    if (this.#hasBooted && this.workers.length === 0) onDead(fault)
-  }
-}
-
-function isFailing(slot: Slot): boolean {
-  return slot.worker === undefined && slot.failures > 0 && !slot.isRenewing
-}
-
-/** Every empty place may listen to it; Node warns of more than ten as of a leak. */
-function newHurry(): AbortController {
-  const hurry = new AbortController()
-  setMaxListeners(0, hurry.signal)
-  return hurry
-}
-
-function newSlot(): Slot {
-  return { worker: undefined, booting: undefined, failures: 0, isRenewing: false, isGone: false }
 }

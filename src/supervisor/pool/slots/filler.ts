@@ -1,0 +1,133 @@
+/** Fills the empty places of a pool: boots a worker for each, and tries again with back-off, for ever, when it does not come up. */
+import { setMaxListeners } from 'node:events'
+import { type Clock, sleep } from '../../../core/clock.js'
+import { messageOf, type RelayError } from '../../../core/errors.js'
+import type { Logger } from '../../../core/log.js'
+import type { Random } from '../../../core/random.js'
+import type { Worker } from '../../worker/worker.js'
+import type { BootFault } from '../boot/boot-worker.js'
+import type { WorkerBoot } from '../pool.js'
+import type { Waiters } from '../waiters.js'
+import { restartDelayMs } from './crash-loop.js'
+import type { Generations } from './generations.js'
+import type { RestartIntensity } from './restart-intensity.js'
+import type { Slot } from './slot.js'
+
+/** What a filler is made of. */
+export interface FillerOptions {
+  readonly pool: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  /** Brings one worker up. Rejects with a `BootFault`. */
+  readonly boot: () => Promise<Worker>
+  readonly generations: Generations
+  readonly intensity: RestartIntensity
+  /** A worker has come up for a place that is to be filled still. */
+  readonly settle: (slot: Slot, worker: Worker) => void
+  /** A boot failed, while the pool works. */
+  readonly onFault: (fault: BootFault) => void
+  readonly changed: Waiters
+  /** Aborted when the pool stops. */
+  readonly stopped: AbortSignal
+  readonly stoppedError: () => RelayError
+}
+
+/** The one of a pool. */
+export class Filler {
+  readonly #options: FillerOptions
+  #hurry = newHurry()
+  #lastLines: readonly string[] = []
+
+  constructor(options: FillerOptions) {
+    this.#options = options
+  }
+
+  /** What the worker said last that did not come up last. */
+  get lastLines(): readonly string[] {
+    return this.#lastLines
+  }
+
+  /** Whoever waits for a next try begins at once. */
+  hurryUp(): void {
+    const before = this.#hurry
+    this.#hurry = newHurry()
+    before.abort()
+  }
+
+  /** The pool stops: nobody waits for a later try. */
+  close(): void {
+    this.#hurry.abort()
+  }
+
+  /** Boots a worker for a slot, which counts as booting until somebody has given the worker its place. */
+  async bring(slot: Slot): Promise<Worker> {
+    const { generations, boot, changed } = this.#options
+    const generation = generations.current
+    slot.booting = generation
+    try {
+      const worker = await boot()
+      generations.onBooted(worker, generation)
+      return worker
+    } catch (error) {
+      generations.onFailed(error, generation)
+      slot.booting = undefined
+      changed.wake()
+      throw error
+    }
+  }
+
+  /** Fills an empty slot, trying for ever; resolves with how the first try went. */
+  fill(slot: Slot): Promise<WorkerBoot> {
+    return new Promise((resolve) => void this.#fillUntilGone(slot, resolve))
+  }
+
+  async #fillUntilGone(slot: Slot, onFirst: (boot: WorkerBoot) => void): Promise<void> {
+    const { clock, settle, stopped, stoppedError } = this.#options
+    while (!stopped.aborted && !slot.isGone) {
+      await this.#delay(slot)
+      if (stopped.aborted || slot.isGone) break
+      const startedAt = clock.monotonicMs()
+      try {
+        const worker = await this.bring(slot)
+        slot.booting = undefined
+        if (worker.score.isGone) throw new Error(`worker ${worker.pid} left right after it had become ready`)
+        onFirst({ pid: worker.pid, tookMs: clock.monotonicMs() - startedAt, lastLines: [] })
+        if (slot.isGone) worker.retire('shrink')
+        else settle(slot, worker)
+        return
+      } catch (error) {
+        const fault: BootFault = error instanceof Error ? error : new Error(messageOf(error))
+        this.#onFault(slot, fault)
+        const lastLines = fault.lastLines ?? []
+        onFirst({ pid: fault.pid, tookMs: clock.monotonicMs() - startedAt, fault, lastLines })
+      }
+    }
+    onFirst({ pid: undefined, tookMs: 0, fault: stoppedError(), lastLines: [] })
+  }
+
+  async #delay(slot: Slot): Promise<void> {
+    const { clock, random, intensity } = this.#options
+    const view = { failures: slot.failures, deaths: intensity.deaths }
+    const delayMs = restartDelayMs(view, intensity.policy, random)
+    if (delayMs > 0) await sleep(clock, delayMs, this.#hurry.signal)
+  }
+
+  #onFault(slot: Slot, fault: BootFault): void {
+    const { log, pool, intensity, stopped, onFault } = this.#options
+    slot.failures += 1
+    const lastLines = fault.lastLines ?? []
+    this.#lastLines = lastLines
+    if (stopped.aborted || slot.isGone) return
+    log.error({ pool, tries: slot.failures, error: fault, lastLines }, 'a worker did not boot, trying again')
+    intensity.onDeath(fault, lastLines)
+    onFault(fault)
+  }
+}
+
+/** Every empty place may listen to it; Node warns of more than ten as of a leak. */
+function newHurry(): AbortController {
+  const hurry = new AbortController()
+  setMaxListeners(0, hurry.signal)
+  return hurry
+}

@@ -1,0 +1,81 @@
+/**
+ * Which workers of a pool have the newer code: those whose boot began after a reset had been asked for. Knows each worker by the
+ * generation in which its boot began, and lets a reset wait for the ones that are older, and for the first of its own.
+ */
+import type { RelayError } from '../../../core/errors.js'
+import type { Worker } from '../../worker/worker.js'
+import type { Waiters } from '../waiters.js'
+import type { Slot } from './slot.js'
+
+/** What they need of their pool. */
+export interface GenerationsOptions {
+  readonly slots: readonly Slot[]
+  /** Woken whenever a slot has changed. */
+  readonly changed: Waiters
+  /** Aborted when the pool stops. */
+  readonly stopped: AbortSignal
+  readonly stoppedError: () => RelayError
+}
+
+/** Those of one pool. */
+export class Generations {
+  readonly #options: GenerationsOptions
+  readonly #ofWorker = new WeakMap<Worker, number>()
+  #current = 0
+  #booted = -1
+  #failed: { readonly generation: number; readonly error: unknown } | undefined
+
+  constructor(options: GenerationsOptions) {
+    this.#options = options
+  }
+
+  /** Boots that begin now are of this one. */
+  get current(): number {
+    return this.#current
+  }
+
+  /** Boots that begin from now on are newer than those before. */
+  begin(): number {
+    this.#current += 1
+    return this.#current
+  }
+
+  /** A boot that began in `generation` has come to this worker. */
+  onBooted(worker: Worker, generation: number): void {
+    this.#ofWorker.set(worker, generation)
+    this.#booted = Math.max(this.#booted, generation)
+  }
+
+  /** Or it has failed. */
+  onFailed(error: unknown, generation: number): void {
+    this.#failed = { generation, error }
+  }
+
+  /** The next worker that is older than `generation`, also one that boots still; undefined when there is none. */
+  async nextStale(generation: number): Promise<Worker | undefined> {
+    const { slots, changed, stopped, stoppedError } = this.#options
+    for (;;) {
+      if (stopped.aborted) throw stoppedError()
+      const isOld = ({ worker }: Slot) => worker !== undefined && this.#of(worker) < generation
+      const found = slots.find((slot) => isOld(slot) && !slot.isRenewing)
+      if (found !== undefined) return found.worker
+      const isComing = (slot: Slot) => slot.booting !== undefined && slot.booting < generation
+      if (!slots.some((slot) => isOld(slot) || isComing(slot))) return undefined
+      await changed.wait()
+    }
+  }
+
+  /** Resolves when a worker of `generation` or later has booted; rejects with the fault of the first that did not. */
+  async firstBoot(generation: number): Promise<void> {
+    const { changed, stopped, stoppedError } = this.#options
+    while (this.#booted < generation) {
+      if (stopped.aborted) throw stoppedError()
+      if (this.#failed !== undefined && this.#failed.generation >= generation) throw this.#failed.error
+      await changed.wait()
+    }
+  }
+
+  #of(worker: Worker): number {
+    return this.#ofWorker.get(worker) ?? -1
+  }
+}
