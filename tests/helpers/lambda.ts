@@ -2,7 +2,7 @@
 import { systemClock } from '../../src/core/clock.js'
 import { silentLogger } from '../../src/core/log.js'
 import { GivenUp, type GivenUpPolicy, type SendGivenUp } from '../../src/plugins/lambda/given-up.js'
-import type { HandlerOptions } from '../../src/plugins/lambda/handle.js'
+import type { HandlerOptions } from '../../src/plugins/lambda/handling.js'
 import { rawMode } from '../../src/plugins/lambda/modes/raw.js'
 import { DeathBook } from '../../src/plugins/lambda/quarantine.js'
 import type { Invocation } from '../../src/plugins/lambda/runtime-client.js'

@@ -2,7 +2,8 @@
 import { ErrorCode, type LedgerService, RelayError, sleep } from '../../index.js'
 import type { Answer } from './answer.js'
 import { ErrorType, headerType, lambdaError } from './errors.js'
-import { EventRun, type HandlerOptions } from './handle.js'
+import { EventRun } from './handle.js'
+import type { HandlerOptions } from './handling.js'
 import type { PollGate } from './poll-gate.js'
 import type { Invocation, RuntimeClient } from './runtime-client.js'
 

@@ -3,7 +3,7 @@ import type { Clock, LedgerService, Logger, Pool, RunningPlugin } from '../../in
 import type { FunctionFacts } from './context.js'
 import { registerExtension } from './extension.js'
 import { GivenUp } from './given-up.js'
-import type { HandlerOptions } from './handle.js'
+import type { HandlerOptions } from './handling.js'
 import type { UploadSettings } from './http/body.js'
 import { Loop } from './loop.js'
 import type { Mode } from './modes/mode.js'

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { ErrorCode, RelayError } from '../../../src/core/errors.js'
 import { answerBatch, answerEvent, resultBytesMax } from '../../../src/plugins/lambda/answer.js'
 import { headerType, toLambdaError } from '../../../src/plugins/lambda/errors.js'
-import { marginInForce } from '../../../src/plugins/lambda/handle.js'
+import { marginInForce } from '../../../src/plugins/lambda/handling.js'
 import { readVerdict, type Verdict } from '../../../src/plugins/lambda/verdict.js'
 
 function verdict(context: string, body = ''): Verdict {
