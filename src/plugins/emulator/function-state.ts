@@ -4,54 +4,31 @@
  * API's own, as AWS's emulators showed them.
  */
 import { randomUUID } from 'node:crypto'
-import type { Clock, Timer } from '../../index.js'
+import type { Timer } from '../../index.js'
 import type { AnswerStream } from './answer-stream.js'
 import { type Event, LateIds, newEvent, type Ticket } from './event.js'
+import type { FunctionOptions, Poller } from './function-options.js'
 import {
   type ApiStatus,
   accepted,
-  type FunctionError,
-  type HandedOut,
+  allBusy,
   type InvokeRequest,
   type InvokeResult,
   late,
   platformError,
   resultBytesMax,
+  tooManyWait,
   wrongId,
   wrongState,
 } from './invocation.js'
 import { afterCall, type RuntimeCall, type RuntimeState, refused } from './runtime-state.js'
+import { WaitingEvents, waitingMax } from './waiting-events.js'
 
-/** Who asked `/next`. */
-export interface Poller {
-  readonly hand: (event: HandedOut) => void
-  readonly refuse: (status: ApiStatus) => void
-}
-
-/** What a function is made of. */
-export interface FunctionOptions {
-  readonly clock: Clock
-  readonly timeoutMs: number
-  /** Managed Instances: this many events at once. */
-  readonly concurrency?: number | undefined
-  /** No event is handed out while this is false; `poke` looks again. */
-  readonly mayHandOut?: () => boolean
-  readonly onHandedOut?: (event: HandedOut) => void
-  /** Something changed that may let somebody else go on. */
-  readonly onChange?: () => void
-  /** An event ran over; its invoker is told when this resolves. */
-  readonly onTimeout?: (requestId: string) => Promise<void>
-  /** An init error goes to whoever waits, unless this says that initialisation is tried once more. */
-  readonly isInitRepeated?: () => boolean
-}
-
-/** Events that wait at most; then an invoke is refused. */
-export const waitingMax = 1000
 /** One function. */
 export class FunctionState {
   readonly #options: FunctionOptions
   #runtime: RuntimeState = 'starting'
-  #waiting: Event[] = []
+  readonly #waiting = new WaitingEvents()
   readonly #inHand = new Map<string, Event>()
   #pollers: Poller[] = []
   #restoring: (() => void) | undefined
@@ -69,15 +46,8 @@ export class FunctionState {
   get fullness(): ApiStatus | undefined {
     const { concurrency } = this.#options
     const busy = this.#inHand.size + this.#waiting.length
-    if (concurrency !== undefined && busy >= concurrency)
-      return {
-        status: 400,
-        errorType: 'Runtime.Unavailable',
-        errorMessage: `all ${concurrency} slots are busy`,
-      }
-    if (this.#waiting.length < waitingMax) return undefined
-    const errorMessage = `${waitingMax} events wait already`
-    return { status: 429, errorType: 'TooManyRequestsException', errorMessage }
+    if (concurrency !== undefined && busy >= concurrency) return allBusy(concurrency)
+    return this.#waiting.length < waitingMax ? undefined : tooManyWait(waitingMax)
   }
 
   get hasWaiting(): boolean {
@@ -116,8 +86,8 @@ export class FunctionState {
     }
     const result = new Promise<InvokeResult>((settle) => {
       const event = newEvent({ requestId, request, settle, onStream, nowMs: this.#options.clock.nowMs() })
-      signal.addEventListener('abort', () => this.#leave(event), { once: true })
-      this.#waiting.push(event)
+      signal.addEventListener('abort', () => this.#waiting.leave(event), { once: true })
+      this.#waiting.add(event)
     })
     this.poke()
     this.#options.onChange?.()
@@ -213,7 +183,7 @@ export class FunctionState {
     const status =
       this.#isManaged && this.#hasPolled ? wrongState('init-error', 'polling') : this.#call('init-error')
     if (status !== undefined) return status
-    if (this.#options.isInitRepeated?.() !== true) this.#failWaiting({ kind: 'error', type, body })
+    if (this.#options.isInitRepeated?.() !== true) this.#waiting.failAll({ kind: 'error', type, body })
     return accepted
   }
 
@@ -247,7 +217,7 @@ export class FunctionState {
   restoreError(body: Buffer, type: string): ApiStatus {
     const status = this.#call('restore-error')
     if (status !== undefined) return status
-    this.#failWaiting({ kind: 'error', type, body })
+    this.#waiting.failAll({ kind: 'error', type, body })
     return accepted
   }
 
@@ -255,7 +225,7 @@ export class FunctionState {
   poke(): void {
     while (this.#mayHandOut()) {
       const poller = this.#pollers.shift()
-      const event = this.#waiting.shift()
+      const event = this.#waiting.take()
       if (poller === undefined || event === undefined) return
       this.#handOut(event, poller)
     }
@@ -263,7 +233,7 @@ export class FunctionState {
 
   /** The time of the event that waits first begins to count before it is handed out: its environment has to start first. */
   startClock(): void {
-    const [event] = this.#waiting
+    const event = this.#waiting.first
     if (event !== undefined) this.#arm(event)
   }
 
@@ -272,9 +242,9 @@ export class FunctionState {
     const error = (id: string) => platformError(why.type, `RequestId: ${id} Error: ${why.message}`)
     const ids = [...this.#inHand.keys()]
     for (const id of ids) this.#end(id, error(id))
-    const [first] = this.#waiting
+    const { first } = this.#waiting
     if (ids.length > 0 || !orWaiting || first === undefined) return
-    this.#leave(first)
+    this.#waiting.leave(first)
     first.settle(error(first.requestId))
   }
 
@@ -290,7 +260,7 @@ export class FunctionState {
   /** The emulator ends: everybody is sent home. */
   close(): void {
     const stopped = platformError('Emulator.Stopped', 'the emulator was stopped')
-    this.#failWaiting(stopped)
+    this.#waiting.failAll(stopped)
     this.#pollers = []
     for (const id of [...this.#inHand.keys()]) this.#end(id, stopped)
     this.#lingering?.clear()
@@ -333,11 +303,10 @@ export class FunctionState {
 
   /** In hand, or still waiting for its environment to start. */
   #timeOut(event: Event): void {
-    const isWaiting = this.#waiting.includes(event)
-    if (!isWaiting && this.#inHand.get(event.requestId) !== event) return
+    if (!this.#waiting.has(event) && this.#inHand.get(event.requestId) !== event) return
     const seconds = (this.#options.timeoutMs / 1000).toFixed(2)
     const message = `RequestId: ${event.requestId} Error: Task timed out after ${seconds} seconds`
-    if (isWaiting) this.#leave(event)
+    this.#waiting.leave(event)
     this.#inHand.delete(event.requestId)
     if (this.#isManaged) this.#late.add(event.requestId)
     else this.#runtime = 'answered'
@@ -376,18 +345,5 @@ export class FunctionState {
     event.settle(result)
     this.poke()
     this.#options.onChange?.()
-  }
-
-  #failWaiting(result: FunctionError): void {
-    for (const event of this.#waiting.splice(0)) {
-      event.timer?.clear()
-      event.settle(result)
-    }
-  }
-
-  #leave(event: Event): void {
-    if (!this.#waiting.includes(event)) return
-    this.#waiting = this.#waiting.filter((one) => one !== event)
-    event.timer?.clear()
   }
 }

@@ -69,6 +69,18 @@ export function wrongState(call: string, state: string): ApiStatus {
   return { status: 403, errorType: 'InvalidStateTransition', errorMessage }
 }
 
+/** Managed Instances: there is no slot for another event. */
+export function allBusy(concurrency: number): ApiStatus {
+  const errorMessage = `all ${concurrency} slots are busy`
+  return { status: 400, errorType: 'Runtime.Unavailable', errorMessage }
+}
+
+/** `waiting` events are in line. */
+export function tooManyWait(waiting: number): ApiStatus {
+  const errorMessage = `${waiting} events wait already`
+  return { status: 429, errorType: 'TooManyRequestsException', errorMessage }
+}
+
 /** Managed Instances: the answer came when its time was over. */
 export const late: ApiStatus = {
   status: 410,
