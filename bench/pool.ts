@@ -4,14 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { systemClock } from '../src/core/clock.js'
-import { silentLogger } from '../src/core/log.js'
-import { seededRandom } from '../src/core/random.js'
 import { Codec } from '../src/supervisor/job.js'
 import type { Pool } from '../src/supervisor/pool/pool.js'
-import { PoolsHost } from '../src/supervisor/pools-host.js'
 import { poolDefaults } from '../tests/helpers/pool.js'
 import { projectFolder } from '../tests/helpers/project.js'
+import { benchHost } from './host.js'
 
 const measureMs = 1500
 const warmMs = 500
@@ -46,19 +43,7 @@ function commands(): [string, string[]][] {
 
 async function measure(command: readonly string[], bytes: number, workers: number): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'rr-bench-'))
-  const host = new PoolsHost({
-    folder,
-    cwd: folder,
-    env: process.env,
-    rpcAddress: () => '',
-    version: 'bench',
-    clock: systemClock,
-    random: seededRandom(1),
-    log: silentLogger,
-    writeLine: () => undefined,
-    lineBytesMax: () => 1 << 20,
-    splitCommand: (text) => text.split(' '),
-  })
+  const host = benchHost(folder)
   const pool = host.open(
     { ...poolDefaults, num_workers: workers, command },
     { name: 'bench', mode: 'lambda' },

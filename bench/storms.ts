@@ -15,11 +15,11 @@ import { InFlightLedger } from '../src/supervisor/ledger.js'
 import type { ManagedPool } from '../src/supervisor/pool/pool.js'
 import type { PoolConfig } from '../src/supervisor/pool/pool-keys.js'
 import { ProcessPool } from '../src/supervisor/pool/process-pool.js'
-import { PoolsHost } from '../src/supervisor/pools-host.js'
 import { fixtureCommand, poolDefaults } from '../tests/helpers/pool.js'
 import { drawPoolPlan, playPool } from '../tests/schedules/pool-schedule.js'
 import { scriptedBoot } from '../tests/schedules/scripted-workers.js'
 import { VirtualTime } from '../tests/schedules/virtual-time.js'
+import { benchHost } from './host.js'
 
 /** Runs all of them whole and prints what they came to. */
 export async function benchStorms(): Promise<void> {
@@ -165,20 +165,7 @@ export function openPool(
   hasLedger = true,
 ) {
   const ledger = new InFlightLedger({ clock: systemClock, log: silentLogger })
-  const host = new PoolsHost({
-    folder,
-    cwd: folder,
-    env: process.env,
-    rpcAddress: () => '',
-    version: 'bench',
-    clock: systemClock,
-    random: seededRandom(1),
-    log: silentLogger,
-    ...(hasLedger ? { ledger } : {}),
-    writeLine: () => undefined,
-    lineBytesMax: () => 1 << 20,
-    splitCommand: (text) => text.split(' '),
-  })
+  const host = benchHost(folder, hasLedger ? ledger : undefined)
   const pool = host.open({ ...poolDefaults, ...config, command }, { name: 'storm', mode: 'lambda' })
   const close = async () => {
     await host.stop(0)

@@ -2,15 +2,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { systemClock } from '../src/core/clock.js'
-import { silentLogger } from '../src/core/log.js'
-import { seededRandom } from '../src/core/random.js'
 import { Codec } from '../src/supervisor/job.js'
 import type { ManagedPool } from '../src/supervisor/pool/pool.js'
 import type { PoolConfig } from '../src/supervisor/pool/pool-keys.js'
-import { PoolsHost } from '../src/supervisor/pools-host.js'
 import { poolDefaults } from '../tests/helpers/pool.js'
 import { buildFolder, projectFolder } from '../tests/helpers/project.js'
+import { benchHost } from './host.js'
 
 const rounds = 5
 const measureMs = 1000
@@ -55,19 +52,7 @@ function median(values: readonly number[]): number {
 
 async function measure(runtime: (typeof kinds)[number], bytes: number): Promise<Figures> {
   const folder = await mkdtemp(join(tmpdir(), 'rr-bench-'))
-  const host = new PoolsHost({
-    folder,
-    cwd: folder,
-    env: process.env,
-    rpcAddress: () => '',
-    version: 'bench',
-    clock: systemClock,
-    random: seededRandom(1),
-    log: silentLogger,
-    writeLine: () => undefined,
-    lineBytesMax: () => 1 << 20,
-    splitCommand: (text) => text.split(' '),
-  })
+  const host = benchHost(folder)
   const config: PoolConfig = { ...poolDefaults, num_workers: 2, runtime, command: [...commands[runtime]] }
   const job = { context: '{}', body: Buffer.alloc(bytes, 120), codec: Codec.raw }
   const startedAt = performance.now()

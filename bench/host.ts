@@ -1,0 +1,24 @@
+/** The pools that the programs here measure: no log, nothing printed, always the same chance. */
+import { systemClock } from '../src/core/clock.js'
+import { silentLogger } from '../src/core/log.js'
+import { seededRandom } from '../src/core/random.js'
+import type { InFlightLedger } from '../src/supervisor/ledger.js'
+import { PoolsHost } from '../src/supervisor/pools-host.js'
+
+/** A host whose workers run in `folder`; the ledger, if there is one, hears of every job. */
+export function benchHost(folder: string, ledger?: InFlightLedger): PoolsHost {
+  return new PoolsHost({
+    folder,
+    cwd: folder,
+    env: process.env,
+    rpcAddress: () => '',
+    version: 'bench',
+    clock: systemClock,
+    random: seededRandom(1),
+    log: silentLogger,
+    ...(ledger === undefined ? {} : { ledger }),
+    writeLine: () => undefined,
+    lineBytesMax: () => 1 << 20,
+    splitCommand: (text) => text.split(' '),
+  })
+}
