@@ -20,6 +20,29 @@ export function connectServer(options: CommonOptions): Promise<RpcClient> {
   return connectRpc(`unix://${controlSocketPath({ uid: process.getuid?.() ?? 0, path })}`)
 }
 
+/** The same for as long as `act` takes. */
+export async function withServer(
+  options: CommonOptions,
+  act: (client: RpcClient) => Promise<void>,
+): Promise<void> {
+  const client = await connectServer(options)
+  try {
+    await act(client)
+  } finally {
+    client.close()
+  }
+}
+
+/** Prints a server's answer: as it came with `--json`, else as `textOf` puts it. */
+export function printAnswer(
+  options: CommonOptions,
+  answer: unknown,
+  textOf: (answer: unknown) => string,
+): void {
+  const text = options.json === true ? JSON.stringify(answer) : textOf(answer)
+  process.stdout.write(`${text}\n`)
+}
+
 /** Calls a procedure of the queue that the server polls. Rejects with RR_QUEUE_REFUSED and the server's words. */
 export async function queueCall(client: RpcClient, method: string, argument?: unknown): Promise<unknown> {
   try {

@@ -1,16 +1,12 @@
 /** `rr ledger`: what was accepted and is not acknowledged yet, the last ended ones, and the counts, which balance. */
-import { connectServer, rowsOf, table } from './control.js'
+import { printAnswer, rowsOf, table, withServer } from './control.js'
 import { type CommonOptions, ExitCode } from './options.js'
 
 /** Prints the ledger of the running server. */
 export async function ledger(options: CommonOptions): Promise<number> {
-  const client = await connectServer(options)
-  try {
-    const value = await client.call('rr.Ledger')
-    process.stdout.write(options.json === true ? `${JSON.stringify(value)}\n` : `${ledgerText(value)}\n`)
-  } finally {
-    client.close()
-  }
+  await withServer(options, async (client) => {
+    printAnswer(options, await client.call('rr.Ledger'), ledgerText)
+  })
   return ExitCode.ok
 }
 

@@ -1,18 +1,15 @@
 /** `rr pools`: how each pool is: its size, who waits, and whether it is degraded. */
 import type { RpcClient } from '../src/ipc/rpc-client.js'
-import { connectServer, rowsOf, table } from './control.js'
+import { printAnswer, rowsOf, table, withServer } from './control.js'
 import { type CommonOptions, ExitCode } from './options.js'
 
 /** Prints the pools of the running server. */
 export async function pools(options: CommonOptions): Promise<number> {
-  const client = await connectServer(options)
-  try {
+  await withServer(options, async (client) => {
     const rows = await client.call('rr.Pools')
-    process.stdout.write(options.json === true ? `${JSON.stringify(rows)}\n` : `${poolsTable(rows)}\n`)
+    printAnswer(options, rows, poolsTable)
     if (options.json !== true) warn(rows)
-  } finally {
-    client.close()
-  }
+  })
   return ExitCode.ok
 }
 

@@ -1,13 +1,12 @@
 /** `rr reset`: restarts the workers of some pools or of all, one worker after the other. */
 import { messageOf } from '../src/core/errors.js'
-import { connectServer } from './control.js'
+import { withServer } from './control.js'
 import { type CommonOptions, ExitCode } from './options.js'
 
 /** Resets the named pools, all without names. */
 export async function reset(pools: readonly string[], options: CommonOptions): Promise<number> {
-  const client = await connectServer(options)
   let code: number = ExitCode.ok
-  try {
+  await withServer(options, async (client) => {
     const all = await client.call('resetter.List')
     const names = pools.length > 0 ? pools : Array.isArray(all) ? all.map(String) : []
     for (const name of names) {
@@ -19,8 +18,6 @@ export async function reset(pools: readonly string[], options: CommonOptions): P
         code = ExitCode.fault
       }
     }
-  } finally {
-    client.close()
-  }
+  })
   return code
 }

@@ -1,6 +1,6 @@
 /** `rr send`: sends messages to the queue that the running server polls, and prints their ids. */
 import { parseDuration } from '../config/units.js'
-import { connectServer, queueCall } from './control.js'
+import { queueCall, withServer } from './control.js'
 import { readInput } from './input.js'
 import { type CommonOptions, ExitCode, wrongUsage } from './options.js'
 
@@ -29,15 +29,12 @@ export async function send(file: string | undefined, options: SendOptions): Prom
   const input = file === undefined ? undefined : readInput(file)
   if (typeof input === 'string') return wrongUsage(input)
   const text = input?.toString('utf8') ?? body
-  const client = await connectServer(options)
-  try {
+  await withServer(options, async (client) => {
     const argument = { body: text, count, group, queue, deduplication_id: deduplicationId, delay_ms: delayMs }
     const answer = await queueCall(client, 'emulator.Send', argument)
     const ids = options.json === true ? [JSON.stringify(answer)] : messageIdsOf(answer)
     process.stdout.write(`${ids.join('\n')}\n`)
-  } finally {
-    client.close()
-  }
+  })
   return ExitCode.ok
 }
 

@@ -1,7 +1,7 @@
 /** `rr workers`: what each worker is doing, as a table or as JSON. */
 import { sleep, systemClock } from '../src/core/clock.js'
 import type { RpcClient } from '../src/ipc/rpc-client.js'
-import { connectServer, rowsOf, table } from './control.js'
+import { rowsOf, table, withServer } from './control.js'
 import { type CommonOptions, ExitCode } from './options.js'
 import { warnOfDegraded } from './pools.js'
 
@@ -9,16 +9,13 @@ const redrawMs = 1000
 
 /** Prints the workers of the running server; with `-i` until Ctrl-C. */
 export async function workers(options: CommonOptions & { readonly interactive?: boolean }): Promise<number> {
-  const client = await connectServer(options)
-  try {
+  await withServer(options, async (client) => {
     const rows = await client.call('rr.Workers')
     if (options.json === true) process.stdout.write(`${JSON.stringify(rows)}\n`)
     else if (options.interactive === true && process.stdout.isTTY) await redraw(client)
     else process.stdout.write(`${workersTable(rows)}\n`)
     if (options.interactive !== true) await warnOfDegraded(client)
-  } finally {
-    client.close()
-  }
+  })
   return ExitCode.ok
 }
 
