@@ -12,6 +12,8 @@ export type Tree =
   | { readonly kind: 'scalar'; readonly value: Scalar; readonly isQuoted: boolean; readonly at: Place }
   | { readonly kind: 'map'; readonly entries: ReadonlyMap<string, Entry>; readonly at: Place }
   | { readonly kind: 'list'; readonly items: readonly Tree[]; readonly at: Place }
+
+/** A value that holds no others. */
 export type Scalar = string | number | boolean | null
 
 /** A key with its value, each with its own place. */

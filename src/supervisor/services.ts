@@ -41,6 +41,8 @@ export interface PoolsService {
   /** Replaces the workers of one pool, one after the other. */
   reset(name: string): Promise<void>
 }
+
+/** The pools of the server. */
 export const Pools = serviceKey<PoolsService>('pools')
 
 /** One remote procedure: decoded argument in, value to encode out. Throw to answer with an error text. */
@@ -55,12 +57,16 @@ export interface RpcService {
   /** What workers find in RR_RPC, e.g. `unix:///tmp/rr-0/…/rpc.sock`. */
   readonly address: string
 }
+
+/** The procedures of the private socket. */
 export const Rpc = serviceKey<RpcService>('rpc')
 
 /** The one log of the server and its workers. */
 export interface LogService extends Logger {
   configure(settings: LogSettings): void
 }
+
+/** The log. */
 export const Log = serviceKey<LogService>('log')
 
 /** What was accepted and is not acknowledged yet; a job's `requestId` names its entry. */
@@ -82,4 +88,6 @@ export interface RuntimeApiService {
   /** The queue that it feeds the function from, for people; undefined or absent: none. */
   readonly polls?: string | undefined
 }
+
+/** Absent unless the emulator runs here. */
 export const RuntimeApi = serviceKey<RuntimeApiService>('runtime-api')
