@@ -1,11 +1,11 @@
 /** `rr lambda run`: runs the function of this folder as Lambda would, for `rr invoke` to send events to. */
-import { accessSync, constants } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseDuration } from '../config/units.js'
 import { systemClock } from '../src/core/clock.js'
 import { LogHost } from '../src/core/log-sink.js'
 import { Environment } from '../src/plugins/emulator/environment/environment.js'
+import { isExecutable } from '../src/supervisor/worker/program.js'
 import { type CommonOptions, ExitCode, wrongUsage } from './options.js'
 import { EndAsked } from './signals.js'
 
@@ -89,16 +89,6 @@ function defaultCommand(cwd: string, { override, dotenv }: CommonOptions): reado
     ...(dotenv === undefined ? [] : ['--dotenv', dotenv]),
   ]
   return [process.execPath, rr, 'bootstrap', ...flags]
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    // Not there, or not executable: the same to Lambda.
-    return false
-  }
 }
 
 function variablesOf({ config }: CommonOptions): Readonly<Record<string, string | undefined>> {

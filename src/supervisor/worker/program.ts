@@ -43,11 +43,13 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true
 }
 
-function isExecutable(path: string): boolean {
+/** Whether it is there and we may run it. */
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
     return true
   } catch {
+    // Not there, or not executable: the same to whoever wants to run it.
     return false
   }
 }
