@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { endingWithUs } from '../tests/helpers/mortal.js'
 import { projectFolder } from '../tests/helpers/project.js'
 import { instantApi } from './instant-api.js'
 import { pause, rr } from './pool.js'
@@ -52,7 +53,8 @@ async function measure(event: string, workers: number): Promise<string> {
   const config = `version: "3"\nserver: { command: "${command}" }\nlambda: { pool: { num_workers: ${workers} } }\n`
   await writeFile(join(folder, 'rr.yaml'), config)
   const api = await instantApi(event)
-  const child = spawn(process.execPath, [rr, 'bootstrap', '-c', join(folder, 'rr.yaml')], {
+  const [file, ...words] = endingWithUs([process.execPath, rr, 'bootstrap', '-c', join(folder, 'rr.yaml')])
+  const child = spawn(file, words, {
     env: { ...process.env, AWS_LAMBDA_RUNTIME_API: api.address },
     stdio: 'ignore',
   })

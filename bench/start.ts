@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { endingWithUs } from '../tests/helpers/mortal.js'
 import { projectFolder } from '../tests/helpers/project.js'
 import { rr } from './pool.js'
 
@@ -55,7 +56,8 @@ async function startOnce(worker: string): Promise<[number, number]> {
   }
   delete env.NODE_EXTRA_CA_CERTS
   startedAt = performance.now()
-  const child = spawn(process.execPath, [rr, 'bootstrap', '-c', join(folder, 'rr.yaml')], {
+  const [file, ...words] = endingWithUs([process.execPath, rr, 'bootstrap', '-c', join(folder, 'rr.yaml')])
+  const child = spawn(file, words, {
     env,
     stdio: 'ignore',
   })

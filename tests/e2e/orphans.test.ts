@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { cannotEndWithUs, endingWithUs } from '../helpers/mortal.js'
 import { isAlive } from '../helpers/pool.js'
-import { childrenOf, commandOf, processes } from '../helpers/processes.js'
-import { rrCommand } from '../helpers/project.js'
+import { childrenOf, commandOf, processes, withVariable } from '../helpers/processes.js'
+import { buildFolder, rrCommand } from '../helpers/project.js'
 import { invoke, lambdaConfig, type RunningRr, started, startRr, workerText } from '../helpers/rr.js'
 import { watchdogsOf } from '../helpers/storm.js'
 import { eventually } from '../helpers/wait.js'
@@ -78,7 +80,8 @@ test('a server killed while it spawns workers leaves none', async (t) => {
 test('a server killed with its whole process group leaves no worker', async (t) => {
   const rr = await startRr(t, ['validate'], { config: lambdaConfig(workerText('who'), { count: 3 }) })
   assert.equal(await rr.ended, 0, rr.text())
-  const child = spawn(process.execPath, [rrCommand, 'serve', '-c', 'rr.yaml'], {
+  const [file, ...words] = endingWithUs([process.execPath, rrCommand, 'serve', '-c', 'rr.yaml'])
+  const child = spawn(file, words, {
     cwd: rr.folder,
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -126,6 +129,23 @@ test('a stop leaves neither watchdog nor private folder', async (t) => {
   assert.equal(await rr.ended, 0)
   await goneInTime(all)
   assert.ok(!existsSync(dirname(String(control).replace('unix://', ''))))
+})
+
+test('a trial that is killed leaves neither its server nor a worker', {
+  skip: cannotEndWithUs,
+}, async (t) => {
+  const module = pathToFileURL(join(buildFolder, 'tests/helpers/storm.js')).href
+  const script = `const { stormRound } = await import(${JSON.stringify(module)}); await stormRound(4, 'none')`
+  const mark = `RR_KILLED_TRIAL=${process.pid}`
+  const env = { ...process.env, RR_KILLED_TRIAL: String(process.pid) }
+  const trial = spawn(process.execPath, ['--input-type=module', '-e', script], { env, stdio: 'ignore' })
+  t.after(() => {
+    for (const pid of withVariable(mark)) process.kill(pid, 'SIGKILL')
+  })
+  await eventually(() => withVariable(mark).some((pid) => commandOf(pid).includes('nasty.mjs')))
+  trial.kill('SIGKILL')
+  await once(trial, 'exit')
+  await eventually(() => withVariable(mark).length === 0)
 })
 
 function marked(word: string): number[] {

@@ -6,6 +6,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { endingWithUs } from './mortal.js'
 import { fixture, rrCommand } from './project.js'
 
 /** One JSON line of the log. */
@@ -79,7 +80,7 @@ export async function startRr(
   for (const [name, text] of Object.entries(options.files ?? {})) await writeFile(join(folder, name), text)
   const env: Record<string, string | undefined> = { ...process.env, ...options.env }
   delete env.NODE_EXTRA_CA_CERTS
-  const [file, ...first] = options.command ?? [process.execPath, rrCommand]
+  const [file, ...first] = endingWithUs(options.command ?? [process.execPath, rrCommand])
   const child = spawn(file, [...first, ...words], {
     cwd: options.cwd ?? folder,
     env,

@@ -9,6 +9,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom } from '../../src/core/random.js'
+import { endingWithUs } from './mortal.js'
 import { childrenOf, commandOf, stateOf, withVariable } from './processes.js'
 import { rrCommand } from './project.js'
 import { invokeAt, lambdaConfig, workerText } from './rr.js'
@@ -78,7 +79,8 @@ export async function stormRound(seed: number, trouble: Trouble): Promise<StormR
 function startServer(folder: string, mark: string): { server: ChildProcess; text: () => string } {
   const [name = '', value] = mark.split('=')
   const env = { ...process.env, [name]: value, AWS_LAMBDA_MAX_CONCURRENCY: String(workers) }
-  const server = spawn(process.execPath, [rrCommand, 'serve', '-c', 'rr.yaml'], {
+  const [file, ...words] = endingWithUs([process.execPath, rrCommand, 'serve', '-c', 'rr.yaml'])
+  const server = spawn(file, words, {
     cwd: folder,
     env,
     stdio: ['ignore', 'ignore', 'pipe'],
