@@ -148,6 +148,25 @@ test('a reset in a crash loop is done when new code boots, and fails when it doe
   assert.ok(one.time.monotonicMs() - at < 100, 'whoever waited for a next try begins at once')
 })
 
+test('a pool without a living worker in which none boots is degraded, however slowly that comes about', async (t) => {
+  const one = scriptedPool(t, { size: 2, config: { crash_loop: { deaths: 100, within: 5000 } } })
+  await one.settled(one.pool.booted)
+  const [first, second] = one.workers
+  assert.ok(first && second)
+  one.knobs.failsBoot = true
+  one.fall(first)
+  await one.pass(20_000)
+  assert.equal(one.pool.health.isDegraded, false)
+  one.fall(second)
+  await one.pass(60_000)
+  assert.equal(one.pool.health.isDegraded, true)
+  assert.ok(one.pool.health.degradedMs > 50_000)
+  one.knobs.failsBoot = false
+  await one.until(() => !one.pool.health.isDegraded)
+  assert.ok(one.pool.liveCount > 0)
+  assert.equal(messages(one, 'error').filter((text) => /the pool is degraded/.test(text)).length, 1)
+})
+
 test('a degraded pool says so once in the log and in its health, and recovers by itself', async (t) => {
   const one = scriptedPool(t, {
     size: 2,

@@ -1,5 +1,5 @@
 /**
- * Counts how fast the workers of one pool fall, says when that is more than bad luck explains, and when it is over. What the numbers
+ * Counts how fast the workers of one pool fall, says when that is more than bad luck explains or none is left, and when it is over. What the numbers
  * mean is decided in `crash-loop.ts`; the places themselves are `slots.ts`.
  */
 import type { Clock, Timer } from '../../../core/clock.js'
@@ -14,6 +14,8 @@ export interface IntensityOptions {
   readonly policy: CrashLoopPolicy
   /** Places of the pool now. */
   readonly size: () => number
+  /** No worker lives and stays, and that is so in spite of another try. */
+  readonly isDown: () => boolean
   readonly clock: Clock
   readonly log: Logger
 }
@@ -80,17 +82,18 @@ export class RestartIntensity {
     const { clock, log, pool } = this.#options
     const { deathsMax, periodMs } = this.policy
     const { deaths } = this
+    const isDown = this.#options.isDown()
     const isLoop = isCrashLoop(deaths, this.policy)
     const facts = { pool, deaths, withinMs: periodMs, limit: deathsMax }
-    if (isLoop && this.#degradedSinceMs === undefined) {
+    if ((isLoop || isDown) && this.#degradedSinceMs === undefined) {
       this.#degradedSinceMs = clock.monotonicMs()
       const error = this.#lastFault?.message
-      log.error(
-        { ...facts, error, lastLines },
-        'workers fall faster than the limit: the pool is degraded, new ones boot more slowly',
-      )
+      const text = isLoop
+        ? 'workers fall faster than the limit: the pool is degraded, new ones boot more slowly'
+        : 'no worker lives and none boots: the pool is degraded'
+      log.error({ ...facts, error, lastLines }, text)
       this.#watchRecovery()
-    } else if (!isLoop && this.#degradedSinceMs !== undefined) {
+    } else if (!isLoop && !isDown && this.#degradedSinceMs !== undefined) {
       const degradedMs = Math.round(clock.monotonicMs() - this.#degradedSinceMs)
       this.#degradedSinceMs = undefined
       log.info({ ...facts, degradedMs }, 'the pool has recovered')
@@ -102,6 +105,7 @@ export class RestartIntensity {
       this.#judge([])
       if (this.#degradedSinceMs !== undefined) this.#watchRecovery()
     }
+    this.#timer?.clear()
     const delayMs = Math.max(1, this.policy.periodMs / recoveryTicks)
     this.#timer = this.#options.clock.timer(delayMs, look, { unref: true })
   }

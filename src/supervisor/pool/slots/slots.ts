@@ -71,7 +71,9 @@ export class Slots {
     this.#options = options
     this.#slots = Array.from({ length: options.size }, newSlot)
     const { pool, crashLoop, clock, log } = options
-    this.#intensity = new RestartIntensity({ pool, policy: crashLoop, size: () => this.size, clock, log })
+    const size = () => this.size
+    const isDown = () => this.#hasBooted && this.#slots.every((slot) => this.#keepsFailing(slot))
+    this.#intensity = new RestartIntensity({ pool, policy: crashLoop, size, isDown, clock, log })
     this.#generations = new Generations({ ...options, slots: this.#slots })
     this.#filler = new Filler({
       ...options,
@@ -142,8 +144,8 @@ export class Slots {
     this.#probation.delete(worker)
     if (slot === undefined) return
     slot.worker = undefined
-    const livedMs = this.#options.clock.monotonicMs() - worker.readyAt
-    slot.failures = isDeath && worker.jobCount === 0 && livedMs < settledMs ? slot.failures + 1 : 0
+    slot.failures =
+      isDeath && worker.jobCount === 0 && this.#livedMs(worker) < settledMs ? slot.failures + 1 : 0
     this.#options.changed.wake()
     // It boots while the old one leaves, so that the pool is short of a worker for as short as can be.
     if (!slot.isRenewing) void this.#filler.fill(slot)
@@ -243,6 +245,16 @@ export class Slots {
 
   #slotOf(worker: Worker): Slot | undefined {
     return this.#slots.find((one) => one.worker === worker)
+  }
+
+  /** Nobody lives in it, or somebody who has not been there for long, after more than one try. */
+  #keepsFailing({ worker, failures }: Slot): boolean {
+    if (failures < 2) return false
+    return worker === undefined || (worker.jobCount === 0 && this.#livedMs(worker) < settledMs)
+  }
+
+  #livedMs(worker: Worker): number {
+    return this.#options.clock.monotonicMs() - worker.readyAt
   }
 
   #giveBack(slot: Slot): void {
