@@ -5,6 +5,8 @@
 import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
+import type { Logger } from '../../core/log.js'
+import { outlasted } from '../worker/outcome.js'
 import type { Worker } from '../worker/worker.js'
 import type { BootWorker, WorkerEvents } from './boot/boot-worker.js'
 import type { WorkerInfo } from './pool.js'
@@ -14,6 +16,7 @@ import { Waiters } from './waiters.js'
 export interface LiveWorkersOptions {
   readonly pool: string
   readonly clock: Clock
+  readonly log: Logger
   readonly boot: BootWorker
   readonly events: Pick<WorkerEvents, 'onDue' | 'onLeaving' | 'onDeadline'>
 }
@@ -105,8 +108,19 @@ export class LiveWorkers {
 
   /** The same; after `waitMsMax` it is killed. */
   goneWithin(worker: Worker, waitMsMax: number): Promise<void> {
-    const timer = this.#options.clock.timer(waitMsMax, () => worker.kill('stop_timeout'))
+    const timer = this.#options.clock.timer(waitMsMax, () =>
+      this.killLate(worker, 'reset_timeout', waitMsMax),
+    )
     return this.gone(worker).finally(() => timer.clear())
+  }
+
+  /** It was to leave and is there still: its job, if it has one, fails with the cause. */
+  killLate(worker: Worker, limit: 'reset_timeout' | 'destroy_timeout', limitMs: number): void {
+    const { pool, log } = this.#options
+    const { job, pid } = worker
+    const facts = { pool, pid, job: job?.id, requestId: job?.requestId, limit, limitMs }
+    log.warn(facts, 'a worker took longer than the limit to leave and is killed')
+    worker.kill('stop_timeout', outlasted({ pid, job, limit, limitMs }))
   }
 
   /** Resolves when no process lives and none is coming. */

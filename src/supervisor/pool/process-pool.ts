@@ -164,7 +164,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     this.#close()
     for (const worker of this.#live) worker.retire('shutdown')
     const timer = this.#options.clock.timer(graceMs, () => {
-      for (const worker of this.#live) worker.kill('stop_timeout')
+      for (const worker of this.#live) this.#live.killLate(worker, 'destroy_timeout', graceMs)
     })
     await this.#allGone()
     timer.clear()
@@ -199,10 +199,11 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   #makeLive(): LiveWorkers {
-    const { name, clock, boot } = this.#options
+    const { name, clock, log, boot } = this.#options
     return new LiveWorkers({
       pool: name,
       clock,
+      log,
       boot,
       events: {
         onDue: (worker) => {

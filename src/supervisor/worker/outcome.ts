@@ -57,6 +57,22 @@ export function lateError(about: {
   })
 }
 
+/** The worker was to leave, and its job took longer than that could wait. */
+export function outlasted(about: {
+  pid: number
+  job: Job | undefined
+  limit: 'reset_timeout' | 'destroy_timeout'
+  limitMs: number
+}): RelayError {
+  const { pid, job, limit, limitMs } = about
+  const code = limit === 'reset_timeout' ? ErrorCode.WorkerTimeout : ErrorCode.PoolStopped
+  const text = `${named(job)} in worker ${pid} took longer than ${limit}, ${Math.round(limitMs)} ms, when its worker was to leave`
+  return new RelayError(code, text, {
+    hint: `The worker was killed. Raise \`${limit}\`, or limit jobs by \`exec_ttl\`.`,
+    details: { pid, job: job?.id },
+  })
+}
+
 /** The worker answered with something that is no answer. */
 export function badFrame(about: { pid: number; job: Job; what: string; bytes: Buffer }): RelayError {
   const { pid, job, what, bytes } = about

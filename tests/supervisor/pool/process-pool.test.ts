@@ -168,6 +168,34 @@ test('a worker that ignores the stop frame is killed after destroy_timeout', asy
   assert.deepEqual(before.filter(isAlive), [])
 })
 
+test('a job that outlasts a reset or a stop fails with the limit that ended it', async (t) => {
+  const { pool, host, line, log } = await startPool(t, 'sleeps', {
+    config: { reset_timeout: 300, destroy_timeout: 300 },
+  })
+  await pool.booted
+  const first = pool.run(job('1', 'j1'))
+  await line(/sleeping/)
+  const lost = assert.rejects(first, (error) => {
+    assert.match(String(error), /job j1.*reset_timeout.*300 ms/)
+    return hasCode(error, 'RR_WORKER_TIMEOUT')
+  })
+  await pool.reset()
+  await lost
+  assert.ok(
+    log.lines.some(
+      ({ message, level }) => level === 'warn' && /longer than the limit to leave/.test(message),
+    ),
+  )
+  const second = pool.run(job('1', 'j2'))
+  await eventually(async () => (await pool.workers()).some(({ state }) => state === 'busy'))
+  const stopped = host.stop(0)
+  await assert.rejects(second, (error) => {
+    assert.match(String(error), /job j2.*destroy_timeout/)
+    return hasCode(error, 'RR_POOL_STOPPED')
+  })
+  await stopped
+})
+
 test('a stop while workers boot leaves none', async (t) => {
   const { pool, host, line } = await startPool(t, 'silent-pid', { config: { num_workers: 3 } })
   await line(/silent/)
