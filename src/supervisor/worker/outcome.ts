@@ -27,9 +27,20 @@ function named(job: Job | undefined): string {
 }
 
 const toldMax = 5
+// Node writes the message first, then up to ten lines of stack, some of its own, and its version.
+const toldOfEndMax = 12
+const noise = /^\s*$|\bnode:internal\/|^Node\.js v\d/
 
 function said(lastLines: readonly string[]): string {
   return lastLines.length === 0 ? '' : `; its last lines: ${lastLines.slice(-toldMax).join(' | ')}`
+}
+
+/** The lines of a process that ended which tell why, for one line of text; empty when it said nothing. */
+export function lastWords(lastLines: readonly string[]): string {
+  return lastLines
+    .filter((line) => !noise.test(line))
+    .slice(-toldOfEndMax)
+    .join(' | ')
 }
 
 /** The worker answered with an ERROR frame: the job failed, the worker is fit. */
@@ -49,7 +60,7 @@ export function lateError(about: {
 }): RelayError {
   const { pid, job, why, ranMs, limitMs, seenAt, lastLines } = about
   const limit = why === 'exec_ttl' ? 'exec_ttl' : 'the time left before the deadline'
-  const where = seenAt === undefined ? said(lastLines) : `; it was seen at ${seenAt}`
+  const where = seenAt === undefined ? said(lastLines) : `; where it was, it says: ${seenAt}`
   const text = `${named(job)} ran ${Math.round(ranMs)} ms in worker ${pid}; ${limit} was ${Math.round(limitMs)} ms${where}`
   return new RelayError(ErrorCode.WorkerTimeout, text, {
     hint: 'The worker was killed. Raise the limit, or find out what the job waits for.',

@@ -133,6 +133,14 @@ test('a worker that ends before the PID reply is tried again, with its last line
   await eventually(() => log.lines.some((line) => line.fields.tries === 2))
 })
 
+test('the fault of a worker that throws at its start says what it threw, whatever stack comes behind', async (t) => {
+  const deep = `const f = (n) => { if (n === 0) throw new Error('no such table'); f(n - 1); }; f(20)`
+  const { pool } = await startPool(t, [process.execPath, '-e', deep])
+  const [boot] = await pool.booted
+  assert.match(boot?.fault?.message ?? '', /Error: no such table \|/)
+  assert.doesNotMatch(boot?.fault?.message ?? '', /node:internal|Node\.js v/)
+})
+
 test('a worker that never answers the PID request is given allocate_timeout', async (t) => {
   const { pool } = await startPool(t, 'silent-pid', { config: { allocate_timeout: 1500 } })
   const [boot] = await pool.booted

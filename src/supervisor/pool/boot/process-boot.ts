@@ -10,6 +10,7 @@ import type { RelayListener } from '../../../ipc/listener.js'
 import { pipesRelay } from '../../../ipc/pipes-relay.js'
 import { defaultRelayLimits, type Relay } from '../../../ipc/relay.js'
 import type { LaunchSettings } from '../../worker/launcher.js'
+import { lastWords } from '../../worker/outcome.js'
 import {
   type ProcessExit,
   type SpawnedProcess,
@@ -83,7 +84,7 @@ function bootFault(about: {
 }): Error {
   const { options, worker, lastLines, exit, error } = about
   const end = exit.signal === 'SIGKILL' ? '' : `; it ended with ${exit.signal ?? `exit code ${exit.code}`}`
-  const said = lastLines.slice(-5).join(' | ')
+  const said = lastWords(lastLines)
   const text = `worker ${worker.pid} of pool "${options.pool}" did not become ready: ${messageOf(error)}${end}`
   const whole = said === '' ? text : `${text}; its last lines: ${said}`
   const fault = new RelayError(ErrorCode.WorkerBoot, whole, {
