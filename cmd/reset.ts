@@ -14,7 +14,8 @@ export async function reset(pools: readonly string[], options: CommonOptions): P
         await client.call('resetter.Reset', name)
         process.stderr.write(`pool ${name}: every worker was replaced\n`)
       } catch (error) {
-        process.stderr.write(`pool ${name}: ${messageOf(error)}\n`)
+        // It names the pool.
+        process.stderr.write(`rr: ${messageOf(error)}\n`)
         code = ExitCode.fault
       }
     }

@@ -45,12 +45,17 @@ test('rr dev goes on with the old code while the new is broken, and takes it onc
   await started(rr)
   const before = (await invoke(rr, '1')).body
   await writeFile(code, 'broken')
-  const line = await rr.line(({ message }) => message === 'the workers were not restarted')
+  const line = await rr.line(({ message }) => message === 'the workers were not replaced')
   assert.match(JSON.stringify(line.error), /RR_RESET_FAILED|syntax error in the new code/)
   assert.equal((await invoke(rr, '1')).body, before)
   const reset = spawnSync(process.execPath, [rrCommand, 'reset'], { cwd: folder, encoding: 'utf8' })
   assert.equal(reset.status, 1)
-  assert.match(reset.stderr, /pool lambda: .*syntax error in the new code/)
+  assert.match(
+    reset.stderr,
+    /^rr: pool "lambda" was not reset, 1 of 1 old workers stay: .*syntax error in the new code/,
+  )
+  const told = () => rr.lines().filter(({ message }) => message === 'the workers were not replaced')
+  await eventually(() => told().length === 2)
   await writeFile(code, 'good')
   await rr.line(({ message }) => message === 'the workers were replaced')
   await eventually(async () => (await invoke(rr, '1')).body !== before)

@@ -3,7 +3,7 @@
  * jobs, before the next one; when it does not, the old workers stay.
  */
 import type { Clock, Timer } from '../../../core/clock.js'
-import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
+import { ErrorCode, hasCode, messageOf, RelayError } from '../../../core/errors.js'
 import type { Logger } from '../../../core/log.js'
 import type { Worker } from '../../worker/worker.js'
 import { canaryFault } from './canary.js'
@@ -56,7 +56,10 @@ export async function rollingReset(options: ResetOptions): Promise<void> {
     if (leaving.length === 0) await pool.firstBoot(generation)
   } catch (error) {
     await Promise.all(leaving)
-    throw resetFault({ pool: pool.name, replaced: leaving.length, total: pool.size, error })
+    const fault = resetFault({ pool: pool.name, replaced: leaving.length, total: pool.size, error })
+    if (!hasCode(error, ErrorCode.PoolStopped))
+      log.error({ pool: pool.name, error: fault }, 'the workers were not replaced')
+    throw fault
   }
   await Promise.all(leaving)
   log.info({ pool: pool.name, workers: leaving.length }, 'the workers were replaced')
