@@ -23,7 +23,7 @@ function warn(value: unknown): void {
     const [row] = rowsOf([degraded])
     if (row === undefined) continue
     const seconds = Math.round(Number(row.for_ms) / 1000)
-    const text = `pool ${String(pool)} is degraded for ${seconds} s, ${String(row.recent_deaths)} workers fell: ${String(row.why)}`
+    const text = `pool ${String(pool)} has been degraded for ${seconds} s, ${String(row.recent_deaths)} workers fell: ${String(row.why)}`
     process.stderr.write(`${text}\n`)
   }
 }

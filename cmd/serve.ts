@@ -1,6 +1,6 @@
 /** `rr serve`, `rr dev` and `rr bootstrap`: one life of a server, from the file to the exit code. */
 import { createRequire } from 'node:module'
-import { relative } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { formatProblem, type Problem } from '../config/tree.js'
 import { AwakeClock } from '../src/core/awake-clock.js'
 import { type Clock, systemClock } from '../src/core/clock.js'
@@ -153,7 +153,10 @@ class Life {
   #noWorker(error: unknown): Error | undefined {
     const fault = error instanceof Error ? error : new Error(messageOf(error))
     if (this.#mode !== 'dev') return fault
-    this.#log.error({ error: fault }, 'no worker could boot, waiting for a file to change')
+    this.#log.error(
+      { error: fault },
+      'no worker could boot; they are tried again, at once when a file changes',
+    )
     return undefined
   }
 
@@ -207,6 +210,12 @@ class Life {
   async #watch(plan: StartPlan, server: Server) {
     const { watchFolder } = await import('./watch.js')
     return watchFolder(plan.cwd, (path) => {
+      if (plan.file !== undefined && resolve(plan.cwd, path) === resolve(plan.file)) {
+        this.#log.warn(
+          { path },
+          'the configuration is read at the start only: start rr dev anew to apply the change',
+        )
+      }
       this.#log.info({ path }, 'a file changed, restarting the workers')
       // A reset that fails says so itself.
       for (const pool of server.pools.all()) void pool.reset().catch(() => undefined)

@@ -140,7 +140,7 @@ test('a degraded pool is told of by pools and, on standard error, by workers', a
   assert.match(rr(folder, ['pools']).out, /sick +degraded +1 +0 /)
   const { out, err } = rr(folder, ['workers', '--json'])
   assert.equal(JSON.parse(out).length, 1)
-  assert.match(err, /^pool sick is degraded for \d+ s, \d+ workers fell: .*cannot reach the database/)
+  assert.match(err, /^pool sick has been degraded for \d+ s, \d+ workers fell: .*cannot reach the database/)
 })
 
 test('reset replaces every worker and an unknown pool is a fault', async (t) => {
@@ -190,7 +190,9 @@ test('dev restarts the workers when a file changes, and outlives workers that ca
   await writeFile(join(folder, 'app.mjs'), 'process.stderr.write("broken\\n"); process.exit(1)')
   const config = `version: "3"\nserver: { command: "${process.execPath} app.mjs" }\nlambda: { pool: { num_workers: 1 } }\nemulator: { address: "127.0.0.1:0" }\nlogs: { encoding: json }\n`
   const running = await startRr(t, ['dev', '-o', 'logs.encoding=json'], { folder, config })
-  await running.line((line) => line.message === 'no worker could boot, waiting for a file to change')
+  await running.line(
+    (line) => line.message === 'no worker could boot; they are tried again, at once when a file changes',
+  )
   const { fixture } = await import('../helpers/project.js')
   await writeFile(join(folder, 'app.mjs'), `import '${fixture('workers', 'echo.mjs')}'\n`)
   await running.line((line) => line.message === 'a file changed, restarting the workers')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { watchFolder } from '../../cmd/watch.js'
@@ -58,5 +58,7 @@ test('rr dev goes on with the old code while the new is broken, and takes it onc
   await eventually(() => told().length === 2)
   await writeFile(code, 'good')
   await rr.line(({ message }) => message === 'the workers were replaced')
+  await appendFile(join(folder, 'rr.yaml'), '# edited')
+  await rr.line(({ level, message }) => level === 'warn' && message.startsWith('the configuration is read'))
   await eventually(async () => (await invoke(rr, '1')).body !== before)
 })
