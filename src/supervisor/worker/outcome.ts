@@ -77,7 +77,7 @@ export function outlasted(about: {
 }): RelayError {
   const { pid, job, limit, limitMs } = about
   const code = limit === 'reset_timeout' ? ErrorCode.WorkerTimeout : ErrorCode.PoolStopped
-  const text = `${named(job)} in worker ${pid} took longer than ${limit}, ${Math.round(limitMs)} ms, when its worker was to leave`
+  const text = `${named(job)} did not end within the ${Math.round(limitMs)} ms that ${limit} left its worker ${pid}`
   return new RelayError(code, text, {
     hint: `The worker was killed. Raise \`${limit}\`, or limit jobs by \`exec_ttl\`.`,
     details: { pid, job: job?.id },
