@@ -254,12 +254,13 @@ export class PoolsHost implements PoolsService {
   }
 
   async #startWatchdog(): Promise<Watchdog | undefined> {
-    const watchdog = new Watchdog({ folder: this.#options.folder, log: this.#options.log })
+    const { folder, log, env } = this.#options
+    const watchdog = new Watchdog({ folder, log, isSparing: env.RELAYRUNNER_BOOTSTRAP === '1' })
     try {
       await watchdog.start()
       return watchdog
     } catch (error) {
-      this.#options.log.warn({ error: messageOf(error) }, 'no watchdog: workers may outlive a killed server')
+      log.warn({ error: messageOf(error) }, 'no watchdog: workers may outlive a killed server')
       return undefined
     }
   }

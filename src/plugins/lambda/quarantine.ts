@@ -17,7 +17,7 @@ export class DeathBook {
     this.#after = after
   }
 
-  /** Workers that died of it. */
+  /** Workers that died of it; Infinity once it was given up. */
   count(name: string): number {
     return this.#counts.get(name) ?? 0
   }
@@ -40,6 +40,16 @@ export class DeathBook {
   /** A worker died of one of several records, this one among them. */
   suspect(name: string): void {
     this.#set(name, this.count(name))
+  }
+
+  /** It killed even a worker of its own: it is never run again while we live. */
+  giveUp(name: string): void {
+    this.#set(name, Number.POSITIVE_INFINITY)
+  }
+
+  /** Its source may deliver it still, until its own policy moves it. */
+  isGivenUp(name: string): boolean {
+    return this.count(name) === Number.POSITIVE_INFINITY
   }
 
   /** A worker came back from it alive. */

@@ -12,6 +12,11 @@ import type { Verdict } from './verdict.js'
 /** A plan of records. */
 export type BatchPlan = EventPlan & { readonly kind: 'batch' }
 
+const neverAgain: Verdict = {
+  kind: 'never',
+  error: lambdaError(ErrorType.WorkerCrashed, 'the record killed its workers before, and is not run again'),
+}
+
 /** The batch of one event. */
 export class BatchRun {
   readonly #handling: Handling
@@ -84,10 +89,11 @@ export class BatchRun {
 
   /** One job of a batch: on the lane's worker, or, when the record has killed workers before, on one of its own. */
   async #runRecords(records: readonly RecordPlan[], work: Work, lease: Lease): Promise<readonly Verdict[]> {
-    const { invocation, endMs, options } = this.#handling
-    const { pool, mode, deaths, givenUp } = options
+    const { options } = this.#handling
+    const { pool, mode, deaths } = options
     const [first] = records
     if (first === undefined) return []
+    if (records.length === 1 && deaths.isGivenUp(first.name)) return this.#settle([neverAgain], records)
     const isQuarantined = records.length === 1 && deaths.isQuarantined(first.name)
     let verdicts: readonly Verdict[] = []
     const verdict = await this.#handling.runJob(work, this.#jobId(records), async (job, limits) => {
@@ -97,10 +103,19 @@ export class BatchRun {
       return { kind: 'done', body: reply.body }
     })
     if (verdict.kind !== 'done') verdicts = records.map(() => this.#afterDeath(first, verdict, isQuarantined))
-    if (verdict.kind === 'again' && verdict.isDeath === true) this.#countDeath(records)
-    if (!verdicts.some((one) => one.kind === 'never')) return verdicts
+    if (verdict.kind === 'again' && verdict.isDeath === true) {
+      if (isQuarantined) deaths.giveUp(first.name)
+      else this.#countDeath(records)
+    }
+    return this.#settle(verdicts, records)
+  }
+
+  /** Sees to those of them that no further try will help. */
+  #settle(verdicts: readonly Verdict[], records: readonly RecordPlan[]): Promise<readonly Verdict[]> {
+    const { invocation, endMs, options } = this.#handling
+    if (!verdicts.some((one) => one.kind === 'never')) return Promise.resolve(verdicts)
     return Promise.all(
-      verdicts.map((one, at) => givenUp.settle(one, records[at] as RecordPlan, invocation, endMs)),
+      verdicts.map((one, at) => options.givenUp.settle(one, records[at] as RecordPlan, invocation, endMs)),
     )
   }
 

@@ -20,8 +20,6 @@ export interface JobHost {
   readonly clock: Clock
   readonly log: Logger
   readonly relay: () => Relay | undefined
-  /** The worker's last lines of output. */
-  readonly lastLines: () => readonly string[]
   /** The longest run of any job in ms; 0 is no limit. */
   readonly execTtlMs: number
   /** How long a stream that was asked to end may go on, in ms. */
@@ -34,6 +32,9 @@ export interface JobHost {
 // RoadRunner reads stray output for as long before it gives up.
 const junkSilenceMs = 2000
 const junkExcerptBytes = 64
+// What a caller is told of its job's end.
+const linesMax = 5
+const lineLengthMax = 2048
 
 /** One job under way. */
 export class RunningJob {
@@ -47,6 +48,7 @@ export class RunningJob {
   #startedAt: number
   #ttlAt: number
   #slow: SlowJob | undefined
+  readonly #lines: string[] = []
   /** The first stray bytes that came while it ran. */
   #junk: Buffer | undefined
   #junkTimer: Timer | undefined
@@ -102,7 +104,13 @@ export class RunningJob {
 
   /** The worker wrote a line. */
   hear(line: string): void {
+    if (this.#lines.push(line.slice(0, lineLengthMax)) > linesMax) this.#lines.shift()
     this.#slow?.hear(line)
+  }
+
+  /** The last lines that the worker wrote since it was sent this job: its caller must not be told those of others. */
+  get lines(): readonly string[] {
+    return this.#lines
   }
 
   /** `exec_ttl` counts for each frame of a stream, as in RoadRunner; the job's deadline stays. */
@@ -139,9 +147,9 @@ export class RunningJob {
     if (this.hasJunk) return this.#junkError('bytes that are no frame')
     const ranMs = nowMonotonicMs - this.#startedAt
     const limitMs = this.deadlineAt - this.#startedAt
-    const { pid, lastLines } = this.#host
+    const { pid } = this.#host
     const [why, seenAt] = [this.deadlineWhy, this.#slow?.top]
-    return lateError({ pid, job: this.job, why, ranMs, limitMs, seenAt, lastLines: lastLines() })
+    return lateError({ pid, job: this.job, why, ranMs, limitMs, seenAt, lastLines: this.#lines })
   }
 
   /** It went on after all, and has its whole time again. */

@@ -56,19 +56,22 @@ exec /bin/sh -c "$0" relayrunner-watchdog`
 export class Watchdog {
   readonly #folder: string
   readonly #log: Logger
+  readonly #isSparing: boolean
   readonly #live = new Set<number>()
   readonly #guards = new Set<Guard>()
   #made = 0
   #isClosed = false
 
-  constructor(options: { readonly folder: string; readonly log: Logger }) {
+  /** `isSparing`: one will do, as in Lambda, whose environment ends with the server and where a start is paid for. */
+  constructor(options: { readonly folder: string; readonly log: Logger; readonly isSparing?: boolean }) {
     this.#folder = options.folder
     this.#log = options.log
+    this.#isSparing = options.isSparing === true
   }
 
   /** Starts them, the second one a turn later; rejects when there is no `sh` or no `mkfifo`. */
   async start(): Promise<void> {
-    const [first, second] = await this.#paths(2)
+    const [first, second] = await this.#paths(this.#isSparing ? 1 : 2)
     this.#open(first)
     // The first workers need not wait for it: it is told of them when it comes.
     setImmediate(() => this.#open(second))

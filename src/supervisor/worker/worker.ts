@@ -256,7 +256,7 @@ export class Worker {
     await drained(clock, [this.#relay && this.#relayEnd, outputEnded])
     // An answer that came with the last bytes is settled in a `setImmediate` of its own, before this one.
     await new Promise<void>((resolve) => setImmediate(resolve))
-    const error = crash({ pid: this.pid, job: this.#job?.job, exit, lastLines: lastLines() })
+    const error = crash({ pid: this.pid, job: this.#job?.job, exit, lastLines: this.#job?.lines ?? [] })
     logEnd(log, { pool, pid: this.pid, why: this.why, exit, jobs: this.#jobCount, lastLines: lastLines() })
     this.#relay?.close()
     this.#settle({ kind: 'fault', error })

@@ -95,6 +95,20 @@ test('pain 12: a record that has killed its workers runs in a worker of its own,
   assert.ok(others.every(({ isAlone }) => !isAlone))
 })
 
+test('what was given up is not run again, however often its queue delivers it', async (t) => {
+  const started = await startPool(t, 'dies-of-body', { config: { num_workers: 1 } })
+  const ran: { readonly ids: readonly string[]; readonly isAlone: boolean }[] = []
+  const options = handlerOptions(watched(started.pool, ran), { deaths: new DeathBook(1), failed: 'redrive' })
+  for (let delivery = 0; delivery < 4; delivery += 1) {
+    const answer = await new EventRun(invocationOf(sqsEvent(['die'])), options).answer
+    assert.deepEqual(failures(answer), ['message-0'])
+  }
+  assert.deepEqual(
+    ran.map(({ isAlone }) => isAlone),
+    [false, true],
+  )
+})
+
 test('a death in a job of many records is a suspicion: each of them runs alone, and only the guilty one is counted', async (t) => {
   const started = await startPool(t, 'dies-of-body', { config: { num_workers: 1 } })
   const ran: { readonly ids: readonly string[]; readonly isAlone: boolean }[] = []

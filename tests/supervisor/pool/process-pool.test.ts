@@ -111,6 +111,16 @@ test('a job that overruns its own deadline costs its worker, even in a processor
   await eventually(() => before !== undefined && !isAlive(before))
 })
 
+test('the caller of a job hears its worker’s lines of that job, and none of another caller’s', async (t) => {
+  const { pool, line } = await startPool(t, 'says-then-dies')
+  await pool.run(job('somebody else’s'))
+  await line(/heard somebody else/)
+  await assert.rejects(pool.run(job('die')), (error: Error) => {
+    assert.match(error.message, /exit code 3.*its last lines: heard die$/)
+    return true
+  })
+})
+
 test('a worker that asks to leave instead of answering is replaced and the job goes on', async (t) => {
   const mark = join(tmpdir(), `rr-self-stop-${process.pid}-${Date.now()}`)
   const { pool } = await startPool(t, fixtureCommand('self-stop', mark))
