@@ -2,10 +2,14 @@
  * Tells the server where a handler is. SIGUSR2: what the event loop waits for. In a loop no handler runs, so a stack comes from
  * V8 only, on SIGINT, and the process ends with it: Node with `--trace-sigint`, or of a version that can switch that on.
  */
+
 import * as util from 'node:util'
+import { isMainThread } from 'node:worker_threads'
 
 /** Begins to listen; returns what is to be announced. `isBusy`: a job runs. */
 export function listenForStack(isBusy: () => boolean): string[] {
+  // A thread gets no signals.
+  if (!isMainThread) return []
   process.on('SIGUSR2', () => {
     if (isBusy()) process.stderr.write(waiting())
   })
