@@ -5,11 +5,21 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { startBootstrap } from '../helpers/bootstrap.js'
 import { cannotEndWithUs, endingWithUs } from '../helpers/mortal.js'
 import { isAlive } from '../helpers/pool.js'
 import { childrenOf, commandOf, processes, withVariable } from '../helpers/processes.js'
 import { buildFolder, rrCommand } from '../helpers/project.js'
-import { invoke, lambdaConfig, type RunningRr, started, startRr, workerText } from '../helpers/rr.js'
+import {
+  invoke,
+  invokeAt,
+  lambdaConfig,
+  type RunningRr,
+  started,
+  startRr,
+  workerText,
+} from '../helpers/rr.js'
+import { testApi } from '../helpers/runtime-api.js'
 import { watchdogsOf } from '../helpers/storm.js'
 import { eventually } from '../helpers/wait.js'
 
@@ -44,6 +54,17 @@ for (const [worker, says] of [
     await goneInTime([pid])
   })
 }
+
+test('inside Lambda one watchdog will do: a killed bootstrap leaves no busy worker', async (t) => {
+  const api = await testApi(t)
+  const rr = await startBootstrap(t, api, { config: lambdaConfig(workerText('cpu-loop'), { more: '' }) })
+  invokeAt(api.invokeUrl, '1').catch(() => undefined)
+  const pid = await pidOf(rr, /looping/)
+  assert.equal(watchdogsOf(rr.child.pid ?? 0).length, 1)
+  rr.child.kill('SIGKILL')
+  await rr.ended
+  await goneInTime([pid])
+})
 
 test('a killed server leaves no child of a worker', async (t) => {
   const rr = await busy(t, 'keeps-child')
