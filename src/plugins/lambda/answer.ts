@@ -41,8 +41,9 @@ export function answerBatch({ records, verdicts, isFailed, isPartial }: JudgedBa
     const first = verdicts.find(isFailed)
     if (first !== undefined && first.kind !== 'done') return { kind: 'error', error: first.error }
   }
-  const batchItemFailures = failed.map(({ identifier }) => ({ itemIdentifier: identifier }))
-  return { kind: 'result', body: JSON.stringify({ batchItemFailures }) }
+  const names = failed.map(({ identifier, identifierText }) => identifierText ?? JSON.stringify(identifier))
+  const list = names.map((name) => `{"itemIdentifier":${name}}`).join(',')
+  return { kind: 'result', body: `{"batchItemFailures":[${list}]}` }
 }
 
 function verdictAt(verdicts: readonly Verdict[], index: number): Verdict {

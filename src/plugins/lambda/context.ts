@@ -1,4 +1,5 @@
 /** The context JSON that goes before a job's body. What all records of an event share is made into text once. Pure. */
+import { batchText } from './record-text.js'
 import type { Invocation } from './runtime-client.js'
 import type { RecordPlan } from './split.js'
 
@@ -15,8 +16,11 @@ export class ContextMaker {
   readonly functionName: string | null
   readonly #source: string
   readonly #shared: string
+  readonly #besideRecords: string
 
-  constructor(invocation: Invocation, facts: FunctionFacts, source: string | null) {
+  /** `besideRecords`: what the event holds beside its records, as the members of a JSON object. */
+  constructor(invocation: Invocation, facts: FunctionFacts, source: string | null, besideRecords = '') {
+    this.#besideRecords = besideRecords
     this.functionName = facts.functionName
     this.#source = JSON.stringify(source)
     this.#shared = [
@@ -29,18 +33,27 @@ export class ContextMaker {
 
   /** For the event as a whole. */
   ofEvent(): string {
-    return `{"kind":"event","source":${this.#source},${this.#shared},"attempt":null,"record":null}`
+    return `{"kind":"event","source":${this.#source},${this.#shared},"attempt":null,"record":null,"envelope":null}`
   }
 
-  /** For a small batch: `record` holds what its records have beside their bodies, in their order. */
+  /** For a small batch: `records` holds what its records have beside their bodies, in their order. */
   ofRecords(records: readonly RecordPlan[]): string {
-    const list = JSON.stringify(records.map(({ rest }) => rest))
-    return `{"kind":"records","source":${this.#source},${this.#shared},"attempt":null,"record":null,"records":${list}}`
+    const list = records.map(({ text }) => text.rest()).join(',')
+    return `{"kind":"records","source":${this.#source},${this.#shared},"attempt":null,"record":null,"envelope":null,"records":[${list}]}`
   }
 
-  /** For one record. */
-  ofRecord({ attempt, rest }: RecordPlan): string {
-    return `{"kind":"record","source":${this.#source},${this.#shared},"attempt":${attempt},"record":${JSON.stringify(rest)}}`
+  /** For one record. Its envelope is the event with an empty list in the record's place. */
+  ofRecord({ attempt, text, place }: RecordPlan): string {
+    const envelope = batchText(this.#besideRecords, [{ place, text: '' }])
+    return `{"kind":"record","source":${this.#source},${this.#shared},"attempt":${attempt},"record":${text.rest()},"envelope":${envelope}}`
+  }
+
+  /** The event with these records in it and no others. */
+  eventOf(records: readonly RecordPlan[]): string {
+    return batchText(
+      this.#besideRecords,
+      records.map(({ place, text }) => ({ place, text: text.whole() })),
+    )
   }
 }
 
@@ -59,11 +72,12 @@ function factsText(facts: FunctionFacts): string {
   return made
 }
 
-/** A header's JSON written anew; the text as it came when it is no JSON, which the worker then gets as a text. */
+/** A header's JSON as it came, its numbers with all digits; as a text when it is no JSON. */
 function jsonOrText(header: string | undefined): string {
   if (header === undefined) return 'null'
   try {
-    return JSON.stringify(JSON.parse(header))
+    JSON.parse(header)
+    return header
   } catch {
     return JSON.stringify(header)
   }

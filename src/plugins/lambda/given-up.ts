@@ -107,7 +107,7 @@ function bytesOf(body: string, attributes: readonly (readonly [string, string])[
 const refused = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu
 
 function fullMessage(
-  { body, rest, identifier, name }: RecordPlan,
+  { body, rest, identifier, identifierText, name }: RecordPlan,
   error: { readonly errorType: string; readonly errorMessage: string },
   { requestId, functionArn }: EventOf,
 ): GivenUpMessage {
@@ -125,7 +125,7 @@ function fullMessage(
       // In the order in which they are needed: without the first a body of bytes cannot be read.
       ...(isText ? {} : { Encoding: 'base64' }),
       ErrorType: error.errorType,
-      RecordId: typeof identifier === 'string' ? identifier : JSON.stringify(identifier),
+      RecordId: typeof identifier === 'string' ? identifier : (identifierText ?? JSON.stringify(identifier)),
       RequestId: requestId,
       ...(source === '' ? {} : { SourceArn: source }),
       ...(functionArn === undefined ? {} : { FunctionArn: functionArn }),

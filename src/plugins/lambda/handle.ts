@@ -40,7 +40,8 @@ export class EventRun {
   async #run(): Promise<Answer> {
     const { invocation, options } = this.#handling
     const plan = planEvent(invocation.body, options.split)
-    const contexts = new ContextMaker(invocation, options.facts, plan.source)
+    const shared = plan.kind === 'batch' ? plan.shared : ''
+    const contexts = new ContextMaker(invocation, options.facts, plan.source, shared)
     const event = { invocation, source: plan.source, contexts }
     try {
       return plan.kind === 'event'

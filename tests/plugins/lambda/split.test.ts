@@ -156,7 +156,7 @@ test('a small batch has the shape in which its source hands out batches', () => 
     const made = planEvent(invocation.body, options)
     assert.ok(made.kind === 'batch')
     const facts = { functionName: null, functionVersion: null, memoryLimitInMB: null }
-    const contexts = new ContextMaker(invocation, facts, made.source)
+    const contexts = new ContextMaker(invocation, facts, made.source, made.shared)
     const work = mode.recordsWork({ invocation, source: made.source, contexts }, made.records)
     assert.deepEqual(JSON.parse(String(work.body)), event)
   }

@@ -4,6 +4,7 @@ import { ErrorCode, RelayError } from '../../../src/core/errors.js'
 import { answerBatch, answerEvent, resultBytesMax } from '../../../src/plugins/lambda/answer.js'
 import { headerType, toLambdaError } from '../../../src/plugins/lambda/errors.js'
 import { marginInForce } from '../../../src/plugins/lambda/handling.js'
+import { writtenText } from '../../../src/plugins/lambda/record-text.js'
 import { readVerdict, type Verdict } from '../../../src/plugins/lambda/verdict.js'
 
 function verdict(context: string, body = ''): Verdict {
@@ -73,6 +74,8 @@ test('failed records are named in the order of the batch', () => {
     body: '',
     rest: {},
     whole: {},
+    text: writtenText({}, {}),
+    place: ['Records'] as const,
     attempt: null,
   }))
   const verdicts = [verdict('{"outcome":"retry"}'), verdict(''), verdict('{"outcome":"fail"}')]

@@ -74,42 +74,8 @@ function recordWork({ contexts }: EventFacts, [record]: readonly RecordPlan[]): 
 }
 
 /** In the shape in which Lambda itself hands out batches. */
-function smallBatchWork({ contexts, source }: EventFacts, records: readonly RecordPlan[]): Work {
-  const body = JSON.stringify(smallBatch(source, records))
-  return { context: contexts.ofRecords(records), body, codec: Codec.raw }
-}
-
-function smallBatch(source: string | null, records: readonly RecordPlan[]): object {
-  const groups: Record<string, object[]> = {}
-  let key: string | undefined
-  for (const record of records) {
-    const group = groupOf(source, record)
-    if (group === undefined) break
-    key = group.key
-    const known = groups[group.name]
-    if (known === undefined) groups[group.name] = [record.whole]
-    else known.push(record.whole)
-  }
-  if (key !== undefined) return { eventSource: source, [key]: groups }
-  const list = records.map(({ whole }) => whole)
-  return source === 'aws:mq' || source === 'aws:amq'
-    ? { eventSource: source, messages: list }
-    : { Records: list }
-}
-
-/** Kafka lists its records by partition, RabbitMQ by queue; all others just list them. */
-function groupOf(
-  source: string | null,
-  { identifier, rest }: RecordPlan,
-): { readonly key: string; readonly name: string } | undefined {
-  if (typeof identifier !== 'string')
-    return {
-      key: 'records',
-      name: 'partition' in identifier ? identifier.partition : identifier['topic-partition'],
-    }
-  return source === 'aws:rmq' && 'queue' in rest
-    ? { key: 'rmqMessagesByQueue', name: String(rest.queue) }
-    : undefined
+function smallBatchWork({ contexts }: EventFacts, records: readonly RecordPlan[]): Work {
+  return { context: contexts.ofRecords(records), body: contexts.eventOf(records), codec: Codec.raw }
 }
 
 function readRecord(reply: Reply, records: readonly RecordPlan[]): readonly Verdict[] {
