@@ -6,18 +6,22 @@ import { connectRpc, type RpcClient } from '../src/ipc/rpc-client.js'
 import { controlSocketPath } from '../src/supervisor/private-folder.js'
 import type { CommonOptions } from './options.js'
 
-/** Connects to the server's private socket. Rejects with RR_NOT_RUNNING, or RR_CONFIG_NOT_FOUND without a file. */
-export function connectServer(options: CommonOptions): Promise<RpcClient> {
+/**
+ * Connects to the server's private socket. Without a file that is the one of the working directory, as of `rr dev HANDLER`.
+ * Rejects with RR_NOT_RUNNING, or RR_CONFIG_NOT_FOUND where there is neither a file nor such a server.
+ */
+export async function connectServer(options: CommonOptions): Promise<RpcClient> {
   const env = readEnvironment(options.dotenv)
-  const find = {
-    config: options.config,
-    cwd: process.cwd(),
-    env,
-    isBootstrap: env.LAMBDA_TASK_ROOT !== undefined,
-  }
+  const find = { config: options.config, cwd: process.cwd(), env, isBootstrap: true }
   const file = findConfig(find)
   const path = file ?? workingFolder({ ...find, file, workdir: options.workdir })
-  return connectRpc(`unix://${controlSocketPath({ uid: process.getuid?.() ?? 0, path })}`)
+  try {
+    return await connectRpc(`unix://${controlSocketPath({ uid: process.getuid?.() ?? 0, path })}`)
+  } catch (error) {
+    // Says which files were looked for; inside Lambda there need be none.
+    if (file === undefined) findConfig({ ...find, isBootstrap: env.LAMBDA_TASK_ROOT !== undefined })
+    throw error
+  }
 }
 
 /** The same for as long as `act` takes. */

@@ -1,17 +1,17 @@
 /** `rr lambda run`: runs the function of this folder as Lambda would, for `rr invoke` to send events to. */
 import { basename, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseDuration } from '../config/units.js'
 import { systemClock } from '../src/core/clock.js'
 import { LogHost } from '../src/core/log-sink.js'
 import { Environment } from '../src/plugins/emulator/environment/environment.js'
-import { isExecutable } from '../src/supervisor/worker/program.js'
-import { type CommonOptions, ExitCode, wrongUsage } from './options.js'
+import { fileAddress } from './emulator-address.js'
+import { type LambdaProgram, lambdaProgram } from './lambda-program.js'
+import { type CommonOptions, ExitCode, sayFault, wrongUsage } from './options.js'
 import { EndAsked } from './signals.js'
 
 /** Beside the common ones; as commander hands them over. */
 export interface LambdaRunOptions extends CommonOptions {
-  readonly address: string
+  readonly address?: string
   readonly timeout: string
   readonly memory: string
   readonly handler?: string
@@ -38,10 +38,17 @@ interface Numbers {
 export async function lambdaRun(words: readonly string[], options: LambdaRunOptions): Promise<number> {
   const numbers = readNumbers(options)
   if (typeof numbers === 'string') return wrongUsage(numbers)
-  if (words.length > 0 && (options.override.length > 0 || options.dotenv !== undefined))
-    return wrongUsage('-o and --dotenv are for `rr bootstrap`: with a command of your own, give them to it')
   const cwd = resolve(options.workdir ?? '.')
-  const command = words.length > 0 ? words : defaultCommand(cwd, options)
+  let program: LambdaProgram | string
+  try {
+    program = lambdaProgram({ words, isCommand: process.argv.includes('--'), cwd, options })
+  } catch (error) {
+    sayFault(error)
+    return ExitCode.config
+  }
+  if (typeof program === 'string') return wrongUsage(program)
+  const { command, handler } = program
+  const address = options.address ?? (await fileAddress(options, cwd)).address
   const host = new LogHost({
     env: process.env,
     isLambda: false,
@@ -55,9 +62,9 @@ export async function lambdaRun(words: readonly string[], options: LambdaRunOpti
     command,
     cwd,
     variables: variablesOf(options),
-    address: options.address,
+    address,
     functionName: basename(cwd) || 'function',
-    handler: options.handler ?? process.env._HANDLER ?? '',
+    handler,
     initialization: options.early === true ? 'provisioned-concurrency' : 'on-demand',
     freezes: options.freeze,
     clock: systemClock,
@@ -70,25 +77,13 @@ export async function lambdaRun(words: readonly string[], options: LambdaRunOpti
     process.exit(ExitCode.fault)
   })
   await environment.start()
-  if (!/^(127\.|localhost|\[?::1)/.test(options.address))
-    log.warn({ address: options.address }, 'other machines can reach this: anybody may invoke the function')
+  if (!/^(127\.|localhost|\[?::1)/.test(address))
+    log.warn({ address }, 'other machines can reach this: anybody may invoke the function')
   log.info({ address: environment.server.address, command: command.join(' ') }, 'waiting for events')
   await end.asked
   await environment.close()
   host.flush()
   return ExitCode.ok
-}
-
-/** The function's own bootstrap, else ours. */
-function defaultCommand(cwd: string, { override, dotenv }: CommonOptions): readonly string[] {
-  const own = resolve(cwd, 'bootstrap')
-  if (override.length === 0 && dotenv === undefined && isExecutable(own)) return [own]
-  const rr = fileURLToPath(new URL('./rr.js', import.meta.url))
-  const flags = [
-    ...override.flatMap((one) => ['-o', one]),
-    ...(dotenv === undefined ? [] : ['--dotenv', dotenv]),
-  ]
-  return [process.execPath, rr, 'bootstrap', ...flags]
 }
 
 function variablesOf({ config }: CommonOptions): Readonly<Record<string, string | undefined>> {
@@ -112,7 +107,7 @@ function readNumbers(options: LambdaRunOptions): Numbers | string {
     return `--concurrency takes a number from 1 to 10000, not ${JSON.stringify(options.concurrency)}`
   const user = /^(\d+)(?::(\d+))?$/.exec(options.user ?? '0')
   if (user === null) return `--user takes UID or UID:GID, not ${JSON.stringify(options.user)}`
-  if (!/^.+:\d+$/.test(options.address))
+  if (options.address !== undefined && !/^.+:\d+$/.test(options.address))
     return `--address takes HOST:PORT, not ${JSON.stringify(options.address)}`
   const uid = Number(user[1])
   return {

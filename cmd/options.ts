@@ -1,4 +1,5 @@
-/** The options that every command shares. */
+/** What every command shares: options, exit codes, and how it says that something is wrong. */
+import { messageOf, RelayError } from '../src/core/errors.js'
 
 /** `-c`, `-w`, `-o`, `--dotenv` and `--json` as commander hands them over. */
 export interface CommonOptions {
@@ -21,4 +22,13 @@ export const ExitCode = { ok: 0, fault: 1, usage: 2, config: 78 } as const
 export function wrongUsage(what: string): number {
   process.stderr.write(`rr: ${what}\n`)
   return ExitCode.usage
+}
+
+/** Says on standard error what a command could not do, with its code and on a second line what to do; its exit code. */
+export function sayFault(error: unknown): number {
+  const isOurs = error instanceof RelayError
+  process.stderr.write(`rr: ${isOurs ? `${error.code}: ` : ''}${messageOf(error)}\n`)
+  if (isOurs && error.hint !== undefined) process.stderr.write(`    ${error.hint}\n`)
+  if (!isOurs && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
+  return ExitCode.fault
 }

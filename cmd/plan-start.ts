@@ -4,10 +4,11 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Environment, readEnvironment } from '../config/env.js'
 import { findConfig, workingFolder } from '../config/find.js'
+import type { LoaderPlaces } from '../config/handler.js'
 import { type Loaded, loadConfig } from '../config/load.js'
 import type { Problem } from '../config/tree.js'
 import { validateConfig } from '../config/validate.js'
-import { zeroConfig } from '../config/zero.js'
+import { expandHandler, withHandler, zeroConfig } from '../config/zero.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../src/core/errors.js'
 import { builtInPlugins } from '../src/plugins/index.js'
 import { builtInFile, type LoadedPlugin } from '../src/supervisor/container.js'
@@ -16,6 +17,12 @@ import type { CommonOptions } from './options.js'
 
 /** How `rr` was asked to run; `check` is `rr validate`. */
 export type Mode = 'serve' | 'dev' | 'bootstrap' | 'check'
+
+/** Beside the common options. */
+export interface StartOptions extends CommonOptions {
+  /** The handler that workers run, named on the command line. */
+  readonly handler?: string
+}
 
 /** What to start, and what is wrong with it. */
 export interface StartPlan {
@@ -34,19 +41,14 @@ export interface StartPlan {
 const alwaysOn: readonly string[] = ['logs', 'rpc', 'server']
 
 /** Reads and checks everything. Rejects with RR_CONFIG_NOT_FOUND, RR_PLUGIN_LOAD or RR_PLUGIN_API; the rest are problems. */
-export async function planStart(mode: Mode, options: CommonOptions): Promise<StartPlan> {
+export async function planStart(mode: Mode, options: StartOptions): Promise<StartPlan> {
   const startedIn = process.cwd()
   const env = readEnvironment(options.dotenv)
-  const find = { config: options.config, cwd: startedIn, env, isBootstrap: mode === 'bootstrap' }
+  const mayBeMissing = mode === 'bootstrap' || options.handler !== undefined
+  const find = { config: options.config, cwd: startedIn, env, isBootstrap: mayBeMissing }
   const file = findConfig(find)
   const cwd = workingFolder({ ...find, file, workdir: options.workdir })
-  const loaded = await loadConfig({
-    file,
-    cwd: startedIn,
-    env,
-    overrides: options.override,
-    ...(file === undefined ? { zero: zeroConfig(env, cwd, loaderPlaces()) } : {}),
-  })
+  const loaded = await load(file, cwd, env, options)
   const problems: Problem[] = [...loaded.problems]
   const strangers = await loadListed(loaded, problems)
   const sources = [...builtIns(mode), ...strangers]
@@ -65,6 +67,29 @@ export async function planStart(mode: Mode, options: CommonOptions): Promise<Sta
   )
   problems.sort(byPlace)
   return { file, identityPath: file ?? cwd, cwd, env, plugins, entries: loaded.entries, problems }
+}
+
+/** The file, or what stands for it; with `server.handler` replaced by what runs it. */
+async function load(
+  file: string | undefined,
+  cwd: string,
+  env: Environment,
+  { handler, override }: StartOptions,
+): Promise<Loaded> {
+  const about = { env, folder: cwd, places: loaderPlaces() }
+  const zero = () =>
+    zeroConfig(handler ?? env._HANDLER ?? '', handler === undefined ? '_HANDLER' : 'HANDLER', about)
+  const loaded = await loadConfig({
+    file,
+    cwd: process.cwd(),
+    env,
+    overrides: override,
+    ...(file === undefined ? { zero: zero() } : {}),
+  })
+  const isNamed = file !== undefined && handler !== undefined
+  const entries = isNamed ? withHandler(loaded.entries, handler) : loaded.entries
+  const expanded = expandHandler(entries, about)
+  return { ...loaded, entries: expanded.entries, problems: [...loaded.problems, ...expanded.problems] }
 }
 
 /** As a reader goes through the file; the order of files stays. */
@@ -116,7 +141,8 @@ async function loadListed(loaded: Loaded, problems: Problem[]): Promise<PluginSo
   return sources
 }
 
-function loaderPlaces() {
+/** Where this package keeps what runs ordinary handlers. */
+export function loaderPlaces(): LoaderPlaces {
   return {
     nodeLoader: fileURLToPath(new URL('../workers/node/loader.js', import.meta.url)),
     pythonFolder: join(

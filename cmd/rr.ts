@@ -4,12 +4,19 @@
  * in the file of its name.
  */
 import { createRequire } from 'node:module'
+import { basename } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
-import { messageOf, RelayError } from '../src/core/errors.js'
+import { roadRunnerVersion } from '../src/supervisor/version.js'
 import { withCheckFlags } from './lambda-check/flags.js'
-import { type CommonOptions, ExitCode } from './options.js'
+import { type CommonOptions, ExitCode, sayFault } from './options.js'
 
 const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
+
+// The package has one program under two names. Scripts written for RoadRunner's `rr` read the third word of its version.
+const isOwnName = basename(process.argv[1] ?? '').startsWith('relayrunner')
+const versionText = isOwnName
+  ? `relayrunner ${version}`
+  : `rr version ${roadRunnerVersion} (relayrunner ${version})`
 
 type Run = (...words: never[]) => Promise<number>
 
@@ -30,11 +37,11 @@ function withConfig(command: Command): Command {
     .option('--dotenv <file>', 'read environment variables from a file first')
 }
 
-const program = withConfig(new Command('rr'))
+const program = withConfig(new Command(isOwnName ? 'relayrunner' : 'rr'))
   .description(
     'Runs queue and Lambda work on pre-warmed workers in PHP, Node, Python or any RoadRunner worker.',
   )
-  .version(version, '-v, --version')
+  .version(versionText, '-v, --version')
   .configureOutput({ outputError: (text, write) => write(text) })
   .exitOverride()
   .addHelpText(
@@ -71,13 +78,15 @@ add(
     new Command('dev').description(
       'serve, with the Lambda emulator and a restart of workers on file changes',
     ),
-  ).option('--sqs <queue>', 'poll a queue: a name (orders, orders.fifo) for one in memory, or a URL'),
+  )
+    .argument('[handler]', 'what workers run, without a file: worker.php, or index.handler (Node, Python)')
+    .option('--sqs <queue>', 'poll a queue: a name (orders, orders.fifo) for one in memory, or a URL'),
   async () => (await import('./serve.js')).dev,
 )
 add(
   withConfig(
     new Command('bootstrap').description('serve inside AWS Lambda: pull from $AWS_LAMBDA_RUNTIME_API'),
-  ),
+  ).argument('[handler]', 'what workers run (else that of the file, else $_HANDLER)'),
   async () => (await import('./serve.js')).bootstrap,
 )
 add(
@@ -167,8 +176,14 @@ add(
 )
 add(
   withConfig(new Command('run').description('run the function of this folder as Lambda would'))
-    .argument('[command...]', 'behind --: its bootstrap (else ./bootstrap, else rr bootstrap)')
-    .option('--address <host:port>', 'where events come in, and the Runtime API', '127.0.0.1:9010')
+    .argument(
+      '[handler...]',
+      'worker.php, or index.handler (Node, Python); behind --: the command of its bootstrap',
+    )
+    .option(
+      '--address <host:port>',
+      'where events come in (else the file’s emulator.address, else 127.0.0.1:9010)',
+    )
     .option('--timeout <duration>', 'the function’s timeout', '30s')
     .option('--memory <mb>', 'the function’s memory, as its variables say', '1769')
     .option('--handler <name>', 'the function’s handler (else $_HANDLER)')
@@ -190,11 +205,7 @@ async function main(): Promise<void> {
       process.exitCode = error.exitCode === 0 ? ExitCode.ok : ExitCode.usage
       return
     }
-    const isOurs = error instanceof RelayError
-    process.stderr.write(`rr: ${isOurs ? `${error.code}: ` : ''}${messageOf(error)}\n`)
-    if (isOurs && error.hint !== undefined) process.stderr.write(`    ${error.hint}\n`)
-    if (!isOurs && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
-    process.exitCode = ExitCode.fault
+    process.exitCode = sayFault(error)
   }
 }
 

@@ -13,7 +13,7 @@ import { type Boots, Server } from '../src/supervisor/server.js'
 import { RuntimeApi } from '../src/supervisor/services.js'
 import { bannerLines, type PoolLine } from './banner.js'
 import { type CommonOptions, ExitCode } from './options.js'
-import { type Mode, planStart, type StartPlan } from './plan-start.js'
+import { type Mode, planStart, type StartOptions, type StartPlan } from './plan-start.js'
 import { EndAsked } from './signals.js'
 
 const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
@@ -29,24 +29,25 @@ export interface DevOptions extends CommonOptions {
   readonly sqs?: string
 }
 
-/** With the emulator, and a restart of workers when files change. */
-export function dev(options: DevOptions): Promise<number> {
+/** With the emulator, and a restart of workers when files change. `handler` does without a configuration file. */
+export function dev(handler: string | undefined, options: DevOptions): Promise<number> {
   const { override, sqs } = options
   const isAsked = override.some((one) => one.startsWith('logs.encoding='))
   // Quoted: a queue may be called 7 or on.
   const queue = sqs === undefined ? [] : [`emulator.sqs.queue=${JSON.stringify(sqs)}`]
   const encoding = isAsked ? [] : ['logs.encoding=console']
-  return run('dev', { ...options, override: [...override, ...encoding, ...queue] })
+  const named = handler === undefined ? {} : { handler }
+  return run('dev', { ...options, ...named, override: [...override, ...encoding, ...queue] })
 }
 
-/** Inside Lambda. */
-export function bootstrap(options: CommonOptions): Promise<number> {
-  return run('bootstrap', options)
+/** Inside Lambda. `handler` is for `rr lambda run HANDLER`, which has `_HANDLER` of the same name. */
+export function bootstrap(handler: string | undefined, options: CommonOptions): Promise<number> {
+  return run('bootstrap', handler === undefined ? options : { ...options, handler })
 }
 
 type ServeMode = Exclude<Mode, 'check'>
 
-async function run(mode: ServeMode, options: CommonOptions): Promise<number> {
+async function run(mode: ServeMode, options: StartOptions): Promise<number> {
   const isLambda = mode === 'bootstrap'
   const log = new LogHost({
     env: process.env,
@@ -81,7 +82,7 @@ class Life {
     this.#clock = mode === 'bootstrap' ? new AwakeClock(systemClock) : systemClock
   }
 
-  async run(options: CommonOptions): Promise<number> {
+  async run(options: StartOptions): Promise<number> {
     const isBootstrap = this.#mode === 'bootstrap'
     if (isBootstrap && !process.env.AWS_LAMBDA_RUNTIME_API) {
       throw new RelayError(

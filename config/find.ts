@@ -40,7 +40,7 @@ export function findConfig({ config, cwd, env, isBootstrap }: FindOptions): stri
     ErrorCode.ConfigNotFound,
     `there is no configuration file; looked for ${places.join(', ')}`,
     {
-      hint: 'Name one with -c, or copy rr.yaml.example to rr.yaml.',
+      hint: 'Name one with -c, let `rr init` write one, or run a handler without one: `rr dev index.handler`, `rr dev worker.php`.',
     },
   )
 }

@@ -1,74 +1,125 @@
-/** The configuration of `rr bootstrap` without a file: what `_HANDLER` and the files beside it say. */
-import { existsSync } from 'node:fs'
-import { extname, join } from 'node:path'
+/** The part of a configuration that follows from a handler's name: all of it without a file, a command in a file with `server.handler`. */
 import { ErrorCode, RelayError } from '../src/core/errors.js'
-import type { Environment } from './env.js'
-import type { Entry, Place, Tree } from './tree.js'
-
-/** Where the parts of this package are that run other people's handlers. */
-export interface LoaderPlaces {
-  /** Node's loader of ordinary Lambda handlers. */
-  readonly nodeLoader: string
-  /** The folder that holds the Python package. */
-  readonly pythonFolder: string
-}
-
-const scriptExtensions = new Set(['.php', '.py', '.js', '.mjs', '.cjs'])
+import { type HandlerCommand, type HandlerOptions, handlerCommand, handlerForms } from './handler.js'
+import type { Entry, Place, Problem, Tree } from './tree.js'
 
 /**
- * `worker.php` is a worker of that name; `index.handler` is an ordinary handler in Node (`index.js`, `.mjs`, `.cjs`) or
- * Python (`index.py`). Throws RR_CONFIG_NOT_FOUND when `_HANDLER` leads nowhere.
+ * The configuration without a file. `source` says in messages who named the handler. Throws RR_CONFIG_NOT_FOUND when the
+ * name leads nowhere.
  */
-export function zeroConfig(env: Environment, folder: string, places: LoaderPlaces): Tree {
-  const handler = env._HANDLER ?? ''
-  const { command, variables, mode } = commandOf(handler, folder, places)
-  const at: Place = { file: `(zero configuration of _HANDLER=${handler})`, line: 1, column: 1 }
-  const scalar = (value: string): Tree => ({ kind: 'scalar', value, isQuoted: true, at })
-  const map = (values: Readonly<Record<string, Tree>>): Tree => ({
-    kind: 'map',
-    entries: new Map(Object.entries(values).map(([key, value]): [string, Entry] => [key, { at, value }])),
-    at,
-  })
-  const words: Tree = { kind: 'list', items: command.map(scalar), at }
-  return map({
-    version: scalar('3'),
-    server: map({
-      command: words,
-      env: map(Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, scalar(value)]))),
-    }),
-    lambda: map({ mode: scalar(mode), pool: map({ num_workers: scalar('auto') }) }),
+export function zeroConfig(handler: string, source: string, options: HandlerOptions): Tree {
+  const found = handlerCommand(handler, options)
+  if (found === undefined) {
+    const named = handler === '' ? `${source} is not set` : `${source}="${handler}" names no file`
+    throw new RelayError(
+      ErrorCode.ConfigNotFound,
+      `there is no configuration file, and ${named} in ${options.folder}`,
+      { hint: `Ship an rr.yaml, or set the handler to ${handlerForms}.` },
+    )
+  }
+  const at: Place = { file: `(zero configuration of ${source}=${handler})`, line: 1, column: 1 }
+  return mapOf(at, {
+    version: textOf(at, '3'),
+    server: mapOf(at, { command: commandOf(at, found), env: textsOf(at, found.variables) }),
+    lambda: mapOf(at, { mode: textOf(at, found.mode), pool: mapOf(at, { num_workers: textOf(at, 'auto') }) }),
   })
 }
 
-interface ZeroCommand {
-  readonly command: readonly string[]
-  readonly variables: Readonly<Record<string, string>>
-  readonly mode: 'raw' | 'event'
+/** Sections of a file, and what is wrong with them. */
+export interface Expanded {
+  readonly entries: ReadonlyMap<string, Entry>
+  readonly problems: readonly Problem[]
 }
 
-function commandOf(handler: string, folder: string, places: LoaderPlaces): ZeroCommand {
-  const extension = extname(handler)
-  if (scriptExtensions.has(extension) && existsSync(join(folder, handler))) {
-    const program = extension === '.php' ? 'php' : extension === '.py' ? 'python3' : process.execPath
-    return { command: [program, join(folder, handler)], variables: {}, mode: 'raw' }
-  }
-  const base = join(folder, moduleOf(handler))
-  if (['.js', '.mjs', '.cjs'].some((end) => existsSync(`${base}${end}`))) {
-    return { command: [process.execPath, places.nodeLoader, handler], variables: {}, mode: 'event' }
-  }
-  if (existsSync(`${base}.py`)) {
-    const command = ['python3', '-m', 'relayrunner', handler]
-    return { command, variables: { PYTHONPATH: places.pythonFolder }, mode: 'event' }
-  }
-  const text = `there is no configuration file, and _HANDLER="${handler}" names no file in ${folder}`
-  throw new RelayError(ErrorCode.ConfigNotFound, text, {
-    hint: 'Ship an rr.yaml, or set the handler to worker.php, or to index.handler with an index.js, .mjs, .cjs or .py.',
+/** Replaces `server.handler` by the command that it stands for. A section `lambda` without a mode gets the one that fits. */
+export function expandHandler(entries: ReadonlyMap<string, Entry>, options: HandlerOptions): Expanded {
+  const server = keysOf(entries.get('server'))
+  const handler = server.get('handler')?.value
+  // Anything but a text is for the validation to refuse.
+  if (handler?.kind !== 'scalar' || typeof handler.value !== 'string' || handler.value === '')
+    return { entries, problems: [] }
+  const { at } = handler
+  const problem = (what: string, expected: string): Expanded => ({
+    entries,
+    problems: [{ severity: 'error', at, what, expected }],
   })
+  if (server.has('command')) return problem('"server.handler" beside "server.command"', 'one of the two')
+  const env = server.get('env')?.value
+  const found = handlerCommand(handler.value, {
+    ...options,
+    env: { ...options.env, PYTHONPATH: textIn(env, 'PYTHONPATH') ?? options.env.PYTHONPATH },
+  })
+  if (found === undefined)
+    return problem(`"server.handler": "${handler.value}" names no file in ${options.folder}`, handlerForms)
+  const sections = new Map(entries)
+  setKeys(sections, 'server', at, {
+    command: commandOf(at, found),
+    env: withTexts(env, textsOf(at, found.variables)),
+  })
+  const lambda = entries.get('lambda')
+  if (lambda !== undefined && !keysOf(lambda).has('mode'))
+    setKeys(sections, 'lambda', at, { mode: textOf(at, found.mode) })
+  return { entries: sections, problems: [] }
 }
 
-/** `src/index.handler.sub` → `src/index`: the module ends at the first dot of the last path segment. */
-function moduleOf(handler: string): string {
-  const slash = handler.lastIndexOf('/')
-  const dot = handler.indexOf('.', slash + 1)
-  return dot < 0 ? handler : handler.slice(0, dot)
+/** Makes `handler` (named on the command line) what a file's workers run, in place of its own command; it answers Lambda events. */
+export function withHandler(
+  entries: ReadonlyMap<string, Entry>,
+  handler: string,
+): ReadonlyMap<string, Entry> {
+  const at: Place = { file: '(the handler on the command line)', line: 1, column: 1 }
+  const sections = new Map(entries)
+  setKeys(sections, 'server', at, { handler: textOf(at, handler) }, ['command'])
+  if (!sections.has('lambda')) setKeys(sections, 'lambda', at, {})
+  return sections
+}
+
+function keysOf(entry: Entry | undefined): ReadonlyMap<string, Entry> {
+  return entry?.value.kind === 'map' ? entry.value.entries : new Map()
+}
+
+function setKeys(
+  sections: Map<string, Entry>,
+  name: string,
+  at: Place,
+  values: Readonly<Record<string, Tree>>,
+  removed: readonly string[] = [],
+): void {
+  const old = sections.get(name)
+  const keys = new Map(keysOf(old))
+  for (const key of removed) keys.delete(key)
+  for (const [key, value] of Object.entries(values)) keys.set(key, { at, value })
+  const value: Tree = { kind: 'map', entries: keys, at: old?.value.at ?? at }
+  sections.set(name, { at: old?.at ?? at, value })
+}
+
+/** A file's `env`, which is a map or RoadRunner's list of pairs, with the variables of `added`. */
+function withTexts(env: Tree | undefined, added: Tree & { kind: 'map' }): Tree {
+  if (env?.kind === 'list') return { ...env, items: [...env.items, added] }
+  return env?.kind === 'map' ? { ...env, entries: new Map([...env.entries, ...added.entries]) } : added
+}
+
+function textIn(env: Tree | undefined, name: string): string | undefined {
+  const maps = env?.kind === 'list' ? env.items : env === undefined ? [] : [env]
+  const values = maps.map((map) => (map.kind === 'map' ? map.entries.get(name)?.value : undefined))
+  const value = values.findLast((one) => one?.kind === 'scalar')
+  return value?.kind === 'scalar' && value.value !== null ? String(value.value) : undefined
+}
+
+function commandOf(at: Place, { command }: HandlerCommand): Tree {
+  return { kind: 'list', items: command.map((word) => textOf(at, word)), at }
+}
+
+function textOf(at: Place, value: string): Tree {
+  return { kind: 'scalar', value, isQuoted: true, at }
+}
+
+function textsOf(at: Place, values: Readonly<Record<string, string>>): Tree & { kind: 'map' } {
+  const pairs = Object.entries(values).map(([key, value]): [string, Tree] => [key, textOf(at, value)])
+  return mapOf(at, Object.fromEntries(pairs))
+}
+
+function mapOf(at: Place, values: Readonly<Record<string, Tree>>): Tree & { kind: 'map' } {
+  const entries = Object.entries(values).map(([key, value]): [string, Entry] => [key, { at, value }])
+  return { kind: 'map', entries: new Map(entries), at }
 }

@@ -37,7 +37,7 @@ test('a file that cannot be read is wrong usage, said in one line', async (t) =>
 test('help and version exit 0', async (t) => {
   const folder = await testFolder(t)
   assert.match(rr(folder, ['--help']).out, /rr invoke --sqs 10/)
-  assert.match(rr(folder, ['--version']).out, /^\d+\.\d+\.\d+\n$/)
+  assert.match(rr(folder, ['--version']).out, /^rr version 2025\.1\.9 \(relayrunner \d+\.\d+\.\d+\)\n$/)
   assert.equal(rr(folder, ['serve', '--help']).code, 0)
 })
 

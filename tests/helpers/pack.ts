@@ -1,27 +1,25 @@
 /** Our package as a user gets it: `npm pack` of the build that runs, laid out in a project's node_modules. */
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { cp, mkdir, readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buildFolder, projectFolder } from './project.js'
 
-const built = ['cmd', 'config', 'src', 'workers']
-const plain = [
-  'package.json',
-  'README.md',
-  'LICENSE',
-  'CHANGELOG.md',
-  'bootstrap',
-  'rr.yaml.example',
-  'workers/php',
-  'workers/python',
-]
+const manifest: { files: readonly string[] } = JSON.parse(
+  readFileSync(join(projectFolder, 'package.json'), 'utf8'),
+)
+/** What package.json publishes: parts of the build, and files of the checkout. */
+const published = manifest.files.filter((name) => !name.startsWith('!'))
 
 /** Packs into `folder` and returns the tarball's path. */
 export async function packSelf(folder: string): Promise<string> {
   const stage = join(folder, 'stage')
-  await mkdir(join(stage, 'workers'), { recursive: true })
-  for (const name of plain) await cp(join(projectFolder, name), join(stage, name), { recursive: true })
-  for (const name of built) await cp(join(buildFolder, name), join(stage, 'dist', name), { recursive: true })
+  await mkdir(stage, { recursive: true })
+  for (const name of [...published, 'package.json']) {
+    const [first, ...rest] = name.split('/')
+    const from = first === 'dist' ? join(buildFolder, ...rest) : join(projectFolder, name)
+    await cp(from, join(stage, name), { recursive: true })
+  }
   const words = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]
   const packed = spawnSync('npm', words, { cwd: stage, encoding: 'utf8' })
   if (packed.status !== 0) throw new Error(`npm pack failed:\n${packed.stderr}`)

@@ -14,6 +14,11 @@ export default definePlugin({
         description:
           'The program of the workers: a string split by shell quoting rules, or a list. No shell runs it.',
       },
+      handler: {
+        type: 'string',
+        description:
+          'Instead of `command`: `worker.php` (a worker of that name), or `index.handler`, an ordinary Lambda handler in Node (`index.js`, `.mjs`, `.cjs`) or Python (`index.py`); `lambda.mode` is then `event` unless it is set.',
+      },
       relay: {
         type: 'string',
         default: 'pipes',

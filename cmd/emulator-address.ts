@@ -1,0 +1,29 @@
+/** Where a project's emulator listens when no server can be asked: as its file says, else the default. */
+import { type Environment, readEnvironment } from '../config/env.js'
+import { findConfig } from '../config/find.js'
+import { loadConfig } from '../config/load.js'
+import type { CommonOptions } from './options.js'
+
+/** That of the section `emulator:`. */
+const defaultAddress = '127.0.0.1:9010'
+
+/** An address, and the file that names it; undefined: there is no file. */
+export interface FileAddress {
+  readonly address: string
+  readonly file: string | undefined
+}
+
+/** `emulator.address` of the project's file with `-o` applied, else the default. Rejects with RR_CONFIG_NOT_FOUND for a file that cannot be read. */
+export async function fileAddress(
+  options: CommonOptions,
+  cwd = process.cwd(),
+  env: Environment = readEnvironment(options.dotenv),
+): Promise<FileAddress> {
+  const file = findConfig({ config: options.config, cwd, env, isBootstrap: true })
+  // What is wrong elsewhere in the file does not matter here.
+  const { entries } = await loadConfig({ file, cwd, env, overrides: options.override })
+  const section = entries.get('emulator')?.value
+  const address = section?.kind === 'map' ? section.entries.get('address')?.value : undefined
+  const isWritten = address?.kind === 'scalar' && typeof address.value === 'string' && address.value !== ''
+  return { address: isWritten ? String(address.value) : defaultAddress, file }
+}

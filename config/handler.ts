@@ -1,0 +1,93 @@
+/** A handler's name, as Lambda's `_HANDLER` and `server.handler` have it → the program that runs it. */
+import { existsSync } from 'node:fs'
+import { delimiter, extname, join, resolve } from 'node:path'
+import type { Environment } from './env.js'
+
+/** Where the parts of this package are that run other people's handlers. */
+export interface LoaderPlaces {
+  /** Node's loader of ordinary Lambda handlers. */
+  readonly nodeLoader: string
+  /** The folder that holds the Python package. */
+  readonly pythonFolder: string
+}
+
+/** What decides which program a handler's name stands for. */
+export interface HandlerOptions {
+  readonly env: Environment
+  /** What relative names count from. */
+  readonly folder: string
+  readonly places: LoaderPlaces
+}
+
+/** How a handler is run. */
+export interface HandlerCommand {
+  readonly command: readonly string[]
+  readonly variables: Readonly<Record<string, string>>
+  /** Workers get records (`raw`), ordinary handlers events as Lambda sends them. */
+  readonly mode: 'raw' | 'event'
+}
+
+/** What a handler may be, for messages. */
+export const handlerForms = 'worker.php, or index.handler with an index.js, .mjs, .cjs or .py'
+
+const programs: Readonly<Record<string, string>> = {
+  '.php': 'php',
+  '.py': 'python3',
+  '.js': process.execPath,
+  '.mjs': process.execPath,
+  '.cjs': process.execPath,
+}
+const nodeExtensions = ['.js', '.mjs', '.cjs', '/index.js', '/package.json']
+
+/**
+ * `worker.php` is a worker of that name; `index.handler` is an ordinary handler in Node (`index.js`, `.mjs`, `.cjs`) or Python
+ * (`index.py`). Undefined when it leads nowhere.
+ */
+export function handlerCommand(handler: string, options: HandlerOptions): HandlerCommand | undefined {
+  const { env, folder, places } = options
+  const script = resolve(folder, handler)
+  const program = programs[extname(handler)]
+  if (program !== undefined && existsSync(script)) {
+    const variables = program === 'python3' ? pythonVariables(options) : {}
+    return { command: [program, script], variables, mode: 'raw' }
+  }
+  if (isThere(nodeModule(handler), nodeExtensions, [folder, ...foldersOf(env.NODE_PATH)]))
+    return { command: [process.execPath, places.nodeLoader, handler], variables: {}, mode: 'event' }
+  if (!isThere(pythonModule(handler), ['.py', '/__init__.py'], [folder, ...foldersOf(env.PYTHONPATH)]))
+    return undefined
+  const command = ['python3', '-m', 'relayrunner', handler]
+  return { command, variables: pythonVariables(options), mode: 'event' }
+}
+
+/** Our package in front of what the environment names: a handler's own imports stay as they are. */
+function pythonVariables({ env, places }: HandlerOptions): Readonly<Record<string, string>> {
+  return { PYTHONPATH: [places.pythonFolder, ...foldersOf(env.PYTHONPATH)].join(delimiter) }
+}
+
+function isThere(
+  module: string | undefined,
+  endings: readonly string[],
+  folders: readonly string[],
+): boolean {
+  if (module === undefined || module === '') return false
+  return folders.some((folder) => endings.some((ending) => existsSync(`${resolve(folder, module)}${ending}`)))
+}
+
+function foldersOf(path: string | undefined): readonly string[] {
+  return (path ?? '').split(delimiter).filter((folder) => folder !== '')
+}
+
+/** `src/index.handler.sub` → `src/index`: the module ends at the first dot of the last path segment. */
+function nodeModule(handler: string): string {
+  const slash = handler.lastIndexOf('/')
+  const dot = handler.indexOf('.', slash + 1)
+  return dot < 0 ? handler : handler.slice(0, dot)
+}
+
+/** `src/app.handler` and `src.app.handler` → `src/app`: the function's name stands behind the last dot. */
+function pythonModule(handler: string): string | undefined {
+  const dot = handler.lastIndexOf('.')
+  if (dot <= handler.lastIndexOf('/')) return undefined
+  const [first = '', ...rest] = handler.slice(0, dot).split('/').reverse()
+  return join(...rest.reverse(), first.replaceAll('.', '/')) || undefined
+}
