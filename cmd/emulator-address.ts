@@ -27,3 +27,8 @@ export async function fileAddress(
   const isWritten = address?.kind === 'scalar' && typeof address.value === 'string' && address.value !== ''
   return { address: isWritten ? String(address.value) : defaultAddress, file }
 }
+
+/** `HOST:PORT` to connect to: a server on every address is reached by its loopback one. */
+export function reachable(address: string): string {
+  return address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^(\[::\]|::):/, '[::1]:')
+}

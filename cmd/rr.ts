@@ -102,7 +102,8 @@ add(
 add(
   withConfig(new Command('invoke').description('send one event to the emulator and print the answer'))
     .argument('[file]', 'the event; - reads standard input')
-    .option('--sqs <n>', 'make an SQS batch of n records')
+    .option('--body <text>', 'the event; with --sqs the body of each record, {n} in it is its number')
+    .option('--sqs <n>', 'make an SQS batch of n records; their bodies are {"n":1}, {"n":2} …')
     .option('--fifo', 'make it a FIFO batch')
     .option('--address <host:port>', 'where the emulator listens')
     .option('--json', 'print the answer on one line'),

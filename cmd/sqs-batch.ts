@@ -6,17 +6,18 @@ const account = '123456789012'
 const groups = 3
 const firstSequence = 18_849_496_460_467_696_000n
 
-/** `body`: that of every record; else `{"n":…}` counting from 1. A FIFO batch has three groups. */
+/** `body`: that of every record; `template`: the same with the record's number for `{n}`. Else `{"n":1}`, `{"n":2}` … A FIFO batch has three groups. */
 export function sqsBatch(options: {
   readonly count: number
   readonly isFifo: boolean
   readonly body?: string | undefined
+  readonly template?: string | undefined
 }) {
-  const { count, isFifo, body } = options
+  const { count, isFifo, body, template = '{"n":{n}}' } = options
   const sentAt = Date.now()
   return {
     Records: Array.from({ length: count }, (_, at) => {
-      const text = body ?? JSON.stringify({ n: at + 1 })
+      const text = body ?? template.replaceAll('{n}', String(at + 1))
       return {
         messageId: randomUUID(),
         receiptHandle: `AQEB${Buffer.from(randomUUID()).toString('base64')}`,

@@ -11,6 +11,8 @@ export const ErrorCode = {
   AddressInUse: 'RR_ADDRESS_IN_USE',
   AlreadyRunning: 'RR_ALREADY_RUNNING',
   NotRunning: 'RR_NOT_RUNNING',
+  ForeignServer: 'RR_FOREIGN_SERVER',
+  NoFunction: 'RR_NO_FUNCTION',
   SocketPath: 'RR_SOCKET_PATH',
   PrivateFolder: 'RR_PRIVATE_FOLDER',
   PluginLoad: 'RR_PLUGIN_LOAD',

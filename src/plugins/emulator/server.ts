@@ -7,6 +7,7 @@ import { extensionRoutes } from './extension-routes.js'
 import { type ExtensionEvent, Extensions } from './extensions.js'
 import { FunctionState } from './function-state.js'
 import { bodyOf, functionArn, type Route, send, truncatedRequest } from './http.js'
+import { answerIdentity, type EmulatorIdentity } from './identity.js'
 import type { HandedOut, InvokeRequest, InvokeResult } from './invocation.js'
 import { invokeRoutes } from './invoke-routes.js'
 import { runtimeRoutes } from './runtime-routes.js'
@@ -32,6 +33,8 @@ export interface EmulatorOptions {
   readonly environment?: EnvironmentHooks
   readonly functionName?: string
   readonly handler?: string
+  /** The project's folder; else the working directory. */
+  readonly folder?: string
 }
 
 /** What the owner of the process decides and hears. */
@@ -154,6 +157,12 @@ export class EmulatorServer {
     ]
   }
 
+  #identity(): EmulatorIdentity {
+    const { folder = process.cwd(), environment } = this.#options
+    const runs = environment === undefined ? 'server' : 'environment'
+    return { server: 'relayrunner', pid: process.pid, folder, runs }
+  }
+
   #onChange(): void {
     const { environment } = this.#options
     // Without an owner nobody else wakes a snapshot.
@@ -175,6 +184,7 @@ export class EmulatorServer {
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
     if (this.#options.faults?.(request, response) === true) return
+    if (answerIdentity(request, response, this.#identity())) return
     if (this.#options.route?.(request, response) === true) return
     const path = (request.url ?? '').split('?')[0] ?? ''
     for (const [method, pattern, handler] of this.#routes) {

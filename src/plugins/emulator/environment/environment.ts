@@ -73,6 +73,7 @@ export class Environment {
       concurrency: options.concurrency,
       functionName: options.functionName,
       handler: options.handler,
+      folder: options.cwd,
       externals: (options.extensions ?? []).map(({ name }) => name),
       ...(options.hasExtensions === undefined ? {} : { hasExtensions: options.hasExtensions }),
       environment: {
