@@ -1,7 +1,6 @@
 /** The end of a worker's process: what it still had to say is read, and one line of the log tells how it ended. */
 import type { Clock } from '../../core/clock.js'
 import type { Logger } from '../../core/log.js'
-import type { Frame } from '../../ipc/frame.js'
 import type { ProcessExit } from './process.js'
 import type { KillReason, RetireReason } from './state.js'
 
@@ -38,11 +37,4 @@ export function logEnd(log: Logger, { pool, pid, why, exit, jobs, lastLines }: W
   if (why === undefined || why === 'relay_lost') log.warn({ ...fields, lastLines }, 'worker ended by itself')
   else if (isNews.has(why)) log.warn(fields, 'worker was killed')
   else log.debug(fields, 'worker left')
-}
-
-/** A worker answered without a job, which costs its life. */
-export function logUnasked(log: Logger, about: { pool: string; pid: number; frame: Frame }): void {
-  const { pool, pid, frame } = about
-  const fields = { pool, pid, flags: frame.flags, bytes: frame.payload.length }
-  log.warn(fields, 'a worker answered without a job, it is replaced')
 }

@@ -1,29 +1,59 @@
 /** What a worker's frame means as the answer to a job. Pure; `worker.ts` acts on it. */
 import { type Frame, FrameFlag, StreamBit } from '../../ipc/frame.js'
 import type { Reply } from '../job.js'
+import { noJobId, takeJobId } from './job-id.js'
 
-/** An answer as it was understood. */
+/** An answer as it was understood. `leaves`: the worker goes once the job is settled. */
 export type Answer =
-  | { readonly kind: 'reply'; readonly reply: Reply }
-  | { readonly kind: 'error'; readonly text: string }
-  | { readonly kind: 'chunk'; readonly reply: Reply; readonly wantsPong: boolean }
+  | { readonly kind: 'reply'; readonly reply: Reply; readonly leaves: boolean }
+  /** `isAnonymous`: it may be about another job, as it has no number and its worker knows them. */
+  | {
+      readonly kind: 'error'
+      readonly text: string
+      readonly leaves: boolean
+      readonly isAnonymous: boolean
+    }
+  | {
+      readonly kind: 'chunk'
+      readonly reply: Reply
+      readonly wantsPong: boolean
+      readonly leaves: boolean
+    }
   | { readonly kind: 'self_stop' }
+  | ForeignAnswer
   | { readonly kind: 'bad'; readonly what: string }
 
+/** An answer to another job than the one that runs; `wantsPong`: its worker waits for a word. */
+export interface ForeignAnswer {
+  readonly kind: 'foreign'
+  readonly jobId: number
+  readonly wantsPong: boolean
+}
+
 /** An answer that ends its job. */
-export type WholeAnswer = Exclude<Answer, { readonly kind: 'bad' | 'chunk' }>
+export type WholeAnswer = Exclude<Answer, { readonly kind: 'bad' | 'chunk' | 'foreign' }>
+
+/** What is known of the job. */
+export interface ReplyExpectation {
+  readonly takesStream?: boolean
+  /** The number that the answer must carry, `noJobId` if the job has none; undefined: the worker knows no numbers. */
+  readonly jobId?: number | undefined
+}
 
 const stopKey = Buffer.from('"stop"')
+const leaveKey = Buffer.from('"leave"')
 // PHP sends 13 bytes; other languages' encoders put spaces between them.
 const selfStopBytesMax = 64
 
 /** Reads a frame as the answer to a job; copies what it keeps, as the frame's payload is a view. */
-export function readReply(frame: Frame, takesStream = false): Answer {
+export function readReply(frame: Frame, { takesStream = false, jobId }: ReplyExpectation = {}): Answer {
   const { flags, stream, options, payload } = frame
-  if ((flags & FrameFlag.error) !== 0) return { kind: 'error', text: payload.toString('utf8') }
+  const isError = (flags & FrameFlag.error) !== 0
+  if (isError && (jobId === undefined || options.length === 0)) {
+    const isAnonymous = jobId !== undefined && jobId !== noJobId
+    return { kind: 'error', text: payload.toString('utf8'), leaves: false, isAnonymous }
+  }
   if ((flags & FrameFlag.control) !== 0) return { kind: 'bad', what: 'a control frame instead of an answer' }
-  if (stream !== 0 && !takesStream)
-    return { kind: 'bad', what: 'a streamed answer, which this mode does not take' }
   if (options.length !== 1)
     return { kind: 'bad', what: `an answer with ${options.length} options instead of 1` }
   const contextBytes = options[0] ?? 0
@@ -33,23 +63,54 @@ export function readReply(frame: Frame, takesStream = false): Answer {
       what: `an answer of ${payload.length} bytes that says its context has ${contextBytes}`,
     }
   }
-  if (contextBytes === payload.length && isSelfStop(payload)) return { kind: 'self_stop' }
   const copy = Buffer.from(payload)
-  const reply = { context: copy.subarray(0, contextBytes), body: copy.subarray(contextBytes), flags }
-  if ((stream & StreamBit.more) === 0) return { kind: 'reply', reply }
-  return { kind: 'chunk', reply, wantsPong: (stream & StreamBit.ping) !== 0 }
+  let context: Buffer = copy.subarray(0, contextBytes)
+  const body = copy.subarray(contextBytes)
+  const wantsPong = (stream & StreamBit.ping) !== 0
+  if (jobId !== undefined) {
+    // The tail of a protobuf message may look like one.
+    const taken = (flags & FrameFlag.proto) === 0 ? takeJobId(context) : undefined
+    const told = taken?.jobId ?? noJobId
+    if (taken !== undefined && told !== jobId) return { kind: 'foreign', jobId: told, wantsPong }
+    if (told !== jobId) {
+      return { kind: 'bad', what: `an answer without jobId ${jobId}, and it announced the feature job_id` }
+    }
+    context = taken?.context ?? context
+  }
+  const leaves = doesLeave(context)
+  if (isError) return { kind: 'error', text: body.toString('utf8'), leaves, isAnonymous: false }
+  if (stream !== 0 && !takesStream)
+    return { kind: 'bad', what: 'a streamed answer, which this mode does not take' }
+  if (body.length === 0 && isSelfStop(context)) return { kind: 'self_stop' }
+  const reply = { context, body, flags }
+  if ((stream & StreamBit.more) === 0) return { kind: 'reply', reply, leaves }
+  return { kind: 'chunk', reply, wantsPong, leaves }
 }
 
 /** Reads a frame as the answer to a control message: another one, or an ERROR frame. */
 export function readControlReply({ flags, payload }: Frame): Answer {
-  if ((flags & FrameFlag.error) !== 0) return { kind: 'error', text: payload.toString('utf8') }
+  const isError = (flags & FrameFlag.error) !== 0
+  if (isError) return { kind: 'error', text: payload.toString('utf8'), leaves: false, isAnonymous: false }
   if ((flags & FrameFlag.control) === 0)
     return { kind: 'bad', what: 'an answer to a job instead of one to a control message' }
-  return { kind: 'reply', reply: { context: Buffer.from(payload), body: Buffer.alloc(0), flags } }
+  const reply = { context: Buffer.from(payload), body: Buffer.alloc(0), flags }
+  return { kind: 'reply', reply, leaves: false }
 }
 
-/** `{"stop":true}` and nothing else, however it is spaced. */
+/** `{"stop":true}` and nothing else, however it is spaced; to leave is what it says already. */
 function isSelfStop(context: Buffer): boolean {
   if (context.length > selfStopBytesMax || !context.includes(stopKey)) return false
-  return /^\s*\{\s*"stop"\s*:\s*true\s*\}\s*$/.test(context.toString('latin1'))
+  return /^\s*\{\s*"stop"\s*:\s*true\s*(,\s*"leave"\s*:\s*true\s*)?\}\s*$/.test(context.toString('latin1'))
+}
+
+/** `"leave": true` among the context's own keys. */
+function doesLeave(context: Buffer): boolean {
+  if (context.length === 0 || !context.includes(leaveKey)) return false
+  try {
+    const value: unknown = JSON.parse(context.toString('utf8'))
+    return typeof value === 'object' && value !== null && 'leave' in value && value.leave === true
+  } catch {
+    // A context of the worker's own making (protobuf): it says nothing of the kind.
+    return false
+  }
 }

@@ -36,9 +36,21 @@ const junkExcerptBytes = 64
 const linesMax = 5
 const lineLengthMax = 2048
 
+/** What a job under way is made of. */
+export interface RunningJobParts {
+  readonly job: Job
+  readonly run: RunOptions
+  /** What its answer must carry, `noJobId` for nothing; undefined: its worker knows no numbers. */
+  readonly jobId: number | undefined
+  readonly resolve: (outcome: Outcome) => void
+}
+
 /** One job under way. */
 export class RunningJob {
   readonly job: Job
+  readonly jobId: number | undefined
+  /** Its whole answer has come and is about to be settled. */
+  isAnswered = false
   readonly stream: StreamReader | undefined
   readonly resolve: (outcome: Outcome) => void
   readonly #host: JobHost
@@ -53,9 +65,10 @@ export class RunningJob {
   #junk: Buffer | undefined
   #junkTimer: Timer | undefined
 
-  constructor(host: JobHost, job: Job, run: RunOptions, resolve: (outcome: Outcome) => void) {
+  constructor(host: JobHost, { job, run, jobId, resolve }: RunningJobParts) {
     const { clock } = host
     this.job = job
+    this.jobId = jobId
     this.resolve = resolve
     this.stream = streamReader(host, run)
     this.#host = host

@@ -25,9 +25,11 @@ export type WorkerEvent = 'ready' | 'assign' | 'settle' | 'retire' | 'kill' | 'e
 /** The next state; `ignore`: nothing happens; `never`: only a bug of ours gets here (a peer cannot). */
 export type Cell = WorkerState | 'ignore' | 'never'
 
-/** Why a worker leaves in peace. */
+/** Why a worker leaves once it is free. `leave` and `self_stop` are its own wish; `wrong_job`: it answered for another job. */
 export type RetireReason =
   | 'max_jobs'
+  | 'leave'
+  | 'wrong_job'
   | 'ttl'
   | 'idle_ttl'
   | 'max_memory'

@@ -5,26 +5,29 @@
  */
 import { assert } from '../../core/assert.js'
 import { ErrorCode, type RelayError } from '../../core/errors.js'
-import { type Frame, FrameFlag } from '../../ipc/frame.js'
+import { type Frame, FrameFlag, StreamBit } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
-import type { Job, RunOptions } from '../job.js'
-import { drained, logEnd, logUnasked } from './end.js'
+import { Codec, type Job, type RunOptions } from '../job.js'
+import { drained, logEnd } from './end.js'
 import { Ending } from './ending.js'
+import { jobIdFeature, noJobId, withJobId } from './job-id.js'
 import type { JobScore } from './job-tally.js'
 import { JobTally } from './job-tally.js'
 import { askForStack, stackSignalOf } from './kill.js'
 import { badFrame, crash, type Outcome, outcomeOf } from './outcome.js'
 import type { ProcessExit } from './process.js'
-import { readControlReply, readReply, type WholeAnswer } from './reply.js'
+import { type ForeignAnswer, readControlReply, readReply, type WholeAnswer } from './reply.js'
 import { type JobHost, RunningJob } from './running-job.js'
 import { type KillReason, type RetireReason, transitions, type WorkerEvent, WorkerState } from './state.js'
 import type { WorkerOptions } from './worker-options.js'
+import { logAnonymous, logForeign, logIgnoredConcurrency, logUnasked } from './wrong-answers.js'
 
 const junkExcerptBytes = 64
 const controlJson = FrameFlag.control | FrameFlag.json
+const stopStream = { flags: 0, stream: StreamBit.stop, options: [], head: '' } as const
 
 // Ends that say nothing against a worker's code.
-const peaceful: ReadonlySet<string> = new Set<RetireReason>(['max_jobs', 'self_stop'])
+const peaceful: ReadonlySet<string> = new Set<RetireReason>(['max_jobs', 'self_stop', 'leave'])
 const takesJobs: ReadonlySet<WorkerState> = new Set(['spawning', 'idle', 'busy'])
 
 /** One supervised child. */
@@ -37,6 +40,8 @@ export class Worker {
   #why: RetireReason | KillReason | undefined
   #relay: Relay | undefined
   #features: readonly string[] = []
+  /** It announced `job_id`. */
+  #numbersJobs = false
   #job: RunningJob | undefined
   /** The job in which it was killed: what it says until its end is tagged with it. */
   #lastJob: Job | undefined
@@ -118,6 +123,8 @@ export class Worker {
   adopt(relay: Relay, features: readonly string[] = []): void {
     this.#relay = relay
     this.#features = features
+    this.#numbersJobs = features.includes(jobIdFeature)
+    if (features.includes('concurrency') && !this.#numbersJobs) logIgnoredConcurrency(this.#host)
     this.#readyAt = this.#options.clock.monotonicMs()
     relay.read({
       frame: (frame) => this.#onFrame(frame),
@@ -131,12 +138,20 @@ export class Worker {
   run(job: Job, options: RunOptions = {}): Promise<Outcome> {
     if (this.#state !== WorkerState.idle) return Promise.resolve({ kind: 'unserved', why: 'left' })
     return new Promise((resolve) => {
-      const running = new RunningJob(this.#host, job, options, resolve)
-      this.#job = running
       this.#jobCount += 1
+      const isQuestion = job.codec === Codec.control
+      const numbered = this.#numbersJobs && !isQuestion ? withJobId(job, this.#jobCount) : undefined
+      const jobId = numbered === undefined ? noJobId : this.#jobCount
+      const running = new RunningJob(this.#host, {
+        job,
+        run: options,
+        jobId: this.#numbersJobs ? jobId : undefined,
+        resolve,
+      })
+      this.#job = running
       this.#step('assign')
-      const words = running.isQuestion ? [] : 'head'
-      this.#relay?.send({ flags: job.codec, options: words, head: job.context, body: job.body })
+      const head = numbered ?? job.context
+      this.#relay?.send({ flags: job.codec, options: isQuestion ? [] : 'head', head, body: job.body })
       const { markAt } = running
       if (markAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(markAt)
     })
@@ -191,15 +206,21 @@ export class Worker {
 
   #onFrame(frame: Frame): void {
     const running = this.#job
-    if (running === undefined) {
-      if (this.#state !== WorkerState.idle) return
-      logUnasked(this.#options.log, { pool: this.#options.pool, pid: this.pid, frame })
-      this.kill('bad_frame')
+    if (running === undefined || running.isAnswered) {
+      this.#onUnasked(frame, running)
       return
     }
+    const { jobId } = running
     const answer = running.isQuestion
       ? readControlReply(frame)
-      : readReply(frame, running.stream !== undefined)
+      : readReply(frame, { takesStream: running.stream !== undefined, jobId })
+    if (answer.kind === 'foreign') {
+      this.#onForeign(answer, running)
+      return
+    }
+    // At once: the end of its process may be right behind.
+    if (answer.kind === 'self_stop') this.retire('self_stop')
+    else if (answer.kind !== 'bad' && answer.leaves) this.retire('leave')
     if (answer.kind === 'chunk') {
       running.extend()
       running.stream?.push(answer.reply, answer.wantsPong)
@@ -210,19 +231,41 @@ export class Worker {
       this.kill('bad_frame', badFrame({ pid: this.pid, job: running.job, what: answer.what, bytes }))
       return
     }
+    running.isAnswered = true
     // What the worker logged before it answered lies in another descriptor that is ready in the same turn of the loop.
     // Its lines are read before this runs, so they are tagged with this job and not with the next.
     if (running.stream === undefined) setImmediate(() => this.#onAnswer(running, answer))
     else void running.stream.taken.then(() => setImmediate(() => this.#onAnswer(running, answer)))
   }
 
+  /** A frame came that no job waits for. */
+  #onUnasked(frame: Frame, answered: RunningJob | undefined): void {
+    if (answered === undefined && this.#state !== WorkerState.idle) return
+    if (this.#why === undefined) logUnasked(this.#host, frame)
+    if (answered === undefined) this.kill('bad_frame')
+    // An answer that is about to be settled counts.
+    else this.retire('wrong_job')
+  }
+
+  /** An answer came that names another job: the running one goes on, and the worker takes no other. */
+  #onForeign(answer: ForeignAnswer, running: RunningJob): void {
+    if (this.#why !== 'wrong_job') logForeign(this.#host, answer, running.jobId)
+    // It may wait for a word before it goes on.
+    if (answer.wantsPong) this.#relay?.send(stopStream)
+    this.retire('wrong_job')
+  }
+
   #onAnswer(running: RunningJob, answer: WholeAnswer): void {
     // Killed in the meantime: a late answer must never reach the next job.
     if (this.#job !== running) return
+    if (answer.kind === 'error' && answer.isAnonymous) {
+      // It may have been an earlier job's: this one has failed, and may still run.
+      logAnonymous(this.#host, running.jobId)
+      this.retire('wrong_job')
+    }
     this.#settle(outcomeOf(answer, { pid: this.pid, job: running.job }))
     this.#step('settle')
-    if (answer.kind === 'self_stop') this.retire('self_stop')
-    else this.#countJob()
+    if (answer.kind !== 'self_stop') this.#countJob()
   }
 
   #countJob(): void {

@@ -52,6 +52,7 @@ const deaths: ReadonlySet<RetireReason | KillReason | undefined> = new Set([
   undefined,
   'relay_lost',
   'bad_frame',
+  'wrong_job',
 ])
 
 /** The places of one pool. */
