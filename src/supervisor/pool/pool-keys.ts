@@ -115,7 +115,7 @@ export const poolProperties = {
         zero: 'allowed',
         default: '500ms',
         description:
-          'What a worker whose job ran out of time has between SIGTERM and SIGKILL; its caller does not wait for it. 0s is SIGKILL at once.',
+          'What a worker whose job ran out of time has between SIGTERM and SIGKILL; its caller does not wait for it. The same for one that closed its relay and is about to end by itself. 0s is SIGKILL at once.',
       },
       ttl: {
         type: 'string',

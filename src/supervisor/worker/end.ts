@@ -15,10 +15,25 @@ const isNews: ReadonlySet<string> = new Set<KillReason>([
   'bad_frame',
 ])
 
-/** Resolves when `ends` have, or no later than children of the process could keep them open. */
-export async function drained(clock: Clock, ends: readonly (Promise<void> | undefined)[]): Promise<void> {
-  const late = new Promise<void>((resolve) => clock.timer(drainMsMax, resolve, { unref: true }))
-  await Promise.race([Promise.all(ends), late])
+/**
+ * Resolves when `ends` have, or no later than children of the process could keep them open. While whoever takes a stream holds up
+ * the reading (`held`), nothing is late.
+ */
+export async function drained(
+  clock: Clock,
+  ends: readonly (Promise<void> | undefined)[],
+  held: () => Promise<void> | undefined,
+): Promise<void> {
+  const all = Promise.all(ends).then(() => true)
+  for (;;) {
+    const late = new Promise<false>((resolve) =>
+      clock.timer(drainMsMax, () => resolve(false), { unref: true }),
+    )
+    const hasEnded = await Promise.race([all, late])
+    const holding = held()
+    await holding
+    if (hasEnded || holding === undefined) return
+  }
 }
 
 /** What is told of it. */
@@ -34,7 +49,9 @@ export interface WorkerEnd {
 /** Writes the line: a warning where nobody asked for the end. */
 export function logEnd(log: Logger, { pool, pid, why, exit, jobs, lastLines }: WorkerEnd): void {
   const fields = { pool, pid, why, code: exit.code, signal: exit.signal, jobs }
-  if (why === undefined || why === 'relay_lost') log.warn({ ...fields, lastLines }, 'worker ended by itself')
-  else if (isNews.has(why)) log.warn(fields, 'worker was killed')
+  if (why === 'ended') log.warn({ ...fields, lastLines }, 'worker ended by itself')
+  else if (why === 'relay_lost')
+    log.warn({ ...fields, lastLines }, 'worker closed its relay and did not end, it was killed')
+  else if (why !== undefined && isNews.has(why)) log.warn(fields, 'worker was killed')
   else log.debug(fields, 'worker left')
 }

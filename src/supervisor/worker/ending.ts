@@ -21,6 +21,11 @@ export class Ending {
     this.#farewell = farewell
   }
 
+  /** The next `force` leaves it `graceMs` to end by itself; `onOverdue` is called before it is killed for not having done so. */
+  awaitOwnEnd(graceMs: number, onOverdue: () => void): void {
+    this.#farewell = { graceMs, stackSignal: undefined, onOverdue }
+  }
+
   /** The stop message; `onLate` is called when `stopTimeoutMs` have passed. */
   ask(relay: Relay, onLate: () => void): void {
     const { clock, stopTimeoutMs } = this.#options

@@ -11,6 +11,15 @@ export const noJobId = 0
 
 const [openBrace, closeBrace] = [0x7b, 0x7d]
 
+/** What is sent as a job's context, and the number that its answer must carry. */
+export function numbered(
+  job: Job,
+  jobId: number,
+): { readonly context: Uint8Array | string; readonly jobId: number } {
+  const context = withJobId(job, jobId)
+  return context === undefined ? { context: job.context, jobId: noJobId } : { context, jobId }
+}
+
 /**
  * The context of `job` with `"jobId"` as its last key, or undefined when the context is no JSON object. The context is not
  * parsed: it is as long as the job's caller makes it.

@@ -22,6 +22,8 @@ export interface Farewell {
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number
   readonly stackSignal: StackSignal | undefined
+  /** It ends by itself: no SIGTERM; called when it did not and is killed. */
+  readonly onOverdue?: () => void
 }
 
 // The stack is printed by the process itself, which SIGTERM ends: it needs a moment in between.
@@ -39,7 +41,14 @@ export function askForStack(pid: number, signal: StackSignal | undefined): boole
 }
 
 /** SIGTERM to the group, SIGKILL when the grace is over. Clearing the timer calls off what has not been sent. */
-export function endWithin(worker: WorkerProcess, clock: Clock, { graceMs, stackSignal }: Farewell): Timer {
+export function endWithin(worker: WorkerProcess, clock: Clock, farewell: Farewell): Timer {
+  const { graceMs, stackSignal, onOverdue } = farewell
+  if (onOverdue !== undefined) {
+    return clock.timer(graceMs, () => {
+      onOverdue()
+      worker.kill()
+    })
+  }
   const gapMs = askForStack(worker.pid, stackSignal) ? Math.min(stackMs, graceMs) : 0
   let timer: Timer
   const terminate = () => {

@@ -102,15 +102,21 @@ function printable(bytes: Buffer): string {
 /** The process ended before it answered. */
 export function crash(about: {
   pid: number
-  job: Job | undefined
+  running: { readonly job: Job; readonly lines: readonly string[] } | undefined
   exit: ProcessExit
-  lastLines: readonly string[]
+  /** It closed its relay and had this long to end. */
+  lostRelayMs: number | undefined
 }): RelayError {
-  const { pid, job, exit, lastLines } = about
-  const end = exit.signal === null ? `with exit code ${exit.code ?? 'unknown'}` : `by ${exit.signal}`
+  const { pid, running, exit, lostRelayMs } = about
+  const job = running?.job
+  const ended = exit.signal === null ? `with exit code ${exit.code ?? 'unknown'}` : `by ${exit.signal}`
+  const end =
+    lostRelayMs === undefined
+      ? `ended ${ended}`
+      : `closed its relay, did not end within ${lostRelayMs} ms and was killed`
   return new RelayError(
     ErrorCode.WorkerCrashed,
-    `worker ${pid} ended ${end} before it answered ${named(job)}${said(lastLines)}`,
+    `worker ${pid} ${end} before it answered ${named(job)}${said(running?.lines ?? [])}`,
     {
       hint: 'The worker is replaced. Look at its log lines just before.',
       details: { pid, job: job?.id, exitCode: exit.code, signal: exit.signal },

@@ -39,8 +39,9 @@ export type RetireReason =
   | 'self_stop'
   | 'quarantine'
 
-/** Why a worker is killed. */
+/** Why a worker is killed. `ended`: it ends by itself; `relay_lost`: it closed its relay and did not end. */
 export type KillReason =
+  | 'ended'
   | 'stream_timeout'
   | 'boot_timeout'
   | 'boot_failed'

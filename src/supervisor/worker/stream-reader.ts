@@ -24,6 +24,8 @@ export class StreamReader {
   #state: 'open' | 'stopped' | 'over' = 'open'
   #taken: Promise<void> = Promise.resolve()
   #timer: Timer | undefined
+  #pendingCount = 0
+  #freed: (() => void)[] = []
 
   constructor(options: StreamReaderOptions) {
     this.#options = options
@@ -35,10 +37,17 @@ export class StreamReader {
     return this.#taken
   }
 
+  /** Settles when nothing is held up by whoever takes the frames, or the job is over; undefined when nothing is. */
+  get held(): Promise<void> | undefined {
+    if (this.#pendingCount === 0 || this.#state === 'over') return undefined
+    return new Promise((resolve) => void this.#freed.push(resolve))
+  }
+
   /** Another frame came; nothing more is read until it has been taken. */
   push(chunk: Reply, wantsPong: boolean): void {
     const { relay, onChunk } = this.#options
     relay?.pause()
+    this.#pendingCount += 1
     const taken = this.#taken
       .then(() => onChunk(chunk))
       // Whoever takes the chunks has gone: the worker is asked to end.
@@ -46,7 +55,10 @@ export class StreamReader {
       .then(() => {
         // Over pipes PHP waits for this before it goes on, so a slow reader slows its worker. A stop that has gone out is an answer, too.
         if (wantsPong && this.#state === 'open') this.#send(StreamBit.pong)
-        if (this.#taken === taken) relay?.resume()
+        this.#pendingCount -= 1
+        if (this.#taken !== taken) return
+        relay?.resume()
+        this.#free()
       })
     this.#taken = taken
   }
@@ -65,6 +77,13 @@ export class StreamReader {
     this.#state = 'over'
     this.#timer?.clear()
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    this.#free()
+  }
+
+  #free(): void {
+    const freed = this.#freed
+    this.#freed = []
+    for (const resolve of freed) resolve()
   }
 
   #send(stream: number): void {

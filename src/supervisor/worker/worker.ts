@@ -10,7 +10,7 @@ import type { Relay } from '../../ipc/relay.js'
 import { Codec, type Job, type RunOptions } from '../job.js'
 import { drained, logEnd } from './end.js'
 import { Ending } from './ending.js'
-import { jobIdFeature, noJobId, withJobId } from './job-id.js'
+import { jobIdFeature, numbered } from './job-id.js'
 import type { JobScore } from './job-tally.js'
 import { JobTally } from './job-tally.js'
 import { askForStack, stackSignalOf } from './kill.js'
@@ -140,18 +140,15 @@ export class Worker {
     return new Promise((resolve) => {
       this.#jobCount += 1
       const isQuestion = job.codec === Codec.control
-      const numbered = this.#numbersJobs && !isQuestion ? withJobId(job, this.#jobCount) : undefined
-      const jobId = numbered === undefined ? noJobId : this.#jobCount
-      const running = new RunningJob(this.#host, {
-        job,
-        run: options,
-        jobId: this.#numbersJobs ? jobId : undefined,
-        resolve,
-      })
+      const { context, jobId } =
+        this.#numbersJobs && !isQuestion
+          ? numbered(job, this.#jobCount)
+          : { context: job.context, jobId: undefined }
+      const running = new RunningJob(this.#host, { job, run: options, jobId, resolve })
       this.#job = running
       this.#step('assign')
-      const head = numbered ?? job.context
-      this.#relay?.send({ flags: job.codec, options: isQuestion ? [] : 'head', head, body: job.body })
+      const words = isQuestion ? [] : 'head'
+      this.#relay?.send({ flags: job.codec, options: words, head: context, body: job.body })
       const { markAt } = running
       if (markAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(markAt)
     })
@@ -286,8 +283,13 @@ export class Worker {
       this.kill('bad_frame', fault)
       return
     }
-    // A worker that was told to go closes its relay by leaving. Any other lost its voice: its end tells the rest of the story.
-    if (this.#state !== WorkerState.stopping) this.kill('relay_lost')
+    // A worker that was told to go closes its relay by leaving.
+    if (this.#state === WorkerState.stopping) return
+    // Languages close files before what runs at exit has run: it has a moment to come to the end that it chose itself.
+    this.#ending.awaitOwnEnd(this.#options.killGraceMs, () => {
+      if (this.#why === 'ended') this.#why = 'relay_lost'
+    })
+    this.kill('ended')
   }
 
   async #onProcessExit(exit: ProcessExit): Promise<void> {
@@ -296,10 +298,13 @@ export class Worker {
     this.#features = []
     // Children that it forked hold the relay and the log pipe open, and nobody else would end them.
     process.kill()
-    await drained(clock, [this.#relay && this.#relayEnd, outputEnded])
+    await drained(clock, [this.#relay && this.#relayEnd, outputEnded], () => this.#job?.stream?.held)
+    await this.#job?.stream?.taken
     // An answer that came with the last bytes is settled in a `setImmediate` of its own, before this one.
     await new Promise<void>((resolve) => setImmediate(resolve))
-    const error = crash({ pid: this.pid, job: this.#job?.job, exit, lastLines: this.#job?.lines ?? [] })
+    this.#why ??= 'ended'
+    const lostRelayMs = this.#why === 'relay_lost' ? this.#options.killGraceMs : undefined
+    const error = crash({ pid: this.pid, running: this.#job, exit, lostRelayMs })
     logEnd(log, { pool, pid: this.pid, why: this.why, exit, jobs: this.#jobCount, lastLines: lastLines() })
     this.#relay?.close()
     this.#settle({ kind: 'fault', error })

@@ -50,6 +50,7 @@ const settledMs = 1000
 // Ends that nobody asked for, and that say something about the worker's code or its surroundings.
 const deaths: ReadonlySet<RetireReason | KillReason | undefined> = new Set([
   undefined,
+  'ended',
   'relay_lost',
   'bad_frame',
   'wrong_job',
@@ -139,8 +140,11 @@ export class Slots {
     if (this.#options.stopped.aborted || (slot === undefined && !this.#probation.has(worker))) return
     const isDeath = deaths.has(why)
     if (isDeath) {
-      const text = `worker ${worker.pid} ended by itself${why === undefined ? '' : ` (${why})`}`
-      this.#intensity.onDeath(new Error(`${text} after ${worker.jobCount} jobs`), this.lastLines)
+      const how = why === undefined || why === 'ended' ? 'ended by itself' : `fell (${why})`
+      this.#intensity.onDeath(
+        new Error(`worker ${worker.pid} ${how} after ${worker.jobCount} jobs`),
+        this.lastLines,
+      )
     }
     this.#probation.delete(worker)
     if (slot === undefined) return
