@@ -1,7 +1,8 @@
 """Workers for RelayRunner and RoadRunner servers: `from relayrunner import serve`. No dependencies."""
 
+from .context import Context
 from .reply import Reply, reply
 from .verdict import Verdict, fail, retry, stop
-from .worker import Context, log, serve
+from .worker import log, serve
 
 __all__ = ["Context", "Reply", "Verdict", "fail", "log", "reply", "retry", "serve", "stop"]

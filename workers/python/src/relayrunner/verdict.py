@@ -10,6 +10,11 @@ class Verdict(Exception):
         super().__init__(message)
         self.outcome = outcome
 
+    def then_leave(self) -> "Verdict":
+        """The same, and this worker is replaced: `raise retry("no connection").then_leave()`."""
+        self.outcome = {**self.outcome, "leave": True}
+        return self
+
 
 def retry(reason: str = "the handler asked for another try", after_ms: int | None = None) -> Verdict:
     """The job comes again; not before `after_ms`, where the server owns the queue."""

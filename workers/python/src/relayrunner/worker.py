@@ -2,51 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
 import faulthandler
 import inspect
 import json
 import os
 import signal
 import sys
-import time
-import traceback
 from typing import Any, Callable
 
+from .answers import Answers
+from .awaiting import wait_for
+from .context import Context
+from .encoding import to_json
+from .errors import describe
 from .hooks import Hooks
-from .relay import CONTROL, ERROR, Frame, Relay
+from .inbox import Inbox
+from .relay import CONTROL, Frame, Relay
 from .reply import Reply
 from .verdict import Verdict
 
-STACK_LINES_MAX = 50
+# A protobuf context: the http plugin's other codec.
+PROTO = 0x80
 
 
-class Context:
-    """What a handler knows about its job. Absent values are None."""
+class HandlerFault(Exception):
+    """An error that is told in the words that it brings: JSON with `errorType`, `errorMessage` and `stackTrace`."""
 
-    def __init__(self, values: dict) -> None:
-        self.values = values
-
-    def __getattr__(self, name: str) -> Any:
-        """Any value of the context by its name in snake case: `aws_request_id`, `record`, `attempt`."""
-        first, *rest = name.split("_")
-        camel = first + "".join("ARN" if word == "arn" else "MB" if word == "mb" else word.capitalize() for word in rest)
-        return self.values.get(camel.replace("FunctionARN", "FunctionArn"))
-
-    @property
-    def kind(self) -> str:
-        """`event` or `record`."""
-        return self.values.get("kind", "event")
-
-    def remaining_ms(self) -> float:
-        """Milliseconds until Lambda's deadline; infinite without one."""
-        deadline = self.values.get("deadlineMs")
-        return float("inf") if deadline is None else deadline - time.time() * 1000
+    def __init__(self, text: bytes) -> None:
+        super().__init__("the handler failed")
+        self.text = text
 
 
 def log(level: str, message: str, **fields: Any) -> None:
     """Writes one line of JSON to standard error, where the server makes it a line of its own log."""
-    sys.stderr.write(json.dumps({"level": level, "message": message, **fields}) + "\n")
+    sys.stderr.write(json.dumps({"level": level, "message": message, **fields}, default=str) + "\n")
     sys.stderr.flush()
 
 
@@ -57,29 +46,31 @@ def serve(
     before_snapshot: Callable[[], Any] | None = None,
     after_restore: Callable[[], Any] | None = None,
 ) -> None:
-    """Runs until the end. What the handler returns is the result: bytes and str as they are, a `reply(…)` with its context, else JSON.
+    """Runs until the end. What the handler returns is the result: bytes and str as they are, an iterator piece by piece, else JSON.
 
-    Between jobs: `on_thaw` hears that Lambda froze us for so many milliseconds (5,000 or more), so that others may have closed our
-    connections; `before_snapshot` and `after_restore` are SnapStart's, and what they raise fails the start.
+    A `reply(…)` has a context of its own. Between jobs: `on_thaw` hears that Lambda froze us for so many milliseconds (5,000 or more),
+    so that others may have closed our connections; `before_snapshot` and `after_restore` are SnapStart's, and what they raise fails
+    the start. What is no Exception (SystemExit, KeyboardInterrupt) ends the worker with the job.
     """
     relay = Relay.connect(os.environ.get("RR_RELAY", "pipes"))
     hooks = Hooks(on_thaw, before_snapshot, after_restore, log)
-    features = [*_features(), *hooks.features()]
-    runner = asyncio.Runner() if sys.version_info >= (3, 11) else None
-    while (frame := relay.read()) is not None:
-        if frame.flags & CONTROL:
-            message = json.loads(frame.payload)
-            if message.get("stop"):
-                return
-            if "pid" in message:
-                relay.write(CONTROL, json.dumps({"pid": os.getpid(), "features": features}).encode())
-            else:
-                hooks.run(relay, message, frame.payload)
+    features = ["job_id", *_stack_feature(), *hooks.features()]
+    inbox = Inbox(relay)
+    jobs = _Jobs(handler, relay, inbox)
+    while (frame := inbox.next()) is not None:
+        if not frame.flags & CONTROL:
+            jobs.run(frame)
             continue
-        _answer(relay, handler, frame, runner)
+        message = json.loads(frame.payload)
+        if message.get("stop"):
+            return
+        if "pid" in message:
+            relay.write(CONTROL, json.dumps({"pid": os.getpid(), "features": features}).encode())
+        else:
+            hooks.run(relay, message, frame.payload)
 
 
-def _features() -> list[str]:
+def _stack_feature() -> list[str]:
     """`stack`: on SIGUSR2 the stacks of all threads go to standard error, also out of a loop in C."""
     if not hasattr(faulthandler, "register"):
         return []
@@ -87,40 +78,64 @@ def _features() -> list[str]:
     return ["stack"]
 
 
-def _answer(relay: Relay, handler: Callable, frame: Frame, runner: Any) -> None:
-    context_bytes = frame.options[0] if frame.options else 0
-    try:
-        context = Context(json.loads(frame.payload[:context_bytes] or b"{}"))
-        result = handler(frame.payload[context_bytes:], context)
-        if inspect.isawaitable(result):
-            result = runner.run(_wait(result)) if runner else asyncio.run(_wait(result))
-        if isinstance(result, Verdict):
-            raise result
-        head, body = (_json(result.context), result.body) if isinstance(result, Reply) else (b"", result)
-        relay.write(frame.flags, head + _encode(body), len(head))
-    except Verdict as verdict:
-        outcome = _json(verdict.outcome)
-        relay.write(frame.flags, outcome, len(outcome))
-    except Exception as error:  # noqa: BLE001 - whatever the handler raises is the job's error, not the worker's
-        relay.write(ERROR, _error_text(error).encode())
+class _Jobs:
+    """Runs jobs, each of which is answered once, whatever its handler does."""
+
+    def __init__(self, handler: Callable[[bytes, Context], Any], relay: Relay, inbox: Inbox) -> None:
+        self._handler = handler
+        self._relay = relay
+        self._inbox = inbox
+
+    def run(self, frame: Frame) -> None:
+        context_bytes = frame.options[0] if frame.options else 0
+        answers = Answers(self._relay, self._inbox, frame.flags)
+        try:
+            context = _read_context(frame, context_bytes)
+            answers.job_id = context.values.get("jobId")
+            _tell_trace_id(context.values.get("traceId"))
+            result = self._call(frame.payload[context_bytes:], context)
+            self._leave_if_forked()
+            if isinstance(result, Verdict):
+                raise result
+            answers.result(result if isinstance(result, Reply) else Reply(result, {}))
+        except Verdict as verdict:
+            self._leave_if_forked()
+            answers.verdict(verdict)
+        except HandlerFault as fault:
+            self._leave_if_forked()
+            answers.error(fault.text)
+        except Exception as error:  # noqa: BLE001 - whatever the handler raises is the job's error, not the worker's
+            self._leave_if_forked()
+            answers.error(to_json(describe(error)))
+        except SystemExit:
+            # The handler ends its process, and the server tells the job's caller how.
+            raise
+        except BaseException as error:
+            # Without a number the answer could not say that the worker leaves, and the next job would meet its end.
+            if self._relay.is_ours and answers.job_id is not None:
+                answers.error(to_json(describe(error)), leaves=True)
+            raise
+
+    def _call(self, body: bytes, context: Context) -> Any:
+        result = self._handler(body, context)
+        return wait_for(result) if inspect.isawaitable(result) else result
+
+    def _leave_if_forked(self) -> None:
+        if not self._relay.is_ours:
+            log("warn", "a forked child came back from the handler: it ends here, as only the worker answers")
+            raise SystemExit(0)
 
 
-async def _wait(result: Any) -> Any:
-    return await result
+def _read_context(frame: Frame, context_bytes: int) -> Context:
+    if frame.flags & PROTO:
+        raise ValueError("the context of this job is protobuf, which this SDK does not read: set lambda.http.codec to json")
+    values = json.loads(frame.payload[:context_bytes] or b"{}")
+    return Context(values if isinstance(values, dict) else {})
 
 
-def _json(context: dict) -> bytes:
-    return json.dumps(context, separators=(",", ":")).encode()
-
-
-def _encode(result: Any) -> bytes:
-    if result is None:
-        return b""
-    if isinstance(result, (bytes, bytearray)):
-        return bytes(result)
-    return (result if isinstance(result, str) else json.dumps(result)).encode()
-
-
-def _error_text(error: Exception) -> str:
-    stack = [line.strip() for line in traceback.format_tb(error.__traceback__)[-STACK_LINES_MAX:]]
-    return json.dumps({"errorType": type(error).__name__, "errorMessage": str(error), "stackTrace": stack})
+def _tell_trace_id(trace_id: str | None) -> None:
+    """X-Ray and OpenTelemetry read the event's trace id from here, as AWS's client puts it there."""
+    if trace_id is None:
+        os.environ.pop("_X_AMZN_TRACE_ID", None)
+    else:
+        os.environ["_X_AMZN_TRACE_ID"] = trace_id

@@ -1,0 +1,75 @@
+"""The frames that answer one job. Each carries the job's number, so that none is taken for the answer to another job."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from .encoding import to_json
+from .inbox import Inbox
+from .relay import ERROR, Relay
+from .reply import Reply
+from .stream import is_stream, send_stream
+from .verdict import Verdict
+
+
+class Answers:
+    """How one job may be answered. `job_id` is what the server called it; None when it was given no number."""
+
+    def __init__(self, relay: Relay, inbox: Inbox, flags: int) -> None:
+        self._relay = relay
+        self._inbox = inbox
+        self._flags = flags
+        self.job_id: Any = None
+
+    def result(self, reply: Reply) -> None:
+        """Answers with a body. Raises when it cannot be encoded, and what a stream raises."""
+        if not is_stream(reply.body):
+            self._send(reply.context, _encode(reply.body))
+            return
+        contexts = iter((reply.context,))
+
+        def send(piece: Any, stream: int) -> None:
+            self._send(next(contexts, {}), _encode(piece), stream)
+
+        send_stream(self._inbox, reply.body, send)
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Answers with what the handler wants to become of the job."""
+        self._send(verdict.outcome, b"")
+
+    def error(self, text: bytes, leaves: bool = False) -> None:
+        """Answers that the job failed; `leaves`: the worker ends with it, which only a server that numbers jobs understands."""
+        _flush()
+        context = self._context({"leave": True} if leaves else {})
+        self._relay.write(ERROR, context + text, len(context) if context else None)
+
+    def _send(self, context: dict, body: bytes, stream: int = 0) -> None:
+        _flush()
+        head = self._context(context)
+        self._relay.write(self._flags, head + body, len(head), stream)
+
+    def _context(self, values: dict) -> bytes:
+        """As JSON, the number last, where the server finds it without reading the rest."""
+        if self.job_id is not None:
+            values = {**{key: value for key, value in values.items() if key != "jobId"}, "jobId": self.job_id}
+        return json.dumps(values, separators=(",", ":")).encode() if values else b""
+
+
+def _flush() -> None:
+    """What was printed without a line end belongs to this job, so it must be out before the answer."""
+    for output in (sys.stdout, sys.stderr):
+        try:
+            output.flush()
+        except (AttributeError, OSError, ValueError):
+            # Somebody closed it, or put something else in its place: a line less is no reason to fail the job.
+            continue
+
+
+def _encode(result: Any) -> bytes:
+    if result is None:
+        return b""
+    if isinstance(result, (bytes, bytearray, memoryview)):
+        return bytes(result)
+    return result.encode() if isinstance(result, str) else to_json(result)

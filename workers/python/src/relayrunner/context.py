@@ -1,0 +1,72 @@
+"""What a handler knows about its job."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+
+class Context:
+    """The context of a job by its names in snake case (`aws_request_id`, `record`) or as they came (`awsRequestId`). Absent values are None."""
+
+    def __init__(self, values: dict) -> None:
+        self.values = values
+
+    def __getattr__(self, name: str) -> Any:
+        """Any value of the context: `aws_request_id`, `record`, `source`."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in self.values:
+            return self.values[name]
+        first, *rest = name.split("_")
+        camel = first + "".join("ARN" if word == "arn" else "MB" if word == "mb" else word.capitalize() for word in rest)
+        return self.values.get(camel.replace("FunctionARN", "FunctionArn"))
+
+    @property
+    def kind(self) -> str:
+        """`event`, `record`, `records` or `given_up`."""
+        return self.values.get("kind") or "event"
+
+    @property
+    def attempt(self) -> int | None:
+        """How often the record was received, this time included; None where the source does not count."""
+        return self.values.get("attempt")
+
+    @property
+    def message_id(self) -> str | None:
+        """The id that the queue gave the record."""
+        return self._of_record("messageId") or self._of_record("messageID")
+
+    @property
+    def receipt_handle(self) -> str | None:
+        """What SQS wants to hear to delete the record or to change its visibility."""
+        return self._of_record("receiptHandle")
+
+    @property
+    def queue(self) -> str | None:
+        """The name of the queue that the record came from."""
+        arn = self._of_record("eventSourceARN")
+        if self.values.get("source") == "aws:sqs" and isinstance(arn, str):
+            return arn.rpartition(":")[2]
+        return self._of_record("queue") or self.values.get("queue")
+
+    @property
+    def group(self) -> str | None:
+        """SQS's message group."""
+        attributes = self._of_record("attributes")
+        return attributes.get("MessageGroupId") if isinstance(attributes, dict) else None
+
+    def remaining_ms(self) -> float:
+        """Milliseconds until Lambda's deadline; infinite without one."""
+        deadline = self.values.get("deadlineMs")
+        return math.inf if deadline is None else deadline - time.time() * 1000
+
+    # The names that all three SDKs have.
+    messageId = message_id  # noqa: N815
+    receiptHandle = receipt_handle  # noqa: N815
+    remainingMs = remaining_ms  # noqa: N815
+
+    def _of_record(self, key: str) -> Any:
+        record = self.values.get("record")
+        return record.get(key) if isinstance(record, dict) else None
