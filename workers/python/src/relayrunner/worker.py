@@ -91,7 +91,8 @@ class _Jobs:
         answers = Answers(self._relay, self._inbox, frame.flags)
         try:
             context = _read_context(frame, context_bytes)
-            answers.job_id = context.values.get("jobId")
+            # Ours alone: a handler sees the context as the job's sender made it.
+            answers.job_id = context.values.pop("jobId", None)
             _tell_trace_id(context.values.get("traceId"))
             result = self._call(frame.payload[context_bytes:], context)
             self._leave_if_forked()
