@@ -2,7 +2,6 @@
  * Where `rr invoke` sends: to the running server of this project, else to the emulator at its file's address, once that has said
  * that it is RelayRunner's and of this project. Events may have effects, so they never go to somebody else's server.
  */
-import { relative } from 'node:path'
 import { readEnvironment } from '../config/env.js'
 import { workingFolder } from '../config/find.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../src/core/errors.js'
@@ -10,6 +9,7 @@ import { type EmulatorIdentity, identityPath, readIdentity } from '../src/plugin
 import { connectServer, rowsOf } from './control.js'
 import { type FileAddress, fileAddress, reachable } from './emulator-address.js'
 import type { CommonOptions } from './options.js'
+import { shownFile } from './plan-start.js'
 
 /** An address, and in words whose it is. */
 export interface InvokeTarget {
@@ -46,7 +46,7 @@ function targetOf(address: string, { pid, folder, runs }: EmulatorIdentity): Inv
 
 /** What the project's running server says; undefined: there is none. */
 async function askServer(options: CommonOptions, { file }: FileAddress): Promise<InvokeTarget | undefined> {
-  const who = `the server of ${file === undefined ? process.cwd() : shown(file)}`
+  const who = `the server of ${file === undefined ? process.cwd() : shownFile(file)}`
   try {
     const client = await connectServer(options)
     try {
@@ -104,16 +104,11 @@ const neverConnected = new Set([
 ])
 
 function placeOf({ address, file }: FileAddress): string {
-  return file === undefined ? address : `${address} (emulator.address of ${shown(file)})`
-}
-
-function shown(file: string): string {
-  const below = relative(process.cwd(), file)
-  return below.startsWith('..') ? file : below
+  return file === undefined ? address : `${address} (emulator.address of ${shownFile(file)})`
 }
 
 function notRunning(named: FileAddress, why: string): RelayError {
-  const flag = named.file === undefined ? '' : ` -c ${shown(named.file)}`
+  const flag = named.file === undefined ? '' : ` -c ${shownFile(named.file)}`
   return new RelayError(ErrorCode.NotRunning, `no emulator answers on ${placeOf(named)}: ${why}`, {
     hint: `Start one with \`rr dev${flag}\` or \`rr lambda run\`, or name it with --address.`,
   })

@@ -1,12 +1,12 @@
 /** From options to everything a server is made of: file, environment, plugins, validated sections. Starts nothing. */
 import { createRequire, isBuiltin } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Environment, readEnvironment } from '../config/env.js'
 import { findConfig, workingFolder } from '../config/find.js'
 import type { LoaderPlaces } from '../config/handler.js'
 import { type Loaded, loadConfig } from '../config/load.js'
-import type { Problem } from '../config/tree.js'
+import type { Place, Problem } from '../config/tree.js'
 import { validateConfig } from '../config/validate.js'
 import { expandHandler, withHandler, zeroConfig } from '../config/zero.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../src/core/errors.js'
@@ -32,6 +32,8 @@ export interface StartPlan {
   readonly cwd: string
   readonly env: Environment
   readonly plugins: readonly LoadedPlugin[]
+  /** Where the file lists each plugin, by the plugin's name. */
+  readonly listed: ReadonlyMap<string, Place>
   /** The top-level keys as they were written, for whoever says where a value stands. */
   readonly entries: Loaded['entries']
   readonly problems: readonly Problem[]
@@ -50,7 +52,7 @@ export async function planStart(mode: Mode, options: StartOptions): Promise<Star
   const cwd = workingFolder({ ...find, file, workdir: options.workdir })
   const loaded = await load(file, cwd, env, options)
   const problems: Problem[] = [...loaded.problems]
-  const strangers = await loadListed(loaded, problems)
+  const { strangers, listed } = await loadListed(mode, loaded, problems)
   const sources = [...builtIns(mode), ...strangers]
   const always = new Set([...alwaysOn, ...strangers.map(({ plugin }) => plugin.name)])
   if (mode === 'dev') always.add('emulator')
@@ -66,7 +68,7 @@ export async function planStart(mode: Mode, options: StartOptions): Promise<Star
       : [],
   )
   problems.sort(byPlace)
-  return { file, identityPath: file ?? cwd, cwd, env, plugins, entries: loaded.entries, problems }
+  return { file, identityPath: file ?? cwd, cwd, env, plugins, listed, entries: loaded.entries, problems }
 }
 
 /** The file, or what stands for it; with `server.handler` replaced by what runs it. */
@@ -90,6 +92,13 @@ async function load(
   const entries = isNamed ? withHandler(loaded.entries, handler) : loaded.entries
   const expanded = expandHandler(entries, about)
   return { ...loaded, entries: expanded.entries, problems: [...loaded.problems, ...expanded.problems] }
+}
+
+/** A configuration file as people know it: below the working directory by its relative path. */
+export function shownFile(file: string | undefined): string {
+  if (file === undefined) return '(no file)'
+  const below = relative(process.cwd(), file)
+  return below.startsWith('..') ? file : below
 }
 
 /** As a reader goes through the file; the order of files stays. */
@@ -120,25 +129,35 @@ function check(
   return validateConfig(entries, owners, new Set([...always, 'lambda']))
 }
 
-async function loadListed(loaded: Loaded, problems: Problem[]): Promise<PluginSource[]> {
-  const sources: PluginSource[] = []
+async function loadListed(
+  mode: Mode,
+  loaded: Loaded,
+  problems: Problem[],
+): Promise<{ readonly strangers: readonly PluginSource[]; readonly listed: ReadonlyMap<string, Place> }> {
+  const strangers: PluginSource[] = []
+  const listed = new Map<string, Place>()
   for (const { specifier, folder, at } of loaded.plugins) {
     try {
       if (isBuiltin(specifier))
         throw new RelayError(ErrorCode.PluginNotFound, `"${specifier}" is a module of Node`)
-      sources.push(await loadPlugin(specifier, folder))
+      const source = await loadPlugin(specifier, folder)
+      strangers.push(source)
+      listed.set(source.plugin.name, at)
     } catch (error) {
-      if (!hasCode(error, ErrorCode.PluginNotFound)) throw error
+      if (!isFileFault(mode, error)) throw error
       const hint = error instanceof RelayError ? error.hint : undefined
-      problems.push({
-        severity: 'error',
-        at,
-        what: messageOf(error),
-        ...(hint === undefined ? {} : { hint }),
-      })
+      const what = messageOf(error)
+      problems.push({ severity: 'error', at, what, ...(hint === undefined ? {} : { hint }) })
     }
   }
-  return sources
+  return { strangers, listed }
+}
+
+/** A plugin that is not there is a fault of the file. One that fails to load is the plugin's own, but `rr validate` tells all faults. */
+function isFileFault(mode: Mode, error: unknown): boolean {
+  if (hasCode(error, ErrorCode.PluginNotFound)) return true
+  const isLoad = hasCode(error, ErrorCode.PluginLoad) || hasCode(error, ErrorCode.PluginApi)
+  return mode === 'check' && isLoad
 }
 
 /** Where this package keeps what runs ordinary handlers. */

@@ -45,6 +45,17 @@ export function formatProblem({ at, severity, what, expected, nearest, hint }: P
   return `${at.file}:${at.line}:${at.column}: ${parts.join(', ')}`
 }
 
+/** A key's value; one that was written without a value is not there. */
+export function childOf(tree: Tree | undefined, key: string): Tree | undefined {
+  const value = tree?.kind === 'map' ? tree.entries.get(key)?.value : undefined
+  return value?.kind === 'scalar' && value.value === null ? undefined : value
+}
+
+/** A scalar as text; empty for anything else. */
+export function textOf(tree: Tree | undefined): string {
+  return tree?.kind === 'scalar' && tree.value !== null ? String(tree.value) : ''
+}
+
 /** The value as ordinary data, for messages and for schemas that take anything. */
 export function plain(tree: Tree): unknown {
   switch (tree.kind) {

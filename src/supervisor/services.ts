@@ -91,3 +91,6 @@ export interface RuntimeApiService {
 
 /** Absent unless the emulator runs here. */
 export const RuntimeApi = serviceKey<RuntimeApiService>('runtime-api')
+
+/** The services that every server has, whatever its plugins. */
+export const hostServices = [Pools, Rpc, Log, ClockKey, Ledger] as const

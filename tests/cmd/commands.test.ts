@@ -55,8 +55,18 @@ test('validate prints every fault on standard error and exits 78, or 0 without o
   )
   const json = JSON.parse(rr(folder, ['validate', '--json']).out)
   assert.deepEqual([json.valid, json.problems.length, json.problems[0].line], [false, 2, 2])
-  await writeFile(join(folder, 'rr.yaml'), 'version: "3"\nlambda: {}\n')
-  assert.deepEqual(rr(folder, ['validate']), { code: 0, out: '', err: '' })
+  await writeFile(
+    join(folder, 'rr.yaml'),
+    `version: "3"\nserver: { command: "${workerText('who')}" }\nlambda: {}\n`,
+  )
+  const valid = rr(folder, ['validate'])
+  assert.deepEqual([valid.code, valid.out], [0, ''])
+  assert.match(valid.err, /^rr\.yaml is valid: 1 pool, no plugins; for `rr dev` .*\n$/)
+  assert.deepEqual(rr(folder, ['validate', '--json']), {
+    code: 0,
+    out: '{"valid":true,"problems":[]}\n',
+    err: '',
+  })
 })
 
 test('a missing file says which places were looked at: 78', async (t) => {
