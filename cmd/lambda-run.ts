@@ -7,7 +7,7 @@ import { Environment } from '../src/plugins/emulator/environment/environment.js'
 import { fileAddress } from './emulator-address.js'
 import { type LambdaProgram, lambdaProgram } from './lambda-program.js'
 import { type CommonOptions, ExitCode, sayFault, wrongUsage } from './options.js'
-import { EndAsked } from './signals.js'
+import { listenForEnd } from './signals.js'
 
 /** Beside the common ones; as commander hands them over. */
 export interface LambdaRunOptions extends CommonOptions {
@@ -70,7 +70,7 @@ export async function lambdaRun(words: readonly string[], options: LambdaRunOpti
     clock: systemClock,
     log,
   })
-  const end = new EndAsked()
+  const end = listenForEnd()
   end.onSecond(() => {
     environment.kill()
     host.flush()

@@ -1,7 +1,12 @@
-#!/usr/bin/env node
+#!/bin/sh
+// 2>/dev/null; h=default; while read -r k v; do case $k$v in SigIgn:*[13579bdf]) h=ignored; esac; done 2>/dev/null </proc/$$/status
+// 2>/dev/null; RELAYRUNNER_HANGUP=$h exec node -- "$0" "$@"
 /**
  * The command line: parses words, loads the one command that was asked for, sets the exit code. What a command does is
  * in the file of its name.
+ *
+ * The lines above are for a shell, which looks whether SIGHUP is ignored and then becomes Node (see `hangup.ts`); to Node
+ * they are comments, so `node rr.js` works as well.
  */
 import { createRequire } from 'node:module'
 import { basename } from 'node:path'
@@ -9,6 +14,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { roadRunnerVersion } from '../src/supervisor/version.js'
 import { withCheckFlags } from './lambda-check/flags.js'
 import { type CommonOptions, ExitCode, sayFault } from './options.js'
+import { listenForEnd } from './signals.js'
 
 const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
 
@@ -69,9 +75,17 @@ function add(command: Command, load: () => Promise<Run>, parent: Command = progr
   parent.addCommand(command)
 }
 
+/** A signal may come while the code of a server loads: it is listened for before. */
+function server(load: () => Promise<Run>): () => Promise<Run> {
+  return () => {
+    listenForEnd()
+    return load()
+  }
+}
+
 add(
   withConfig(new Command('serve').description('run until SIGTERM or SIGINT')),
-  async () => (await import('./serve.js')).serve,
+  server(async () => (await import('./serve.js')).serve),
 )
 add(
   withConfig(
@@ -81,13 +95,13 @@ add(
   )
     .argument('[handler]', 'what workers run, without a file: worker.php, or index.handler (Node, Python)')
     .option('--sqs <queue>', 'poll a queue: a name (orders, orders.fifo) for one in memory, or a URL'),
-  async () => (await import('./serve.js')).dev,
+  server(async () => (await import('./serve.js')).dev),
 )
 add(
   withConfig(
     new Command('bootstrap').description('serve inside AWS Lambda: pull from $AWS_LAMBDA_RUNTIME_API'),
   ).argument('[handler]', 'what workers run (else that of the file, else $_HANDLER)'),
-  async () => (await import('./serve.js')).bootstrap,
+  server(async () => (await import('./serve.js')).bootstrap),
 )
 add(
   withConfig(
@@ -194,7 +208,7 @@ add(
     .option('--concurrency <n>', 'Managed Instances: n events at once, no freeze, no reset')
     .option('--no-freeze', 'let the processes run between events')
     .option('--user <uid[:gid]>', 'run as another user; needs root'),
-  async () => (await import('./lambda-run.js')).lambdaRun,
+  server(async () => (await import('./lambda-run.js')).lambdaRun),
   lambda,
 )
 

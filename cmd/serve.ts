@@ -14,7 +14,7 @@ import { RuntimeApi } from '../src/supervisor/services.js'
 import { bannerLines, type PoolLine } from './banner.js'
 import { type CommonOptions, ExitCode } from './options.js'
 import { type Mode, planStart, type StartOptions, type StartPlan } from './plan-start.js'
-import { EndAsked } from './signals.js'
+import { listenForEnd } from './signals.js'
 
 const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
 
@@ -71,7 +71,7 @@ const slowBootMs = 9000
 class Life {
   readonly #mode: ServeMode
   readonly #log: LogHost
-  readonly #end = new EndAsked()
+  readonly #end = listenForEnd()
   readonly #clock: Clock
   #server: Server | undefined
 

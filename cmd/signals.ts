@@ -1,39 +1,93 @@
-/** SIGTERM and SIGINT, and a stop asked for over RPC: the first one asks, the second insists. */
+/**
+ * The signals that end a server, and a stop asked for over RPC: the first one asks, a second one insists. What a terminal
+ * sends twice for one key counts once: the key's SIGINT reaches the whole foreground group, and a parent in it (npm, npx,
+ * docker-entrypoint) forwards its own copy.
+ */
+import { type Clock, systemClock } from '../src/core/clock.js'
+import { isHangupIgnored, readHangupSigns } from './hangup.js'
+
+const endSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+type EndSignal = (typeof endSignals)[number]
+
+// Interface: the same signal of a terminal again within this time, in ms, is one signal.
+const repeatMsMax = 1000
+const terminalSignals: ReadonlySet<EndSignal> = new Set(['SIGINT', 'SIGHUP'])
+
+interface FirstAsk {
+  /** Undefined: over RPC. */
+  readonly signal: EndSignal | undefined
+  readonly atMs: number
+}
 
 /** Whether the end was asked for. */
 export class EndAsked {
   /** Resolves with the first ask. */
   readonly asked: Promise<'asked'>
+  readonly #clock: Clock
   #resolve!: (value: 'asked') => void
-  #isAsked = false
+  #first: FirstAsk | undefined
   #onSecond: (() => void) | undefined
 
-  constructor() {
+  /** Listens only when told to: `listen`. */
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock
     this.asked = new Promise((resolve) => {
       this.#resolve = resolve
     })
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#signal())
   }
 
-  /** Called when a second signal comes. */
+  /** Takes the signals of this process from now on. */
+  listen(): this {
+    const isDeaf = isHangupIgnored(readHangupSigns())
+    for (const signal of endSignals) {
+      // An ignored hangup needs a listener, too: Node has set it back to ending the process.
+      const take = signal === 'SIGHUP' && isDeaf ? () => undefined : () => this.take(signal)
+      process.on(signal, take)
+    }
+    return this
+  }
+
+  get isAsked(): boolean {
+    return this.#first !== undefined
+  }
+
+  /** The signal that asked; undefined when nobody has asked, or somebody did over RPC. */
+  get signal(): EndSignal | undefined {
+    return this.#first?.signal
+  }
+
+  /** Called when a second signal comes; at once when one came before anybody listened. */
   onSecond(run: () => void): void {
     this.#onSecond = run
   }
 
   /** Asks, without ever insisting. */
   ask(): void {
-    this.#isAsked = true
+    this.#ask(undefined)
+  }
+
+  /** One signal has come. */
+  take(signal: EndSignal): void {
+    const first = this.#first
+    if (first === undefined) this.#ask(signal)
+    else if (!this.#isRepeat(signal, first)) this.#onSecond?.()
+  }
+
+  #isRepeat(signal: EndSignal, first: FirstAsk): boolean {
+    const sinceMs = this.#clock.monotonicMs() - first.atMs
+    return terminalSignals.has(signal) && first.signal === signal && sinceMs <= repeatMsMax
+  }
+
+  #ask(signal: EndSignal | undefined): void {
+    this.#first ??= { signal, atMs: this.#clock.monotonicMs() }
     this.#resolve('asked')
   }
+}
 
-  /** True when the end is asked for before `work` is done; rejects as `work` does. */
-  async comesBefore(work: Promise<unknown>): Promise<boolean> {
-    const first = await Promise.race([this.asked, work.then(() => 'done' as const)])
-    return first === 'asked'
-  }
+let ofProcess: EndAsked | undefined
 
-  #signal(): void {
-    if (this.#isAsked) this.#onSecond?.()
-    else this.ask()
-  }
+/** The one of this process: made before a server's code is loaded, which takes longer than a signal may wait. */
+export function listenForEnd(): EndAsked {
+  ofProcess ??= new EndAsked().listen()
+  return ofProcess
 }

@@ -164,7 +164,8 @@ test('words that have no place in our code', () => {
 
 test('every file opens by saying what it is for, and every export of ours has a docstring', () => {
   for (const [file, text] of texts) {
-    assert.match(text.replace(/^#!.*\n/, ''), /^\/\*\*/, file)
+    // A program may begin with lines for a shell, which are comments to Node.
+    assert.match(text.replace(/^#!.*\n(\/\/ 2>.*\n)*/, ''), /^\/\*\*/, file)
     const bare =
       /(?:^|\n)(?!\s*\*\/|\/\/)([^\n]*)\nexport (?:async )?(?:function|class|interface|const) (\w+)/g
     for (const [, before = '', name = ''] of text.matchAll(bare)) {

@@ -1,0 +1,74 @@
+/**
+ * Whether SIGHUP was ignored when this process was started, as `nohup` arranges it. Node sets every ignored signal back to its
+ * default before any JavaScript runs, so the process itself cannot tell. `rr.js` starts as a shell script that looks first and
+ * hands down what it saw; where somebody runs `node rr.js`, signs of `nohup` have to do.
+ */
+import { readFileSync, readlinkSync } from 'node:fs'
+import { isatty } from 'node:tty'
+
+/** Set by the first lines of `rr.js` and by `docker-entrypoint`: `ignored` or `default`. */
+export const hangupVariable = 'RELAYRUNNER_HANGUP'
+
+/** What can be seen of it. */
+export interface HangupSigns {
+  /** What a shell saw before Node did away with it; undefined without one. */
+  readonly told: string | undefined
+  /** Our parent ignores it, and children inherit that. */
+  readonly isIgnoredByParent: boolean
+  /** Standard input is /dev/null and cannot be read: GNU nohup puts it in the place of a terminal. */
+  readonly isInputUnreadable: boolean
+  /** There is a terminal that can hang up, and standard input, output and error are not it. */
+  readonly isDetached: boolean
+}
+
+/** Decides by what a shell saw, else by the signs that `nohup` leaves. Pure. */
+export function isHangupIgnored(signs: HangupSigns): boolean {
+  if (signs.told !== undefined) return signs.told === 'ignored'
+  return signs.isIgnoredByParent || signs.isInputUnreadable || signs.isDetached
+}
+
+/** Looks at this process, and takes the variable out of its environment: it says nothing about our children. */
+export function readHangupSigns(): HangupSigns {
+  const told = process.env[hangupVariable]
+  delete process.env[hangupVariable]
+  return {
+    told,
+    isIgnoredByParent: ignoresHangup(textOf(`/proc/${process.ppid}/status`)),
+    isInputUnreadable:
+      linkOf('/proc/self/fd/0') === '/dev/null' && isWriteOnly(textOf('/proc/self/fdinfo/0')),
+    isDetached: hasTerminal(textOf('/proc/self/stat')) && ![0, 1, 2].some((fd) => isatty(fd)),
+  }
+}
+
+/** Bit 0 of the mask is signal 1. */
+function ignoresHangup(status: string): boolean {
+  return /^SigIgn:\s*[0-9a-f]*[13579bdf]$/m.test(status)
+}
+
+/** The access mode is the last octal digit: O_WRONLY is 1. */
+function isWriteOnly(fdinfo: string): boolean {
+  return /^flags:\s*[0-7]*1$/m.test(fdinfo)
+}
+
+/** The fifth field behind the command's name is the number of the controlling terminal, 0 for none. */
+function hasTerminal(stat: string): boolean {
+  const terminal = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[4]
+  return terminal !== undefined && terminal !== '0'
+}
+
+/** Empty where there is no /proc: no sign is seen then. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}
