@@ -12,9 +12,11 @@ import { openPrivateFolder } from '../src/supervisor/private-folder.js'
 import { type Boots, Server } from '../src/supervisor/server.js'
 import { RuntimeApi } from '../src/supervisor/services.js'
 import { bannerLines, type PoolLine } from './banner.js'
+import { exitNow, killAtOnce, stopInLambda, stopInOrder, watchExit } from './end-server.js'
 import { type CommonOptions, ExitCode } from './options.js'
 import { type Mode, planStart, type StartOptions, type StartPlan } from './plan-start.js'
 import { listenForEnd } from './signals.js'
+import { type PluginPlace, Uncaught } from './uncaught.js'
 
 const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
 
@@ -55,16 +57,16 @@ async function run(mode: ServeMode, options: StartOptions): Promise<number> {
     isTerminal: process.stderr.isTTY === true,
     clock: systemClock,
   })
+  // Whoever reads them may have gone: the log counts what it could not write, and nothing else depends on them.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   const life = new Life(mode, log)
   const code = await life.run(options).catch((error: unknown) => life.fail(error))
+  // What the last step rejected without a handler is told in a turn of its own.
+  await new Promise<void>((resolve) => setImmediate(resolve))
   log.flush()
-  // A plugin may have left a timer or a socket behind; the end does not wait for it.
-  process.exit(code)
+  exitNow(code)
 }
 
-// Lambda kills us 300 to 500 ms after SIGTERM; the whole takes 250 ms, and workers have 150 of them.
-const bootstrapKillMs = 150
-const bootstrapEndMs = 240
 const slowBootMs = 9000
 
 /** One life of a server. */
@@ -72,14 +74,21 @@ class Life {
   readonly #mode: ServeMode
   readonly #log: LogHost
   readonly #end = listenForEnd()
+  readonly #uncaught: Uncaught
   readonly #clock: Clock
+  #plugins: readonly PluginPlace[] = []
   #server: Server | undefined
+  /** Told already: the end has one cause. */
+  #toldFault: unknown
 
   constructor(mode: ServeMode, log: LogHost) {
     this.#mode = mode
     this.#log = log
     // Lambda freezes its environments; nothing of ours may expire because time went by meanwhile.
     this.#clock = mode === 'bootstrap' ? new AwakeClock(systemClock) : systemClock
+    const plugins = () => this.#plugins
+    this.#uncaught = new Uncaught({ log: log.named('server'), plugins })
+    watchExit({ log, server: () => this.#server, plugins })
   }
 
   async run(options: StartOptions): Promise<number> {
@@ -98,17 +107,21 @@ class Life {
     for (const problem of plan.problems) say(formatProblem(problem))
     if (faults.length > 0) throw configFault(faults)
     process.chdir(plan.cwd)
+    this.#plugins = plan.plugins.map(({ plugin, file }) => ({ name: plugin.name, file }))
     if (process.pid === 1 && !isBootstrap) {
       this.#log.warn({}, 'rr is process 1 and reaps only its own children: start it with docker-entrypoint')
     }
     const server = this.#makeServer(plan)
     this.#server = server
-    this.#end.onSecond(() => this.#killAtOnce())
+    this.#end.onSecond(() => killAtOnce(this.#server, this.#log))
+    if (this.#end.isAsked) return ExitCode.ok
     const started = server.start()
     const ready = started.then(() => server.booted())
     // Awaited below; a stop that comes first must not leave it unhandled.
     ready.catch(() => undefined)
-    if (await this.#end.comesBefore(started)) return this.#stop(ExitCode.ok)
+    const first = await Promise.race([this.#end.asked, this.#uncaught.first, started])
+    if (first === 'asked') return this.#stop(ExitCode.ok)
+    if (first instanceof Error) throw this.#told(first)
     const watch = this.#mode === 'dev' ? await this.#watch(plan, server) : undefined
     const slow = this.#clock.timer(slowBootMs, () => void this.#reportSlowBoot(server), { unref: true })
     try {
@@ -126,11 +139,12 @@ class Life {
     if (!hasCode(error, ErrorCode.ConfigInvalid)) {
       if (isUsage)
         say(`rr: ${messageOf(error)}${error instanceof RelayError && error.hint ? ` (${error.hint})` : ''}`)
-      else this.#log.error({ error }, 'the server could not run')
+      else if (error !== this.#toldFault) this.#log.error({ error }, 'the server could not run')
     }
     this.#log.flush()
     if (this.#mode === 'bootstrap') await postInit(messageOf(error), this.#log)
     await this.#server?.stop()
+    this.#uncaught.tellRest()
     return isUsage ? ExitCode.config : ExitCode.fault
   }
 
@@ -144,14 +158,26 @@ class Life {
     // A pool may be dead before we look, when the start takes longer than its boots: that nobody booted is the cause then.
     const cause = async (died: Error) => (await booted) ?? died
     const died = this.#mode === 'bootstrap' ? server.pools.all().map((pool) => pool.died.then(cause)) : []
-    const end = await Promise.race([this.#end.asked, server.failed, bootFault, ...died])
+    let isBooted = false
+    void booted.then(() => {
+      isBooted = true
+    })
+    const uncaught = this.#uncaught.first.then((fault) => this.#told(fault))
+    const end = await Promise.race([this.#end.asked, uncaught, server.failed, bootFault, ...died])
     if (!(end instanceof Error)) return this.#stop(ExitCode.ok)
+    // While nobody has booted it is a fault of the init phase, which Lambda is to be told of.
+    if (end === this.#toldFault) {
+      if (!isBooted) throw end
+      return this.#stop(ExitCode.fault)
+    }
     if (end === (await Promise.race([bootFault, undefined]))) throw end
     this.#log.error({ error: end }, 'the server ends because of a fault')
     return this.#stop(hasCode(end, ErrorCode.NothingToPull) ? ExitCode.config : ExitCode.fault)
   }
 
   #noWorker(error: unknown): Error | undefined {
+    // Boots that a stop gave up are no faults.
+    if (this.#end.isAsked) return undefined
     const fault = error instanceof Error ? error : new Error(messageOf(error))
     if (this.#mode !== 'dev') return fault
     this.#log.error(
@@ -161,35 +187,21 @@ class Life {
     return undefined
   }
 
+  /** What has been told in the log is not told again. */
+  #told(fault: Error): Error {
+    this.#toldFault = fault
+    return fault
+  }
+
   async #stop(code: number): Promise<number> {
     const server = this.#server
     if (server === undefined) return code
-    if (this.#mode === 'bootstrap') return this.#stopInLambda(server, code)
-    this.#log.info({}, 'stopping')
-    const faults = await server.stop()
-    this.#log.info({}, 'stopped')
-    return faults.length > 0 ? ExitCode.fault : code
-  }
-
-  async #stopInLambda(server: Server, code: number): Promise<number> {
-    const kill = systemClock.timer(bootstrapKillMs, () => server.kill())
-    const last = systemClock.timer(bootstrapEndMs, () => {
-      this.#log.flush()
-      process.exit(code)
-    })
-    await server.drain(bootstrapKillMs)
-    server.kill()
-    await server.stop()
-    kill.clear()
-    last.clear()
-    return code
-  }
-
-  #killAtOnce(): void {
-    this.#log.warn({}, 'a second signal: everything is killed')
-    this.#server?.kill()
-    this.#log.flush()
-    process.exit(ExitCode.fault)
+    const { signal } = this.#end
+    const end = await (this.#mode === 'bootstrap'
+      ? stopInLambda(server, this.#log, code)
+      : stopInOrder(server, this.#log, { code, signal }))
+    this.#uncaught.tellRest()
+    return end
   }
 
   #makeServer(plan: StartPlan): Server {

@@ -117,6 +117,8 @@ export interface ManagedPool extends Pool {
   /** Resolves when no worker lives and a boot failed after the first ones: the pool tries on, but it serves nobody now. */
   readonly died: Promise<Error>
   readonly health: PoolHealth
+  /** Workers that run a job, also when the pool stops. */
+  readonly busyCount: number
   /** Callers that stand in line for a worker. */
   readonly waitingCount: number
   /** How long the first of them has waited, in ms; 0 when nobody waits. */

@@ -97,6 +97,10 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     return this.isStopping ? 0 : this.#slots.workers.length
   }
 
+  get busyCount(): number {
+    return [...this.#live].filter((worker) => worker.score.isBusy).length
+  }
+
   get health(): PoolHealth {
     return this.#slots.health
   }
