@@ -12,6 +12,7 @@ import { listenForEnd } from './signals.js'
 /** Beside the common ones; as commander hands them over. */
 export interface LambdaRunOptions extends CommonOptions {
   readonly address?: string
+  readonly allowHost: readonly string[]
   readonly timeout: string
   readonly memory: string
   readonly handler?: string
@@ -63,6 +64,7 @@ export async function lambdaRun(words: readonly string[], options: LambdaRunOpti
     cwd,
     variables: variablesOf(options),
     address,
+    hosts: options.allowHost,
     functionName: basename(cwd) || 'function',
     handler,
     initialization: options.early === true ? 'provisioned-concurrency' : 'on-demand',

@@ -199,6 +199,11 @@ add(
       '--address <host:port>',
       'where events come in (else the file’s emulator.address, else 127.0.0.1:9010)',
     )
+    .addOption(
+      new Option('--allow-host <name>', 'a name that requests may call that address by; again for more')
+        .argParser(collect)
+        .default([], 'none'),
+    )
     .option('--timeout <duration>', 'the function’s timeout', '30s')
     .option('--memory <mb>', 'the function’s memory, as its variables say', '1769')
     .option('--handler <name>', 'the function’s handler (else $_HANDLER)')

@@ -18,6 +18,7 @@ export {
 } from './core/section.js'
 export { Codec, type Job, type Reply, type RunOptions } from './supervisor/job.js'
 export type { LedgerCounts, LedgerEnd, LedgerEntry, LedgerService, LedgerView } from './supervisor/ledger.js'
+export { descriptorsMax } from './supervisor/machine/limits.js'
 export {
   type AnyPlugin,
   apiVersion,

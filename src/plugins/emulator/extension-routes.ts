@@ -22,8 +22,8 @@ export function extensionRoutes(extensions: Extensions, facts: ExtensionFacts): 
 }
 
 async function register(exchange: Exchange, extensions: Extensions, facts: ExtensionFacts): Promise<void> {
-  const { request, response } = exchange
-  const read = await readBody(request, bodyBytesMax)
+  const { request, response, share } = exchange
+  const read = await readBody(request, bodyBytesMax, share)
   if (read.kind === 'cut') return
   const text = read.kind === 'whole' ? read.body.toString('utf8') : 'too large'
   const registered = extensions.register(header(request, 'lambda-extension-name'), text)
@@ -49,8 +49,8 @@ function next({ request, response }: Exchange, extensions: Extensions): void {
   response.once('finish', () => request.socket.off('close', waiting))
 }
 
-async function fail({ request, response, id }: Exchange, extensions: Extensions): Promise<void> {
-  const read = await readBody(request, bodyBytesMax)
+async function fail({ request, response, id, share }: Exchange, extensions: Extensions): Promise<void> {
+  const read = await readBody(request, bodyBytesMax, share)
   if (read.kind === 'cut') return
   const type = header(request, 'lambda-extension-function-error-type')
   send(

@@ -1,5 +1,6 @@
 /** What the routes share: exchanges, bodies with a limit, statuses as JSON. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { BodyShare } from './body-room.js'
 import type { ApiStatus } from './invocation.js'
 
 /** One request and its answer; `id` is what the path names. */
@@ -7,6 +8,8 @@ export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly id: string
+  /** Counts what is held of its body until its handler has ended and its answer is out. */
+  readonly share: BodyShare
 }
 
 /** Answers an exchange. */
@@ -25,27 +28,43 @@ export const truncatedRequest: ApiStatus = {
   errorMessage: 'HTTP request truncated',
 }
 
-/** A body, as far as it came. */
-export type Body = { readonly kind: 'whole'; readonly body: Buffer } | { readonly kind: 'over' | 'cut' }
+/** What a client is answered while the bodies of others fill all the room that there is. */
+export const noRoom: ApiStatus = {
+  status: 429,
+  errorType: 'TooManyRequestsException',
+  errorMessage: 'the emulator holds as many bytes of requests as it takes, try again',
+}
+
+/** A body, as far as it came. `full`: there was no room for it. */
+export type Body =
+  | { readonly kind: 'whole'; readonly body: Buffer }
+  | { readonly kind: 'over' | 'cut' | 'full' }
 
 // What is over the limit is read to its end, so that its sender sees the status; but not for ever.
 const drainBytesMax = 256 * 1024 * 1024
 
-/** Reads a body of at most `bytesMax`. */
-export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Body> {
+/** Reads a body of at most `bytesMax`; what is over, or finds no room in `share`, is read to its end and dropped. */
+export async function readBody(request: IncomingMessage, bytesMax: number, share: BodyShare): Promise<Body> {
   const chunks: Buffer[] = []
   let bytes = 0
+  let isFull = false
   try {
     for await (const chunk of request) {
       bytes += chunk.length
       if (bytes > drainBytesMax) return { kind: 'over' }
-      if (bytes <= bytesMax) chunks.push(chunk)
+      isFull ||= bytes <= bytesMax && !share.take(chunk.length)
+      if (bytes <= bytesMax && !isFull) chunks.push(chunk)
+      else if (chunks.length > 0) {
+        chunks.length = 0
+        share.clear()
+      }
     }
   } catch {
     // The connection has gone.
     return { kind: 'cut' }
   }
-  return bytes > bytesMax ? { kind: 'over' } : { kind: 'whole', body: Buffer.concat(chunks) }
+  if (bytes > bytesMax) return { kind: 'over' }
+  return isFull ? { kind: 'full' } : { kind: 'whole', body: Buffer.concat(chunks) }
 }
 
 /** A header's text; an empty one is absent. */
@@ -62,6 +81,8 @@ export function headerSafe(text: string): string {
 /** Answers with a status and its body. */
 export function send(response: ServerResponse, status: ApiStatus): void {
   if (response.destroyed || response.headersSent) return
+  // What is full now has room again in a moment.
+  if (status.status === 429 || status.status === 503) response.setHeader('Retry-After', '1')
   response.writeHead(status.status, { 'Content-Type': 'application/json' })
   response.end(bodyOf(status))
 }

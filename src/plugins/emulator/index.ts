@@ -1,5 +1,5 @@
 /** The plugin `emulator`: the Lambda Runtime API and the invoke endpoint in this process, so that events run without AWS. */
-import { definePlugin, Rpc, RuntimeApi, section } from '../../index.js'
+import { definePlugin, descriptorsMax, Rpc, RuntimeApi, section } from '../../index.js'
 import { sqsFaults, sqsProperties } from './mapping/section.js'
 
 export default definePlugin({
@@ -14,6 +14,16 @@ export default definePlugin({
         pattern: '^.+:[0-9]+$',
         patternText: 'HOST:PORT',
         description: 'Where the Runtime API and the invoke endpoint listen; port 0 takes a free one.',
+      },
+      hosts: {
+        type: 'array',
+        items: {
+          type: 'string',
+          pattern: '^([A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*[.]?|\\[?[0-9A-Fa-f:.]+\\]?)$',
+          patternText: 'a host name or an IP address, without a port',
+        },
+        description:
+          'Names that requests may call this address by, e.g. `host.docker.internal`; loopback names and the address itself always. Any other host is refused with 421, so that no web page gets in by a name of its own.',
       },
       timeout: {
         type: 'string',
@@ -39,6 +49,7 @@ export default definePlugin({
   ),
   async setup({ config, needs, log, clock, env, defer }) {
     const { EmulatorServer } = await import('./server.js')
+    const { connectionsFor } = await import('./connections.js')
     const { openSource } = await import('./mapping/source.js')
     const source = await openSource({
       settings: config.sqs,
@@ -51,6 +62,8 @@ export default definePlugin({
     })
     const server = new EmulatorServer({
       address: config.address,
+      hosts: config.hosts,
+      connectionsMax: connectionsFor(descriptorsMax()),
       timeoutMs: config.timeout,
       clock,
       log,

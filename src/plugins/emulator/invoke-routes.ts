@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { messageOf } from '../../index.js'
 import type { AnswerStream, Prelude } from './answer-stream.js'
 import type { FunctionState } from './function-state.js'
-import { type Exchange, header, type Route, readBody, send } from './http.js'
+import { type Exchange, header, noRoom, type Route, readBody, send } from './http.js'
 import { type ApiStatus, type InvokeRequest, type InvokeResult, resultBytesMax } from './invocation.js'
 
 const tooLarge: ApiStatus = {
@@ -29,13 +29,14 @@ export function invokeRoutes(state: FunctionState): readonly Route[] {
 
 /** Undefined: it has been answered already. */
 async function readRequest(
-  { request, response }: Exchange,
+  { request, response, share }: Exchange,
   state: FunctionState,
 ): Promise<InvokeRequest | undefined> {
-  const read = await readBody(request, resultBytesMax)
+  const read = await readBody(request, resultBytesMax, share)
   if (read.kind === 'cut') return undefined
-  const refusal = read.kind === 'whole' ? state.fullness : tooLarge
+  const refusal = read.kind === 'whole' ? state.fullness : read.kind === 'full' ? noRoom : tooLarge
   if (read.kind !== 'whole' || refusal !== undefined) {
+    share.clear()
     send(response, refusal ?? tooLarge)
     return undefined
   }
@@ -53,12 +54,16 @@ async function invoke(exchange: Exchange, state: FunctionState): Promise<void> {
   const { request, response } = exchange
   const event = await readRequest(exchange, state)
   if (event === undefined) return
-  const running = state.invoke(event, goneSignal(response))
-  if (header(request, 'x-amz-invocation-type') === 'Event') {
+  const isAsync = header(request, 'x-amz-invocation-type') === 'Event'
+  // Nobody waits for an asynchronous event: that its invoker goes does not take it back.
+  const running = state.invoke(event, isAsync ? new AbortController().signal : goneSignal(response))
+  if (isAsync) {
     response.writeHead(202, { 'X-Amzn-RequestId': running.requestId }).end()
+    // The event is held until it has run.
+    await running.result
     return
   }
-  finish(response, await running.result, running.requestId)
+  finish(exchange, await running.result, running.requestId)
 }
 
 /** As a function URL answers: with the head that the function gave, and its bytes as they come. */
@@ -71,7 +76,7 @@ async function invokeStreaming(exchange: Exchange, state: FunctionState): Promis
     streams.push(passOn(response, stream, requestId))
   })
   const ended = await result
-  if (streams.length === 0) return finish(response, ended, requestId)
+  if (streams.length === 0) return finish(exchange, ended, requestId)
   await Promise.all(streams)
 }
 
@@ -113,8 +118,9 @@ function goneSignal(response: ServerResponse): AbortSignal {
   return gone.signal
 }
 
-function finish(response: ServerResponse, result: InvokeResult, requestId: string): void {
+function finish({ response, share }: Exchange, result: InvokeResult, requestId: string): void {
   if (response.destroyed) return
+  share.add(result.body.length)
   response.setHeader('Content-Type', 'application/json')
   response.setHeader('X-Amz-Executed-Version', '$LATEST')
   response.setHeader('X-Amzn-RequestId', requestId)

@@ -72,10 +72,10 @@ function onGone(request: IncomingMessage, response: ServerResponse, run: () => v
 }
 
 async function respond(exchange: Exchange, state: FunctionState): Promise<void> {
-  const { request, response, id } = exchange
+  const { request, response, id, share } = exchange
   const mode = request.headers[modeHeader]
   if (mode !== undefined && mode !== 'streaming') {
-    const body = await readBody(request, 0)
+    const body = await readBody(request, 0, share)
     if (body.kind !== 'cut') send(response, state.refuseMode(id, String(mode)))
     return
   }
@@ -102,16 +102,17 @@ async function fail(exchange: Exchange, state: FunctionState): Promise<void> {
 
 /** `type`: what is read is an error. */
 async function buffer(
-  { request, response }: Exchange,
+  { request, response, share }: Exchange,
   about: { state: FunctionState; ticket: Ticket; bytesMax: number; type?: string },
 ): Promise<void> {
   const { state, ticket, bytesMax, type } = about
-  const read = await readBody(request, bytesMax)
+  const read = await readBody(request, bytesMax, share)
   switch (read.kind) {
     case 'cut':
       state.breakOff(ticket)
       return send(response, truncatedRequest)
     case 'over':
+    case 'full':
       return send(response, state.finishTooLarge(ticket))
     case 'whole': {
       const { body } = read
@@ -143,11 +144,11 @@ async function collect({ request, response }: Exchange, state: FunctionState, ti
 }
 
 async function startFault(
-  { request, response }: Exchange,
+  { request, response, share }: Exchange,
   state: FunctionState,
   call: 'initError' | 'restoreError',
 ): Promise<void> {
-  const read = await readBody(request, errorBytesMax)
+  const read = await readBody(request, errorBytesMax, share)
   if (read.kind === 'cut') return
   const type = header(request, typeHeader)
   const tooLarge = platformError('Runtime.InitError', 'the error was too large to be kept')

@@ -3,12 +3,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from 'node:stream'
 import { type Clock, ErrorCode, type Logger, messageOf, RelayError } from '../../index.js'
 import type { AnswerStream } from './answer-stream.js'
+import { BodyRoom, type BodyShare } from './body-room.js'
+import { type CallerFacts, callerFault } from './caller-check.js'
+import { Connections, kindOf, rawAnswer, type SilenceLimits, silenceLimits, tooSlow } from './connections.js'
 import { extensionRoutes } from './extension-routes.js'
 import { type ExtensionEvent, Extensions } from './extensions.js'
 import { FunctionState } from './function-state.js'
-import { bodyOf, functionArn, type Route, send, truncatedRequest } from './http.js'
+import { functionArn, type Route, send, truncatedRequest } from './http.js'
 import { answerIdentity, type EmulatorIdentity } from './identity.js'
-import type { HandedOut, InvokeRequest, InvokeResult } from './invocation.js'
+import type { ApiStatus, HandedOut, InvokeRequest, InvokeResult } from './invocation.js'
 import { invokeRoutes } from './invoke-routes.js'
 import { runtimeRoutes } from './runtime-routes.js'
 
@@ -16,8 +19,14 @@ import { runtimeRoutes } from './runtime-routes.js'
 export interface EmulatorOptions {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string
-  /** What else is served on this address: takes a request that is its own and returns true. */
-  readonly route?: (request: IncomingMessage, response: ServerResponse) => boolean
+  /** Names beside loopback ones and the address itself that requests may name as their host. */
+  readonly hosts?: readonly string[]
+  /** Connections at most; 512 when left out. */
+  readonly connectionsMax?: number
+  /** For tests: other limits of how long a connection may be silent. */
+  readonly silence?: Partial<SilenceLimits>
+  /** What else is served on this address: takes a request that is its own and resolves when it is done with its body. */
+  readonly route?: ExtraRoute
   readonly timeoutMs: number
   readonly clock: Clock
   readonly log: Logger
@@ -52,11 +61,25 @@ export type InvokeOptions = Omit<InvokeRequest, 'body'>
 /** How an event ended for a caller that takes streams. */
 export type StreamedResult = InvokeResult | { readonly kind: 'stream'; readonly stream: AnswerStream }
 
+/** Takes a request that is its own; undefined when it is not. */
+export type ExtraRoute = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  share: BodyShare,
+) => Promise<void> | undefined
+
+const connectionsDefault = 512
+/** Bodies of events that are read, wait or run, and of answers that are not out yet. */
+const roomBytesMax = 64 * 1024 * 1024
+
 /** A running emulator. */
 export class EmulatorServer {
   readonly #options: EmulatorOptions
   readonly #server: Server
   readonly #routes: readonly Route[]
+  readonly #connections: Connections
+  /** What runtimes send must not be refused because of what callers sent. */
+  readonly #rooms = { caller: new BodyRoom(roomBytesMax), runtime: new BodyRoom(roomBytesMax) }
   /** The function's events; for the owner of the process. */
   readonly state: FunctionState
   /** Who registered. */
@@ -85,16 +108,27 @@ export class EmulatorServer {
         : { onTimeout: environment.onTimeout, isInitRepeated: environment.isInitRepeated }),
     })
     this.#routes = this.#makeRoutes()
-    this.#server = createServer((request, response) => this.#serve(request, response))
+    const { clock, log, connectionsMax = connectionsDefault } = options
+    const silence = { ...silenceLimits, ...options.silence }
+    this.#connections = new Connections({ connectionsMax, silence, clock, log })
+    const connectionsCheckingInterval = Math.ceil(silence.headMs / 5)
+    this.#server = createServer({ connectionsCheckingInterval }, (request, response) =>
+      this.#serve(request, response),
+    )
+    this.#connections.watch(this.#server)
+    // A refused body is not even asked for.
+    this.#server.on('checkContinue', (request, response) => this.#serve(request, response, 'continue'))
     this.#server.on('clientError', (error, socket) => answerBrokenRequest(error, socket))
-    // `/next` waits for as long as it takes.
-    this.#server.requestTimeout = 0
-    this.#server.keepAliveTimeout = 0
   }
 
   /** `host:port` with the real port. */
   get address(): string {
     return this.#address
+  }
+
+  /** Bytes of requests that are held, and of answers that are not out yet. */
+  get heldBytes(): number {
+    return this.#rooms.caller.bytes + this.#rooms.runtime.bytes
   }
 
   /** Rejects with RR_ADDRESS_IN_USE. */
@@ -182,23 +216,90 @@ export class EmulatorServer {
     })
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
+  #serve(request: IncomingMessage, response: ServerResponse, asks?: 'continue'): void {
     if (this.#options.faults?.(request, response) === true) return
+    const path = pathOf(request)
+    const kind = kindOf(path)
+    const share = this.#rooms[kind === 'caller' ? 'caller' : 'runtime'].share()
+    let over = () => {}
+    const isOver = new Promise<void>((resolve) => {
+      over = resolve
+    })
+    const refusal =
+      this.#connections.begin({ request, response, kind }, over) ??
+      callerFault(factsOf(request), this.#options.hosts ?? [])
+    if (refusal !== undefined) {
+      refuse(request, response, refusal)
+      return
+    }
     if (answerIdentity(request, response, this.#identity())) return
-    if (this.#options.route?.(request, response) === true) return
-    const path = (request.url ?? '').split('?')[0] ?? ''
-    for (const [method, pattern, handler] of this.#routes) {
-      const match = request.method === method ? pattern.exec(path) : null
-      if (match === null) continue
-      void Promise.resolve(handler({ request, response, id: match[1] ?? '' })).catch((error: unknown) => {
-        this.#options.log.warn({ path, error: messageOf(error) }, 'the emulator could not answer a request')
-        send(response, { status: 500, errorType: 'InternalError', errorMessage: messageOf(error) })
+    if (asks === 'continue') response.writeContinue()
+    this.#answer(request, response, { path, share, isOver })
+  }
+
+  #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { path, share, isOver }: { path: string; share: BodyShare; isOver: Promise<void> },
+  ): void {
+    const running = this.#run(request, response, path, share)
+    if (running === undefined) {
+      refuse(request, response, {
+        status: 404,
+        errorType: 'NotFound',
+        errorMessage: `${request.method} ${path} is not of this API`,
       })
       return
     }
-    request.resume()
-    const errorMessage = `${request.method} ${path} is not of this API`
-    send(response, { status: 404, errorType: 'NotFound', errorMessage })
+    void running
+      .catch((error: unknown) => {
+        this.#options.log.warn({ path, error: messageOf(error) }, 'the emulator could not answer a request')
+        send(response, { status: 500, errorType: 'InternalError', errorMessage: messageOf(error) })
+      })
+      // The bytes are held until the answer is out.
+      .then(() => isOver)
+      .then(() => share.release())
+  }
+
+  /** Undefined: nobody serves such a path. */
+  #run(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    share: BodyShare,
+  ): Promise<void> | undefined {
+    const extra = this.#options.route?.(request, response, share)
+    if (extra !== undefined) return extra
+    for (const [method, pattern, handler] of this.#routes) {
+      const match = request.method === method ? pattern.exec(path) : null
+      if (match !== null) return (async () => handler({ request, response, id: match[1] ?? '', share }))()
+    }
+    return undefined
+  }
+}
+
+/** Answers without looking at the body, which is read and dropped: its sender is to see the status. */
+function refuse(request: IncomingMessage, response: ServerResponse, status: ApiStatus): void {
+  request.resume()
+  send(response, status)
+}
+
+/** The path of a target, also of one in absolute form; without its query. */
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').split('?')[0] ?? ''
+}
+
+function factsOf({ url, headers, rawHeaders, socket }: IncomingMessage): CallerFacts {
+  const all = (name: string) =>
+    rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === name)
+  const joined = (name: string) => (headers[name] === undefined ? undefined : all(name).join(', '))
+  return {
+    target: url ?? '',
+    hosts: all('host'),
+    origin: joined('origin'),
+    fetchSite: joined('sec-fetch-site'),
+    upgrade: joined('upgrade'),
+    localAddress: socket.localAddress,
   }
 }
 
@@ -214,9 +315,10 @@ function invokeEvent(event: HandedOut): ExtensionEvent {
 
 /** Half closed before the body was whole: the client may still read. The request itself ends as if it had been cut. */
 function answerBrokenRequest(error: Error, socket: Duplex): void {
-  const isTruncated = 'code' in error && error.code === 'HPE_INVALID_EOF_STATE'
-  const body = bodyOf(isTruncated ? truncatedRequest : { ...truncatedRequest, errorType: 'InvalidRequest' })
-  const head = `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`
-  if (socket.writable) socket.end(`${head}\r\nConnection: close\r\n\r\n${body}`, () => socket.destroy())
+  const code = 'code' in error ? error.code : undefined
+  const broken =
+    code === 'HPE_INVALID_EOF_STATE' ? truncatedRequest : { ...truncatedRequest, errorType: 'InvalidRequest' }
+  const status = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? tooSlow : broken
+  if (socket.writable) socket.end(rawAnswer(status), () => socket.destroy())
   else socket.destroy()
 }

@@ -117,7 +117,9 @@ test('a body that is shorter than announced is 400, and nothing more is taken fo
   const [host = '', port = ''] = api.server.address.split(':')
   const socket = connect({ host, port: Number(port), allowHalfOpen: true })
   t.after(() => socket.destroy())
-  socket.end(`POST ${runtime}/invocation/${id}/response HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf`)
+  socket.end(
+    `POST ${runtime}/invocation/${id}/response HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf`,
+  )
   const [answer] = await once(socket, 'data')
   assert.match(String(answer), /^HTTP\/1\.1 400 .*TruncatedHTTPRequest/s)
   await eventually(async () => (await api.answer(id, 'response', { body: '1' })).status === 400)

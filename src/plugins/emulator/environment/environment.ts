@@ -3,7 +3,8 @@
  * a timeout or a crash and ended when nobody needs it. What follows on what is in `phase.ts`; here it is carried out.
  */
 import { randomUUID } from 'node:crypto'
-import type { Clock, Logger, Timer } from '../../../index.js'
+import { type Clock, descriptorsMax, type Logger, type Timer } from '../../../index.js'
+import { connectionsFor } from '../connections.js'
 import type { ShutdownReason } from '../extensions.js'
 import type { InvokeResult } from '../invocation.js'
 import { EmulatorServer, type InvokeOptions, type StreamedResult } from '../server.js'
@@ -22,6 +23,8 @@ export interface EnvironmentOptions {
   /** The function's own variables. */
   readonly variables: Readonly<Record<string, string | undefined>>
   readonly address: string
+  /** Names that requests may call that address by. */
+  readonly hosts?: readonly string[]
   readonly functionName: string
   readonly handler: string
   readonly memoryMb: number
@@ -48,7 +51,7 @@ const onDemandInitMs = 10_000
 const earlyInitMs = 130_000
 // A snapshot is woken within this, hooks included.
 const restoreMsMax = 10_000
-const descriptorsMax = 1024
+const sandboxDescriptorsMax = 1024
 
 /** One environment at a time, of one function. */
 export class Environment {
@@ -67,6 +70,8 @@ export class Environment {
     this.#options = options
     this.server = new EmulatorServer({
       address: options.address,
+      hosts: options.hosts ?? [],
+      connectionsMax: connectionsFor(descriptorsMax()),
       timeoutMs: options.timeoutMs,
       clock: options.clock,
       log: options.log,
@@ -237,7 +242,7 @@ export class Environment {
       variables: lambdaVariables(facts, variables),
       extensions: this.#options.extensions ?? [],
       mark: `AWS_LAMBDA_LOG_STREAM_NAME=${logStream}`,
-      descriptorsMax,
+      descriptorsMax: sandboxDescriptorsMax,
       user: this.#options.user,
       onExit: (exit) => {
         this.#fault = exitError(exit)

@@ -1,11 +1,12 @@
 /** What `emulator.sqs` switches on: the queue, the mapping that polls it, and the remote procedures of `rr send` and `rr queue`. */
 import { randomUUID } from 'node:crypto'
 import { type Clock, ErrorCode, type Logger, messageOf, RelayError, type RpcMethod } from '../../../index.js'
+import type { ExtraRoute } from '../server.js'
 import { Mapping } from './mapping.js'
 import { MemoryQueue } from './memory-queue.js'
 import type { Outgoing, Queue } from './queue.js'
 import { isUrl, type SqsSettings, visibilityFactor } from './section.js'
-import { type Route, sqsRoute } from './sqs-endpoint.js'
+import { sqsRoute } from './sqs-endpoint.js'
 import { openSqsQueue, placeOfQueue } from './sqs-queue.js'
 
 /** How the emulator says that an event ended. */
@@ -30,7 +31,7 @@ export interface QueueSource {
   /** What is polled, for people; undefined: nothing. */
   readonly polled: string | undefined
   /** SQS's own protocol, for queues in memory. */
-  readonly route: Route
+  readonly route: ExtraRoute
   /** `Send` and `Queue`. */
   readonly methods: Readonly<Record<string, RpcMethod>>
   /** Begins to poll. */
@@ -53,7 +54,7 @@ export async function openSource(options: SourceOptions): Promise<QueueSource> {
 
 const nothing: QueueSource = {
   polled: undefined,
-  route: () => false,
+  route: () => undefined,
   methods: { Send: refuse, Queue: refuse },
   start: () => undefined,
   stop: async () => undefined,
@@ -102,7 +103,7 @@ async function realSource(options: SourceOptions, url: string): Promise<QueueSou
   const { start, stop } = running(options, queue)
   return {
     polled: url,
-    route: () => false,
+    route: () => undefined,
     start: () => {
       start()
       // The mapping itself says when the queue cannot be reached.

@@ -4,11 +4,11 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Logger, messageOf } from '../../../index.js'
+import type { BodyShare } from '../body-room.js'
+import { readBody } from '../http.js'
+import type { ExtraRoute } from '../server.js'
 import type { MemoryQueue } from './memory-queue.js'
 import { type Actions, type Input, runAction, SqsRefusal } from './sqs-actions.js'
-
-/** Takes a request that is its own and returns true. */
-export type Route = (request: IncomingMessage, response: ServerResponse) => boolean
 
 /** What the endpoint is made of. */
 export interface SqsEndpointOptions extends Actions {
@@ -32,25 +32,29 @@ const queryNames: Readonly<Record<string, string>> = {
 }
 
 /** The route of requests that carry SQS's `X-Amz-Target`. */
-export function sqsRoute(options: SqsEndpointOptions): Route {
-  return (request, response) => {
+export function sqsRoute(options: SqsEndpointOptions): ExtraRoute {
+  return (request, response, share) => {
     const action = target.exec(String(request.headers['x-amz-target'] ?? ''))?.[1]
-    if (request.method !== 'POST' || action === undefined) return false
-    void answer(action, request, response, options)
-    return true
+    if (request.method !== 'POST' || action === undefined) return undefined
+    return answer({ action, request, response, share }, options)
   }
 }
 
+interface Call {
+  readonly action: string
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly share: BodyShare
+}
+
 async function answer(
-  action: string,
-  request: IncomingMessage,
-  response: ServerResponse,
+  { action, request, response, share }: Call,
   options: SqsEndpointOptions,
 ): Promise<void> {
   const gone = new AbortController()
   response.once('close', () => gone.abort())
   try {
-    const input = await readInput(request)
+    const input = await readInput(request, share)
     send(response, 200, await runAction(action, input, options, gone.signal))
   } catch (error) {
     if (!(error instanceof SqsRefusal)) {
@@ -63,18 +67,14 @@ async function answer(
   }
 }
 
-async function readInput(request: IncomingMessage): Promise<Input> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request) {
-    bytes += chunk.length
-    if (bytes > bodyBytesMax)
-      throw new SqsRefusal('BatchRequestTooLong', `a request has at most ${bodyBytesMax} bytes`)
-    chunks.push(chunk)
-  }
+async function readInput(request: IncomingMessage, share: BodyShare): Promise<Input> {
+  const read = await readBody(request, bodyBytesMax, share)
+  if (read.kind === 'over')
+    throw new SqsRefusal('BatchRequestTooLong', `a request has at most ${bodyBytesMax} bytes`)
+  if (read.kind !== 'whole') throw new SqsRefusal('RequestThrottled', 'too many requests are on their way')
   let value: unknown
   try {
-    value = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    value = JSON.parse(read.body.toString('utf8'))
   } catch {
     throw new SqsRefusal('InvalidParameterValue', 'the request is no JSON')
   }

@@ -62,6 +62,7 @@ test('what AWS takes is taken, and the defaults are AWS’s but for reported fai
   const { value } = await validate(t, 'queue: orders')
   assert.deepEqual(value, {
     address: '127.0.0.1:9010',
+    hosts: [],
     timeout: 30_000,
     memory: 1769,
     sqs: {

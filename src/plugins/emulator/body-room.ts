@@ -1,0 +1,56 @@
+/** How many bytes of bodies the emulator holds at once. Each request has a share; a share that finds no room is refused. */
+
+/** The room of all shares together. */
+export class BodyRoom {
+  readonly #bytesMax: number
+  #bytes = 0
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  /** Bytes that are held now. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** An empty share. */
+  share(): BodyShare {
+    let held = 0
+    let isReleased = false
+    const clear = () => {
+      this.#bytes -= held
+      held = 0
+    }
+    const add = (bytes: number) => {
+      if (isReleased) return
+      held += bytes
+      this.#bytes += bytes
+    }
+    return {
+      take: (bytes) => {
+        if (isReleased || this.#bytes + bytes > this.#bytesMax) return false
+        add(bytes)
+        return true
+      },
+      add,
+      clear,
+      release: () => {
+        isReleased = true
+        clear()
+      },
+    }
+  }
+}
+
+/** What one request holds. */
+export interface BodyShare {
+  /** Takes so many bytes; false when there is no room for them, and nothing is taken. */
+  take(bytes: number): boolean
+  /** Counts bytes that are held already, room or not: others are refused until they are gone. */
+  add(bytes: number): void
+  /** Gives everything back. */
+  clear(): void
+  /** Gives everything back and holds nothing any more, whatever is added. */
+  release(): void
+}
