@@ -17,6 +17,7 @@ import { type CommonOptions, ExitCode } from './options.js'
 import { type Mode, planStart, type StartOptions, type StartPlan } from './plan-start.js'
 import { listenForEnd } from './signals.js'
 import { type PluginPlace, Uncaught } from './uncaught.js'
+import type { Unwatched, Watch } from './watch.js'
 
 const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
 
@@ -128,7 +129,7 @@ class Life {
       return await this.#live(plan, server, ready)
     } finally {
       slow.clear()
-      await watch?.close()
+      watch?.close()
     }
   }
 
@@ -220,9 +221,10 @@ class Life {
     })
   }
 
-  async #watch(plan: StartPlan, server: Server) {
+  async #watch(plan: StartPlan, server: Server): Promise<Watch> {
     const { watchFolder } = await import('./watch.js')
-    return watchFolder(plan.cwd, (path) => {
+    const log = this.#log.named('watch')
+    const onChange = (path: string) => {
       if (plan.file !== undefined && resolve(plan.cwd, path) === resolve(plan.file)) {
         this.#log.warn(
           { path },
@@ -232,7 +234,10 @@ class Life {
       this.#log.info({ path }, 'a file changed, restarting the workers')
       // A reset that fails says so itself.
       for (const pool of server.pools.all()) void pool.reset().catch(() => undefined)
-    })
+    }
+    const onUnwatched = (what: Unwatched) =>
+      log.warn({ ...what }, 'changes of some files are not seen: they cannot be watched')
+    return watchFolder({ folder: plan.cwd, onChange, onUnwatched })
   }
 
   /** Inside Lambda: a boot that is about to outlast the init phase says what its workers said so far. */

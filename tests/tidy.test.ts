@@ -112,7 +112,6 @@ test('each package has one home, and none is imported where a cold start would p
     yaml: 'config/',
     commander: 'cmd/',
     undici: 'cmd/',
-    chokidar: 'cmd/',
     tinypool: 'src/supervisor/',
   }
   for (const { from, to } of imports) {
@@ -128,7 +127,6 @@ test('each package has one home, and none is imported where a cold start would p
       'pino',
       'yaml',
       'undici',
-      'chokidar',
       'tinypool',
       '@fastify/busboy',
       '@aws-sdk/client-(lambda|sqs)',
