@@ -54,6 +54,8 @@ const program = withConfig(new Command(isOwnName ? 'relayrunner' : 'rr'))
     'after',
     `
 Examples:
+  rr init php                   write a project that runs; php, node or python
+  rr dev index.handler          run an ordinary Lambda handler, without a configuration file
   rr dev                        serve with the Lambda emulator, restart workers when files change
   rr invoke --sqs 10            send a batch of ten records to it
   rr dev --sqs orders.fifo      feed it from a queue in memory; rr send --group a fills that
@@ -102,6 +104,13 @@ add(
     new Command('bootstrap').description('serve inside AWS Lambda: pull from $AWS_LAMBDA_RUNTIME_API'),
   ).argument('[handler]', 'what workers run (else that of the file, else $_HANDLER)'),
   server(async () => (await import('./serve.js')).bootstrap),
+)
+add(
+  new Command('init')
+    .description('write a project that runs: rr.yaml with its schema, a worker, a test')
+    .argument('[language]', 'php, node or python (else by what the folder holds)')
+    .argument('[dir]', 'its folder (else this one)'),
+  async () => (await import('./init.js')).init,
 )
 add(
   withConfig(

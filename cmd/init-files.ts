@@ -1,0 +1,136 @@
+/** The files of a new project in each language: a worker that runs as it is, its configuration, a test. Pure. */
+
+/** Languages that a project can begin with. */
+export const initLanguages = ['php', 'node', 'python'] as const
+export type InitLanguage = (typeof initLanguages)[number]
+
+/** Where this package is, as a project's files name it. */
+export interface PackagePaths {
+  /** What Node imports: `relayrunner/worker`, or a file's URL where the package is not installed. */
+  readonly nodeModule: string
+  /** The package's folder, absolute or from the project's. */
+  readonly folder: string
+  /** The command that the test runs. */
+  readonly command: string
+}
+
+/** Name → text. `schema` is the JSON Schema of rr.yaml. */
+export function initFiles(
+  language: InitLanguage,
+  paths: PackagePaths,
+  schema: string,
+): Readonly<Record<string, string>> {
+  const { file, text, command, env = '' } = workers[language](paths)
+  return {
+    'rr.yaml': config(command, env),
+    'rr.schema.json': schema,
+    [file]: text,
+    'test.sh': testScript(paths),
+  }
+}
+
+interface WorkerFile {
+  readonly file: string
+  readonly text: string
+  readonly command: string
+  readonly env?: string
+}
+
+function config(command: string, env: string): string {
+  return `# yaml-language-server: $schema=rr.schema.json
+version: "3"
+
+server:
+  command: "${command}"
+${env}
+lambda:
+  pool:
+    num_workers: 2
+
+emulator:
+  address: 127.0.0.1:9010
+`
+}
+
+const workers: Readonly<Record<InitLanguage, (paths: PackagePaths) => WorkerFile>> = {
+  node: ({ nodeModule }) => ({
+    file: 'worker.mjs',
+    command: 'node worker.mjs',
+    text: `import { log, retry, serve } from '${nodeModule}'
+
+// Called for each job: a record of a batch, or an event that is none.
+await serve(async (body, context) => {
+  if (context.kind === 'event') return { ok: true } // what is returned is the event's result
+  const { n } = JSON.parse(body)
+  if (n > 100) throw retry('too large for today') // this record failed, it comes again
+  log('info', 'done', { n }) // returning means: this record is done
+})
+`,
+  }),
+  php: ({ folder }) => ({
+    file: 'worker.php',
+    command: 'php worker.php',
+    text: `<?php
+
+require ${folder.startsWith('/') ? "'" : "__DIR__ . '/"}${folder}/workers/php/autoload.php';
+
+use RelayRunner\\{Context, Verdict, Worker};
+
+// Called for each job: a record of a batch, or an event that is none.
+Worker::serve(function (string $body, Context $context) {
+    if ($context->kind() === 'event') {
+        return ['ok' => true]; // what is returned is the event's result
+    }
+    $n = json_decode($body, true, flags: JSON_THROW_ON_ERROR)['n'];
+    if ($n > 100) {
+        throw Verdict::retry('too large for today'); // this record failed, it comes again
+    }
+    Worker::log('info', 'done', ['n' => $n]); // returning means: this record is done
+});
+`,
+  }),
+  python: ({ folder }) => ({
+    file: 'worker.py',
+    command: 'python3 worker.py',
+    env: `  env: # where Python finds the package
+    PYTHONPATH: ${folder}/workers/python/src
+`,
+    text: `import json
+
+from relayrunner import log, retry, serve
+
+
+def handle(body, context):
+    """Called for each job: a record of a batch, or an event that is none."""
+    if context.kind == "event":
+        return {"ok": True}  # what is returned is the event's result
+    n = json.loads(body)["n"]
+    if n > 100:
+        raise retry("too large for today")  # this record failed, it comes again
+    log("info", "done", n=n)  # returning means: this record is done
+
+
+serve(handle)
+`,
+  }),
+}
+
+function testScript({ command }: PackagePaths): string {
+  return `#!/bin/sh
+# Starts the workers, sends an event and a batch of three records, and fails unless both are answered as they should be.
+set -eu
+cd "$(dirname "$0")"
+rr() { ${command} "$@"; }
+
+rr dev -o emulator.address=127.0.0.1:0 &
+trap 'rr stop' EXIT
+until rr workers --json 2>/dev/null | grep -q '"idle"'; do
+  kill -0 $! # ends the test when the server has ended
+  sleep 0.2
+done
+
+test "$(rr invoke --json | tr -d ' ')" = '{"ok":true}'
+test "$(rr invoke --sqs 3 --json)" = '{"batchItemFailures":[]}'
+echo 'ok: the event was answered, and three of three records are done'
+`
+}
