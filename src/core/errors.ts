@@ -13,6 +13,7 @@ export const ErrorCode = {
   NotRunning: 'RR_NOT_RUNNING',
   ForeignServer: 'RR_FOREIGN_SERVER',
   NoFunction: 'RR_NO_FUNCTION',
+  NotAnswering: 'RR_NOT_ANSWERING',
   SocketPath: 'RR_SOCKET_PATH',
   PrivateFolder: 'RR_PRIVATE_FOLDER',
   PluginLoad: 'RR_PLUGIN_LOAD',
@@ -80,7 +81,13 @@ export function hasCode(error: unknown, code: ErrorCode): boolean {
   return typeof error === 'object' && error !== null && 'code' in error && error.code === code
 }
 
-/** The sentence of anything that was thrown. */
+/** The sentence of anything that was thrown, also of what refuses to be a text. Never throws. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  try {
+    const message: unknown = error instanceof Error ? error.message : error
+    return typeof message === 'string' ? message : String(message)
+  } catch {
+    // An object without a prototype, a getter that throws: there is no text to be had.
+    return 'something was thrown that has no text'
+  }
 }

@@ -1,9 +1,10 @@
 /** Listening on this machine only: a socket file that is ours alone, or a loopback address. */
 import { chmodSync, existsSync } from 'node:fs'
 import { lstat, unlink } from 'node:fs/promises'
-import { connect, isIP, type Server } from 'node:net'
+import { connect, type Server } from 'node:net'
 import { dirname } from 'node:path'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
+import { bareHost, isLoopback } from '../core/loopback.js'
 
 /** Node cuts longer socket paths off in silence. */
 export const socketPathBytesMax = 103
@@ -42,19 +43,44 @@ export async function listenUnix(server: Server, path: string): Promise<void> {
   }
 }
 
-/** Listens on a loopback address. Throws RR_ADDRESS_IN_USE, or RR_IPC_RELAY_CLOSED for one that is not loopback. */
-export async function listenTcp(server: Server, host: string, port: number): Promise<void> {
+/**
+ * Listens on a loopback address, or with `allowRemote` on any. Throws RR_ADDRESS_IN_USE, or RR_IPC_RELAY_CLOSED for one that is
+ * not loopback.
+ */
+export async function listenTcp(
+  server: Server,
+  host: string,
+  port: number,
+  { allowRemote = false }: { readonly allowRemote?: boolean } = {},
+): Promise<void> {
   const address = `tcp://${host}:${port}`
-  if (host !== 'localhost' && host !== '::1' && !(isIP(host) === 4 && host.startsWith('127.'))) {
-    throw new RelayError(ErrorCode.RelayClosed, `${address} is not a loopback address`, {
-      hint: 'Write 127.0.0.1: whoever reaches this port can act as a worker.',
-    })
-  }
+  if (!allowRemote && !isLoopback(host)) throw notLoopback(address)
   try {
-    await listening(server, { host, port })
+    // Brackets tell an IPv6 address from its port, and are no part of it.
+    await listening(server, { host: bareHost(host), port })
   } catch (error) {
     throw cannotListen(address, error)
   }
+  const bound = server.address()
+  // `localhost` is whatever the machine's resolver says.
+  if (!allowRemote && typeof bound === 'object' && bound !== null && !isLoopback(bound.address)) {
+    server.close()
+    throw notLoopback(`${address} (${bound.address})`)
+  }
+}
+
+/** Who is behind a socket file: nobody any more (`dead`), no file at all (`missing`), or somebody who may just be slow (`live`). */
+export async function probeUnix(path: string): Promise<'live' | 'dead' | 'missing'> {
+  const why = await connectErrno(path)
+  // Only a refusal says that nobody is there; a full backlog or a missing permission does not.
+  if (why === 'ECONNREFUSED' || why === 'ENOTSOCK') return 'dead'
+  return why === 'ENOENT' || why === 'ENOTDIR' ? 'missing' : 'live'
+}
+
+function notLoopback(address: string): RelayError {
+  return new RelayError(ErrorCode.RelayClosed, `${address} is not a loopback address`, {
+    hint: 'Write 127.0.0.1: whoever reaches this port can act as a worker.',
+  })
 }
 
 function listening(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
@@ -87,10 +113,9 @@ async function removeStale(path: string): Promise<void> {
       hint: 'Remove it, or choose another path.',
     })
   }
-  const why = await connectErrno(path)
-  // Only a refusal says that nobody is there; a full backlog or a missing permission does not.
-  if (why === 'ECONNREFUSED') await unlink(path)
-  else if (why !== 'ENOENT') throw inUse(`unix://${path}`)
+  const found = await probeUnix(path)
+  if (found === 'dead') await unlink(path)
+  else if (found === 'live') throw inUse(`unix://${path}`)
 }
 
 function connectErrno(path: string): Promise<unknown> {

@@ -2,6 +2,7 @@
  * Goridge RPC messages: a frame with two options, sequence number and length of the method's name; payload = name, then the
  * argument or reply. Answers repeat codec, sequence and name; an error adds the ERROR flag and is a text. Pure.
  */
+import { messageOf } from '../core/errors.js'
 import { type Frame, FrameFlag, type FrameParts } from './frame.js'
 
 /** A request or an answer, decoded as far as the envelope goes. */
@@ -14,13 +15,18 @@ export interface RpcMessage {
   readonly data: Buffer
 }
 
+/** Bytes of one request or answer at most, in either direction. */
+export const rpcBytesMax = 16 * 1024 * 1024
+// `service.Method`; a longer name is none of anybody's.
+const methodBytesMax = 256
+
 const codecs = [FrameFlag.proto, FrameFlag.json, FrameFlag.raw, FrameFlag.msgpack, FrameFlag.gob]
 
 /** Reads the envelope; undefined when the frame is no RPC message. The data is copied. */
 export function readRpc({ flags, options, payload }: Frame): RpcMessage | undefined {
   const [sequence, methodBytes] = options
   if (options.length !== 2 || sequence === undefined || methodBytes === undefined) return undefined
-  if (methodBytes > payload.length) return undefined
+  if (methodBytes > payload.length || methodBytes > methodBytesMax) return undefined
   return {
     sequence,
     method: payload.toString('utf8', 0, methodBytes),
@@ -58,8 +64,20 @@ export function decodeArgument(message: RpcMessage): unknown {
   throw new Error('rpc: this server speaks the codecs JSON and RAW')
 }
 
-/** A method's value in the request's codec. */
+/** A method's value in the request's codec. Throws for what JSON cannot hold (a cycle, a BigInt) and for over 16 MB. */
 export function encodeReply(codec: number, value: unknown): Uint8Array | string {
-  if (codec === FrameFlag.raw && (typeof value === 'string' || value instanceof Uint8Array)) return value
-  return JSON.stringify(value ?? null)
+  const isRaw = codec === FrameFlag.raw && (typeof value === 'string' || value instanceof Uint8Array)
+  // A function or a symbol is no JSON, and `stringify` says so with undefined.
+  const data = isRaw ? value : (JSON.stringify(value) ?? 'null')
+  const bytes = Buffer.byteLength(data)
+  if (bytes > rpcBytesMax) throw new Error(`rpc: the answer has ${bytes} bytes, ${rpcBytesMax} fit`)
+  return data
 }
+
+/** The text that a failed method is answered with: whatever it threw, never empty, cut at 64 KB. */
+export function errorText(error: unknown): string {
+  const text = messageOf(error)
+  return text === '' ? 'rpc: the method failed and did not say why' : text.slice(0, errorCharactersMax)
+}
+
+const errorCharactersMax = 64 * 1024
