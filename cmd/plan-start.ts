@@ -3,7 +3,7 @@ import { createRequire, isBuiltin } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Environment, readEnvironment } from '../config/env.js'
-import { findConfig, workingFolder } from '../config/find.js'
+import { findConfig, identityPath, workingFolder } from '../config/find.js'
 import type { LoaderPlaces } from '../config/handler.js'
 import { type Loaded, loadConfig } from '../config/load.js'
 import type { Place, Problem } from '../config/tree.js'
@@ -68,7 +68,8 @@ export async function planStart(mode: Mode, options: StartOptions): Promise<Star
       : [],
   )
   problems.sort(byPlace)
-  return { file, identityPath: file ?? cwd, cwd, env, plugins, listed, entries: loaded.entries, problems }
+  const identity = identityPath({ ...find, file, workdir: options.workdir })
+  return { file, identityPath: identity, cwd, env, plugins, listed, entries: loaded.entries, problems }
 }
 
 /** The file, or what stands for it; with `server.handler` replaced by what runs it. */

@@ -8,7 +8,6 @@ import { commandWords } from '../src/core/command-words.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../src/core/errors.js'
 import { LogHost } from '../src/core/log-sink.js'
 import { seededRandom } from '../src/core/random.js'
-import { openPrivateFolder } from '../src/supervisor/private-folder.js'
 import { type Boots, Server } from '../src/supervisor/server.js'
 import { RuntimeApi } from '../src/supervisor/services.js'
 import { bannerLines, type PoolLine } from './banner.js'
@@ -209,7 +208,7 @@ class Life {
     const bootstrapMark = this.#mode === 'bootstrap' ? { RELAYRUNNER_BOOTSTRAP: '1' } : {}
     return new Server({
       plugins: plan.plugins,
-      folder: openPrivateFolder({ uid: process.getuid?.() ?? 0, path: plan.identityPath }),
+      identity: { uid: process.getuid?.() ?? 0, path: plan.identityPath, listen: listenOf(plan) },
       cwd: plan.cwd,
       env: { ...plan.env, RELAYRUNNER_VERSION: version, ...bootstrapMark },
       version,
@@ -266,7 +265,8 @@ class Life {
         ? []
         : [{ what: 'invoke', where: `http://${emulator}/2015-03-31/functions/function/invocations` }]),
       ...(polls === undefined ? [] : [{ what: 'queue', where: polls }]),
-      { what: 'control', where: server.rpc.address },
+      { what: 'control', where: server.rpc.controlAddress },
+      ...(listenOf(plan) === '' ? [] : [{ what: 'rpc', where: server.rpc.address }]),
     ]
     if (this.#log.encoding === 'json') {
       const listens = Object.fromEntries(places.map(({ what, where }) => [what, where]))
@@ -279,6 +279,13 @@ class Life {
     for (const line of bannerLines(facts)) say(line)
     return undefined
   }
+}
+
+/** `rpc.listen`, which tells two servers of one file apart. */
+function listenOf({ plugins }: StartPlan): string {
+  const config = plugins.find(({ plugin }) => plugin.name === 'rpc')?.config
+  const isThere = typeof config === 'object' && config !== null && 'listen' in config
+  return isThere && typeof config.listen === 'string' ? config.listen : ''
 }
 
 function configFault(faults: readonly Problem[]): RelayError {

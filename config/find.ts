@@ -1,6 +1,6 @@
 /** Which file is the configuration, and which folder everything counts from. */
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
-import { dirname, isAbsolute, resolve } from 'node:path'
+import { basename, dirname, isAbsolute, resolve } from 'node:path'
 import { ErrorCode, messageOf, RelayError } from '../src/core/errors.js'
 import type { Environment } from './env.js'
 
@@ -43,6 +43,33 @@ export function findConfig({ config, cwd, env, isBootstrap }: FindOptions): stri
       hint: 'Name one with -c, let `rr init` write one, or run a handler without one: `rr dev index.handler`, `rr dev worker.php`.',
     },
   )
+}
+
+/**
+ * The path that a server is known by: the configuration file's as it was given, symbolic links kept, else the working directory's.
+ * A relative path counts from the shell's own idea of the folder (PWD) where that leads to the same place: a server that was
+ * started in `/app/current` is found there when `current` points elsewhere.
+ */
+export function identityPath(
+  options: FindOptions & { readonly workdir?: string | undefined; readonly file: string | undefined },
+): string {
+  const { file, workdir, config, cwd, env } = options
+  const given = file === undefined ? (workdir ?? '.') : (config ?? (env.RR_CONFIG || basename(file)))
+  const found = file ?? workingFolder(options)
+  const logical = env.PWD !== undefined && isAbsolute(env.PWD) ? resolve(env.PWD, given) : undefined
+  for (const path of [logical, resolve(cwd, given)]) {
+    if (path !== undefined && isSamePlace(path, found)) return path
+  }
+  return found
+}
+
+function isSamePlace(path: string, other: string): boolean {
+  try {
+    return realpathSync(path) === realpathSync(other)
+  } catch {
+    // One of them is not there: then it is not the other.
+    return false
+  }
 }
 
 /** The text of a configuration file, or of one called `what`. Throws RR_CONFIG_NOT_FOUND for a folder, an unreadable, a huge or a binary file. */

@@ -5,6 +5,7 @@ export { type Clock, sleep, systemClock, type Timer } from './core/clock.js'
 export { ErrorCode, hasCode, messageOf, RelayError, type RelayErrorOptions } from './core/errors.js'
 export { type LogFields, type Logger, LogLevel, silentLogger } from './core/log.js'
 export type { LogSettings } from './core/log-sink.js'
+export { isLoopback } from './core/loopback.js'
 export {
   type ConfigOf,
   mapSection,
@@ -46,7 +47,9 @@ export {
   type PoolsService,
   Rpc,
   type RpcMethod,
+  type RpcRegisterOptions,
   type RpcService,
+  type RpcSettings,
   RuntimeApi,
   type RuntimeApiService,
   type ServerSettings,

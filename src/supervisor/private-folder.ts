@@ -1,39 +1,64 @@
 /**
- * The private folder of one server: `/tmp/rr-UID/H`, H from the configuration file's real path, so that commands find the
- * server by the same file. Not from TMPDIR or XDG_RUNTIME_DIR, which differ between a service and a shell.
+ * What a server is known by: `/tmp/rr-UID/H`, H from the configuration file's path as it was given and `rpc.listen`, so that
+ * commands find the server by the same words. Not from TMPDIR or XDG_RUNTIME_DIR, which differ between a service and a shell.
+ * Names and owners only: who may take a folder is `claim-folder.ts`'s business.
  */
 import { createHash } from 'node:crypto'
 import { chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { ErrorCode, RelayError } from '../core/errors.js'
+import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 
 /** What a server is known by. */
 export interface ServerIdentity {
   readonly uid: number
-  /** The configuration file, or the working directory when there is none. */
+  /** The configuration file's absolute path with its symbolic links, or the working directory when there is none. */
   readonly path: string
+  /** `rpc.listen`; empty when it is not set. */
+  readonly listen: string
 }
+
+/** Names of folders that are ours in `/tmp/rr-UID`. */
+export const folderNamePattern = /^[0-9a-f]{12}$/
+/** The operator's socket, in the private folder. */
+export const controlSocketName = 'rpc.sock'
+/** The workers' socket beside it. */
+export const workerSocketName = 'worker.sock'
 
 const digits = 12
 const ownerOnly = 0o700
 const passOnly = 0o711
 
-/** The folder's path; nothing is made. */
-export function privateFolderPath({ uid, path }: ServerIdentity): string {
-  const hash = createHash('sha256').update(realpathSync(path)).digest('hex').slice(0, digits)
-  return join('/tmp', `rr-${uid}`, hash)
+/** The folder of all servers of a user. */
+export function rootFolderPath(uid: number): string {
+  return join('/tmp', `rr-${uid}`)
 }
 
-/** The control socket in it. */
-export function controlSocketPath(identity: ServerIdentity): string {
-  return join(privateFolderPath(identity), 'rpc.sock')
+/** The folder beside it with relay sockets that workers of other users may reach. */
+export function relayRootPath(uid: number): string {
+  return join('/tmp', `rr-${uid}-relay`)
 }
 
-/** Makes both folders, mode 0700. Throws RR_PRIVATE_FOLDER when one is not ours alone: somebody else may have made it. */
-export function openPrivateFolder(identity: ServerIdentity): string {
-  const folder = privateFolderPath(identity)
-  for (const one of [join('/tmp', `rr-${identity.uid}`), folder]) ownFolder(one, identity.uid, ownerOnly)
-  return folder
+/** The private folder's path; nothing is made. */
+export function privateFolderPath({ uid, path, listen }: ServerIdentity): string {
+  return join(rootFolderPath(uid), folderName(path, listen))
+}
+
+/** The name under which the server is found, too: by its file's real path. Undefined where that is the same path, or none. */
+export function aliasPath({ uid, path, listen }: ServerIdentity): string | undefined {
+  const real = realPath(path)
+  return real === undefined || real === path ? undefined : join(rootFolderPath(uid), folderName(real, listen))
+}
+
+/** Makes the user's folder, mode 0700. Throws RR_PRIVATE_FOLDER when it is not ours alone: somebody else may have made it. */
+export function openRootFolder(uid: number): string {
+  const path = rootFolderPath(uid)
+  ownFolder(path, uid, ownerOnly)
+  return path
+}
+
+/** Makes a server's folder in the root folder, mode 0700. Throws RR_PRIVATE_FOLDER. */
+export function openPrivateFolder(identity: ServerIdentity): void {
+  ownFolder(privateFolderPath(identity), identity.uid, ownerOnly)
 }
 
 /**
@@ -41,15 +66,51 @@ export function openPrivateFolder(identity: ServerIdentity): string {
  * 0711. The private one stays closed to them. Throws RR_PRIVATE_FOLDER.
  */
 export function openRelayFolder({ uid, folder }: { readonly uid: number; readonly folder: string }): string {
-  const parent = join('/tmp', `rr-${uid}-relay`)
+  const parent = relayRootPath(uid)
   const path = join(parent, basename(folder))
   for (const one of [parent, path]) ownFolder(one, uid, passOnly)
   return path
 }
 
+/** Throws RR_PRIVATE_FOLDER unless the path is a folder of this user with mode 0700; ENOENT when there is none. */
+export function checkPrivateFolder(path: string, uid: number): void {
+  checkFolder(path, uid, ownerOnly)
+}
+
+function folderName(path: string, listen: string): string {
+  const text = listen === '' ? path : `${path}\n${listen}`
+  return createHash('sha256').update(text).digest('hex').slice(0, digits)
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path)
+  } catch {
+    // The file has gone since: the server is still known by its name.
+    return undefined
+  }
+}
+
 function ownFolder(path: string, uid: number, wanted: number): void {
-  // The umask takes bits away from a new folder, and from nothing that was there.
-  if (mkdirSync(path, { mode: wanted, recursive: true }) !== undefined) chmodSync(path, wanted)
+  try {
+    // The umask takes bits away from a new folder, and from nothing that was there.
+    if (mkdirSync(path, { mode: wanted, recursive: true }) !== undefined) chmodSync(path, wanted)
+  } catch (error) {
+    // Something else is there, and is told of as what it is.
+    const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST'
+    if (!isThere) throw unmade(path, error)
+  }
+  checkFolder(path, uid, wanted)
+}
+
+function unmade(path: string, cause: unknown): RelayError {
+  return new RelayError(ErrorCode.PrivateFolder, `cannot make the folder ${path}: ${messageOf(cause)}`, {
+    hint: 'The server needs a folder of its own in /tmp for its sockets.',
+    cause,
+  })
+}
+
+function checkFolder(path: string, uid: number, wanted: number): void {
   const stat = lstatSync(path)
   const mode = stat.mode & 0o777
   if (stat.isDirectory() && stat.uid === uid && mode === wanted) return

@@ -1,70 +1,99 @@
-/** The server's control: Goridge RPC on the private socket, and where `rpc.listen` says. Owns the table of methods. */
+/**
+ * The server's control: Goridge RPC on two private sockets and where `rpc.listen` says. `rpc.sock` is the operator's and has every
+ * method; workers and other clients have their own door, with its own places, and never our own methods.
+ */
+import type { Clock } from '../core/clock.js'
 import { ErrorCode, hasCode, RelayError } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
+import { isLoopback } from '../core/loopback.js'
 import { listenTcp, listenUnix } from '../ipc/listen.js'
-import { RpcServer } from '../ipc/rpc-server.js'
-import type { RpcMethod, RpcService } from './services.js'
+import type { RpcCaller } from '../ipc/rpc-connection.js'
+import { RpcServer, type RpcServerOptions } from '../ipc/rpc-server.js'
+import { audit } from './audit.js'
+import { claimFolder } from './claim-folder.js'
+import { descriptorsMax } from './machine/limits.js'
+import {
+  controlSocketName,
+  openRootFolder,
+  privateFolderPath,
+  type ServerIdentity,
+  workerSocketName,
+} from './private-folder.js'
+import { type CalledMethod, RpcTable } from './rpc-table.js'
+import type { RpcMethod, RpcRegisterOptions, RpcService, RpcSettings } from './services.js'
+import { holdStartLock } from './start-lock.js'
 
 /** What the host is made of. */
 export interface RpcHostOptions {
-  /** The private folder. */
-  readonly folder: string
+  readonly identity: ServerIdentity
+  readonly version: string
   /** What relative socket paths of `rpc.listen` count from. */
   readonly cwd: string
+  readonly clock: Clock
   readonly log: Logger
 }
+
+/** Where a client came in. */
+type Door = 'operator' | 'client'
+
+// Enough for every command that people and scripts run side by side.
+const operatorPlacesMax = 32
+// A pool's workers and a few more; but never so many that no descriptor is left for anything else.
+const clientPlacesMax = 512
+const descriptorShare = 8
+const clientPlacesMin = 64
+// Addresses to listen on that nobody can connect to everywhere.
+const anyHost: ReadonlySet<string> = new Set(['', '0.0.0.0', '::', '[::]'])
 
 /** Implements the service `Rpc`. */
 export class RpcHost implements RpcService {
   readonly #options: RpcHostOptions
-  readonly #services = new Map<string, Readonly<Record<string, RpcMethod>>>()
-  readonly #private: RpcServer
+  readonly #folder: string
+  /** What every client may call. */
+  readonly #public = new RpcTable()
+  /** What only `rpc.sock` has beside. */
+  readonly #own = new RpcTable()
+  readonly #operator: RpcServer
+  readonly #workers: RpcServer
   #asked: RpcServer | undefined
   #address: string
+  #giveBack: (() => void) | undefined
 
   constructor(options: RpcHostOptions) {
     this.#options = options
-    this.#address = `unix://${options.folder}/rpc.sock`
-    this.#private = this.#makeServer()
+    this.#folder = privateFolderPath(options.identity)
+    this.#address = `unix://${this.#folder}/${workerSocketName}`
+    this.#operator = this.#makeServer(controlSocketName, 'operator')
+    this.#workers = this.#makeServer(workerSocketName, 'client')
   }
 
   get address(): string {
     return this.#address
   }
 
-  /** Opens the private socket. Rejects with RR_ALREADY_RUNNING when a live server holds it. */
-  async open(): Promise<void> {
-    const path = `${this.#options.folder}/rpc.sock`
-    try {
-      await listenUnix(this.#private.server, path)
-    } catch (error) {
-      if (!hasCode(error, ErrorCode.AddressInUse)) throw error
-      throw new RelayError(
-        ErrorCode.AlreadyRunning,
-        `a server with this configuration is running already (${path})`,
-        {
-          hint: 'Stop it with `rr stop`, or start with another configuration file.',
-          cause: error,
-        },
-      )
-    }
+  /** The operator's socket, e.g. `unix:///tmp/rr-0/…/rpc.sock`. */
+  get controlAddress(): string {
+    return `unix://${this.#folder}/${controlSocketName}`
   }
 
-  async configure({ listen }: { readonly listen: string }): Promise<void> {
-    if (listen === '') return
-    const server = this.#makeServer()
-    const unix = /^unix:\/\/(.+)$/.exec(listen)?.[1]
-    const [, host, port] = /^tcp:\/\/(.+):(\d+)$/.exec(listen) ?? []
-    try {
-      if (unix !== undefined) {
-        const path = unix.startsWith('/') ? unix : `${this.#options.cwd}/${unix}`
-        await listenUnix(server.server, path)
-        this.#address = `unix://${path}`
-      } else {
-        await listenTcp(server.server, host ?? '', Number(port))
-        const bound = server.server.address()
-        this.#address = typeof bound === 'object' && bound !== null ? `tcp://${host}:${bound.port}` : listen
+  /** Takes the private folder and opens its sockets. Rejects with RR_ALREADY_RUNNING when a live server holds it. */
+  async open(): Promise<void> {
+    this.#giveBack = await claimFolder(this.#options, async (folder) => {
+      try {
+        await listenUnix(this.#operator.server, `${folder}/${controlSocketName}`)
+        await listenUnix(this.#workers.server, `${folder}/${workerSocketName}`)
+      } catch (error) {
+        await this.close()
+        throw error
       }
+    })
+  }
+
+  async configure({ listen, allowRemote }: RpcSettings): Promise<void> {
+    if (listen === '') return
+    const server = this.#makeServer('rpc.listen', 'client')
+    try {
+      this.#address = await this.#listen(server, listen, allowRemote)
     } catch (error) {
       if (!hasCode(error, ErrorCode.AddressInUse)) throw error
       throw new RelayError(ErrorCode.AddressInUse, `${listen} is in use`, {
@@ -75,32 +104,92 @@ export class RpcHost implements RpcService {
     this.#asked = server
   }
 
-  register(service: string, methods: Readonly<Record<string, RpcMethod>>): void {
-    if (this.#services.has(service)) {
-      throw new RelayError(ErrorCode.PluginDuplicate, `two plugins register the RPC service "${service}"`)
+  register(
+    service: string,
+    methods: Readonly<Record<string, RpcMethod>>,
+    options: RpcRegisterOptions = {},
+  ): () => void {
+    if (this.#own.has(service)) {
+      throw new RelayError(ErrorCode.PluginDuplicate, `the RPC service "${service}" is the server's own`)
     }
-    this.#services.set(service, methods)
+    return this.#public.register(service, methods, options)
+  }
+
+  /** Adds methods that only the operator's socket has. */
+  registerOwn(
+    service: string,
+    methods: Readonly<Record<string, CalledMethod>>,
+    options: RpcRegisterOptions = {},
+  ): void {
+    this.#own.register(service, methods, options)
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#private.close(), this.#asked?.close()])
+    const closing = [this.#operator.close(), this.#workers.close(), this.#asked?.close()]
+    // In the same turn, while the sockets' files have just gone: a server that starts now finds either all of it or nothing.
+    this.#giveBack?.()
+    this.#giveBack = undefined
+    await Promise.all(closing)
   }
 
-  #makeServer(): RpcServer {
-    return new RpcServer({
-      log: this.#options.log,
-      dispatch: (method, argument) => this.#call(method, argument),
-    })
+  /** The address that clients are told. */
+  async #listen({ server }: RpcServer, listen: string, allowRemote: boolean): Promise<string> {
+    const { cwd, log } = this.#options
+    const unix = /^unix:\/\/(.+)$/.exec(listen)?.[1]
+    if (unix !== undefined) {
+      const path = unix.startsWith('/') ? unix : `${cwd}/${unix}`
+      await this.#alone(() => listenUnix(server, path))
+      return `unix://${path}`
+    }
+    const [, host = '', port] = /^tcp:\/\/(.*):(\d+)$/.exec(listen) ?? []
+    if (!isLoopback(host)) refuseRemote(listen, allowRemote)
+    await listenTcp(server, host === '' ? '::' : host, Number(port), { allowRemote })
+    if (!isLoopback(host)) {
+      log.warn(
+        { listen },
+        'rpc.allow_remote: whoever reaches this port can reset the workers and call the plugins',
+      )
+    }
+    const bound = server.address()
+    const reachable = anyHost.has(host) ? '127.0.0.1' : host
+    return typeof bound === 'object' && bound !== null ? `tcp://${reachable}:${bound.port}` : listen
   }
 
-  /** The error texts are RoadRunner's: clients match on them. */
-  async #call(name: string, argument: unknown): Promise<unknown> {
-    const dot = name.lastIndexOf('.')
-    if (dot < 0) throw new Error(`rpc: service/method request ill-formed: ${name}`)
-    const methods = this.#services.get(name.slice(0, dot))
-    if (methods === undefined) throw new Error(`rpc: can't find service ${name}`)
-    const method = Object.hasOwn(methods, name.slice(dot + 1)) ? methods[name.slice(dot + 1)] : undefined
-    if (method === undefined) throw new Error(`rpc: can't find method ${name}`)
-    return method(argument)
+  /** While no other server of this user starts: two must not take over the same stale socket. */
+  async #alone(act: () => Promise<void>): Promise<void> {
+    const release = await holdStartLock(openRootFolder(this.#options.identity.uid), this.#options.clock)
+    try {
+      await act()
+    } finally {
+      release()
+    }
   }
+
+  #makeServer(name: string, door: Door): RpcServer {
+    const { log, clock } = this.#options
+    const dispatch: RpcServerOptions['dispatch'] = (method, argument, caller) =>
+      this.#call(door, method, argument, caller)
+    return door === 'operator'
+      ? new RpcServer({ name, dispatch, placesMax: operatorPlacesMax, evicts: 'idle', clock, log })
+      : new RpcServer({ name, dispatch, placesMax: clientPlaces(), evicts: 'silent', clock, log })
+  }
+
+  async #call(door: Door, name: string, argument: unknown, caller: RpcCaller): Promise<unknown> {
+    const isOwn = door === 'operator' && this.#own.has(name.slice(0, Math.max(0, name.lastIndexOf('.'))))
+    const { run, isAudited } = (isOwn ? this.#own : this.#public).find(name)
+    if (isAudited) audit(this.#options.log, { command: name, argument, caller })
+    return run(argument, caller)
+  }
+}
+
+function clientPlaces(): number {
+  const share = Math.floor(descriptorsMax() / descriptorShare)
+  return Math.min(clientPlacesMax, Math.max(clientPlacesMin, share))
+}
+
+function refuseRemote(listen: string, allowRemote: boolean): void {
+  if (allowRemote) return
+  throw new RelayError(ErrorCode.RelayClosed, `rpc.listen: ${listen} is not a loopback address`, {
+    hint: 'Write tcp://127.0.0.1:PORT: whoever reaches the port can reset the workers. To allow it all the same: rpc.allow_remote: true.',
+  })
 }

@@ -1,8 +1,9 @@
 /** The methods that every server has: RoadRunner's `rpc`, `informer`, `resetter`, and ours under `rr`. */
+import { claimedIdentity } from './audit.js'
 import type { PluginInfo } from './container.js'
 import type { LedgerEntry, LedgerView } from './ledger.js'
 import type { ManagedPool, WorkerInfo } from './pool/pool.js'
-import type { RpcService } from './services.js'
+import type { RpcHost } from './rpc-host.js'
 import { roadRunnerVersion } from './version.js'
 
 /** What the methods ask. */
@@ -11,6 +12,11 @@ export interface ServerFacts {
   readonly ledger: () => LedgerView
   readonly plugins: () => readonly PluginInfo[]
   readonly pid: number
+  readonly version: string
+  /** The configuration file, or the working directory. */
+  readonly path: string
+  /** True from the moment on that the server ends. */
+  readonly isStopping: () => boolean
   /** Begins to stop the server; the caller is answered first. */
   readonly stop: () => void
 }
@@ -33,11 +39,13 @@ const roadRunnerReasons: Readonly<Record<string, readonly [number, string]>> = {
   exec_ttl: [12, 'execTTLReached'],
 }
 
-/** Registers them. */
-export function registerServerMethods(
-  rpc: RpcService,
-  { pools, ledger, plugins, pid, stop }: ServerFacts,
-): void {
+/** Registers RoadRunner's methods for every client, and ours for the operator's socket. */
+export function registerServerMethods(rpc: RpcHost, facts: ServerFacts): void {
+  registerRoadRunnerMethods(rpc, facts)
+  registerOwnMethods(rpc, facts)
+}
+
+function registerRoadRunnerMethods(rpc: RpcHost, { pools }: ServerFacts): void {
   const names = () => pools.all().map((pool) => pool.name)
   rpc.register('rpc', { Version: () => roadRunnerVersion })
   rpc.register('informer', {
@@ -47,23 +55,54 @@ export function registerServerMethods(
       return { workers: pool === undefined ? null : (await pool.workers()).map(roadRunnerWorker) }
     },
   })
-  rpc.register('resetter', {
-    List: names,
-    Reset: async (name) => {
-      await pools.reset(String(name))
-      return true
+  rpc.register(
+    'resetter',
+    {
+      List: names,
+      Reset: async (name) => {
+        if (typeof name !== 'string') throw new Error('rpc: resetter.Reset takes the name of a pool')
+        await pools.reset(name)
+        return true
+      },
     },
-  })
-  rpc.register('rr', {
-    Workers: async () => (await Promise.all(pools.all().map((pool) => pool.workers()))).flat().map(ownWorker),
-    Pools: () => Promise.all(pools.all().map(poolRow)),
-    Ledger: () => ledgerDocument(ledger()),
-    Plugins: () => plugins(),
-    Stop: () => {
-      setImmediate(stop)
-      return { pid }
+    { audited: ['Reset'] },
+  )
+}
+
+function registerOwnMethods(rpc: RpcHost, facts: ServerFacts): void {
+  const { pools, ledger, plugins, pid, stop } = facts
+  rpc.registerOwn(
+    'rr',
+    {
+      Hello: (argument, caller) => {
+        caller.claimed = claimedIdentity(argument)
+        return { name: 'relayrunner', version: facts.version, pid, path: facts.path }
+      },
+      Status: () => statusOf(facts),
+      Workers: async () =>
+        (await Promise.all(pools.all().map((pool) => pool.workers()))).flat().map(ownWorker),
+      Pools: () => Promise.all(pools.all().map(poolRow)),
+      Ledger: () => ledgerDocument(ledger()),
+      Plugins: () => plugins(),
+      Stop: () => {
+        setImmediate(stop)
+        return { pid }
+      },
     },
-  })
+    { audited: ['Stop'] },
+  )
+}
+
+/** Costs next to nothing: commands that wait for something slow ask for it again and again. */
+function statusOf({ pools, pid, isStopping }: ServerFacts): object {
+  const all = pools.all()
+  return {
+    state: isStopping() ? 'stopping' : 'running',
+    pid,
+    live: all.reduce((sum, pool) => sum + pool.liveCount, 0),
+    idle: all.reduce((sum, pool) => sum + pool.idleCount, 0),
+    waiting: all.reduce((sum, pool) => sum + pool.waitingCount, 0),
+  }
 }
 
 function roadRunnerWorker(worker: WorkerInfo): object {

@@ -2,7 +2,6 @@
  * The phases of one server, in order, in one place: folder → control socket → plugins → workers; and back. It is handed
  * values and functions only: it knows no YAML, prints nothing, and leaves the exit code to `cmd/`.
  */
-import { rmdirSync } from 'node:fs'
 import type { Clock } from '../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
@@ -13,6 +12,7 @@ import { InFlightLedger } from './ledger.js'
 import type { ServiceKey } from './plugin.js'
 import type { WorkerBoot } from './pool/pool.js'
 import { PoolsHost } from './pools-host.js'
+import { privateFolderPath, type ServerIdentity } from './private-folder.js'
 import { RpcHost } from './rpc-host.js'
 import { registerServerMethods } from './rpc-methods.js'
 import { ClockKey, Ledger, Log, type LogService, Pools, Rpc } from './services.js'
@@ -21,8 +21,8 @@ import { ClockKey, Ledger, Log, type LogService, Pools, Rpc } from './services.j
 export interface ServerOptions {
   /** In listing order, each with its validated section. */
   readonly plugins: readonly LoadedPlugin[]
-  /** The private folder, opened. */
-  readonly folder: string
+  /** What the server is known by; its private folder is named by it. */
+  readonly identity: ServerIdentity
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly version: string
@@ -45,6 +45,7 @@ export class Server {
   readonly #options: ServerOptions
   readonly #log: Logger
   readonly #container: Container
+  #isStopping = false
   #fail!: (error: Error) => void
   /** Rejects never; resolves with the fault of a plugin that ended the service. */
   readonly failed = new Promise<Error>((resolve) => {
@@ -52,14 +53,14 @@ export class Server {
   })
 
   constructor(options: ServerOptions) {
-    const { clock, random, log, env, version, cwd, folder, splitCommand } = options
+    const { clock, random, log, env, version, cwd, identity, splitCommand } = options
     this.#options = options
     this.#log = log.named('server')
-    this.rpc = new RpcHost({ folder, cwd, log: log.named('rpc') })
+    this.rpc = new RpcHost({ identity, version, cwd, clock, log: log.named('rpc') })
     this.#ledger = new InFlightLedger({ clock, log: log.named('ledger') })
     this.pools = new PoolsHost({
       ledger: this.#ledger,
-      folder,
+      folder: privateFolderPath(identity),
       cwd,
       env,
       version,
@@ -94,6 +95,9 @@ export class Server {
       ledger: () => this.#ledger.view(),
       plugins: () => this.#container.list(),
       pid: process.pid,
+      version: this.#options.version,
+      path: this.#options.identity.path,
+      isStopping: () => this.#isStopping,
       stop: this.#options.onStopAsked,
     })
     try {
@@ -119,6 +123,7 @@ export class Server {
   /** Sources first, then running jobs within `destroy_timeout`, then workers, then the rest. Resolves with what failed. */
   async stop(): Promise<readonly Error[]> {
     const { clock } = this.#options
+    this.#isStopping = true
     const startedAt = clock.monotonicMs()
     const graceMs = this.pools.destroyMsMax
     const faults = await this.#container.drain(graceMs)
@@ -133,6 +138,7 @@ export class Server {
 
   /** Sources stop taking work and answer what they hold, within `graceMs`: the first half of `stop`. */
   drain(graceMs: number): Promise<readonly Error[]> {
+    this.#isStopping = true
     return this.#container.drain(graceMs)
   }
 
@@ -155,18 +161,8 @@ export class Server {
         faults.push(error instanceof Error ? error : new Error(messageOf(error)))
       }
     }
-    removeIfEmpty(this.#options.folder)
     for (const error of faults) this.#log.error({ error }, 'a step of the stop failed')
     return faults
-  }
-}
-
-/** The private folder goes with its server; what somebody else left in it stays. */
-function removeIfEmpty(folder: string): void {
-  try {
-    rmdirSync(folder)
-  } catch {
-    // Not empty, or gone: neither hinders the next server.
   }
 }
 

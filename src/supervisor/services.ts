@@ -45,20 +45,44 @@ export interface PoolsService {
 /** The pools of the server. */
 export const Pools = serviceKey<PoolsService>('pools')
 
-/** One remote procedure: decoded argument in, value to encode out. Throw to answer with an error text. */
+/**
+ * One remote procedure: decoded argument in, value to encode out. Throw, or reject, to answer with an error text; what JSON cannot
+ * hold is answered with an error, too.
+ */
 export type RpcMethod = (argument: unknown) => unknown | Promise<unknown>
 
-/** The Goridge RPC server on the private socket. */
+/** `listen` and `allow_remote` of the `rpc:` section. */
+export interface RpcSettings {
+  /** Empty: workers use the private `worker.sock`. */
+  readonly listen: string
+  /** Addresses that are not loopback are listened on, too. */
+  readonly allowRemote: boolean
+}
+
+/** How procedures are registered. */
+export interface RpcRegisterOptions {
+  /** Names of methods that change something: each call of theirs is a line of the log. */
+  readonly audited?: readonly string[]
+}
+
+/** The Goridge RPC server: what workers, other clients and `rr`'s own commands may call. */
 export interface RpcService {
-  /** `listen` of the `rpc:` section: empty for the private socket only. */
-  configure(settings: { readonly listen: string }): Promise<void>
-  /** Adds `service.Method`s; a service name may be registered once. */
-  register(service: string, methods: Readonly<Record<string, RpcMethod>>): void
-  /** What workers find in RR_RPC, e.g. `unix:///tmp/rr-0/…/rpc.sock`. */
+  /** The `rpc:` section; once. */
+  configure(settings: RpcSettings): Promise<void>
+  /**
+   * Adds `service.Method`s; returns what removes them again, for `defer`. Own properties of `methods` count, not inherited ones.
+   * Throws RR_PLUGIN_DUPLICATE for a service that is registered, RR_PLUGIN_API for a wrong name or a method that is no function.
+   */
+  register(
+    service: string,
+    methods: Readonly<Record<string, RpcMethod>>,
+    options?: RpcRegisterOptions,
+  ): () => void
+  /** What workers find in RR_RPC, e.g. `unix:///tmp/rr-0/…/worker.sock`. */
   readonly address: string
 }
 
-/** The procedures of the private socket. */
+/** The procedures that clients may call. */
 export const Rpc = serviceKey<RpcService>('rpc')
 
 /** The one log of the server and its workers. */

@@ -82,7 +82,8 @@ export default definePlugin({
         'the emulator can be reached from other machines: anybody may invoke the function',
       )
     }
-    needs.rpc.register('emulator', { Address: () => server.address, ...source.methods })
+    const audited = Object.keys(source.methods).filter((name) => name !== 'Queue')
+    defer(needs.rpc.register('emulator', { Address: () => server.address, ...source.methods }, { audited }))
     const facts = { functionName: 'emulated', functionVersion: '$LATEST', memoryLimitInMB: config.memory }
     return {
       service: { address: server.address, facts, polls: source.polled },

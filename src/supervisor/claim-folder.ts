@@ -1,0 +1,116 @@
+/**
+ * Takes the private folder for this server: refuses while a live server has it, clears what a killed one left, and sweeps the
+ * folders of other servers that are gone. Everything happens under the start lock.
+ */
+import { readlinkSync, rmdirSync, rmSync, symlinkSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import type { Clock } from '../core/clock.js'
+import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
+import {
+  aliasPath,
+  controlSocketName,
+  openPrivateFolder,
+  openRootFolder,
+  privateFolderPath,
+  type ServerIdentity,
+} from './private-folder.js'
+import { cardName, readCard, writeCard } from './server-card.js'
+import { holdStartLock } from './start-lock.js'
+import { clearFolder, isServerLive, sweepFolders } from './sweep-folders.js'
+
+/** What a claim needs. */
+export interface ClaimOptions {
+  readonly identity: ServerIdentity
+  readonly version: string
+  readonly clock: Clock
+}
+
+/** Opens the sockets in the folder that was taken, given its path. */
+export type OpenSockets = (folder: string) => Promise<void>
+
+/**
+ * Takes the folder and opens its sockets. Resolves with what gives it back, to be called in the same turn as the sockets are
+ * closed. Rejects with RR_ALREADY_RUNNING, RR_PRIVATE_FOLDER, or the fault of `open`.
+ */
+export async function claimFolder(options: ClaimOptions, open: OpenSockets): Promise<() => void> {
+  const { identity, version, clock } = options
+  const folder = privateFolderPath(identity)
+  const root = openRootFolder(identity.uid)
+  const release = await holdStartLock(root, clock)
+  try {
+    const alias = aliasPath(identity)
+    for (const path of alias === undefined ? [folder] : [folder, alias]) await refuseLive(path)
+    takePlace(folder)
+    openPrivateFolder(identity)
+    clearFolder(folder)
+    if (alias !== undefined) linkAlias(alias, folder)
+    writeCard(folder, identity, version)
+    try {
+      await open(folder)
+    } catch (error) {
+      giveBack(folder, alias)
+      throw error
+    }
+    await sweepFolders({ uid: identity.uid, own: folder, ownAlias: alias, nowMs: clock.nowMs() })
+    return () => giveBack(folder, alias)
+  } finally {
+    release()
+  }
+}
+
+async function refuseLive(path: string): Promise<void> {
+  if (!(await isServerLive(path))) return
+  const card = readCard(path)
+  const who = card === undefined ? '' : `, process ${card.pid}`
+  const socket = join(path, controlSocketName)
+  throw new RelayError(
+    ErrorCode.AlreadyRunning,
+    `a server with this configuration is running already (${socket}${who})`,
+    { hint: 'Stop it with `rr stop`, or start with another configuration file or `rpc.listen`.' },
+  )
+}
+
+/** The name may be a link that a server left which was started by another path of this file. */
+function takePlace(folder: string): void {
+  if (linkTarget(folder) !== undefined) rmSync(folder, { force: true })
+}
+
+function linkAlias(alias: string, folder: string): void {
+  if (linkTarget(alias) === undefined) {
+    // A folder of a server that is gone: it was found dead above.
+    clearFolder(alias)
+    removeFolder(alias)
+  } else rmSync(alias, { force: true })
+  try {
+    symlinkSync(basename(folder), alias)
+  } catch (error) {
+    throw new RelayError(ErrorCode.PrivateFolder, `cannot make the link ${alias}: ${messageOf(error)}`, {
+      hint: 'Remove it: rr did not make what is in it.',
+      cause: error,
+    })
+  }
+}
+
+/** The folder that a link of ours names; undefined when it is no link. */
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    // EINVAL: no link. ENOENT: nothing is there.
+    return undefined
+  }
+}
+
+function giveBack(folder: string, alias: string | undefined): void {
+  rmSync(join(folder, cardName), { force: true })
+  if (alias !== undefined && linkTarget(alias) === basename(folder)) rmSync(alias, { force: true })
+  removeFolder(folder)
+}
+
+function removeFolder(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch {
+    // Not empty, or gone: neither hinders the next server.
+  }
+}

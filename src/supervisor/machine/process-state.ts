@@ -1,0 +1,40 @@
+/** What the kernel says of one process: whether it runs, and which start of which pid it is. Reads `/proc`; decides nothing. */
+import { readFileSync } from 'node:fs'
+
+/** A process as `/proc/PID/stat` shows it. */
+export interface ProcessState {
+  /** The kernel's letter: R running, S sleeping, D in the disk, T stopped, t traced, Z zombie. */
+  readonly letter: string
+  readonly parentPid: number
+  /** When it started, in clock ticks since the boot: tells it from a later process with the same pid. */
+  readonly startTicks: number
+}
+
+/** The state of a process; undefined when there is none, or no `/proc`. */
+export function readProcessState(pid: number): ProcessState | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // The program's name stands in parentheses and may hold anything, so fields are counted from the last one.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return { letter: fields[0] ?? '?', parentPid: Number(fields[1]), startTicks: Number(fields[19]) }
+  } catch {
+    // It has gone, or this system has no /proc.
+    return undefined
+  }
+}
+
+/** True when the process lives; a zombie does not, and neither does a later process with the same pid. */
+export function isSameProcess(pid: number, startTicks: number | undefined): boolean {
+  const state = readProcessState(pid)
+  if (state !== undefined) {
+    return state.letter !== 'Z' && (startTicks === undefined || state.startTicks === startTicks)
+  }
+  if (readProcessState(process.pid) !== undefined) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // EPERM: it lives and belongs to another user.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Removes what servers that are gone left in `/tmp/rr-UID` and `/tmp/rr-UID-relay`: folders and links whose names are ours, and in
+ * them files whose names are ours. Called under the start lock, so that it never meets a start.
+ */
+import { lstatSync, readdirSync, readlinkSync, rmdirSync, rmSync, type Stats } from 'node:fs'
+import { basename, join } from 'node:path'
+import { probeUnix } from '../ipc/listen.js'
+import { controlSocketName, folderNamePattern, relayRootPath, rootFolderPath } from './private-folder.js'
+import { isCardAlive, readCard } from './server-card.js'
+
+/** What a sweep must know. */
+export interface SweepOptions {
+  readonly uid: number
+  /** The folder of the server that sweeps. */
+  readonly own: string
+  /** Its link, when it has one. */
+  readonly ownAlias: string | undefined
+  readonly nowMs: number
+}
+
+// A start looks at so many of others at most; the next one goes on.
+const foldersMax = 256
+// An empty folder may be that of an older version that starts now, without the lock.
+const emptyMsMin = 10_000
+const ownFiles = /^(rpc\.sock|worker\.sock|server\.json|(out|watchdog)-\d+-\d+)$/
+const relayFiles = /^\d+\.sock$/
+const startNotes = /^\.starting-(\d+)-[0-9a-f]+$/
+
+/** True when somebody listens on the folder's control socket, or the process that took the folder lives. */
+export async function isServerLive(folder: string): Promise<boolean> {
+  if ((await probeUnix(join(folder, controlSocketName))) === 'live') return true
+  const card = readCard(folder)
+  return card !== undefined && isCardAlive(card)
+}
+
+/** Removes the files of ours in a folder; anything else in it stays. */
+export function clearFolder(folder: string): void {
+  removeFiles(folder, ownFiles)
+}
+
+/** Sweeps both folders of a user. Never touches what lives, or what has another name than ours. */
+export async function sweepFolders(options: SweepOptions): Promise<void> {
+  const root = rootFolderPath(options.uid)
+  for (const name of ourNames(root)) await sweepEntry(join(root, name), options)
+  for (const note of namesIn(root).filter((one) => startNotes.test(one))) sweepNote(join(root, note), options)
+  const relayRoot = relayRootPath(options.uid)
+  for (const name of ourNames(relayRoot)) {
+    if (statOf(join(root, name)) === undefined) sweepRelayFolder(join(relayRoot, name), options.uid)
+  }
+}
+
+async function sweepEntry(path: string, { uid, own, ownAlias, nowMs }: SweepOptions): Promise<void> {
+  const stat = statOf(path)
+  if (stat === undefined || stat.uid !== uid || path === own || path === ownAlias) return
+  if (stat.isSymbolicLink()) {
+    // A link to this server by a path that leads elsewhere now, or one to a server that is gone.
+    if (readlinkSync(path) === basename(own) || !(await isServerLive(path))) rmSync(path, { force: true })
+    return
+  }
+  if (!stat.isDirectory() || (await isServerLive(path))) return
+  if (namesIn(path).length === 0 && nowMs - stat.mtimeMs < emptyMsMin) return
+  clearFolder(path)
+  removeIfEmpty(path)
+}
+
+/** The note of a start that was killed half-way. */
+function sweepNote(path: string, { nowMs }: SweepOptions): void {
+  const stat = statOf(path)
+  if (stat !== undefined && nowMs - stat.mtimeMs > emptyMsMin) rmSync(path, { force: true })
+}
+
+function sweepRelayFolder(path: string, uid: number): void {
+  const stat = statOf(path)
+  if (stat === undefined || !stat.isDirectory() || stat.uid !== uid) return
+  removeFiles(path, relayFiles)
+  removeIfEmpty(path)
+}
+
+function removeFiles(folder: string, names: RegExp): void {
+  for (const name of namesIn(folder)) {
+    const path = join(folder, name)
+    if (names.test(name) && statOf(path)?.isDirectory() === false) rmSync(path, { force: true })
+  }
+}
+
+function ourNames(folder: string): readonly string[] {
+  return namesIn(folder)
+    .filter((name) => folderNamePattern.test(name))
+    .slice(0, foldersMax)
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    // It has gone, or was never made.
+    return []
+  }
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path)
+  } catch {
+    // It has gone.
+    return undefined
+  }
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch {
+    // Somebody put a file into it that is not ours: it stays.
+  }
+}
