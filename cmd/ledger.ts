@@ -1,6 +1,7 @@
 /** `rr ledger`: what was accepted and is not acknowledged yet, the last ended ones, and the counts, which balance. */
 import { printAnswer, rowsOf, table, withServer } from './control.js'
 import { type CommonOptions, ExitCode } from './options.js'
+import { printable } from './printable.js'
 
 /** Prints the ledger of the running server. */
 export async function ledger(options: CommonOptions): Promise<number> {
@@ -13,7 +14,7 @@ export async function ledger(options: CommonOptions): Promise<number> {
 function ledgerText(value: unknown): string {
   const [{ counts, open, ended } = {}] = rowsOf([value])
   const [sums = {}] = rowsOf([counts])
-  const head = Object.entries(sums).map(([name, count]) => `${name} ${String(count)}`)
+  const head = Object.entries(sums).map(([name, count]) => printable(`${name} ${String(count)}`))
   const rows = [...rowsOf(open), ...rowsOf(ended)].map((row) => [
     String(row.id),
     String(row.accepted_at),

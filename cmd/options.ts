@@ -1,5 +1,6 @@
 /** What every command shares: options, exit codes, and how it says that something is wrong. */
 import { messageOf, RelayError } from '../src/core/errors.js'
+import { printable, printableLines } from './printable.js'
 
 /** `-c`, `-w`, `-o`, `--dotenv` and `--json` as commander hands them over. */
 export interface CommonOptions {
@@ -27,8 +28,8 @@ export function wrongUsage(what: string): number {
 /** Says on standard error what a command could not do, with its code and on a second line what to do; its exit code. */
 export function sayFault(error: unknown): number {
   const isOurs = error instanceof RelayError
-  process.stderr.write(`rr: ${isOurs ? `${error.code}: ` : ''}${messageOf(error)}\n`)
-  if (isOurs && error.hint !== undefined) process.stderr.write(`    ${error.hint}\n`)
+  process.stderr.write(`rr: ${isOurs ? `${error.code}: ` : ''}${printableLines(messageOf(error))}\n`)
+  if (isOurs && error.hint !== undefined) process.stderr.write(`    ${printable(error.hint)}\n`)
   if (!isOurs && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
   return ExitCode.fault
 }

@@ -1,7 +1,7 @@
 /** `rr pools`: how each pool is: its size, who waits, and whether it is degraded. */
-import type { RpcClient } from '../src/ipc/rpc-client.js'
-import { printAnswer, rowsOf, table, withServer } from './control.js'
+import { type ControlClient, printAnswer, rowsOf, table, withServer } from './control.js'
 import { type CommonOptions, ExitCode } from './options.js'
+import { printable } from './printable.js'
 
 /** Prints the pools of the running server. */
 export async function pools(options: CommonOptions): Promise<number> {
@@ -14,7 +14,7 @@ export async function pools(options: CommonOptions): Promise<number> {
 }
 
 /** Says on standard error which pools are degraded; for commands that show something else of them. */
-export async function warnOfDegraded(client: RpcClient): Promise<void> {
+export async function warnOfDegraded(client: ControlClient): Promise<void> {
   warn(await client.call('rr.Pools'))
 }
 
@@ -24,7 +24,7 @@ function warn(value: unknown): void {
     if (row === undefined) continue
     const seconds = Math.round(Number(row.for_ms) / 1000)
     const text = `pool ${String(pool)} has been degraded for ${seconds} s, ${String(row.recent_deaths)} workers fell: ${String(row.why)}`
-    process.stderr.write(`${text}\n`)
+    process.stderr.write(`${printable(text)}\n`)
   }
 }
 

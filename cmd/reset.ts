@@ -1,7 +1,8 @@
 /** `rr reset`: restarts the workers of some pools or of all, one worker after the other. */
-import { messageOf } from '../src/core/errors.js'
+import { ErrorCode, hasCode, messageOf } from '../src/core/errors.js'
 import { withServer } from './control.js'
 import { type CommonOptions, ExitCode } from './options.js'
+import { printable } from './printable.js'
 
 /** Resets the named pools, all without names. */
 export async function reset(pools: readonly string[], options: CommonOptions): Promise<number> {
@@ -11,9 +12,10 @@ export async function reset(pools: readonly string[], options: CommonOptions): P
     const names = pools.length > 0 ? pools : Array.isArray(all) ? all.map(String) : []
     for (const name of names) {
       try {
-        await client.call('resetter.Reset', name)
-        process.stderr.write(`pool ${name}: every worker was replaced\n`)
+        await client.waitFor('resetter.Reset', name)
+        process.stderr.write(`pool ${printable(name)}: every worker was replaced\n`)
       } catch (error) {
+        if (!hasCode(error, ErrorCode.RpcFailed)) throw error
         // It names the pool.
         process.stderr.write(`rr: ${messageOf(error)}\n`)
         code = ExitCode.fault

@@ -3,6 +3,7 @@ import { parseDuration } from '../config/units.js'
 import { queueCall, withServer } from './control.js'
 import { readInput } from './input.js'
 import { type CommonOptions, ExitCode, wrongUsage } from './options.js'
+import { printable, printableJson } from './printable.js'
 
 /** Beside the common ones. */
 export interface SendOptions extends CommonOptions {
@@ -32,7 +33,7 @@ export async function send(file: string | undefined, options: SendOptions): Prom
   await withServer(options, async (client) => {
     const argument = { body: text, count, group, queue, deduplication_id: deduplicationId, delay_ms: delayMs }
     const answer = await queueCall(client, 'emulator.Send', argument)
-    const ids = options.json === true ? [JSON.stringify(answer)] : messageIdsOf(answer)
+    const ids = options.json === true ? [printableJson(answer)] : messageIdsOf(answer).map(printable)
     process.stdout.write(`${ids.join('\n')}\n`)
   })
   return ExitCode.ok

@@ -1,9 +1,9 @@
 /** `rr workers`: what each worker is doing, as a table or as JSON. */
 import { sleep, systemClock } from '../src/core/clock.js'
-import type { RpcClient } from '../src/ipc/rpc-client.js'
-import { rowsOf, table, withServer } from './control.js'
+import { type ControlClient, rowsOf, table, withServer } from './control.js'
 import { type CommonOptions, ExitCode } from './options.js'
 import { warnOfDegraded } from './pools.js'
+import { printable, printableJson } from './printable.js'
 
 const redrawMs = 1000
 
@@ -11,7 +11,7 @@ const redrawMs = 1000
 export async function workers(options: CommonOptions & { readonly interactive?: boolean }): Promise<number> {
   await withServer(options, async (client) => {
     const rows = await client.call('rr.Workers')
-    if (options.json === true) process.stdout.write(`${JSON.stringify(rows)}\n`)
+    if (options.json === true) process.stdout.write(`${printableJson(rows)}\n`)
     else if (options.interactive === true && process.stdout.isTTY) await redraw(client)
     else process.stdout.write(`${workersTable(rows)}\n`)
     if (options.interactive !== true) await warnOfDegraded(client)
@@ -19,7 +19,7 @@ export async function workers(options: CommonOptions & { readonly interactive?: 
   return ExitCode.ok
 }
 
-async function redraw(client: RpcClient): Promise<void> {
+async function redraw(client: ControlClient): Promise<void> {
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
   void client.closed.then(() => stop.abort())
@@ -44,7 +44,7 @@ function workersTable(value: unknown): string {
         `${(Number(row.memory_bytes) / 2 ** 20).toFixed(1)} MB`,
         String(row.created_at),
       ])
-      return `Workers of [${pool}]:\n${table(['PID', 'STATUS', 'JOBS', 'MEMORY', 'CREATED'], cells)}`
+      return `Workers of [${printable(pool)}]:\n${table(['PID', 'STATUS', 'JOBS', 'MEMORY', 'CREATED'], cells)}`
     })
     .join('\n\n')
 }

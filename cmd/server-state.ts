@@ -1,0 +1,68 @@
+/** Says what a server that does not answer is doing, as far as the kernel tells. */
+import { readFileSync } from 'node:fs'
+import { ErrorCode, RelayError } from '../src/core/errors.js'
+import { readProcessState } from '../src/supervisor/machine/process-state.js'
+import { isCardAlive, type ServerCard } from '../src/supervisor/server-card.js'
+
+const ancestorsMax = 5
+
+/** The fault of a command whose server has not answered for `waitedMs`. */
+export function notAnswering(card: ServerCard | undefined, waitedMs: number): RelayError {
+  const { what, hint } = stateOf(card)
+  const text = `the server has not answered for ${Math.round(waitedMs / 1000)} s: ${what}`
+  return new RelayError(ErrorCode.NotAnswering, text, { hint })
+}
+
+function stateOf(card: ServerCard | undefined): { readonly what: string; readonly hint: string } {
+  const state = card !== undefined && isCardAlive(card) ? readProcessState(card.pid) : undefined
+  if (card === undefined || state === undefined) {
+    return { what: 'what it does cannot be seen from here', hint: 'It may run in another container.' }
+  }
+  const { pid } = card
+  switch (state.letter) {
+    case 'T':
+      return { what: `process ${pid} is frozen: it was stopped (SIGSTOP)`, hint: thawHint(pid) }
+    case 't':
+      return { what: `process ${pid} is frozen: a debugger holds it`, hint: 'Let the debugger go on.' }
+    case 'R':
+      return {
+        what: `process ${pid} is blocked: something computes for long in its one thread`,
+        hint: 'A plugin may do so, or a huge event. It answers again when that is done.',
+      }
+    case 'D':
+      return {
+        what: `process ${pid} is blocked: it waits for the disk`,
+        hint: 'See what is wrong with the disk.',
+      }
+    default:
+      return {
+        what: `process ${pid} is blocked: it waits inside one call (state ${state.letter})`,
+        hint: 'A plugin that waits synchronously does so. It answers again when that is done.',
+      }
+  }
+}
+
+function thawHint(pid: number): string {
+  const emulator = lambdaRunAbove(pid)
+  if (emulator === undefined) return `Let it go on: kill -CONT ${pid}`
+  return `\`rr lambda run\` (pid ${emulator}) freezes it between events, as Lambda does: send it an event, or end that process.`
+}
+
+/** The pid of the `rr lambda run` that the process runs under. */
+function lambdaRunAbove(pid: number): number | undefined {
+  let at = readProcessState(pid)?.parentPid ?? 0
+  for (let left = ancestorsMax; left > 0 && at > 1; left -= 1) {
+    if (/(^|\0)lambda\0(.*\0)?run(\0|$)/.test(commandLineOf(at))) return at
+    at = readProcessState(at)?.parentPid ?? 0
+  }
+  return undefined
+}
+
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    // It has gone, or belongs to somebody whose processes we may not see.
+    return ''
+  }
+}
