@@ -10,6 +10,7 @@ import { encodeFrame, FrameFlag } from '../../src/ipc/frame.js'
 import { listenUnix } from '../../src/ipc/listen.js'
 import { RpcServer } from '../../src/ipc/rpc-server.js'
 import { privateFolderPath } from '../../src/supervisor/private-folder.js'
+import { writeCard } from '../../src/supervisor/server-card.js'
 import { rr } from '../helpers/command.js'
 import { lambdaConfig, started, startRr, testFolder, workerText } from '../helpers/rr.js'
 import { notRoot } from '../helpers/users.js'
@@ -209,6 +210,8 @@ test('a socket, or a folder, that is another user’s or open to others is not t
   ]
   for (const [what, spoil] of wrongs) {
     const { folder, place } = await play(t, { 'rr.Workers': [] })
+    // With a card that lives no server that starts beside this test takes the folder for a dead one.
+    writeCard(place, { uid, path: join(folder, 'rr.yaml'), listen: '' }, '1')
     spoil(place)
     const { code, out, err } = await rr(folder, ['workers'])
     assert.deepEqual([code, out], [1, ''], what)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { rr } from '../helpers/command.js'
 import { fixture, missing } from '../helpers/project.js'
-import { rawRpc } from '../helpers/rpc.js'
+import { type RawRpc, rawRpc } from '../helpers/rpc.js'
 import { invoke, lambdaConfig, type RunningRr, started, startRr, workerText } from '../helpers/rr.js'
 import { eventually } from '../helpers/wait.js'
 
@@ -167,15 +167,15 @@ test('a thousand connections to worker.sock do not keep an event, a worker or th
 
 test('the operator is heard when its own socket is full of idle clients', async (t) => {
   const { running, operator } = await serve(t, lambdaConfig(workerText('echo'), { count: 1 }))
-  const idle = await Promise.all(
-    Array.from({ length: 40 }, async () => {
-      const client = await rawRpc(t, operator)
-      await client.call('rr.Status')
-      return client
-    }),
-  )
+  const idle: RawRpc[] = []
+  for (let at = 0; at < 40; at += 1) {
+    const client = await rawRpc(t, operator)
+    await client.call('rr.Status')
+    idle.push(client)
+  }
   assert.equal((await rr(running.folder, ['pools'])).code, 0)
-  assert.ok(idle.some(({ socket }) => socket.destroyed))
+  // The first that came made room.
+  await idle[0]?.closed
 })
 
 test('an address that others can reach is refused at its line, with allow_remote it is warned of', async (t) => {
