@@ -1,5 +1,5 @@
 /** A handler's name, as Lambda's `_HANDLER` and `server.handler` have it → the program that runs it. */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, extname, join, resolve } from 'node:path'
 import type { Environment } from './env.js'
 
@@ -53,8 +53,8 @@ export function handlerCommand(handler: string, options: HandlerOptions): Handle
   }
   if (isThere(nodeModule(handler), nodeExtensions, [folder, ...foldersOf(env.NODE_PATH)]))
     return { command: [process.execPath, places.nodeLoader, handler], variables: {}, mode: 'event' }
-  if (!isThere(pythonModule(handler), ['.py', '/__init__.py'], [folder, ...foldersOf(env.PYTHONPATH)]))
-    return undefined
+  const pythonFolders = [folder, ...foldersOf(env.PYTHONPATH), ...pythonLayers()]
+  if (!isThere(pythonModule(handler), ['.py', '/__init__.py'], pythonFolders)) return undefined
   const command = ['python3', '-m', 'relayrunner', handler]
   return { command, variables: pythonVariables(options), mode: 'event' }
 }
@@ -75,6 +75,16 @@ function isThere(
 
 function foldersOf(path: string | undefined): readonly string[] {
   return (path ?? '').split(delimiter).filter((folder) => folder !== '')
+}
+
+const layersFolder = '/opt/python'
+
+/** Where Lambda puts the Python packages of layers: handlers of monitoring services stand there. */
+function pythonLayers(): readonly string[] {
+  if (!existsSync(layersFolder)) return []
+  const libraries = join(layersFolder, 'lib')
+  const versions = existsSync(libraries) ? readdirSync(libraries) : []
+  return [layersFolder, ...versions.map((version) => join(libraries, version, 'site-packages'))]
 }
 
 /** `src/index.handler.sub` → `src/index`: the module ends at the first dot of the last path segment. */

@@ -73,3 +73,39 @@ test('a Python handler answers and leaves: its job is settled, and the worker is
     assert.notEqual((await pool.workers())[0]?.pid, before?.pid, body)
   }
 })
+
+const accessors = `
+import json
+from relayrunner import serve
+NAMES = ["attempt", "messageId", "receiptHandle", "queue", "group"]
+SNAKE = ["attempt", "message_id", "receipt_handle", "queue", "group"]
+serve(lambda body, context: json.dumps([
+    [getattr(context, name) for name in NAMES], [getattr(context, name) for name in SNAKE],
+    context.kind, context.remainingMs() == context.remaining_ms(), context.aws_request_id, context.awsRequestId, context.nothing_such,
+]))
+`
+
+test('a Python context names its message alike in all languages, and all else as it came or in snake case', {
+  skip,
+}, async (t) => {
+  const { pool } = await startPool(t, ['python3', '-c', accessors], { env })
+  const arn = 'arn:aws:sqs:eu-west-1:1:orders.fifo'
+  const sqs = { messageId: 'm', receiptHandle: 'h', eventSourceARN: arn, attributes: { MessageGroupId: 'g' } }
+  const table = { eventSourceARN: 'arn:aws:dynamodb:eu-west-1:1:table/carts/stream/2026' }
+  for (const [context, names] of [
+    [{ kind: 'record', attempt: 2, record: sqs }, [2, 'm', 'h', 'orders.fifo', 'g']],
+    [{ kind: 'record', record: { topic: 't', partition: 0 } }, [null, null, null, 't', null]],
+    [
+      { kind: 'record', record: { kinesis: { partitionKey: 'k' }, eventSourceARN: 'arn:x:stream/s' } },
+      [null, null, null, 's', 'k'],
+    ],
+    [{ kind: 'record', record: table }, [null, null, null, 'carts', null]],
+    [{ kind: 'event', record: null }, [null, null, null, null, null]],
+    [{ kind: 'record', record: { attributes: 'odd' } }, [null, null, null, null, null]],
+  ] as const) {
+    const answer = textOf(
+      await pool.run({ ...job(''), context: JSON.stringify({ ...context, awsRequestId: 'r' }) }),
+    )
+    assert.deepEqual(JSON.parse(answer), [names, names, context.kind, true, 'r', 'r', null])
+  }
+})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from typing import Any
 
@@ -45,17 +46,19 @@ class Context:
 
     @property
     def queue(self) -> str | None:
-        """The name of the queue that the record came from."""
+        """The name of the queue, stream, table or topic that the record came from."""
+        own = self._of_record("topic") or self._of_record("queue") or self._of_record("destination", "physicalName")
         arn = self._of_record("eventSourceARN")
-        if self.values.get("source") == "aws:sqs" and isinstance(arn, str):
-            return arn.rpartition(":")[2]
-        return self._of_record("queue") or self.values.get("queue")
+        if own or not isinstance(arn, str):
+            return own or self.values.get("queue")
+        # Of a table's stream the table.
+        table = re.search(r":table/([^/]+)", arn)
+        return table[1] if table else re.split("[:/]", arn)[-1]
 
     @property
     def group(self) -> str | None:
-        """SQS's message group."""
-        attributes = self._of_record("attributes")
-        return attributes.get("MessageGroupId") if isinstance(attributes, dict) else None
+        """SQS's message group, or Kinesis' partition key."""
+        return self._of_record("attributes", "MessageGroupId") or self._of_record("kinesis", "partitionKey")
 
     def remaining_ms(self) -> float:
         """Milliseconds until Lambda's deadline; infinite without one."""
@@ -67,6 +70,8 @@ class Context:
     receiptHandle = receipt_handle  # noqa: N815
     remainingMs = remaining_ms  # noqa: N815
 
-    def _of_record(self, key: str) -> Any:
-        record = self.values.get("record")
-        return record.get(key) if isinstance(record, dict) else None
+    def _of_record(self, *path: str) -> Any:
+        found: Any = self.values.get("record")
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        return found
