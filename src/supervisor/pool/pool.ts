@@ -114,7 +114,7 @@ export interface Pool {
 export interface ManagedPool extends Pool {
   /** As `rr workers` and the banner show it. */
   readonly command: string
-  /** Resolves when no worker lives and a boot failed after the first ones: the pool tries on, but it serves nobody now. */
+  /** Resolves when no worker lives and boots have failed in a row for long (`failed-boots.ts`): the pool tries on, but serves nobody. */
   readonly died: Promise<Error>
   readonly health: PoolHealth
   /** Workers that run a job, also when the pool stops. */

@@ -33,7 +33,7 @@ export interface FillerOptions {
   readonly stoppedError: () => RelayError
 }
 
-/** The one of a pool. */
+/** Boots workers for the empty slots of one pool. */
 export class Filler {
   readonly #options: FillerOptions
   #hurry = newHurry()
@@ -119,10 +119,17 @@ export class Filler {
     const lastLines = fault.lastLines ?? []
     this.#lastLines = lastLines
     if (stopped.aborted || slot.isGone) return
-    log.error({ pool, tries: slot.failures, error: fault, lastLines }, 'a worker did not boot, trying again')
+    // The worker's own lines are in the log already, and so is the first fault: the rest is a count.
+    const tries = slot.failures
+    if (isPowerOfTwo(tries)) log.error({ pool, tries, error: fault }, 'a worker did not boot, trying again')
+    else log.debug({ pool, tries, error: fault }, 'a worker did not boot, trying again')
     intensity.onDeath(fault, lastLines)
     onFault(fault)
   }
+}
+
+function isPowerOfTwo(count: number): boolean {
+  return Number.isInteger(Math.log2(count))
 }
 
 /** Every empty place may listen to it; Node warns of more than ten as of a leak. */

@@ -14,6 +14,7 @@ import type { Worker } from '../../worker/worker.js'
 import type { PoolHealth, WorkerBoot } from '../pool.js'
 import type { Waiters } from '../waiters.js'
 import type { CrashLoopPolicy } from './crash-loop.js'
+import { FailedBoots } from './failed-boots.js'
 import { Filler } from './filler.js'
 import { Generations } from './generations.js'
 import { RestartIntensity } from './restart-intensity.js'
@@ -31,7 +32,7 @@ export interface SlotsOptions {
   readonly boot: () => Promise<Worker>
   /** A worker has its place and may be given work. */
   readonly onReady: (worker: Worker) => void
-  /** No worker lives and a boot failed, after the first ones. */
+  /** No worker lives and boots failed in a row for long, after the first ones. */
   readonly onDead: (fault: Error) => void
   /** Woken whenever something of this has changed. */
   readonly changed: Waiters
@@ -67,6 +68,7 @@ export class Slots {
   readonly #filler: Filler
   /** Since when the predecessors of workers that were renewed unused had been free. */
   readonly #idleSince = new WeakMap<Worker, number>()
+  readonly #failedBoots = new FailedBoots()
   #hasBooted = false
 
   constructor(options: SlotsOptions) {
@@ -83,7 +85,8 @@ export class Slots {
       intensity: this.#intensity,
       settle: (slot, worker) => this.#settle(slot, worker),
       onFault: (fault) => {
-        if (this.#hasBooted && this.workers.length === 0) options.onDead(fault)
+        const isOver = this.#failedBoots.failed(clock.monotonicMs(), this.workers.length)
+        if (this.#hasBooted && isOver) options.onDead(fault)
       },
     })
   }
@@ -285,6 +288,7 @@ export class Slots {
     const isNew = !this.#probation.delete(worker)
     slot.worker = worker
     slot.booting = undefined
+    this.#failedBoots.end()
     if (this.#hasBooted) this.#intensity.onRestart()
     if (isNew) this.#options.onReady(worker)
     this.#options.changed.wake()
