@@ -75,7 +75,8 @@ class Life {
   readonly #log: LogHost
   readonly #end = listenForEnd()
   readonly #uncaught: Uncaught
-  readonly #clock: Clock
+  // Environments are frozen, laptops closed, processes stopped: nothing of ours may expire because time went by meanwhile.
+  readonly #clock: Clock = new AwakeClock(systemClock)
   #plugins: readonly PluginPlace[] = []
   #server: Server | undefined
   /** Told already: the end has one cause. */
@@ -84,8 +85,6 @@ class Life {
   constructor(mode: ServeMode, log: LogHost) {
     this.#mode = mode
     this.#log = log
-    // Lambda freezes its environments; nothing of ours may expire because time went by meanwhile.
-    this.#clock = mode === 'bootstrap' ? new AwakeClock(systemClock) : systemClock
     const plugins = () => this.#plugins
     this.#uncaught = new Uncaught({ log: log.named('server'), plugins })
     watchExit({ log, server: () => this.#server, plugins })

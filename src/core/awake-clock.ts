@@ -1,14 +1,14 @@
 /**
- * A clock that does not count the time in which the process was frozen. Lambda freezes its environments between events for
- * minutes while the system's clocks run on, so that on waking every timer is late at once; none of that lateness says anything
- * about a worker. Deadlines by the wall clock stay what they are.
+ * A clock that does not count the time in which the process did not run. Lambda freezes its environments between events for
+ * minutes, a laptop is closed, a machine paused, a process stopped (SIGSTOP), while the system's clocks run on, so that on waking
+ * every timer is late at once; none of that lateness says anything about a worker. Deadlines by the wall clock stay what they are.
  */
 import type { Clock, Timer, TimerOptions } from './clock.js'
 
 /** The longest wait of one underlying timer in ms: a freeze is noticed to within as much. */
 export const sliceMs = 500
 /** A timer that is later than this, in ms, was frozen: a busy event loop is late by less. */
-export const lateMsMax = 1000
+export const lateMsMax = 500
 
 interface Entry {
   /** By our own count of time, or by the inner clock's when it `isWall`. */
@@ -58,8 +58,10 @@ export class AwakeClock implements Clock {
     }
     this.#entries.add(entry)
     const tick = this.#tick
-    if (tick === undefined || now + Math.max(0, delayMs) < tick.at || (entry.isRef && !tick.isRef))
-      this.#arm()
+    const at = Math.min(now + Math.max(0, delayMs), now + sliceMs, tick?.at ?? Number.POSITIVE_INFINITY)
+    // Not by looking at all of them: there may be one for each of thousands of waiting callers.
+    if (tick === undefined || at < tick.at || (entry.isRef && !tick.isRef))
+      this.#setTick(now, at, entry.isRef || tick?.isRef === true)
     // The tick stays: that it finds nothing to do costs less than setting it anew for every event.
     return { clear: () => void this.#entries.delete(entry) }
   }
@@ -80,6 +82,11 @@ export class AwakeClock implements Clock {
       at = Math.min(at, Math.max(now, this.#dueAt(entry)))
       isRef ||= entry.isRef
     }
+    this.#setTick(now, at, isRef)
+  }
+
+  #setTick(now: number, at: number, isRef: boolean): void {
+    this.#tick?.timer.clear()
     const timer = this.#inner.timer(at - now, () => this.#fire(), { unref: !isRef })
     this.#tick = { timer, at, isRef }
   }

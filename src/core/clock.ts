@@ -26,16 +26,34 @@ export interface Clock {
 /** The longest delay of Node's timers; a longer one would fire at once. */
 export const timerDelayMsMax = 2 ** 31 - 1
 
-/** The machine's own clocks. */
+/** The machine's own clocks. A timer that is late lets what has arrived be read before it runs. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   timer(delayMs, run, options) {
-    const handle = setTimeout(run, Math.min(Math.max(delayMs, 0), timerDelayMsMax))
+    const waitMs = Math.min(Math.max(delayMs, 0), timerDelayMsMax)
+    const dueAt = performance.now() + waitMs
+    let turn: NodeJS.Immediate | undefined
+    const afterTurns = (left: number) => {
+      turn = setImmediate(() => (left === 1 ? run() : afterTurns(left - 1)))
+    }
+    const fire = () => (performance.now() - dueAt < lateMsMin ? run() : afterTurns(lateTurns))
+    const handle = setTimeout(fire, waitMs)
     if (options?.unref === true) handle.unref()
-    return { clear: () => clearTimeout(handle) }
+    return {
+      clear: () => {
+        clearTimeout(handle)
+        if (turn !== undefined) clearImmediate(turn)
+      },
+    }
   },
 }
+
+// After a stop of the process (SIGSTOP, a paused machine) Node runs late timers before it reads what has arrived meanwhile, so
+// an answer that lies there would be overtaken by its own limit. A timer that is so late, in ms, lets the loop turn first: once
+// to read an answer, once to settle it, and twice more for a long one.
+const lateMsMin = 100
+const lateTurns = 4
 
 /** Resolves after `delayMs`, or at once when `signal` aborts; it never rejects. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
