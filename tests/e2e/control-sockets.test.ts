@@ -219,3 +219,22 @@ test('an address that others can reach is refused at its line, with allow_remote
   assert.equal(await client.call('rr.Stop'), "rpc: can't find service rr.Stop")
   assert.equal(await client.call('resetter.List'), '["lambda"]')
 })
+
+test('no method tells the configuration or the environment', async (t) => {
+  const secret = 'correct-horse-battery'
+  const config = lambdaConfig(workerText('echo'), { count: 1 }).replace(
+    'server: {',
+    `server: { env: { KEY: ${secret} },`,
+  )
+  const running = await startRr(t, ['serve'], { config, env: { PLANTED: secret } })
+  const operator = String((await started(running)).control).replace('unix://', '')
+  assert.equal((await invoke(running, `"${secret}"`)).body, `"${secret}"`)
+  const client = await rawRpc(t, operator)
+  const methods = ['Hello', 'Status', 'Workers', 'Pools', 'Ledger', 'Plugins'].map((name) => `rr.${name}`)
+  for (const method of [...methods, 'informer.List', 'informer.Workers', 'resetter.List', 'rpc.Version']) {
+    const answer = await client.call(method, 'lambda')
+    assert.doesNotMatch(answer, /can't find/, method)
+    assert.ok(!answer.includes(secret), method)
+  }
+  assert.ok(!running.text().includes(secret))
+})
