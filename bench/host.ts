@@ -1,6 +1,7 @@
 /** The pools that the programs here measure: no log, nothing printed, always the same chance. */
 import { systemClock } from '../src/core/clock.js'
 import { silentLogger } from '../src/core/log.js'
+import { OutputPacer } from '../src/core/output-pacer.js'
 import { seededRandom } from '../src/core/random.js'
 import type { InFlightLedger } from '../src/supervisor/ledger.js'
 import { PoolsHost } from '../src/supervisor/pools-host.js'
@@ -19,6 +20,7 @@ export function benchHost(folder: string, ledger?: InFlightLedger): PoolsHost {
     ...(ledger === undefined ? {} : { ledger }),
     writeLine: () => undefined,
     lineBytesMax: () => 1 << 20,
+    pacer: new OutputPacer(systemClock),
     splitCommand: (text) => text.split(' '),
   })
 }

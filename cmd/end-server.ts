@@ -26,24 +26,23 @@ export async function stopInOrder(
 /** Answers what is in hand and kills the rest; resolves with `code` within 240 ms, or ends the process with it. */
 export async function stopInLambda(server: Server, log: LogHost, code: number): Promise<number> {
   const kill = systemClock.timer(bootstrapKillMs, () => server.kill())
-  const last = systemClock.timer(bootstrapEndMs, () => {
-    log.flush()
+  // Not cleared: the last flush of the log is within that time, too.
+  systemClock.timer(bootstrapEndMs, () => {
+    void log.flush()
     exitNow(code)
   })
   await server.drain(bootstrapKillMs)
   server.kill()
   await server.stop()
   kill.clear()
-  last.clear()
   return code
 }
 
-/** A second signal: nothing is waited for. */
-export function killAtOnce(server: Server | undefined, log: LogHost): never {
+/** A second signal: nothing is waited for but the last flush of the log. */
+export function killAtOnce(server: Server | undefined, log: LogHost): void {
   log.warn({}, 'a second signal: everything is killed')
   server?.kill()
-  log.flush()
-  exitNow(ExitCode.fault)
+  void log.end().then(() => exitNow(ExitCode.fault))
 }
 
 let isOurs = false
@@ -84,7 +83,8 @@ export function watchExit({ log, server, plugins }: ExitView): void {
       `${what}: the server ends at once`,
     )
     server()?.kill()
-    log.flush()
+    // What can be written without waiting is: nothing else runs any more.
+    void log.flush()
     process.exitCode = ExitCode.fault
   })
 }

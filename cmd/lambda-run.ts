@@ -1,5 +1,6 @@
 /** `rr lambda run`: runs the function of this folder as Lambda would, for `rr invoke` to send events to. */
 import { basename, resolve } from 'node:path'
+import { isatty } from 'node:tty'
 import { parseDuration } from '../config/units.js'
 import { systemClock } from '../src/core/clock.js'
 import { LogHost } from '../src/core/log-sink.js'
@@ -53,7 +54,7 @@ export async function lambdaRun(words: readonly string[], options: LambdaRunOpti
   const host = new LogHost({
     env: process.env,
     isLambda: false,
-    isTerminal: process.stderr.isTTY === true,
+    isTerminal: isatty(2),
     clock: systemClock,
   })
   host.configure({ level: 'info', encoding: 'auto', lineBytesMax: 2 ** 20 })
@@ -75,8 +76,7 @@ export async function lambdaRun(words: readonly string[], options: LambdaRunOpti
   const end = listenForEnd()
   end.onSecond(() => {
     environment.kill()
-    host.flush()
-    process.exit(ExitCode.fault)
+    void host.end().then(() => process.exit(ExitCode.fault))
   })
   await environment.start()
   if (!/^(127\.|localhost|\[?::1)/.test(address))
@@ -84,7 +84,7 @@ export async function lambdaRun(words: readonly string[], options: LambdaRunOpti
   log.info({ address: environment.server.address, command: command.join(' ') }, 'waiting for events')
   await end.asked
   await environment.close()
-  host.flush()
+  await host.end()
   return ExitCode.ok
 }
 

@@ -1,6 +1,7 @@
 /** `rr serve`, `rr dev` and `rr bootstrap`: one life of a server, from the file to the exit code. */
 import { createRequire } from 'node:module'
 import { relative, resolve } from 'node:path'
+import { isatty } from 'node:tty'
 import { formatProblem, type Problem } from '../config/tree.js'
 import { AwakeClock } from '../src/core/awake-clock.js'
 import { type Clock, systemClock } from '../src/core/clock.js'
@@ -54,7 +55,7 @@ async function run(mode: ServeMode, options: StartOptions): Promise<number> {
   const log = new LogHost({
     env: process.env,
     isLambda,
-    isTerminal: process.stderr.isTTY === true,
+    isTerminal: isatty(2),
     clock: systemClock,
   })
   // Whoever reads them may have gone: the log counts what it could not write, and nothing else depends on them.
@@ -63,7 +64,7 @@ async function run(mode: ServeMode, options: StartOptions): Promise<number> {
   const code = await life.run(options).catch((error: unknown) => life.fail(error))
   // What the last step rejected without a handler is told in a turn of its own.
   await new Promise<void>((resolve) => setImmediate(resolve))
-  log.flush()
+  await log.end()
   exitNow(code)
 }
 
@@ -140,7 +141,7 @@ class Life {
         say(`rr: ${messageOf(error)}${error instanceof RelayError && error.hint ? ` (${error.hint})` : ''}`)
       else if (error !== this.#toldFault) this.#log.error({ error }, 'the server could not run')
     }
-    this.#log.flush()
+    await this.#log.flush()
     if (this.#mode === 'bootstrap') await postInit(messageOf(error), this.#log)
     await this.#server?.stop()
     this.#uncaught.tellRest()
@@ -275,7 +276,7 @@ class Life {
     const config = plan.file === undefined ? '(no file)' : relative(process.cwd(), plan.file) || plan.file
     const warnings = plan.problems.map(formatProblem)
     const facts = { version, pid: process.pid, node: process.versions.node, config, pools, places, warnings }
-    for (const line of bannerLines(facts)) say(line)
+    this.#log.print(bannerLines(facts).join('\n'))
     return undefined
   }
 }

@@ -1,5 +1,6 @@
-/** A log record → one line of text: JSON under our names, JSON under AWS's, or for people. Pure. */
+/** A log record → one line of text: the members of a JSON line under our names or AWS's, or a line for people. Pure. */
 import type { LogFields, LogLevel } from './log.js'
+import { jsonText, RawJson } from './log-values.js'
 
 /** A line before it is text. */
 export interface LogRecord {
@@ -11,71 +12,116 @@ export interface LogRecord {
 }
 
 const ownKeys: ReadonlySet<string> = new Set(['time', 'timestamp', 'level', 'logger', 'message'])
-const causesMax = 4
 
-/** Errors become data, caller's keys that are ours get a prefix. */
-function cleanFields(fields: LogFields): Record<string, unknown> {
-  const clean: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(fields)) {
-    if (value === undefined) continue
-    clean[ownKeys.has(key) ? `app_${key}` : key] = value instanceof Error ? errorFields(value) : value
-  }
-  return clean
+/** The fields that have a value, under the names that they are written with: the caller's keys that are ours get a prefix. */
+function namedFields(fields: LogFields): readonly (readonly [key: string, value: unknown])[] {
+  return Object.keys(fields).flatMap((key) => {
+    const value = fieldOf(fields, key)
+    return value === undefined ? [] : [[freeName(key, fields), value] as const]
+  })
 }
 
-function errorFields(error: Error, depth = 0): Record<string, unknown> {
-  const code = 'code' in error ? error.code : undefined
-  const hint = 'hint' in error ? error.hint : undefined
-  const isOurs = error.name === 'RelayError'
-  return {
-    ...(code === undefined ? {} : { code }),
-    message: error.message,
-    ...(hint === undefined ? {} : { hint }),
-    // A fault of ours says all in its sentence; a stranger's is found by its stack.
-    ...(isOurs || error.stack === undefined ? {} : { stack: error.stack }),
-    ...(error.cause instanceof Error && depth < causesMax
-      ? { cause: errorFields(error.cause, depth + 1) }
-      : {}),
+function freeName(key: string, fields: LogFields): string {
+  if (!ownKeys.has(key)) return key
+  let name = `app_${key}`
+  while (Object.hasOwn(fields, name)) name = `app_${name}`
+  return name
+}
+
+/** A getter of the caller's may throw. */
+function fieldOf(fields: LogFields, key: string): unknown {
+  try {
+    return fields[key]
+  } catch (error) {
+    return `(not shown: ${error instanceof Error ? error.message : 'it threw'})`
   }
 }
 
-/** What a JSON line holds beside its level and message; AWS's name for the time when `isAws`. */
-export function valuesOf(record: LogRecord, isAws: boolean): Record<string, unknown> {
-  const time = new Date(record.timeMs).toISOString()
-  return { [isAws ? 'timestamp' : 'time']: time, logger: record.logger, ...cleanFields(record.fields) }
+/** `"key":value` of each field, each with a comma before it. */
+export function fieldsText(fields: LogFields): string {
+  let text = ''
+  for (const [key, value] of namedFields(fields)) text += `,${JSON.stringify(key)}:${jsonText(value)}`
+  return text
+}
+
+/** The members of a JSON line between its level and its message, each with a comma before it; AWS's name for the time when `isAws`. */
+export function membersText(record: LogRecord, isAws: boolean): string {
+  const { timeMs, logger, fields } = record
+  const name = isAws ? 'timestamp' : 'time'
+  return `,"${name}":"${timeText(timeMs)}","logger":${JSON.stringify(logger)}${fieldsText(fields)}`
+}
+
+let lastTime = { ms: Number.NaN, text: '' }
+
+/** RFC 3339; most lines of a millisecond share its text. */
+function timeText(ms: number): string {
+  if (lastTime.ms !== ms) lastTime = { ms, text: new Date(ms).toISOString() }
+  return lastTime.text
 }
 
 const colors: Readonly<Record<LogLevel, number>> = { debug: 90, info: 36, warn: 33, error: 31 }
 
-/** One line for a terminal: time, level, logger, sentence, `key=value`s. Control characters cannot get out. */
-export function consoleLine(record: LogRecord, hasColor: boolean): string {
+/**
+ * What people are shown: time, level, logger, sentence, `key=value`s, and below them the frames of `stackTrace` that lie in the
+ * user's own files. Control characters cannot get out.
+ */
+export function consoleText(record: LogRecord, hasColor: boolean): string {
   const paint = (code: number, text: string) => (hasColor ? `\x1b[${code}m${text}\x1b[0m` : text)
-  const time = new Date(record.timeMs).toISOString().slice(11, 23)
-  const fields = Object.entries(cleanFields(record.fields)).map(([key, value]) => `${key}=${shown(value)}`)
+  const { stackTrace, ...others } = record.fields
+  const fields = namedFields(withoutTold(others)).map(([key, value]) => `${key}=${shown(value)}`)
   const level = paint(colors[record.level], record.level.toUpperCase().padEnd(5))
   const tail = fields.length === 0 ? '' : `  ${paint(90, escapeControls(fields.join(' ')))}`
-  return `${paint(90, time)} ${level} ${record.logger.padEnd(8)} ${escapeControls(record.message)}${tail}`
+  const time = timeText(record.timeMs).slice(11, 23)
+  const line = `${paint(90, time)} ${level} ${record.logger.padEnd(8)} ${escapeControls(record.message)}${tail}`
+  return [line, ...ownFrames(stackTrace).map((frame) => paint(90, `    ${escapeControls(frame)}`))].join('\n')
+}
+
+/** Without the request's id where the job's name holds it. */
+function withoutTold(fields: LogFields): LogFields {
+  const { requestId, ...others } = fields
+  const { job } = fields
+  const isTold = typeof job === 'string' && typeof requestId === 'string' && job.startsWith(requestId)
+  return isTold ? others : fields
+}
+
+const frameLinesMax = 20
+// Of packages, of the languages themselves, and of our own SDKs.
+const foreignFrame =
+  /\/node_modules\/|node:|\/vendor\/|\/(?:site|dist)-packages\/|\/lib\/python\d|<frozen |\/dist\/workers\/node\/|\/workers\/php\/src\/|\/relayrunner\//
+
+/** The frames of a stack that are the user's own; of a stack without any, none. */
+function ownFrames(stackTrace: unknown): readonly string[] {
+  if (!Array.isArray(stackTrace)) return []
+  return stackTrace
+    .filter((frame): frame is string => typeof frame === 'string' && !foreignFrame.test(frame))
+    .flatMap((frame) => frame.trim().split('\n'))
+    .filter((line) => line !== '')
+    .slice(0, frameLinesMax)
 }
 
 function shown(value: unknown): string {
-  if (typeof value === 'object' && value !== null && 'message' in value && 'code' in value) {
-    const hint = 'hint' in value ? ` (${String(value.hint)})` : ''
-    return `${String(value.code)}: ${String(value.message)}${hint}`
-  }
+  if (value instanceof RawJson) return value.text.startsWith('"') ? shown(JSON.parse(value.text)) : value.text
+  if (value instanceof Error) return shownError(value)
   if (typeof value === 'string') return /[\s="]/.test(value) ? JSON.stringify(value) : value
-  return safeJson(value)
+  return jsonText(value)
 }
 
-/** Keeps a worker from forging lines or sending terminal escapes. */
+function shownError(error: Error): string {
+  const text = jsonText(error)
+  const { code, message, hint, stack }: Record<string, unknown> = JSON.parse(text)
+  if (code === undefined) return typeof stack === 'string' ? JSON.stringify(stack) : text
+  return `${String(code)}: ${String(message)}${hint === undefined ? '' : ` (${String(hint)})`}`
+}
+
+// Beside control characters: what turns the direction of text around, and the line ends of Unicode.
+const hidden = /(?!\t)[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
+
+/** Keeps text from forging lines, sending terminal escapes, or showing itself in another order than it has. */
 export function escapeControls(text: string): string {
-  return text.replace(/(?!\t)\p{Cc}/gu, (one) => `\\x${one.charCodeAt(0).toString(16).padStart(2, '0')}`)
-}
-
-/** JSON of anything: what cannot be written (a cycle, a BigInt) says so instead of throwing. */
-export function safeJson(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? 'null'
-  } catch (error) {
-    return JSON.stringify(`(not shown: ${error instanceof Error ? error.message : String(error)})`)
-  }
+  return text.replace(hidden, (one) => {
+    const code = one.charCodeAt(0)
+    return code < 0x100
+      ? `\\x${code.toString(16).padStart(2, '0')}`
+      : `\\u${code.toString(16).padStart(4, '0')}`
+  })
 }

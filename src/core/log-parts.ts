@@ -2,7 +2,7 @@
  * A record that is too long for Lambda's collector → numbered records that share an id and join to the whole. CloudWatch's
  * collector cuts a line at 256 KB wherever that falls; what we cut ourselves can be put together again. Pure.
  */
-import { type LogRecord, safeJson, valuesOf } from './log-encode.js'
+import { fieldsText, type LogRecord } from './log-encode.js'
 
 /** The longest line that goes out whole, in bytes. */
 export const lambdaLineBytesMax = 250_000
@@ -24,7 +24,7 @@ export function partsOf(
   id: string,
   encode: (record: LogRecord) => string,
 ): readonly LogRecord[] {
-  if (Buffer.byteLength(encode(record)) <= lambdaLineBytesMax) return [record]
+  if (isShort(record) || Buffer.byteLength(encode(record)) <= lambdaLineBytesMax) return [record]
   const common = Object.fromEntries(commonKeys.map((key) => [key, record.fields[key]]))
   const others = Object.fromEntries(
     Object.entries(record.fields).filter(([key]) => !commonKeys.some((one) => one === key)),
@@ -32,7 +32,7 @@ export function partsOf(
   const small = { ...record, message: record.message.slice(0, pieceCharacters) }
   const fits = Buffer.byteLength(encode(small)) <= lambdaLineBytesMax - frameBytes / 2
   const messages = cut(record.message)
-  const rest = fits || Object.keys(others).length === 0 ? [] : cut(textOf(record, others))
+  const rest = fits || Object.keys(others).length === 0 ? [] : cut(`{${fieldsText(others).slice(1)}}`)
   const count = messages.length + rest.length
   const part = (at: number) => ({
     ...common,
@@ -54,14 +54,14 @@ export function partsOf(
   ]
 }
 
-/** The values as they would have been written. */
-function textOf({ timeMs, level, logger }: LogRecord, fields: LogRecord['fields']): string {
-  const {
-    time: _time,
-    logger: _logger,
-    ...values
-  } = valuesOf({ timeMs, level, logger, message: '', fields }, false)
-  return safeJson(values)
+/** A line of plain values that is far below the limit need not be encoded twice. */
+function isShort({ message, fields }: LogRecord): boolean {
+  let characters = message.length
+  for (const value of Object.values(fields)) {
+    if (typeof value === 'object' && value !== null) return false
+    characters += typeof value === 'string' ? value.length : 0
+  }
+  return characters < pieceCharacters
 }
 
 function cut(text: string): readonly string[] {

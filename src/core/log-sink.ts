@@ -1,14 +1,19 @@
 /**
- * The one log of the server and its workers: takes records, filters by level, encodes, writes. The home of pino, which is
- * loaded when the first line is written and, in Lambda, not before the first event has been asked for.
+ * The one log of the server and its workers: takes records, filters by level, has them encoded and written. Nothing is opened or
+ * loaded before the first line is written and, in Lambda, before the first event has been asked for.
  */
-import { createRequire } from 'node:module'
-import type { DestinationStream, Logger as Pino, pino } from 'pino'
+import { openSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import type { Clock, Timer } from './clock.js'
+import { ErrorCode, messageOf, RelayError } from './errors.js'
 import type { LogFields, Logger, LogLevel } from './log.js'
-import { consoleLine, type LogRecord, safeJson, valuesOf } from './log-encode.js'
-import { partsOf } from './log-parts.js'
-import { telemetryFd, telemetryFrame, writeAll } from './log-telemetry.js'
+import { readCall } from './log-call.js'
+import type { LogRecord } from './log-encode.js'
+import { type LineMaker, lineMaker } from './log-lines.js'
+import { targetOf } from './log-target.js'
+import { telemetryFd } from './log-telemetry.js'
+import { type DroppedLines, endMsMax, type LineSource, LogWriter } from './log-writer.js'
+import { OutputPacer } from './output-pacer.js'
 import { levelOf, readWorkerLine, type WorkerLine } from './worker-lines.js'
 
 /** The validated `logs:` section. */
@@ -17,6 +22,8 @@ export interface LogSettings {
   readonly encoding: 'auto' | 'console' | 'json'
   /** The longest line that stays whole, in bytes. */
   readonly lineBytesMax: number
+  /** `stderr`, `stdout`, or a file's path; inside Lambda it is standard output whatever this says. Default: `stderr`. */
+  readonly output?: string
 }
 
 /** Where the log is and what it looks like before `logs:` is known. */
@@ -39,33 +46,46 @@ const severity: Readonly<Record<LogLevel | 'off', number>> = {
 const lambdaLoadAfterMs = 100
 // Lines before the first is written: more than this many are written at once instead.
 const bufferedMax = 1000
+// Of `logs.output`: whoever collects logs is in the group, others need not read them.
+const outputMode = 0o640
+const stdoutFd = 1
+const stderrFd = 2
+/** Between two events of Lambda's, the longest wait for the log. */
+const restMsMax = 50
 
 /** The log's owner: everything else has a `Logger`. */
 export class LogHost implements Logger {
+  /** Shares the event loop between the output of workers, which it holds back when the log is behind. */
+  readonly pacer: OutputPacer
   readonly #options: LogHostOptions
   #settings: LogSettings = { level: 'info', encoding: 'auto', lineBytesMax: 16 * 2 ** 20 }
   #threshold: number
   #isConfigured = false
-  #buffer: LogRecord[] = []
-  #write: ((record: LogRecord) => void) | undefined
-  #destination: (DestinationStream & { flushSync?(): void }) | undefined
+  #buffer: { readonly record: LogRecord; readonly source: LineSource }[] = []
+  #makeLines: LineMaker | undefined
+  #writer: LogWriter | undefined
+  /** Outside Lambda. */
+  #fd = stderrFd
   #timer: Timer | undefined
-  #partCount = 0
-  /** The record that is being written. */
-  #current: LogRecord | undefined
+  /** The log was not taken in the time between two events; it is not waited for until it is. */
+  #isBehind = false
 
   constructor(options: LogHostOptions) {
     this.#options = options
     this.#threshold = this.#severityOf('info')
+    this.pacer = new OutputPacer(options.clock)
   }
 
-  /** Takes the `logs:` section; lines that came earlier are written under it, too. */
+  /** Takes the `logs:` section; lines that came earlier are written under it, too. Throws RR_LOG_OUTPUT. */
   configure(settings: LogSettings): void {
+    const { isLambda } = this.#options
+    const output = settings.output ?? 'stderr'
+    if (!isLambda && output !== (this.#settings.output ?? 'stderr')) this.#openOutput(output)
     this.#settings = settings
     this.#isConfigured = true
     this.#threshold = this.#severityOf(settings.level)
-    this.#write = undefined
-    if (!this.#options.isLambda) this.#drain()
+    this.#makeLines = undefined
+    if (!isLambda) this.#drain()
   }
 
   /** The longest line of a worker that stays whole, in bytes. */
@@ -79,7 +99,11 @@ export class LogHost implements Logger {
     // Managed Instances take JSON alone: with several events at once a line is nobody's without its request id.
     if (this.#isManaged) return 'json'
     if (encoding !== 'auto') return encoding
-    return this.#options.isTerminal && !this.#options.isLambda ? 'console' : 'json'
+    return this.#isTerminal && !this.#options.isLambda ? 'console' : 'json'
+  }
+
+  get #isTerminal(): boolean {
+    return this.#fd === stderrFd ? this.#options.isTerminal : isatty(this.#fd)
   }
 
   get #isManaged(): boolean {
@@ -94,21 +118,21 @@ export class LogHost implements Logger {
   }
 
   debug(fields: LogFields, message: string): void {
-    this.record('server', 'debug', fields, message)
+    this.#log('server', 'debug', fields, message)
   }
   info(fields: LogFields, message: string): void {
-    this.record('server', 'info', fields, message)
+    this.#log('server', 'info', fields, message)
   }
   warn(fields: LogFields, message: string): void {
-    this.record('server', 'warn', fields, message)
+    this.#log('server', 'warn', fields, message)
   }
   error(fields: LogFields, message: string): void {
-    this.record('server', 'error', fields, message)
+    this.#log('server', 'error', fields, message)
   }
 
   named(logger: string): Logger {
     const add = (level: LogLevel) => (fields: LogFields, message: string) =>
-      this.record(logger, level, fields, message)
+      this.#log(logger, level, fields, message)
     return {
       debug: add('debug'),
       info: add('info'),
@@ -126,28 +150,51 @@ export class LogHost implements Logger {
   /** A line that a worker wrote. */
   workerLine(line: WorkerLine): void {
     if (this.#threshold > severity.error) return
+    // Most lines are plain ones, which are at info: where those are not wanted, only a line that names a level is looked at.
+    if (this.#threshold > severity.info && !namesLevel(line.text)) return
     const { level, message, fields } = readWorkerLine(line)
-    this.record('worker', level, fields, message)
+    this.#record({ logger: 'worker', level, fields, message }, 'worker')
+  }
+
+  /** Writes text for people between the lines of the log. */
+  print(text: string): void {
+    this.#drain()
+    this.#writerNow().write(`${text}\n`, 'server')
+  }
+
+  /** Between two events: resolves when the lines so far have been written, or after a moment. Never rejects. */
+  async flush(): Promise<void> {
+    this.#drain()
+    const writer = this.#writer
+    if (writer === undefined || writer.isEmpty) return
+    const isWritten = await writer.flush(this.#isBehind ? 0 : restMsMax)
+    this.#isBehind = !isWritten
+  }
+
+  /** The last flush, at the end of the process: waits for the log no longer than `limitMs`. Never rejects. */
+  async end(limitMs = endMsMax): Promise<void> {
+    this.#drain()
+    this.#writer?.tellDropped()
+    await this.#writer?.flush(limitMs)
+  }
+
+  #log(logger: string, level: LogLevel, first: unknown, second: unknown): void {
+    if (severity[level] < this.#threshold) return
+    this.#record({ logger, level, ...readCall(first, second) }, 'server')
   }
 
   /** Any line: the loggers end here. */
-  record(logger: string, level: LogLevel, fields: LogFields, message: string): void {
-    if (severity[level] < this.#threshold) return
-    const record = { timeMs: this.#options.clock.nowMs(), level, logger, message, fields }
-    if (this.#write !== undefined) {
-      this.#write(record)
+  #record(what: Omit<LogRecord, 'timeMs'>, source: LineSource): void {
+    if (severity[what.level] < this.#threshold) return
+    const record = { timeMs: this.#options.clock.nowMs(), ...what }
+    if (this.#makeLines !== undefined) {
+      this.#write(record, source)
       return
     }
-    this.#buffer.push(record)
+    this.#buffer.push({ record, source })
     // An error may be the only copy of a record that was given up, and a kill may follow it.
-    if (this.#buffer.length >= bufferedMax || (level === 'error' && this.#isConfigured)) this.#drain()
+    if (this.#buffer.length >= bufferedMax || (what.level === 'error' && this.#isConfigured)) this.#drain()
     else this.#timer ??= this.#options.clock.timer(lambdaLoadAfterMs, () => this.#drain(), { unref: true })
-  }
-
-  /** Writes what is held back, now and before it returns: for the end of the process. */
-  flush(): void {
-    if (this.#buffer.length > 0) this.#drain()
-    this.#destination?.flushSync?.()
   }
 
   #severityOf(level: LogLevel | 'off'): number {
@@ -159,76 +206,64 @@ export class LogHost implements Logger {
   #drain(): void {
     this.#timer?.clear()
     this.#timer = undefined
-    this.#write ??= this.#open()
-    const records = this.#buffer
+    if (this.#buffer.length === 0) return
+    const lines = this.#buffer
     this.#buffer = []
-    for (const record of records) if (severity[record.level] >= this.#threshold) this.#write(record)
+    for (const { record, source } of lines)
+      if (severity[record.level] >= this.#threshold) this.#write(record, source)
   }
 
-  #open(): (record: LogRecord) => void {
-    // Synchronous on purpose: the last words of a dying process must not wait for a module to load.
-    const load: typeof pino = createRequire(import.meta.url)('pino')
-    const { env, isLambda, isTerminal } = this.#options
-    const fd = isLambda ? telemetryFd(env) : undefined
-    this.#destination ??=
-      fd === undefined ? load.destination({ fd: isLambda ? 1 : 2, sync: true }) : this.#framed(fd)
-    const { write } = bound(this.#destination)
-    if (this.encoding === 'console') {
-      const hasColor = env.NO_COLOR === undefined && (isTerminal || env.FORCE_COLOR !== undefined)
-      return (record) => {
-        this.#current = record
-        for (const one of isLambda ? this.#linesInParts(record) : [record])
-          write(`${consoleLine(one, hasColor)}\n`)
-      }
-    }
-    const isAws = this.#isAws
-    const log = load(
-      {
-        level: 'debug',
-        base: null,
-        timestamp: false,
-        messageKey: 'message',
-        formatters: { level: (label) => ({ level: isAws ? label.toUpperCase() : label }) },
-      },
-      this.#destination,
-    )
-    if (!isLambda) return (record) => writeJson(log, record, isAws)
-    return (record) => {
-      this.#current = record
-      this.#writeInParts(log, record, isAws)
-    }
+  #write(record: LogRecord, source: LineSource): void {
+    this.#makeLines ??= this.#openLines()
+    const writer = this.#writerNow()
+    for (const line of this.#makeLines(record)) writer.write(line, source)
+    if (record.level === 'error') writer.writeNow()
   }
 
-  /** Lambda's own descriptor: a frame a line. */
-  #framed(fd: number): DestinationStream {
-    return {
-      write: (line) => {
-        const { level = 'info', timeMs = this.#options.clock.nowMs() } = this.#current ?? {}
-        const isJson = this.#isAws && this.encoding === 'json'
-        writeAll(fd, telemetryFrame({ text: line.trimEnd(), level, timeMs, isJson }))
-      },
-    }
+  #openLines(): LineMaker {
+    const { env, isLambda } = this.#options
+    return lineMaker({
+      encoding: this.encoding,
+      hasColor: env.NO_COLOR === undefined && (this.#isTerminal || env.FORCE_COLOR !== undefined),
+      isAws: this.#isAws,
+      hasParts: isLambda,
+      isFramed: isLambda && telemetryFd(env) !== undefined,
+    })
   }
 
-  #writeInParts(log: Pino, record: LogRecord, isAws: boolean): void {
-    const parts = partsOf(record, `log-${this.#partCount + 1}`, (one) =>
-      safeJson({ ...valuesOf(one, isAws), level: one.level, message: one.message }),
-    )
-    if (parts.length > 1) this.#partCount += 1
-    for (const part of parts) writeJson(log, part, isAws)
+  #openOutput(output: string): void {
+    this.#fd = output === 'stderr' ? stderrFd : output === 'stdout' ? stdoutFd : openFile(output)
+    this.#writer = undefined
   }
 
-  #linesInParts(record: LogRecord): readonly LogRecord[] {
-    const parts = partsOf(record, `log-${this.#partCount + 1}`, (one) => consoleLine(one, false))
-    if (parts.length > 1) this.#partCount += 1
-    return parts
+  #writerNow(): LogWriter {
+    const { env, isLambda, clock } = this.#options
+    this.#writer ??= new LogWriter({
+      target: targetOf(isLambda ? (telemetryFd(env) ?? stdoutFd) : this.#fd),
+      clock,
+      onHold: (isHeld) => this.pacer.hold(isHeld),
+      onRecovered: (dropped) => this.#tellDropped(dropped),
+    })
+    return this.#writer
+  }
+
+  #tellDropped(dropped: DroppedLines): void {
+    this.#log('log', 'warn', dropped, 'lines were dropped because the log could not be written')
   }
 }
 
-function bound(stream: DestinationStream): { write: (text: string) => void } {
-  return { write: (text) => void stream.write(text) }
+/** Whether a line may be at another level than info. */
+function namesLevel(text: string): boolean {
+  return /level|severity|\\u/.test(text)
 }
 
-function writeJson(log: Pino, record: LogRecord, isAws: boolean): void {
-  log[record.level](valuesOf(record, isAws), record.message)
+function openFile(path: string): number {
+  try {
+    return openSync(path, 'a', outputMode)
+  } catch (error) {
+    throw new RelayError(ErrorCode.LogOutput, `the log cannot be written to ${path}: ${messageOf(error)}`, {
+      hint: '`logs.output` takes stderr, stdout, or the path of a file that may be written.',
+      cause: error,
+    })
+  }
 }

@@ -1,47 +1,104 @@
-/** Reads a worker's output to its end, line by line, and keeps the last lines for whoever reports the worker's death. */
+/** Reads one stream of a worker's output to its end, line by line, in the turns that it is given. */
 import type { Readable } from 'node:stream'
-import { type LinePart, LineSplitter } from './line-splitter.js'
+import type { LineSplitter } from './line-splitter.js'
+import type { OutputPacer, PacedOutput } from './output-pacer.js'
 
-export type { LinePart } from './line-splitter.js'
-
-/** Limits and the receiver. */
-export interface OutputOptions {
-  readonly lineBytesMax: number
-  /** Lines that `tail` keeps. */
-  readonly tailLines: number
-  readonly onLine: (text: string, part: LinePart | undefined) => void
+/** What a stream is read with. */
+export interface OutputReaderOptions {
+  readonly lines: LineSplitter
+  readonly pacer: OutputPacer
+  /** What the system holds beyond what the stream has read; undefined when there is nothing, or no way to ask. */
+  readonly readNow: (() => Buffer | undefined) | undefined
 }
 
-/** A stream that is being read. */
-export interface OutputReader {
-  /** The last lines, oldest first, each cut at 2,048 characters. */
-  tail(): readonly string[]
-  /** Resolves at the end of the stream. */
+// What is read in one go: about a millisecond's worth of lines.
+const sliceBytes = 16 * 1024
+// More than a pipe holds by default: all that a worker can have written before it answered.
+const catchUpBytesMax = 128 * 1024
+
+/**
+ * Always drains, whatever becomes of the lines: a full pipe would block the worker. It only takes its turn, and the worker waits
+ * as long.
+ */
+export class OutputReader implements PacedOutput {
+  /** Resolves at the end of the stream, when its last line has been handed on. */
   readonly ended: Promise<void>
-}
+  readonly #stream: Readable
+  readonly #options: OutputReaderOptions
+  /** Read and not yet cut into lines; the stream is paused meanwhile. */
+  #chunks: Buffer[] = []
+  #isWaiting = false
+  #isCatchingUp = false
+  #isOver = false
+  #finish!: () => void
 
-const tailCharactersMax = 2048
-
-/** Always drains, whatever becomes of the lines: a full pipe would block the worker. */
-export function readOutput(stream: Readable, options: OutputOptions): OutputReader {
-  const lines: string[] = []
-  const splitter = new LineSplitter({
-    lineBytesMax: options.lineBytesMax,
-    onLine: (text, part) => {
-      lines.push(text.slice(0, tailCharactersMax))
-      if (lines.length > options.tailLines) lines.shift()
-      options.onLine(text, part)
-    },
-  })
-  const ended = new Promise<void>((resolve) => {
-    const end = () => {
-      splitter.end()
-      resolve()
-    }
-    stream.once('end', end)
-    stream.once('close', end)
+  constructor(stream: Readable, options: OutputReaderOptions) {
+    this.#stream = stream
+    this.#options = options
+    this.ended = new Promise((resolve) => {
+      this.#finish = resolve
+    })
+    stream.on('data', (chunk: Buffer) => this.#take(chunk))
+    stream.once('end', () => this.#end())
+    stream.once('close', () => this.#end())
     stream.on('error', () => stream.destroy())
-  })
-  stream.on('data', (chunk: Buffer) => splitter.push(chunk))
-  return { tail: () => lines, ended }
+  }
+
+  proceed(): boolean {
+    const [chunk] = this.#chunks
+    if (chunk !== undefined) {
+      this.#options.lines.push(chunk.subarray(0, sliceBytes))
+      if (chunk.length > sliceBytes) this.#chunks[0] = chunk.subarray(sliceBytes)
+      else this.#chunks.shift()
+      if (this.#chunks.length > 0) return true
+    }
+    this.#isWaiting = false
+    if (this.#isOver) this.#end()
+    else this.#stream.resume()
+    return false
+  }
+
+  /** All that was written so far is its own: reads it, and completes a line that has no end yet. */
+  endLine(): void {
+    if (this.#isWaiting) this.#catchUp()
+    this.#options.lines.end()
+  }
+
+  #take(chunk: Buffer): void {
+    const { lines, pacer } = this.#options
+    if (this.#isCatchingUp) lines.push(chunk)
+    else if (!this.#isWaiting && pacer.hasRoom && chunk.length <= sliceBytes)
+      pacer.spend(() => lines.push(chunk))
+    else this.#wait(chunk)
+  }
+
+  #wait(chunk: Buffer): void {
+    this.#chunks.push(chunk)
+    if (this.#isWaiting) return
+    this.#isWaiting = true
+    this.#stream.pause()
+    this.#options.pacer.wait(this)
+  }
+
+  #catchUp(): void {
+    const { lines, readNow } = this.#options
+    this.#isCatchingUp = true
+    for (const chunk of this.#chunks.splice(0)) lines.push(chunk)
+    // Handed on by `data`.
+    while (this.#stream.readableLength > 0 && this.#stream.read() !== null);
+    for (let left = catchUpBytesMax; left > 0; ) {
+      const chunk = readNow?.()
+      if (chunk === undefined) break
+      lines.push(chunk)
+      left -= chunk.length
+    }
+    this.#isCatchingUp = false
+  }
+
+  #end(): void {
+    this.#isOver = true
+    if (this.#isWaiting) return
+    this.#options.lines.end()
+    this.#finish()
+  }
 }

@@ -3,8 +3,10 @@
  * five keys are ours and win. Pure.
  */
 
+import { type JsonMember, jsonMembers } from './json-members.js'
 import type { LinePart } from './line-splitter.js'
 import type { LogLevel } from './log.js'
+import { RawJson } from './log-values.js'
 
 /** One line of a worker with what we know about it. */
 export interface WorkerLine {
@@ -41,9 +43,12 @@ const ours: ReadonlySet<string> = new Set([
   'requestId',
 ])
 const levelKeys = ['level', 'level_name', 'levelname', 'severity'] as const
+const messageKeys = ['message', 'msg'] as const
+const levelCharactersMax = 40
 
 const levelNames: Readonly<Record<string, LogLevel>> = {
   trace: 'debug',
+  verbose: 'debug',
   debug: 'debug',
   info: 'info',
   information: 'info',
@@ -55,6 +60,8 @@ const levelNames: Readonly<Record<string, LogLevel>> = {
   critical: 'error',
   crit: 'error',
   fatal: 'error',
+  panic: 'error',
+  severe: 'error',
   alert: 'error',
   emergency: 'error',
   emerg: 'error',
@@ -63,8 +70,9 @@ const levelNames: Readonly<Record<string, LogLevel>> = {
 /** A level by name, or by number: pino's 10–60, Monolog's 100–600. Undefined when it is neither. */
 export function levelOf(value: unknown): LogLevel | undefined {
   if (typeof value === 'string') {
-    const name = Object.hasOwn(levelNames, value.toLowerCase()) ? levelNames[value.toLowerCase()] : undefined
-    return name ?? (/^\d+$/.test(value) ? levelOf(Number(value)) : undefined)
+    const name = value.trim().toLowerCase()
+    if (Object.hasOwn(levelNames, name)) return levelNames[name]
+    return /^\d+$/.test(name) ? levelOf(Number(name)) : undefined
   }
   if (typeof value !== 'number' || !Number.isFinite(value)) return undefined
   const scaled = value >= 100 ? monologToPino(value) : value
@@ -95,33 +103,37 @@ export function readWorkerLine(line: WorkerLine): LineRecord {
       ? {}
       : { partId: part.id, part: part.number, ...(part.isLast ? { lastPart: true } : {}) }),
   }
-  const object = part === undefined ? parseObject(line.text) : undefined
-  if (object === undefined) return { level: 'info', message: line.text, fields: tags }
-  const levelKey = levelKeys.find((key) => levelOf(object[key]) !== undefined)
-  const messageKey =
-    typeof object.message === 'string' ? 'message' : typeof object.msg === 'string' ? 'msg' : undefined
-  const fields: Record<string, unknown> = { ...tags }
-  for (const [key, value] of Object.entries(object)) {
+  const members = part === undefined ? jsonMembers(line.text) : undefined
+  if (members === undefined) return { level: 'info', message: line.text, fields: tags }
+  return merged(members, tags)
+}
+
+function merged(members: readonly JsonMember[], tags: Readonly<Record<string, unknown>>): LineRecord {
+  const texts = new Map(members.map(({ key, text }) => [key, text]))
+  const levelKey = levelKeys.find((key) => levelOfText(texts.get(key)) !== undefined)
+  const messageKey = messageKeys.find((key) => texts.get(key)?.startsWith('"') === true)
+  // Without a prototype, so that a key such as `__proto__` is one like any other.
+  const fields: Record<string, unknown> = Object.assign(Object.create(null), tags)
+  for (const { key, text } of members) {
     if (key === levelKey || key === messageKey) continue
-    // Plain assignment of this one key would change the prototype instead.
-    if (key === '__proto__') continue
-    fields[ours.has(key) || Object.hasOwn(tags, key) ? `app_${key}` : key] = value
+    fields[freeName(key, tags, texts)] = new RawJson(text)
   }
   return {
-    level: (levelKey === undefined ? undefined : levelOf(object[levelKey])) ?? 'info',
-    message: messageKey === undefined ? '' : String(object[messageKey]),
+    level: (levelKey === undefined ? undefined : levelOfText(texts.get(levelKey))) ?? 'info',
+    message: messageKey === undefined ? '' : JSON.parse(texts.get(messageKey) ?? '""'),
     fields,
   }
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
-  const trimmed = text.trimStart()
-  if (!trimmed.startsWith('{')) return undefined
-  try {
-    const value: unknown = JSON.parse(trimmed)
-    return typeof value === 'object' && value !== null ? { ...value } : undefined
-  } catch {
-    // It only looks like JSON: a plain line.
-    return undefined
-  }
+/** The key itself, or with a prefix where it is one of ours; never that of another member. */
+function freeName(key: string, tags: object, taken: ReadonlyMap<string, string>): string {
+  if (!ours.has(key) && !Object.hasOwn(tags, key)) return key
+  let name = `app_${key}`
+  while (taken.has(name)) name = `app_${name}`
+  return name
+}
+
+function levelOfText(text: string | undefined): LogLevel | undefined {
+  // No level is longer; a whole document under this key is not read again.
+  return text === undefined || text.length > levelCharactersMax ? undefined : levelOf(JSON.parse(text))
 }

@@ -5,6 +5,7 @@
 import type { Clock } from '../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
+import type { OutputPacer } from '../core/output-pacer.js'
 import type { Random } from '../core/random.js'
 import type { WorkerLine } from '../core/worker-lines.js'
 import type { InFlightLedger } from './ledger.js'
@@ -42,6 +43,7 @@ export interface PoolsHostOptions {
   readonly ledger?: InFlightLedger
   readonly writeLine: (line: WorkerLine) => void
   readonly lineBytesMax: () => number
+  readonly pacer: OutputPacer
   /** Splits a command by shell quoting rules; throws on an open quote. */
   readonly splitCommand: (text: string) => readonly string[]
 }
@@ -176,9 +178,9 @@ export class PoolsHost implements PoolsService {
     const { name, config, mode } = about
     const fault = processFault(name, config)
     if (fault !== undefined) throw fault
-    const { cwd, writeLine, lineBytesMax } = this.#options
+    const { cwd, writeLine, lineBytesMax, pacer } = this.#options
     const env = this.#environment(mode, { relayAddress: 'thread', env: config.env })
-    return new ThreadPool({ ...about, ...this.#tools(), env, cwd, writeLine, lineBytesMax })
+    return new ThreadPool({ ...about, ...this.#tools(), env, cwd, writeLine, lineBytesMax, pacer })
   }
 
   #processPool(about: NewPool): ProcessPool {
@@ -198,6 +200,7 @@ export class PoolsHost implements PoolsService {
       settings: settings.launch,
       env: (relayAddress) => this.#environment(mode, { relayAddress, settings, env: config.env }),
       lineBytesMax: this.#options.lineBytesMax,
+      pacer: this.#options.pacer,
       writeLine: this.#options.writeLine,
       fifos: this.#fifos,
       watchdog: this.#watchdog,

@@ -5,6 +5,7 @@
 import type { Clock } from '../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 import type { Logger } from '../core/log.js'
+import type { OutputPacer } from '../core/output-pacer.js'
 import type { Random } from '../core/random.js'
 import type { WorkerLine } from '../core/worker-lines.js'
 import { Container, type LoadedPlugin } from './container.js'
@@ -28,7 +29,11 @@ export interface ServerOptions {
   readonly version: string
   readonly clock: Clock
   readonly random: Random
-  readonly log: LogService & { workerLine(line: WorkerLine): void; readonly lineBytesMax: number }
+  readonly log: LogService & {
+    workerLine(line: WorkerLine): void
+    readonly lineBytesMax: number
+    readonly pacer: OutputPacer
+  }
   readonly splitCommand: (text: string) => readonly string[]
   /** Somebody asked over RPC that the server stop. */
   readonly onStopAsked: () => void
@@ -71,6 +76,7 @@ export class Server {
       rpcAddress: () => this.rpc.address,
       writeLine: (line) => log.workerLine(line),
       lineBytesMax: () => log.lineBytesMax,
+      pacer: log.pacer,
     })
     this.#container = new Container({
       plugins: options.plugins,

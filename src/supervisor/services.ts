@@ -88,6 +88,8 @@ export const Rpc = serviceKey<RpcService>('rpc')
 /** The one log of the server and its workers. */
 export interface LogService extends Logger {
   configure(settings: LogSettings): void
+  /** Between two events: resolves when the lines so far have been written, or after a moment. Never rejects. */
+  flush(): Promise<void>
 }
 
 /** The log. */

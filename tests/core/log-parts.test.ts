@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { consoleLine, type LogRecord, safeJson, valuesOf } from '../../src/core/log-encode.js'
+import { consoleText, type LogRecord, membersText } from '../../src/core/log-encode.js'
 import { lambdaLineBytesMax, partsOf } from '../../src/core/log-parts.js'
 
 const common = { pool: 'p', pid: 7, job: 'r/m', requestId: 'r', tenantId: 't' }
 const encoders = {
   JSON: (record: LogRecord) =>
-    safeJson({ ...valuesOf(record, true), level: 'INFO', message: record.message }),
-  text: (record: LogRecord) => consoleLine(record, false),
+    `{"level":"INFO"${membersText(record, true)},"message":${JSON.stringify(record.message)}}`,
+  text: (record: LogRecord) => consoleText(record, false),
 }
 
 function record(message: string, fields: Readonly<Record<string, unknown>> = {}): LogRecord {

@@ -9,7 +9,7 @@ import { LogHost } from '../../src/core/log-sink.js'
 import { telemetryFd } from '../../src/core/log-telemetry.js'
 import { buildFolder } from '../helpers/project.js'
 
-test('every record is a frame of its own on the descriptor that Lambda gave', (t) => {
+test('every record is a frame of its own on the descriptor that Lambda gave', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'rr-telemetry-'))
   t.after(() => rmSync(folder, { recursive: true }))
   for (const format of ['JSON', 'Text']) {
@@ -20,7 +20,7 @@ test('every record is a frame of its own on the descriptor that Lambda gave', (t
     const log = new LogHost({ env, isLambda: true, isTerminal: false, clock: systemClock })
     log.error({ requestId: 'r-1' }, 'two\nlines')
     log.info({ long: 'x'.repeat(600_000) }, 'much')
-    log.flush()
+    await log.end()
     const bytes = readFileSync(path)
     const frames: { type: number; atMs: number; record: Record<string, unknown> }[] = []
     for (let at = 0; at < bytes.length; ) {
@@ -52,7 +52,7 @@ import { LogHost } from '${join(buildFolder, 'src/core/log-sink.js')}'
 import { systemClock } from '${join(buildFolder, 'src/core/clock.js')}'
 const log = new LogHost({ env: process.env, isLambda: true, isTerminal: false, clock: systemClock })
 for (let n = 0; n < 2000; n += 1) log.workerLine({ pool: 'p', pid: 1, requestId: 'r', stream: 'stderr', text: n + 'x'.repeat(200) })
-log.flush()`
+await log.end()`
 
 test('a pipe that takes less than there is to say, and says so at once, loses no frame and tears none', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'rr-telemetry-'))

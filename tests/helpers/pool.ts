@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { systemClock } from '../../src/core/clock.js'
 import type { LogFields, Logger } from '../../src/core/log.js'
+import { OutputPacer } from '../../src/core/output-pacer.js'
 import { seededRandom } from '../../src/core/random.js'
 import type { WorkerLine } from '../../src/core/worker-lines.js'
 import type { ManagedPool } from '../../src/supervisor/pool/pool.js'
@@ -109,6 +110,7 @@ export async function startPool(
       for (const one of waiting) if (one.matches.test(line.text)) one.resolve(line)
     },
     lineBytesMax: () => 1 << 20,
+    pacer: new OutputPacer(systemClock),
     splitCommand: (text) => text.split(' '),
   })
   t.after(async () => {

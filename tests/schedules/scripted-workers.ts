@@ -81,7 +81,7 @@ export function scriptedBoot(options: ScriptedOptions): BootWorker {
       lastLines: () => [],
       outputEnded: Promise.resolve(),
       onJunk: () => undefined,
-      onJunkEnd: () => undefined,
+      endLines: () => undefined,
       onLeaving: events.onLeaving,
       onExited: events.onExited,
       onDeadline: events.onDeadline,

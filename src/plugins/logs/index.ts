@@ -24,10 +24,18 @@ export default definePlugin({
         default: '16MB',
         description: 'The longest line that stays whole; a longer one is written in numbered parts.',
       },
+      output: {
+        type: 'string',
+        default: 'stderr',
+        minLength: 1,
+        description:
+          'Where the log goes: `stderr`, `stdout`, or the path of a file, which is appended to. Inside Lambda always standard output.',
+      },
     },
     'One log for the server and its workers.',
   ),
   setup({ config, needs }) {
-    needs.log.configure({ level: config.level, encoding: config.encoding, lineBytesMax: config.line_max })
+    const { level, encoding, output, line_max: lineBytesMax } = config
+    needs.log.configure({ level, encoding, output, lineBytesMax })
   },
 })

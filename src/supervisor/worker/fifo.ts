@@ -3,7 +3,7 @@
  * a FIFO works as the pipe that Go or a shell would give.
  */
 import { execFile } from 'node:child_process'
-import { closeSync, constants, fchownSync, openSync, rmSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, fchownSync, openSync, readSync, rmSync, unlinkSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
@@ -31,6 +31,18 @@ function wasKilled(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'signal' in error && error.signal === 'SIGKILL'
 }
 
+const readBuffer = Buffer.allocUnsafe(64 * 1024)
+
+function readSome(fd: number): Buffer | undefined {
+  try {
+    const count = readSync(fd, readBuffer)
+    return count === 0 ? undefined : readBuffer.subarray(0, count)
+  } catch {
+    // EAGAIN: it is empty. Any other fault is the stream's to tell.
+    return undefined
+  }
+}
+
 /** A descriptor's number may be another's by the second time. */
 function once(run: () => void): () => void {
   let isDone = false
@@ -45,6 +57,8 @@ export interface OutputFifo {
   /** The child's end; close it with `closeChildEnd` once the child has been spawned; again is harmless. */
   readonly childFd: number
   readonly stream: Readable
+  /** What lies in the FIFO at this moment; undefined when nothing does. The bytes are valid until the next call. */
+  readNow(): Buffer | undefined
   closeChildEnd(): void
 }
 
@@ -60,9 +74,12 @@ export function openOutputFifo(path: string, owner?: FifoOwner): OutputFifo {
   try {
     if (owner !== undefined) fchownSync(ourFd, owner.uid, owner.gid)
     const childFd = openSync(path, constants.O_WRONLY)
+    const stream = new Socket({ fd: ourFd, readable: true, writable: false })
     return {
       childFd,
-      stream: new Socket({ fd: ourFd, readable: true, writable: false }),
+      stream,
+      // The descriptor's number may be another's once the stream is gone.
+      readNow: () => (stream.destroyed ? undefined : readSome(ourFd)),
       closeChildEnd: once(() => closeSync(childFd)),
     }
   } catch (error) {

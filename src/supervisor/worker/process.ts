@@ -49,8 +49,14 @@ export interface SpawnOptions {
 /** A started child with the streams of its output. */
 export interface SpawnedProcess {
   readonly process: WorkerProcess
-  readonly stderr: Readable
-  readonly stdout: Readable | undefined
+  readonly stderr: OutputStream
+  readonly stdout: OutputStream | undefined
+}
+
+/** A stream of output, and a way to read it at once where there is one. */
+export interface OutputStream {
+  readonly stream: Readable
+  readonly readNow?: () => Buffer | undefined
 }
 
 /** Starts a worker's process. Throws RR_WORKER_COMMAND when there is nothing to start. */
@@ -95,9 +101,9 @@ function watch(child: ChildProcess, options: SpawnOptions): SpawnedProcess {
     // Without a pid the spawn itself failed (EAGAIN, EMFILE): there will be no exit.
     child.once('error', () => pid === undefined && resolveExit({ code: null, signal: null }))
   })
-  const stderr = outputs?.stderr.stream ?? child.stderr
-  const stdout = options.usesPipes ? undefined : (outputs?.stdout?.stream ?? child.stdout ?? undefined)
-  if (pid === undefined || stderr === null) {
+  const stderr = outputs?.stderr ?? streamOf(child.stderr)
+  const stdout = options.usesPipes ? undefined : (outputs?.stdout ?? streamOf(child.stdout))
+  if (pid === undefined || stderr === undefined) {
     child.on('error', () => undefined)
     throw new RelayError(ErrorCode.WorkerBoot, `the system could not start ${options.words.join(' ')}`, {
       hint: 'The machine may be out of processes or descriptors: see `ulimit -a`.',
@@ -117,6 +123,10 @@ function watch(child: ChildProcess, options: SpawnOptions): SpawnedProcess {
     stderr,
     stdout,
   }
+}
+
+function streamOf(stream: Readable | null): OutputStream | undefined {
+  return stream === null ? undefined : { stream }
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {

@@ -27,8 +27,8 @@ export interface WorkerOptions<Self> {
   readonly outputEnded: Promise<void>
   /** Stray bytes on the relay: logged as its output. */
   readonly onJunk: (bytes: Buffer) => void
-  /** A job that came with stray bytes is over: a begun line of them is a whole one. */
-  readonly onJunkEnd: () => void
+  /** A job begins or ends: all that was written before is read, and a line without an end is completed. */
+  readonly endLines: () => void
   /** It has run `jobsDue` jobs; called once. */
   readonly onDue: (worker: Self) => void
   /** It will take no further job; called once, when it begins to leave. */

@@ -137,6 +137,7 @@ export class Worker {
   /** Sends a job; resolves with its outcome, never rejects. `unserved` at once when it takes none. */
   run(job: Job, options: RunOptions = {}): Promise<Outcome> {
     if (this.#state !== WorkerState.idle) return Promise.resolve({ kind: 'unserved', why: 'left' })
+    this.#options.endLines()
     return new Promise((resolve) => {
       this.#jobCount += 1
       const isQuestion = job.codec === Codec.control
@@ -314,7 +315,7 @@ export class Worker {
   #settle(outcome: Outcome): void {
     const running = this.#job
     if (running === undefined) return
-    if (running.hasJunk) this.#options.onJunkEnd()
+    this.#options.endLines()
     running.end()
     this.#job = undefined
     if (outcome.kind !== 'unserved' && !running.isQuestion) this.#tally.add(outcome.kind === 'fault')

@@ -74,7 +74,7 @@ test('an oom_score_adj that the system refuses fails the boot with the reason', 
     settings: { oomScoreAdj: -1000, identity },
   })
   t.after(() => spawned.process.kill())
-  const said = await text(spawned.stderr)
+  const said = await text(spawned.stderr.stream)
   assert.match(said, /oom_score_adj -1000 was refused; here it is -?\d+; lowering it needs CAP_SYS_RESOURCE/)
   assert.equal((await spawned.process.exited).code, 126)
 })

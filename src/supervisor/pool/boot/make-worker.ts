@@ -1,6 +1,7 @@
 /** What booting a process and booting a thread have in common: the worker around either, made of the pool's keys. */
 import type { Clock } from '../../../core/clock.js'
 import type { Logger } from '../../../core/log.js'
+import type { OutputPacer } from '../../../core/output-pacer.js'
 import type { Random } from '../../../core/random.js'
 import type { WorkerLine } from '../../../core/worker-lines.js'
 import { stackFeatures } from '../../worker/kill.js'
@@ -8,6 +9,7 @@ import type { WorkerProcess } from '../../worker/process.js'
 import { Worker } from '../../worker/worker.js'
 import type { PoolConfig } from '../pool-keys.js'
 import type { WorkerEvents } from './boot-worker.js'
+import type { WorkerOutput } from './worker-output.js'
 
 /** What every worker of a pool is brought up with. */
 export interface MakeOptions {
@@ -16,6 +18,7 @@ export interface MakeOptions {
   readonly cwd: string
   readonly config: PoolConfig
   readonly lineBytesMax: () => number
+  readonly pacer: OutputPacer
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -28,13 +31,7 @@ export interface WorkerParts {
   /** Between SIGTERM and SIGKILL when a job ran out of time, in ms. */
   readonly killGraceMs: number
   readonly outputEnded: Promise<void>
-  readonly voice: {
-    lastLines(): readonly string[]
-    /** Stray bytes on the relay. */
-    junk(bytes: Buffer): void
-    /** A begun line of them is a whole one. */
-    endJunk(): void
-  }
+  readonly output: WorkerOutput
 }
 
 /** Features that mean a signal. */
@@ -50,7 +47,7 @@ const dueShare = 0.95
 /** The worker around a process or a thread that has been started. */
 export function makeWorker(options: MakeOptions, events: WorkerEvents, parts: WorkerParts): Worker {
   const { pool, config, clock, random, log } = options
-  const { process, killGraceMs, outputEnded, voice } = parts
+  const { process, killGraceMs, outputEnded, output } = parts
   const jobsMax = jitter(config.max_jobs, random)
   return new Worker({
     pool,
@@ -63,10 +60,10 @@ export function makeWorker(options: MakeOptions, events: WorkerEvents, parts: Wo
     killGraceMs,
     stopTimeoutMs,
     streamTimeoutMs: config.stream_timeout,
-    lastLines: () => voice.lastLines(),
+    lastLines: () => output.lastLines(),
     outputEnded,
-    onJunk: (bytes) => voice.junk(bytes),
-    onJunkEnd: () => voice.endJunk(),
+    onJunk: (bytes) => output.junk(bytes),
+    endLines: () => output.endLines(),
     onDue: events.onDue,
     onLeaving: events.onLeaving,
     onExited: events.onExited,

@@ -3,8 +3,6 @@
  * the fault carries the worker's last lines, which is what its author needs to see.
  */
 import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
-import type { LineSplitter } from '../../../core/line-splitter.js'
-import { readOutput } from '../../../core/output-reader.js'
 import { handshake } from '../../../ipc/handshake.js'
 import type { RelayListener } from '../../../ipc/listener.js'
 import { pipesRelay } from '../../../ipc/pipes-relay.js'
@@ -23,7 +21,7 @@ import type { Worker } from '../../worker/worker.js'
 import type { BootWorker, WorkerEvents } from './boot-worker.js'
 import { type MakeOptions, makeWorker, signalFeatures, whileAlive } from './make-worker.js'
 import type { OutputFifos } from './output-fifos.js'
-import { Speech, tailLinesMax } from './speech.js'
+import { WorkerOutput } from './worker-output.js'
 
 /** What the processes of one pool are brought up with. */
 export interface ProcessBootOptions extends MakeOptions {
@@ -54,22 +52,22 @@ async function bootProcess(
   signal.throwIfAborted()
   const outputs = stderr && { stderr, ...(stdout && { stdout }) }
   const { process, ...streams } = spawnOrClose(options, { listener, outputs, watchdog })
-  const voice = new Voice(options, { process, ...streams })
+  const { output, ended: outputEnded } = readOutput(options, { process, ...streams })
   const killGraceMs = options.config.supervisor.kill_grace
-  const worker = makeWorker(options, events, { process, killGraceMs, outputEnded: voice.ended, voice })
-  voice.speakFor(worker)
-  const bootEnded = events.onBooting(() => voice.lastLines())
+  const worker = makeWorker(options, events, { process, killGraceMs, outputEnded, output })
+  output.tagWith(worker)
+  const bootEnded = events.onBooting(() => output.lastLines())
   try {
     const { relay, features } = await whileAlive(process, signal, (alive) =>
-      connect(options, { process, listener, voice, signal: alive }),
+      connect(options, { process, listener, output, signal: alive }),
     )
     worker.adopt(relay, features)
     return worker
   } catch (error) {
     worker.kill(signal.aborted ? 'forced' : 'boot_failed')
     const exit = await process.exited
-    await voice.ended
-    throw bootFault({ options, worker, lastLines: voice.lastLines(), exit, error })
+    await outputEnded
+    throw bootFault({ options, worker, lastLines: output.lastLines(), exit, error })
   } finally {
     bootEnded()
   }
@@ -121,9 +119,14 @@ function spawnOrClose(
 
 async function connect(
   { config, clock }: ProcessBootOptions,
-  made: { process: WorkerProcess; listener: RelayListener | undefined; voice: Voice; signal: AbortSignal },
+  made: {
+    process: WorkerProcess
+    listener: RelayListener | undefined
+    output: WorkerOutput
+    signal: AbortSignal
+  },
 ): Promise<{ readonly relay: Relay; readonly features: readonly string[] }> {
-  const { process, listener, voice, signal } = made
+  const { process, listener, output, signal } = made
   const timeoutMs = config.allocate_timeout
   if (listener !== undefined) return listener.expect(process.pid, { timeoutMs, signal })
   if (process.output === undefined || process.input === undefined) throw new Error('the process has no pipes')
@@ -133,51 +136,16 @@ async function connect(
     timeoutMs,
     clock,
     signal,
-    onJunk: (bytes) => voice.junk(bytes),
+    onJunk: (bytes) => output.junk(bytes),
   })
   // A wrapper that did not become the worker would die of a signal that is meant for the worker.
   const known = pid === process.pid ? features : features.filter((one) => !signalFeatures.has(one))
   return { relay, features: known }
 }
 
-/** What a process says beside its answers: standard error, standard output, and stray bytes on the relay. */
-class Voice {
-  readonly ended: Promise<void>
-  readonly #speech: Speech
-  readonly #lineBytesMax: () => number
-  readonly #tails: (() => readonly string[])[]
-  readonly #junk: LineSplitter
-
-  constructor(options: ProcessBootOptions, { process, stderr, stdout }: SpawnedProcess) {
-    this.#speech = new Speech({ ...options, names: () => ({ pid: process.pid }) })
-    this.#lineBytesMax = options.lineBytesMax
-    this.#junk = this.#speech.splitter('stdout')
-    const outputs = [this.#listen(stderr, 'stderr'), ...(stdout ? [this.#listen(stdout, 'stdout')] : [])]
-    this.ended = Promise.all(outputs.map(({ ended }) => ended)).then(() => this.#junk.end())
-    this.#tails = outputs.map(({ tail }) => tail)
-  }
-
-  speakFor(worker: Worker): void {
-    this.#speech.speakFor(worker)
-  }
-
-  junk(bytes: Buffer): void {
-    this.#junk.push(bytes)
-  }
-
-  endJunk(): void {
-    this.#junk.end()
-  }
-
-  lastLines(): readonly string[] {
-    return [...this.#speech.kept, ...this.#tails.flatMap((tail) => tail())].slice(-tailLinesMax)
-  }
-
-  #listen(stream: SpawnedProcess['stderr'], name: 'stderr' | 'stdout') {
-    return readOutput(stream, {
-      lineBytesMax: this.#lineBytesMax(),
-      tailLines: tailLinesMax,
-      onLine: (text, part) => this.#speech.say(name, text, part),
-    })
-  }
+/** Reads what a process writes beside its answers; `ended` resolves when all of it has been read. */
+function readOutput(options: ProcessBootOptions, { process, stderr, stdout }: SpawnedProcess) {
+  const output = new WorkerOutput({ ...options, names: () => ({ pid: process.pid }) })
+  const ends = [output.read(stderr, 'stderr'), ...(stdout ? [output.read(stdout, 'stdout')] : [])]
+  return { output, ended: Promise.all(ends).then(() => output.endLines()) }
 }

@@ -1,6 +1,5 @@
 /** Brings one thread up to its PID reply, as `process-boot.ts` does a process: the worker around it is the same. */
 import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
-import type { LineSplitter } from '../../../core/line-splitter.js'
 import { handshake } from '../../../ipc/handshake.js'
 import { defaultRelayLimits } from '../../../ipc/relay.js'
 import { StreamRelay } from '../../../ipc/stream-relay.js'
@@ -9,8 +8,8 @@ import { type StartedThread, startThread } from '../../worker/thread.js'
 import type { Worker } from '../../worker/worker.js'
 import type { BootWorker, WorkerEvents } from './boot-worker.js'
 import { type MakeOptions, makeWorker, signalFeatures, whileAlive } from './make-worker.js'
-import { Speech } from './speech.js'
 import { threadProgram } from './thread-program.js'
+import { WorkerOutput } from './worker-output.js'
 
 /** What threads of one pool are brought up with. */
 export interface ThreadBootOptions extends MakeOptions {
@@ -34,15 +33,15 @@ async function bootThread(
   events: WorkerEvents,
   signal: AbortSignal,
 ): Promise<Worker> {
-  const voice = new ThreadVoice(options)
-  const thread = await start(options, voice)
+  const { output, hear } = threadOutput(options)
+  const thread = await start(options, hear)
   options.onStarted(thread)
   const { process, outputEnded } = thread
-  void outputEnded.then(() => voice.endJunk())
+  void outputEnded.then(() => output.endLines())
   // A thread knows no signals: it is ended at once.
-  const worker = makeWorker(options, events, { process, killGraceMs: 0, outputEnded, voice })
-  voice.speakFor(worker)
-  const bootEnded = events.onBooting(() => voice.lastLines())
+  const worker = makeWorker(options, events, { process, killGraceMs: 0, outputEnded, output })
+  output.tagWith(worker)
+  const bootEnded = events.onBooting(() => output.lastLines())
   try {
     await whileAlive(process, signal, (alive) => connect(options, thread, worker, alive))
     return worker
@@ -51,13 +50,13 @@ async function bootThread(
     worker.kill(signal.aborted ? 'forced' : 'boot_failed')
     const exit = await process.exited
     await outputEnded
-    throw bootFault({ options, voice, thread, error, code: exit.code })
+    throw bootFault({ options, output, thread, error, code: exit.code })
   } finally {
     bootEnded()
   }
 }
 
-function start(options: ThreadBootOptions, voice: ThreadVoice): Promise<StartedThread> {
+function start(options: ThreadBootOptions, onOutput: (output: ThreadOutput) => void): Promise<StartedThread> {
   const { words, cwd, config, clock } = options
   const { env, ...program } = threadProgram(words, cwd)
   const limit = config.supervisor.max_worker_memory
@@ -65,7 +64,7 @@ function start(options: ThreadBootOptions, voice: ThreadVoice): Promise<StartedT
     ...program,
     env: { ...options.env, ...env },
     heapMegabytesMax: limit === 0 ? 0 : Math.max(heapMegabytesMin, hardLimitTimes * limit),
-    onOutput: (output) => voice.hear(output),
+    onOutput,
     clock,
   })
 }
@@ -91,13 +90,13 @@ async function connect(
 
 function bootFault(about: {
   options: ThreadBootOptions
-  voice: ThreadVoice
+  output: WorkerOutput
   thread: StartedThread
   error: unknown
   code: number | null
 }): Error {
-  const { options, voice, thread, error, code } = about
-  const lastLines = voice.lastLines()
+  const { options, output, thread, error, code } = about
+  const lastLines = output.lastLines()
   const end = code === null ? '' : `; it ended with exit code ${code}`
   // Without the frames of the stack, which are Node's own for the most part; all lines are beside the fault.
   const spoken = lastLines.filter((line) => line !== '' && !/^\s+at /.test(line))
@@ -110,37 +109,13 @@ function bootFault(about: {
   return Object.assign(fault, { lastLines, pid: thread.process.pid })
 }
 
-/** What a thread prints. */
-class ThreadVoice {
-  readonly #speech: Speech
-  readonly #splitters: Readonly<Record<ThreadOutput['output'], LineSplitter>>
-
-  constructor(options: ThreadBootOptions) {
-    this.#speech = new Speech({
-      ...options,
-      names: (worker) => ({ pid: process.pid, ...(worker === undefined ? {} : { thread: worker.pid }) }),
-    })
-    this.#splitters = { stdout: this.#speech.splitter('stdout'), stderr: this.#speech.splitter('stderr') }
-  }
-
-  speakFor(worker: Worker): void {
-    this.#speech.speakFor(worker)
-  }
-
-  hear({ output, bytes }: ThreadOutput): void {
-    this.#splitters[output].push(Buffer.from(bytes))
-  }
-
-  junk(bytes: Buffer): void {
-    this.#splitters.stdout.push(bytes)
-  }
-
-  endJunk(): void {
-    this.#splitters.stdout.end()
-    this.#splitters.stderr.end()
-  }
-
-  lastLines(): readonly string[] {
-    return [...this.#speech.kept]
-  }
+/** What a thread prints comes by its port. */
+function threadOutput(options: ThreadBootOptions) {
+  const names = (worker: Worker | undefined) => ({
+    pid: process.pid,
+    ...(worker === undefined ? {} : { thread: worker.pid }),
+  })
+  const output = new WorkerOutput({ ...options, names })
+  const takers = { stdout: output.taker('stdout'), stderr: output.taker('stderr') }
+  return { output, hear: (said: ThreadOutput) => takers[said.output](Buffer.from(said.bytes)) }
 }
