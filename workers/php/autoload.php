@@ -5,7 +5,8 @@
 declare(strict_types=1);
 
 spl_autoload_register(static function (string $class): void {
-    if (str_starts_with($class, 'RelayRunner\\')) {
-        require __DIR__ . '/src/' . str_replace('\\', '/', substr($class, 12)) . '.php';
+    // A name is a file's only when it is a plain one: a class that does not exist is for other loaders, and no fault.
+    if (preg_match('/^RelayRunner\\\\(\w+)$/D', $class, $match) === 1 && is_file($file = __DIR__ . "/src/$match[1].php")) {
+        require_once $file;
     }
 });

@@ -9,6 +9,8 @@ export interface LambdaError {
   readonly errorType: string
   readonly errorMessage: string
   readonly stackTrace: readonly string[]
+  /** What the worker's own error was caused by; at most five deep. */
+  readonly cause?: LambdaError
 }
 
 /** Types of ours. */
@@ -45,6 +47,7 @@ const ourTypes: ReadonlySet<string> = new Set(Object.values(ErrorType))
 // A post over 1 MB is refused by Lambda, and nobody reads that far.
 const messageCharactersMax = 200_000
 const stackLinesMax = 100
+const causesMax = 5
 
 /** An error of ours by type. */
 export function lambdaError(errorType: ErrorType, errorMessage: string): LambdaError {
@@ -72,15 +75,21 @@ function parseOwn(text: string): LambdaError | undefined {
     // A message that begins with a brace: it is the message.
     return undefined
   }
+  return readOwn(value, causesMax)
+}
+
+function readOwn(value: unknown, causesLeft: number): LambdaError | undefined {
   if (typeof value !== 'object' || value === null || !('errorType' in value) || !('errorMessage' in value))
     return undefined
   const { errorType, errorMessage } = value
   if (typeof errorType !== 'string' || errorType === '' || typeof errorMessage !== 'string') return undefined
   const stack = 'stackTrace' in value && Array.isArray(value.stackTrace) ? value.stackTrace : []
+  const cause = 'cause' in value && causesLeft > 0 ? readOwn(value.cause, causesLeft - 1) : undefined
   return {
     errorType,
     errorMessage: errorMessage.slice(0, messageCharactersMax),
     stackTrace: stack.slice(0, stackLinesMax).map(String),
+    ...(cause === undefined ? {} : { cause }),
   }
 }
 

@@ -95,3 +95,18 @@ test('the margin in force is the smaller of the setting and a tenth of the time 
   assert.equal(marginInForce(1000, 100), 50)
   assert.equal(marginInForce(0, 30_000), 0)
 })
+
+test('a worker’s own error keeps what it was caused by, at most five deep', () => {
+  const nested = (depth: number): object => ({
+    errorType: 'E',
+    errorMessage: `level ${depth}`,
+    stackTrace: ['f:1'],
+    ...(depth === 0 ? {} : { cause: nested(depth - 1) }),
+  })
+  const error = toLambdaError(new RelayError(ErrorCode.JobFailed, JSON.stringify(nested(9))))
+  let depth = 0
+  for (let cause = error.cause; cause !== undefined; cause = cause.cause) depth += 1
+  assert.equal(depth, 5)
+  const text = JSON.stringify({ errorType: 'E', errorMessage: 'm', cause: { message: 'no error' } })
+  assert.equal(toLambdaError(new RelayError(ErrorCode.JobFailed, text)).cause, undefined)
+})

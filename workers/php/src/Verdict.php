@@ -7,6 +7,8 @@ namespace RelayRunner;
 /** What a handler may say beside "done": try again, never again, or let me go. Return it or throw it. */
 final class Verdict extends \Exception
 {
+    private bool $leaves = false;
+
     /** @param array<string, mixed> $outcome the context of the answer */
     private function __construct(public readonly array $outcome, string $message)
     {
@@ -29,6 +31,18 @@ final class Verdict extends \Exception
     /** This worker leaves instead of answering; the job goes to another one. */
     public static function stop(): self
     {
-        return new self(['stop' => true], 'the worker asked to leave');
+        return (new self(['stop' => true], 'the worker asked to leave'))->thenLeave();
+    }
+
+    /** The worker leaves once this is said: the server starts another one. */
+    public function thenLeave(): self
+    {
+        $this->leaves = true;
+        return $this;
+    }
+
+    public function leaves(): bool
+    {
+        return $this->leaves;
     }
 }

@@ -7,10 +7,14 @@ namespace RelayRunner;
 /** Serves jobs: one at a time, in order, until the server says stop or goes. */
 final class Worker
 {
-    private const STACK_LINES_MAX = 50;
+    private static ?Job $job = null;
+    /** It takes no further job. */
+    private static bool $isLeaving = false;
+    private static int $bufferLevel = 0;
 
     /**
-     * Runs until the end. What the handler returns is the result: a string as it is, a Reply with its context, anything else as JSON.
+     * Runs until the end. What the handler returns is the result: a string as it is, a Reply with its context, a generator or an open
+     * stream piece by piece (where the server takes streams), anything else as JSON.
      *
      * Between jobs: `$onThaw` hears that Lambda froze us for so many milliseconds (5,000 or more), so that others may have closed our
      * connections; `$beforeSnapshot` and `$afterRestore` are SnapStart's, and what they throw fails the start.
@@ -28,72 +32,98 @@ final class Worker
     ): void {
         $relay = Relay::connect(getenv('RR_RELAY') ?: 'pipes');
         $hooks = new Hooks($onThaw, $beforeSnapshot, $afterRestore);
-        $features = [...(Stack::listen() ? ['stack'] : []), ...$hooks->features()];
-        // Over pipes standard output is the protocol: whatever is echoed goes to standard error.
-        ob_start(static function (string $text): string {
-            fwrite(STDERR, $text);
-            return '';
-        }, 1);
+        $features = ['job_id', ...(Stack::listen() ? ['stack'] : []), ...$hooks->features()];
+        self::$bufferLevel = ob_get_level();
         while (($frame = $relay->read()) !== null) {
-            if ($frame['flags'] & Relay::CONTROL) {
-                $message = json_decode($frame['payload'], true) ?? [];
-                if ($message['stop'] ?? false) {
+            // What was said about a stream that has ended in the meantime.
+            if ($frame['stream'] !== 0) {
+                continue;
+            }
+            if (($frame['flags'] & Relay::CONTROL) === 0) {
+                if (self::run($relay, $handler, $frame)) {
                     return;
-                }
-                if (isset($message['pid'])) {
-                    $relay->write(Relay::CONTROL, json_encode(['pid' => getmypid(), 'features' => $features]));
-                } else {
-                    $hooks->run($relay, $message, $frame['payload']);
                 }
                 continue;
             }
-            self::answer($relay, $handler, $frame);
+            $message = json_decode($frame['payload'], true) ?? [];
+            if ($message['stop'] ?? false) {
+                return;
+            }
+            if (isset($message['pid'])) {
+                $relay->write(Relay::CONTROL, Json::strict(['pid' => getmypid(), 'features' => $features]));
+            } else {
+                $hooks->run($relay, $message, $frame['payload']);
+            }
         }
+    }
+
+    /**
+     * Answers the running job at once, with anything that a handler may return but a stream, and leaves behind it: the server starts another
+     * worker. For signal handlers (pcntl_async_signals) and for code deep within a handler; what the handler returns or throws later is
+     * ignored.
+     *
+     * Returns false when there was no job to answer: none runs, or its answer is on its way already (a stream ends after its piece). The
+     * worker then leaves all the same, by handing its next job to another one.
+     */
+    public static function answerNow(mixed $result = null): bool
+    {
+        self::$isLeaving = true;
+        $job = self::$job;
+        if ($job === null || $job->cut() || $job->isAnswered()) {
+            return false;
+        }
+        $body = $result instanceof Reply ? $result->body : $result;
+        if ($body instanceof \Generator || is_resource($body)) {
+            throw new \InvalidArgumentException('answerNow() takes no stream');
+        }
+        if ($result instanceof \Throwable && !$result instanceof Verdict) {
+            $job->fail($result, true);
+        } else {
+            $job->answer($result, true);
+        }
+        return true;
     }
 
     /** Writes one line of JSON to standard error, where the server makes it a line of its own log. */
     public static function log(string $level, string $message, array $fields = []): void
     {
-        fwrite(STDERR, self::json(['level' => $level, 'message' => $message] + $fields) . "\n");
+        fwrite(STDERR, Json::lenient(['level' => $level, 'message' => $message] + $fields) . "\n");
     }
 
-    /** @param array{flags: int, options: list<int>, payload: string} $frame */
-    private static function answer(Relay $relay, callable $handler, array $frame): void
+    /**
+     * Runs one job; returns whether the worker leaves behind it.
+     *
+     * @param array{flags: int, options: list<int>, payload: string} $frame
+     */
+    private static function run(Relay $relay, callable $handler, array $frame): bool
     {
         $contextBytes = $frame['options'][0] ?? 0;
         $context = json_decode(substr($frame['payload'], 0, $contextBytes), true);
-        try {
-            $result = $handler(substr($frame['payload'], $contextBytes), new Context(is_array($context) ? $context : []));
-            if ($result instanceof Verdict) {
-                throw $result;
-            }
-            $head = $result instanceof Reply ? self::json((object) $result->context) : '';
-            $relay->write($frame['flags'], $head . self::encode($result instanceof Reply ? $result->body : $result), strlen($head));
-        } catch (Verdict $verdict) {
-            $outcome = self::json($verdict->outcome);
-            $relay->write($frame['flags'], $outcome, strlen($outcome));
-        } catch (\Throwable $error) {
-            $relay->write(Relay::ERROR, self::errorText($error));
+        $values = is_array($context) ? $context : [];
+        $id = is_int($values['jobId'] ?? null) ? $values['jobId'] : null;
+        unset($values['jobId']);
+        $job = new Job($relay, $frame['flags'], $id);
+        if (self::$isLeaving) {
+            $job->answer(Verdict::stop());
+            return true;
         }
+        TraceId::set($values);
+        self::$job = $job;
+        try {
+            $job->answer(self::flushed($handler(substr($frame['payload'], $contextBytes), new Context($values))));
+        } catch (Verdict $verdict) {
+            $job->answer(self::flushed($verdict));
+        } catch (\Throwable $error) {
+            $job->fail(self::flushed($error));
+        }
+        self::$job = null;
+        return $job->leaves();
     }
 
-    private static function encode(mixed $result): string
+    /** What is left in output buffers belongs to the job, so it goes out before the answer. The result is passed through and not held. */
+    private static function flushed(mixed $result): mixed
     {
-        return is_string($result) ? $result : ($result === null ? '' : self::json($result));
-    }
-
-    private static function errorText(\Throwable $error): string
-    {
-        $stack = array_slice(explode("\n", $error->getTraceAsString()), 0, self::STACK_LINES_MAX);
-        return self::json([
-            'errorType' => $error::class,
-            'errorMessage' => $error->getMessage(),
-            'stackTrace' => ["{$error->getFile()}:{$error->getLine()}", ...$stack],
-        ]);
-    }
-
-    private static function json(mixed $value): string
-    {
-        return json_encode($value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE | JSON_THROW_ON_ERROR);
+        Descriptors::flushOutput(self::$bufferLevel);
+        return $result;
     }
 }

@@ -1,0 +1,23 @@
+<?php
+
+declare(strict_types=1);
+
+namespace RelayRunner;
+
+/** JSON as the protocol wants it: UTF-8 as it is, bytes that are none replaced. */
+final class Json
+{
+    private const FLAGS = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE;
+
+    /** Throws a JsonException for what JSON cannot hold: INF, NAN, resources, recursion. */
+    public static function strict(mixed $value): string
+    {
+        return json_encode($value, self::FLAGS | JSON_THROW_ON_ERROR);
+    }
+
+    /** Never throws: what cannot be encoded becomes null or 0. */
+    public static function lenient(mixed $value): string
+    {
+        return (string) json_encode($value, self::FLAGS | JSON_PARTIAL_OUTPUT_ON_ERROR);
+    }
+}
