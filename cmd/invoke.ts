@@ -4,6 +4,7 @@ import { reachable } from './emulator-address.js'
 import { readInput } from './input.js'
 import { invokeTarget } from './invoke-target.js'
 import { type CommonOptions, ExitCode, wrongUsage } from './options.js'
+import { printableLines } from './printable.js'
 import { sqsBatch } from './sqs-batch.js'
 
 /** Beside the common ones. */
@@ -28,9 +29,11 @@ export async function invoke(file: string | undefined, options: InvokeOptions): 
     options.address === undefined
       ? await invokeTarget(options)
       : { address: options.address, who: 'named by --address' }
-  process.stderr.write(`rr: sending to ${address}, ${who}\n`)
+  process.stderr.write(printableLines(`rr: sending to ${address}, ${who}\n`))
   const { status, answer, isError } = await post(address, event)
-  process.stdout.write(`${options.json === true ? answer : pretty(answer)}\n`)
+  const text = options.json === true ? answer : pretty(answer)
+  // A program gets the answer as it is; a terminal would obey what is in it.
+  process.stdout.write(`${process.stdout.isTTY === true ? printableLines(text) : text}\n`)
   if (status === 200 && !isError) return ExitCode.ok
   const what = status === 200 ? 'the function failed' : `the event was refused (status ${status})`
   process.stderr.write(`rr: ${what}\n`)

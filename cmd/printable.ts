@@ -1,7 +1,8 @@
 /** Text that came from elsewhere, made fit for a terminal and for JSON that is printed on one. */
 
-// What moves a cursor, changes a title, hides text or turns its direction: controls (C0, DEL, C1) and format characters.
-const unprintable = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu
+// What moves a cursor, changes a title, hides text or turns its direction: controls (C0, DEL, C1) and format characters, but for
+// the joiners that emoji and some scripts are written with.
+const unprintable = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu
 
 /** The text on one line: what is not printable is shown as its code, e.g. `\x1b`, `\u202e`. */
 export function printable(text: string): string {
