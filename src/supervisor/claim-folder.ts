@@ -36,7 +36,9 @@ export async function claimFolder(options: ClaimOptions, open: OpenSockets): Pro
   const { identity, version, clock } = options
   const folder = privateFolderPath(identity)
   const root = openRootFolder(identity.uid)
-  const release = await holdStartLock(root, clock)
+  const release = await holdStartLock(root, clock).catch((error: unknown) => {
+    throw cannotUse(root, error)
+  })
   try {
     const alias = aliasPath(identity)
     for (const path of alias === undefined ? [folder] : [folder, alias]) await refuseLive(path)
@@ -44,18 +46,27 @@ export async function claimFolder(options: ClaimOptions, open: OpenSockets): Pro
     openPrivateFolder(identity)
     clearFolder(folder)
     if (alias !== undefined) linkAlias(alias, folder)
-    writeCard(folder, identity, version)
     try {
+      writeCard(folder, identity, version)
       await open(folder)
     } catch (error) {
       giveBack(folder, alias)
-      throw error
+      throw cannotUse(folder, error)
     }
     await sweepFolders({ uid: identity.uid, own: folder, ownAlias: alias, nowMs: clock.nowMs() })
     return () => giveBack(folder, alias)
   } finally {
     release()
   }
+}
+
+/** A full or read-only disk, as a fault that names the folder. */
+function cannotUse(path: string, cause: unknown): unknown {
+  if (cause instanceof RelayError) return cause
+  return new RelayError(ErrorCode.PrivateFolder, `cannot write in the folder ${path}: ${messageOf(cause)}`, {
+    hint: 'The server keeps its sockets there: make room, or make it writable.',
+    cause,
+  })
 }
 
 async function refuseLive(path: string): Promise<void> {

@@ -132,7 +132,8 @@ export class PoolsHost implements PoolsService {
   }
 
   #declaredPool(name: string): PoolConfig {
-    const config = this.#declared[name]
+    // Names such as `constructor` are names, and not what every object has.
+    const config = Object.hasOwn(this.#declared, name) ? this.#declared[name] : undefined
     if (config === undefined) throw this.#unknown(name)
     return config
   }

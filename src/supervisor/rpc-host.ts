@@ -41,7 +41,7 @@ const operatorPlacesMax = 32
 // A pool's workers and a few more; but never so many that no descriptor is left for anything else.
 const clientPlacesMax = 512
 const descriptorShare = 8
-const clientPlacesMin = 64
+const clientPlacesMin = 16
 // Addresses to listen on that nobody can connect to everywhere.
 const anyHost: ReadonlySet<string> = new Set(['', '0.0.0.0', '::', '[::]'])
 

@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { rr } from '../helpers/command.js'
-import { fixture, missing } from '../helpers/project.js'
+import { fixture, missing, rrCommand } from '../helpers/project.js'
 import { type RawRpc, rawRpc } from '../helpers/rpc.js'
 import { invoke, lambdaConfig, type RunningRr, started, startRr, workerText } from '../helpers/rr.js'
 import { eventually } from '../helpers/wait.js'
@@ -162,6 +162,25 @@ test('a thousand connections to worker.sock do not keep an event, a worker or th
   assert.ok(sockets.filter((socket) => socket.destroyed).length > 400)
   const { code } = await rr(running.folder, ['stop'])
   assert.equal(code, 0)
+  assert.equal(await running.ended, 0)
+})
+
+test('with few descriptors clients cannot take them all: workers are replaced, and the operator is heard', async (t) => {
+  const command = ['sh', '-c', 'ulimit -n 80; exec "$@"', 'sh', process.execPath, rrCommand] as const
+  const config = lambdaConfig(workerText('by-body'), { count: 1 })
+  const running = await startRr(t, ['serve'], { config, command })
+  const workers = String((await started(running)).control)
+    .replace('unix://', '')
+    .replace('rpc.sock', 'worker.sock')
+  for (let at = 0; at < 200; at += 1) {
+    const socket = connect(workers)
+    socket.on('error', () => undefined)
+    t.after(() => socket.destroy())
+  }
+  await running.line((line) => line.message === 'all places of a control socket are taken')
+  assert.equal((await invoke(running, 'die')).error, 'Unhandled')
+  await eventually(async () => /idle/.test((await rr(running.folder, ['workers', '--json'])).out))
+  assert.equal((await rr(running.folder, ['stop'])).code, 0)
   assert.equal(await running.ended, 0)
 })
 
