@@ -1,31 +1,67 @@
 /** The worker's end of the relay that RR_RELAY names. Over pipes, whatever prints to standard output is sent to standard error. */
-import { connect } from 'node:net'
-import { Writable } from 'node:stream'
+import { connect, type Socket } from 'node:net'
+import { Readable, Writable } from 'node:stream'
+import { MessagePort } from 'node:worker_threads'
 import { pipesRelay } from '../../src/ipc/pipes-relay.js'
 import { defaultRelayLimits, type Relay } from '../../src/ipc/relay.js'
 import { socketRelay } from '../../src/ipc/socket-relay.js'
 import { StreamRelay } from '../../src/ipc/stream-relay.js'
 import { markRelayTaken, takeThreadStream } from '../../src/ipc/thread-relay.js'
 
+/** A relay, and whether it alone keeps the process running. */
+export interface RelayLink {
+  readonly relay: Relay
+  /** The process goes on while the relay is open; so it is at first. */
+  ref(): void
+  /** From now on the event loop may run empty although the relay is open. */
+  unref(): void
+}
+
 /** Connects: `pipes` (the default), `unix://PATH`, `tcp://HOST:PORT`, `thread`. Rejects when nobody listens there. */
-export async function connectRelay(address: string): Promise<Relay> {
+export async function connectRelay(address: string): Promise<RelayLink> {
   markRelayTaken()
-  if (address === 'thread') return threadRelay()
+  if (address === 'thread') return threadLink()
   const unix = /^unix:\/\/(.+)$/.exec(address)?.[1]
   const [, host, port] = /^tcp:\/\/(.+):(\d+)$/.exec(address) ?? []
-  if (unix === undefined && host === undefined)
-    return pipesRelay(process.stdin, relayOutput(), defaultRelayLimits)
+  if (unix === undefined && host === undefined) return pipesLink()
   const socket = unix === undefined ? connect({ host: host ?? '', port: Number(port) }) : connect(unix)
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve)
     socket.once('error', reject)
   })
-  return socketRelay(socket, defaultRelayLimits)
+  return { relay: socketRelay(socket, defaultRelayLimits), ...holdOf(() => [socket]) }
 }
 
-function threadRelay(): Relay {
+function pipesLink(): RelayLink {
+  const input = process.stdin
+  const relay = pipesRelay(input, relayOutput(), defaultRelayLimits)
+  // What reads standard input would take the server's frames away: as in Lambda, there is nothing to read.
+  Object.defineProperty(process, 'stdin', { value: Readable.from([]), writable: true, configurable: true })
+  return { relay, ...holdOf(() => [input]) }
+}
+
+function threadLink(): RelayLink {
   const stream = takeThreadStream()
-  return new StreamRelay(stream, stream, defaultRelayLimits)
+  // All that keeps an idle thread running, the ports of its pool included.
+  const ports = activeHandles().filter((one) => one instanceof MessagePort)
+  return { relay: new StreamRelay(stream, stream, defaultRelayLimits), ...holdOf(() => ports) }
+}
+
+function activeHandles(): readonly unknown[] {
+  const list: unknown = Reflect.get(process, '_getActiveHandles')
+  const handles: unknown = typeof list === 'function' ? Reflect.apply(list, process, []) : []
+  return Array.isArray(handles) ? handles : []
+}
+
+function holdOf(handles: () => readonly (Socket | MessagePort)[]): Pick<RelayLink, 'ref' | 'unref'> {
+  return {
+    ref: () => {
+      for (const handle of handles()) handle.ref()
+    },
+    unref: () => {
+      for (const handle of handles()) handle.unref()
+    },
+  }
 }
 
 /** Keeps standard output for frames: from now on `console.log` and all who write there reach standard error. */

@@ -1,7 +1,11 @@
 /** A reply with a context of its own, for protocols that have one: HTTP's status and headers. Return it. */
 
+// Another copy of this package may have made it.
+const brand = Symbol.for('relayrunner.reply')
+
 /** A body and the context in front of it. */
 export class Reply {
+  readonly [brand] = true
   readonly body: unknown
   readonly context: Readonly<Record<string, unknown>>
 
@@ -9,9 +13,19 @@ export class Reply {
     this.body = body
     this.context = context
   }
+
+  /** The same reply; the worker is replaced after it. */
+  thenLeave(): Reply {
+    return new Reply(this.body, { ...this.context, leave: true })
+  }
 }
 
 /** The body goes as any result does: bytes and texts as they are, anything else as JSON. */
-export function reply(body: unknown, context: Readonly<Record<string, unknown>>): Reply {
+export function reply(body: unknown, context: Readonly<Record<string, unknown>> = {}): Reply {
   return new Reply(body, context)
+}
+
+/** Whether a result is one. */
+export function isReply(result: unknown): result is Reply {
+  return typeof result === 'object' && result !== null && brand in result
 }

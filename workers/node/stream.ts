@@ -49,13 +49,13 @@ export async function sendStream(
   turns: StreamTurns,
   answer: {
     readonly flags: number
-    readonly head: string
+    /** Of each frame; only the first has the handler's own context. */
+    readonly head: (isFirst: boolean) => string
     readonly body: AsyncIterable<unknown>
     readonly encode: (piece: unknown) => Uint8Array | string
   },
 ): Promise<void> {
-  const { flags, body, encode } = answer
-  let { head } = answer
+  const { flags, body, encode, head } = answer
   let pieces = 0
   turns.begin()
   for await (const piece of body) {
@@ -63,10 +63,9 @@ export async function sendStream(
     pieces += 1
     const asks = pieces % piecesPerPing === 0
     const stream = StreamBit.more | (asks ? StreamBit.ping : 0)
-    relay.send({ flags, stream, options: 'head', head, body: encode(piece) })
-    head = ''
+    relay.send({ flags, stream, options: 'head', head: head(pieces === 1), body: encode(piece) })
     if (asks) await turns.answer()
     if (turns.isStopped) break
   }
-  relay.send({ flags, options: 'head', head })
+  relay.send({ flags, options: 'head', head: head(pieces === 0) })
 }

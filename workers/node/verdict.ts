@@ -1,13 +1,22 @@
 /** What a handler may say beside "done": try again, never again, or let me go. Return it or throw it. */
 
+// Another copy of this package may have made it.
+const brand = Symbol.for('relayrunner.verdict')
+
 /** A handler's word on its job. */
 export class Verdict extends Error {
+  readonly [brand] = true
   override readonly name = 'Verdict'
   readonly outcome: Readonly<Record<string, unknown>>
 
   constructor(outcome: Readonly<Record<string, unknown>>, message: string) {
     super(message)
     this.outcome = outcome
+  }
+
+  /** The same verdict; the worker is replaced after it. */
+  thenLeave(): Verdict {
+    return new Verdict({ ...this.outcome, leave: true }, this.message)
   }
 }
 
@@ -28,4 +37,14 @@ export function fail(reason: string): Verdict {
 /** This worker leaves instead of answering; the job goes to another one. */
 export function stop(): Verdict {
   return new Verdict({ stop: true }, 'the worker asked to leave')
+}
+
+/** Whether a handler returned or threw one. */
+export function isVerdict(value: unknown): value is Verdict {
+  try {
+    return typeof value === 'object' && value !== null && brand in value
+  } catch {
+    // Thrown things may be proxies that answer nothing.
+    return false
+  }
 }

@@ -1,0 +1,21 @@
+/** The context in front of an answer: what the handler says, the number of the job, and whether the worker leaves. */
+
+type Head = Readonly<Record<string, unknown>>
+
+/** Not an answer: the worker leaves, and the job goes to another one. */
+export const stopHead: Head = { stop: true }
+
+// The server appends it; nothing that comes behind it is as long.
+const tailBytes = 80
+
+/** Makes the heads of one job's answers. The job's number goes back as it came, with every digit. */
+export function answerHead(context: Buffer, isLeaving: () => boolean): (own: Head | undefined) => string {
+  const tail = context.toString('latin1', Math.max(0, context.length - tailBytes))
+  const jobId = /[{,]\s*"jobId"\s*:\s*(-?\d[\d.eE+-]*)\s*\}\s*$/.exec(tail)?.[1]
+  return (own) => {
+    const leaves = isLeaving() && own !== stopHead ? { leave: true } : undefined
+    const head = own === undefined && leaves === undefined ? '' : JSON.stringify({ ...own, ...leaves })
+    if (jobId === undefined) return head
+    return head === '' || head === '{}' ? `{"jobId":${jobId}}` : `${head.slice(0, -1)},"jobId":${jobId}}`
+  }
+}
