@@ -2,28 +2,25 @@
  * Serves whatever a module offers: it may call `serve` itself, export a function (by default or as `handle`), or export `handler` as
  * Lambda knows it. So one file runs in a process (`run.ts`) and in a thread (`thread.ts`).
  */
-import { basename, dirname, extname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isRelayTaken } from '../../src/ipc/thread-relay.js'
+import type { LambdaHandler } from './handler-file.js'
 import { type Handler, serve } from './index.js'
+import { runOrdinary } from './ordinary.js'
+import { defineAwslambda } from './response-stream.js'
 
 /** Imports the file and serves it. Rejects with what the module throws when it loads. */
 export async function serveModule(file: string): Promise<void> {
+  defineAwslambda(process.env)
   const loaded: unknown = await import(pathToFileURL(file).href)
   if (isRelayTaken()) return
   const inner = member(loaded, 'default')
   const found = [member(loaded, 'handle'), inner, member(inner, 'handle'), member(inner, 'default')]
   const handle = found.find(isHandler)
+  const ordinary = [member(loaded, 'handler'), member(inner, 'handler')].find(isLambdaHandler)
   if (handle !== undefined) await serve(handle)
-  else if ([member(loaded, 'handler'), member(inner, 'handler')].some(isHandler)) await serveLambda(file)
+  else if (ordinary !== undefined) await runOrdinary(() => Promise.resolve(ordinary))
   else process.stderr.write(`${file} exports no function; waiting for it to call serve()\n`)
-}
-
-/** The loader reads what a command line would say. */
-async function serveLambda(file: string): Promise<void> {
-  process.argv[2] = `${basename(file, extname(file))}.handler`
-  process.env.LAMBDA_TASK_ROOT = dirname(file)
-  await import('./loader.js')
 }
 
 function member(value: unknown, key: string): unknown {
@@ -32,5 +29,9 @@ function member(value: unknown, key: string): unknown {
 }
 
 function isHandler(value: unknown): value is Handler {
+  return typeof value === 'function'
+}
+
+function isLambdaHandler(value: unknown): value is LambdaHandler {
   return typeof value === 'function'
 }

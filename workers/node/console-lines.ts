@@ -1,0 +1,72 @@
+/**
+ * `console` of an ordinary handler → lines of JSON, which the server merges into its log: an error that was logged is an error there,
+ * and a text of several lines stays one line. Levels are filtered by AWS_LAMBDA_LOG_LEVEL, as AWS's own client does.
+ */
+import { format, types } from 'node:util'
+import { reportError } from './error-text.js'
+
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+type Level = (typeof levels)[number]
+const levelKey = /^\s*\{(?:[^{}[\]]*,)?\s*"(?:level|level_name|levelname|severity)"\s*:/
+
+/** Sends `console.log`, `info`, `debug`, `warn`, `error`, `trace` and AWS's own `fatal` there. */
+export function patchConsole(env: NodeJS.ProcessEnv): void {
+  const least = levels.map(String).indexOf(env.AWS_LAMBDA_LOG_LEVEL?.toLowerCase() ?? '')
+  const isStructured = env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON'
+  for (const [at, level] of levels.entries()) {
+    // A fatal line is written at every setting.
+    const isWritten = at >= least || level === 'fatal'
+    const write = (...values: readonly unknown[]) => {
+      process.stdout.write(`${lineOf(level, values, isStructured)}\n`)
+    }
+    Reflect.set(console, level, isWritten ? write : () => undefined)
+  }
+  Reflect.set(console, 'log', console.info)
+}
+
+/** One line of JSON. */
+export function lineOf(level: Level, values: readonly unknown[], isStructured: boolean): string {
+  const [only] = values
+  if (values.length === 1) {
+    if (typeof only === 'string') return textLine(level, only)
+    if (isStructured && !(only instanceof Error)) return objectLine(level, only)
+  }
+  const error = values.find((value) => types.isNativeError(value) || value instanceof Error)
+  const message = values.length === 1 && error !== undefined ? titleOf(error) : format(...values)
+  return JSON.stringify({ level, message, ...(error === undefined ? {} : reportError(error)) })
+}
+
+/** A text that is a JSON object already (a logger's own line) is passed on with every digit; it only may lack a level. */
+function textLine(level: Level, text: string): string {
+  const isObject = text.startsWith('{') && text.trimEnd().endsWith('}') && isJson(text)
+  if (!isObject) return JSON.stringify({ level, message: text })
+  const line = text.replace(/[\r\n]+/g, ' ')
+  if (levelKey.test(line)) return line
+  const rest = line.slice(1).trimStart()
+  return `{"level":"${level}"${rest.startsWith('}') ? '' : ','}${rest}`
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    // It only looks like JSON: a plain text.
+    return false
+  }
+}
+
+/** AWS's JSON format keeps an object as the message. */
+function objectLine(level: Level, value: unknown): string {
+  try {
+    return JSON.stringify({ level, message: value })
+  } catch {
+    // Circular, or a BigInt: as the text format shows it.
+    return JSON.stringify({ level, message: format(value) })
+  }
+}
+
+function titleOf(error: unknown): string {
+  const { errorType, errorMessage } = reportError(error)
+  return errorMessage === '' ? errorType : `${errorType}: ${errorMessage}`
+}

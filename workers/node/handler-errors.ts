@@ -1,0 +1,29 @@
+/** The errors that AWS's own client makes, by its names. */
+
+/** An error of the runtime's own: `name` is what Lambda knows as its type. */
+export class RuntimeFault extends Error {
+  override readonly name: string
+
+  constructor(kind: FaultKind, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = `Runtime.${kind}`
+  }
+}
+
+/** Which. */
+export type FaultKind =
+  | 'ImportModuleError'
+  | 'HandlerNotFound'
+  | 'MalformedHandlerName'
+  | 'UserCodeSyntaxError'
+  | 'MalformedStreamingHandler'
+  | 'InvalidStreamingOperation'
+  | 'NodeJsExit'
+  | 'UnhandledPromiseRejection'
+
+/** For a promise that is still pending when nothing is left that could settle it. */
+export function nodeJsExit(): RuntimeFault {
+  const text =
+    'the handler returned a promise that nothing can settle any more: no timer, socket or other work is left'
+  return new RuntimeFault('NodeJsExit', text)
+}

@@ -1,0 +1,63 @@
+/** A job → the event that an ordinary handler gets. A record comes as a batch of one, in the shape of its own source. */
+import type { JobContext } from './context.js'
+
+/** Reads the event. Throws a SyntaxError when it is no JSON, as AWS's client does. */
+export function eventOf(body: Buffer, job: JobContext): unknown {
+  if (job.kind === 'record') return batchOfOne(body, job)
+  return body.length === 0 ? undefined : JSON.parse(body.toString('utf8'))
+}
+
+/** Whether a record's handler named it as failed. Of one record, any name can only mean this one. */
+export function namesFailures(result: unknown): boolean {
+  const failures = objectOf(result).batchItemFailures
+  return Array.isArray(failures) && failures.length > 0
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+function batchOfOne(body: Buffer, { source, record, values }: JobContext): unknown {
+  const { queue, ...rest } = record ?? {}
+  const envelope = objectOf(values.envelope)
+  const base64 = () => body.toString('base64')
+  switch (source) {
+    case 'aws:dynamodb':
+      return { ...envelope, Records: [JSON.parse(body.toString('utf8'))] }
+    case 'aws:kinesis':
+      return { ...envelope, Records: [{ ...record, kinesis: { ...objectOf(rest.kinesis), data: base64() } }] }
+    case 'aws:kafka':
+    case 'SelfManagedKafka':
+    case 'aws:SelfManagedKafka': {
+      // A tombstone has its null already.
+      const message = 'value' in rest ? { ...record } : { ...record, value: base64() }
+      return {
+        eventSource: source,
+        ...envelope,
+        records: listIn(envelope.records, partitionOf(rest), message),
+      }
+    }
+    case 'aws:rmq': {
+      const message = { ...rest, data: base64() }
+      const lists = listIn(envelope.rmqMessagesByQueue, String(queue ?? ''), message)
+      return { eventSource: source, ...envelope, rmqMessagesByQueue: lists }
+    }
+    case 'aws:mq':
+    case 'aws:amq':
+      return { eventSource: source, ...envelope, messages: [{ ...record, data: base64() }] }
+    default:
+      return { ...envelope, Records: [{ ...record, body: body.toString('utf8') }] }
+  }
+}
+
+/** The list of the envelope is empty and has its key; where nobody sent one, the record knows its place. */
+function listIn(lists: unknown, otherwise: string, message: object): object {
+  const [key = otherwise] = Object.keys(objectOf(lists))
+  return { [key]: [message] }
+}
+
+function partitionOf({ topic, partition }: Json): string {
+  return `${topic}-${partition}`
+}
+
+function objectOf(value: unknown): Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
+}

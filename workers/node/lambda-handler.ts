@@ -1,0 +1,122 @@
+/** An ordinary Lambda handler → a handler of jobs. */
+import type { RelayLink } from './connect.js'
+import type { JobContext } from './context.js'
+import { EmptyLoop } from './empty-loop.js'
+import { callHandler } from './handler-call.js'
+import type { LambdaHandler } from './handler-file.js'
+import { lambdaContext } from './lambda-context.js'
+import { eventOf, namesFailures } from './lambda-event.js'
+import { LateErrors, type WatchedCall } from './late-errors.js'
+import { type Reply, reply } from './reply.js'
+import { ResponseStream, streamingOf } from './response-stream.js'
+import { Serving } from './serving.js'
+import { StreamingCall } from './streaming-call.js'
+import { retry, type Verdict } from './verdict.js'
+
+// AWS's own libraries find the running request there.
+const requestIdKey = Symbol.for('aws.lambda.runtime.requestId')
+const tenantIdKey = Symbol.for('aws.lambda.runtime.tenantId')
+
+/** Serves jobs with it, for the worker's whole life. */
+export function serveLambda(link: RelayLink, handler: LambdaHandler): void {
+  const streaming = streamingOf(handler)
+  const loop = new EmptyLoop(link)
+  const errors = new LateErrors(() => serving.leave())
+  const serving = new Serving(link, (body, job) => {
+    Reflect.set(globalThis, requestIdKey, job.awsRequestId)
+    Reflect.set(globalThis, tenantIdKey, job.tenantId ?? undefined)
+    const run = { handler, event: eventOf(body, job), job, loop, errors }
+    return streaming === undefined ? runPlain(run) : runStreaming(run, streaming)
+  })
+}
+
+interface Run {
+  readonly handler: LambdaHandler
+  readonly event: unknown
+  readonly job: JobContext
+  readonly loop: EmptyLoop
+  readonly errors: LateErrors
+}
+
+async function runPlain({ handler, event, job, loop, errors }: Run): Promise<string | Verdict> {
+  const watched = watchedCall(job)
+  try {
+    const context = lambdaContext(job)
+    const call = errors.run(watched, () => callHandler(handler, { event, context, loop }))
+    watched.fail = call.fail
+    const result = await call.answer
+    return job.kind === 'record' && namesFailures(result) ? namedByHandler() : toJson(result)
+  } finally {
+    watched.isAnswered = true
+  }
+}
+
+function watchedCall({ awsRequestId }: JobContext): WatchedCall {
+  return { requestId: awsRequestId, isAnswered: false, fail: () => undefined }
+}
+
+function namedByHandler(): Verdict {
+  return retry('the handler named the record in batchItemFailures')
+}
+
+/** A text is a JSON value, too: `"ok"` and not `ok`. What JSON has no word for is `null`. */
+function toJson(result: unknown): string {
+  try {
+    return JSON.stringify(result) ?? 'null'
+  } catch (error) {
+    throw new Error('Unable to stringify response body', { cause: error })
+  }
+}
+
+/** From the first byte on its stream is the answer; before it an error is an error like any other. */
+async function runStreaming(
+  { handler, event, job, loop, errors }: Run,
+  { highWaterMark }: { readonly highWaterMark: number | undefined },
+): Promise<Reply | Verdict | string> {
+  const watched = watchedCall(job)
+  const stream = new ResponseStream(highWaterMark)
+  const options = { event, context: lambdaContext(job), stream, loop }
+  const call = errors.run(watched, () => new StreamingCall(handler, options))
+  watched.fail = (error) => call.fail(error)
+  const pieces = endingWith(call.pieces(), () => {
+    watched.isAnswered = true
+  })
+  // A record has no answer but its verdict.
+  if (job.kind === 'record') return verdictOf(await collected(pieces))
+  const first = await pieces.next()
+  return reply(continued(first, pieces), { content_type: stream.contentType })
+}
+
+async function* endingWith<T>(pieces: AsyncGenerator<T>, onEnd: () => void): AsyncGenerator<T> {
+  try {
+    yield* pieces
+  } finally {
+    onEnd()
+  }
+}
+
+async function* continued<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  try {
+    if (first.done === true) return
+    yield first.value
+    yield* rest
+  } finally {
+    // Nobody reads on: what is left is told to end.
+    await rest.return(undefined)
+  }
+}
+
+async function collected(pieces: AsyncGenerator<Uint8Array>): Promise<string> {
+  const all: Uint8Array[] = []
+  for await (const piece of pieces) all.push(piece)
+  return Buffer.concat(all).toString('utf8')
+}
+
+function verdictOf(text: string): Verdict | string {
+  try {
+    if (namesFailures(JSON.parse(text))) return namedByHandler()
+  } catch {
+    // Not JSON: it names nobody.
+  }
+  return ''
+}

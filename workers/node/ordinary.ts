@@ -1,0 +1,57 @@
+/** The life of a worker that runs an ordinary Lambda handler: everything is in its place before the handler's module is loaded. */
+import { isMainThread } from 'node:worker_threads'
+import { guardChildren } from './children.js'
+import { connectRelay } from './connect.js'
+import { patchConsole } from './console-lines.js'
+import { type ErrorReport, reportError } from './error-text.js'
+import { RuntimeFault } from './handler-errors.js'
+import type { LambdaHandler } from './handler-file.js'
+import { serveLambda } from './lambda-handler.js'
+import { defineAwslambda } from './response-stream.js'
+
+/** Serves the handler that `load` finds. When there is none, it says why and ends the process. */
+export async function runOrdinary(load: () => Promise<LambdaHandler>): Promise<void> {
+  try {
+    const address = process.env.RR_RELAY ?? 'pipes'
+    if (address === 'pipes') guardChildren()
+    const link = await connectRelay(address)
+    patchConsole(process.env)
+    defineAwslambda(process.env)
+    serveLambda(link, await load())
+  } catch (error) {
+    tell(error)
+    endOf(error)
+  }
+}
+
+const ownFolder = new URL('.', import.meta.url).pathname
+
+/** What Lambda calls an init error; the server passes these lines on. */
+function tell(error: unknown): void {
+  if (error instanceof RuntimeFault) {
+    const { cause } = error
+    write(`${error.name}: ${error.message}`, cause === undefined ? [] : reportError(cause).stackTrace)
+    return
+  }
+  let prefix = ''
+  for (let report: ErrorReport | undefined = reportError(error); report; report = report.cause) {
+    write(`${prefix}${report.errorType}: ${report.errorMessage}`, report.stackTrace)
+    prefix = 'caused by '
+  }
+}
+
+function write(title: string, stackTrace: readonly string[]): void {
+  // Node's frames and ours say nothing about the handler.
+  const frames = stackTrace.filter((line) => !line.includes('node:internal/') && !line.includes(ownFolder))
+  process.stderr.write(`${[title, ...frames].join('\n    ')}\n`)
+}
+
+function endOf(error: unknown): void {
+  const cause: unknown = error instanceof Error ? error.cause : undefined
+  // Where a text is no JavaScript only Node itself can say, and it does so for what nobody catches.
+  if (cause instanceof SyntaxError && isMainThread)
+    setImmediate(() => {
+      throw cause
+    })
+  setImmediate(() => process.exit(1))
+}
