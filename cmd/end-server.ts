@@ -1,5 +1,5 @@
 /** The ways a running server ends: in order, within Lambda's 250 ms, at once, or because something called `process.exit`. */
-import { systemClock } from '../src/core/clock.js'
+import { sleep, systemClock } from '../src/core/clock.js'
 import type { LogHost } from '../src/core/log-sink.js'
 import type { Server } from '../src/supervisor/server.js'
 import { ExitCode } from './options.js'
@@ -8,6 +8,7 @@ import { type PluginPlace, pluginOf } from './uncaught.js'
 // Lambda kills us 300 to 500 ms after SIGTERM; the whole takes 250 ms, and workers have 150 of them.
 const bootstrapKillMs = 150
 const bootstrapEndMs = 240
+const killedMsMax = 500
 
 /** Lets running jobs end and says what it waits for; resolves with `code`, or with 1 when a step failed. */
 export async function stopInOrder(
@@ -38,11 +39,13 @@ export async function stopInLambda(server: Server, log: LogHost, code: number): 
   return code
 }
 
-/** A second signal: nothing is waited for but the last flush of the log. */
-export function killAtOnce(server: Server | undefined, log: LogHost): void {
+/** A second signal: no job is waited for, only that what was killed has gone, so that none is left a zombie of process 1. */
+export async function killAtOnce(server: Server | undefined, log: LogHost): Promise<never> {
   log.warn({}, 'a second signal: everything is killed')
   server?.kill()
-  void log.end().then(() => exitNow(ExitCode.fault))
+  await Promise.race([server?.pools.stop(0), sleep(systemClock, killedMsMax)])
+  await log.end()
+  exitNow(ExitCode.fault)
 }
 
 let isOurs = false

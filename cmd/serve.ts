@@ -113,7 +113,7 @@ class Life {
     }
     const server = this.#makeServer(plan)
     this.#server = server
-    this.#end.onSecond(() => killAtOnce(this.#server, this.#log))
+    this.#end.onSecond(() => void killAtOnce(this.#server, this.#log))
     if (this.#end.isAsked) return ExitCode.ok
     const started = server.start()
     const ready = started.then(() => server.booted())

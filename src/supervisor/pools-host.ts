@@ -122,7 +122,7 @@ export class PoolsHost implements PoolsService {
       this.all().map((pool) => pool.stop(Math.max(0, (this.#destroyMs.get(pool.name) ?? 0) - usedMs))),
     )
     const watchdog = await this.#watchdog
-    watchdog?.close()
+    await watchdog?.close()
     await this.#listeners.close()
   }
 

@@ -9,6 +9,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { systemClock } from '../../core/clock.js'
 import type { Logger } from '../../core/log.js'
 import { makeFifos } from './fifo.js'
 
@@ -51,6 +52,9 @@ end`
 const starterScript = `trap '' HUP INT TERM
 setpriv --pdeathsig CONT true 2>/dev/null && exec setpriv --pdeathsig CONT /bin/sh -c "$0" relayrunner-watchdog
 exec /bin/sh -c "$0" relayrunner-watchdog`
+
+// It has nothing left to do but to read the end of file.
+const endMsMax = 1000
 
 /** The watchdogs of one server; one that dies starts again. */
 export class Watchdog {
@@ -98,11 +102,12 @@ export class Watchdog {
     for (const guard of this.#guards) guard.tell(`-${pid}\n`)
   }
 
-  /** Lets the watchdogs go: they kill whoever is still registered. */
-  close(): void {
+  /** Lets the watchdogs go: they kill whoever is still registered. Resolves when they have ended, so that none is left a zombie. */
+  async close(): Promise<void> {
     this.#isClosed = true
-    for (const guard of this.#guards) guard.close()
+    const guards = [...this.#guards]
     this.#guards.clear()
+    await Promise.all(guards.map((guard) => guard.end()))
   }
 
   async #paths(count: number): Promise<readonly string[]> {
@@ -146,6 +151,8 @@ class Guard {
   readonly #fd: number
   readonly #log: Logger
   readonly #child: ChildProcess
+  /** Resolves when it has been waited for, or could not be started. */
+  readonly #ended: Promise<void>
   #isClosed = false
 
   constructor(path: string, log: Logger, onDeath: () => void) {
@@ -163,10 +170,16 @@ class Guard {
     })
     closeSync(input)
     this.#child.unref()
-    this.#child.on('error', (error) => log.error({ error }, 'the watchdog could not be started'))
-    this.#child.on('exit', () => {
-      this.close()
-      onDeath()
+    this.#ended = new Promise((resolve) => {
+      this.#child.on('error', (error) => {
+        log.error({ error }, 'the watchdog could not be started')
+        resolve()
+      })
+      this.#child.on('exit', () => {
+        this.close()
+        onDeath()
+        resolve()
+      })
     })
   }
 
@@ -182,6 +195,16 @@ class Guard {
 
   wake(): void {
     this.#child.kill('SIGCONT')
+  }
+
+  /** Lets it end at the end of file; one that somebody stopped, or that a worker's descriptor keeps up, is killed. */
+  async end(): Promise<void> {
+    this.wake()
+    this.close()
+    this.#child.ref()
+    const late = systemClock.timer(endMsMax, () => this.#child.kill('SIGKILL'))
+    await this.#ended
+    late.clear()
   }
 
   close(): void {
