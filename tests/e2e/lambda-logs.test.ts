@@ -55,7 +55,7 @@ test('the server’s own lines about an event carry its request', async (t) => {
   const line = await rr.line(({ message }) => message === 'an event failed')
   assert.deepEqual(
     [line.logger, line.level, line.requestId, line.errorType],
-    ['lambda', 'INFO', requestId, 'RR.JobFailed'],
+    ['lambda', 'ERROR', requestId, 'RR.JobFailed'],
   )
 })
 
@@ -127,7 +127,7 @@ test('lines for people are whole lines inside Lambda, too: cut below 250 KB, wit
   const parts = lines.filter((line) => line.includes('partId=log-1'))
   assert.ok(parts.length > 1)
   for (const line of lines) assert.ok(Buffer.byteLength(line) <= 250_000)
-  for (const line of parts) assert.ok(line.includes(`requestId=${requestId}`))
+  for (const line of parts) assert.ok(line.includes(`job=${requestId}`))
   assert.equal(parts.join('').split('ä"').length - 1, 200_000)
 })
 

@@ -343,7 +343,16 @@ class Play {
     const { address } = this.#emulator
     // `failed: log` gives up only what the log takes.
     const log = { ...silentLogger, isEnabled: (level: string) => level === 'error' }
-    const plugin = await startPollers({ settings, pool, address, facts, log, env, clock })
+    const plugin = await startPollers({
+      settings,
+      pool,
+      address,
+      facts,
+      log,
+      flushLog: () => Promise.resolve(),
+      env,
+      clock,
+    })
     const stop = new AbortController()
     // A fault of the Runtime API ends the process, as it does for real.
     const served = plugin.serve?.(stop.signal)?.catch(() => undefined)

@@ -9,7 +9,7 @@ export interface LambdaError {
   readonly errorType: string
   readonly errorMessage: string
   readonly stackTrace: readonly string[]
-  /** What the worker's own error was caused by; at most five deep. */
+  /** What it came of, where its worker says so. */
   readonly cause?: LambdaError
 }
 
@@ -45,13 +45,14 @@ const typeOfCode: Readonly<Partial<Record<ErrorCode, ErrorType>>> = {
 const functionTypes: ReadonlySet<string> = new Set([ErrorType.JobFailed, ErrorType.Retry, ErrorType.Failed])
 const ourTypes: ReadonlySet<string> = new Set(Object.values(ErrorType))
 // A post over 1 MB is refused by Lambda, and nobody reads that far.
-const messageCharactersMax = 200_000
-const stackLinesMax = 100
+const messageCharactersMax = { own: 200_000, cause: 10_000 } as const
+const stackLinesMax = { own: 100, cause: 20 } as const
+const stackLineCharactersMax = 2000
 const causesMax = 5
 
 /** An error of ours by type. */
 export function lambdaError(errorType: ErrorType, errorMessage: string): LambdaError {
-  return { errorType, errorMessage: errorMessage.slice(0, messageCharactersMax), stackTrace: [] }
+  return { errorType, errorMessage: errorMessage.slice(0, messageCharactersMax.own), stackTrace: [] }
 }
 
 /** Whatever a job rejected with, as Lambda is told it; a worker's own type is kept. */
@@ -75,20 +76,23 @@ function parseOwn(text: string): LambdaError | undefined {
     // A message that begins with a brace: it is the message.
     return undefined
   }
-  return readOwn(value, causesMax)
+  return readError(value, causesMax)
 }
 
-function readOwn(value: unknown, causesLeft: number): LambdaError | undefined {
+function readError(value: unknown, causesLeft: number): LambdaError | undefined {
   if (typeof value !== 'object' || value === null || !('errorType' in value) || !('errorMessage' in value))
     return undefined
   const { errorType, errorMessage } = value
+  const kind = causesLeft === causesMax ? 'own' : 'cause'
   if (typeof errorType !== 'string' || errorType === '' || typeof errorMessage !== 'string') return undefined
   const stack = 'stackTrace' in value && Array.isArray(value.stackTrace) ? value.stackTrace : []
-  const cause = 'cause' in value && causesLeft > 0 ? readOwn(value.cause, causesLeft - 1) : undefined
+  const cause = causesLeft > 0 && 'cause' in value ? readError(value.cause, causesLeft - 1) : undefined
   return {
     errorType,
-    errorMessage: errorMessage.slice(0, messageCharactersMax),
-    stackTrace: stack.slice(0, stackLinesMax).map(String),
+    errorMessage: errorMessage.slice(0, messageCharactersMax[kind]),
+    stackTrace: stack
+      .slice(0, stackLinesMax[kind])
+      .map((line) => String(line).slice(0, stackLineCharactersMax)),
     ...(cause === undefined ? {} : { cause }),
   }
 }

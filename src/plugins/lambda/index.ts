@@ -3,6 +3,7 @@ import {
   definePlugin,
   ErrorCode,
   Ledger,
+  Log,
   optional,
   Pools,
   poolProperties,
@@ -174,7 +175,7 @@ const config = section(
 
 export default definePlugin({
   name: 'lambda',
-  needs: { pools: Pools, ledger: Ledger, runtimeApi: optional(RuntimeApi) },
+  needs: { pools: Pools, ledger: Ledger, runtimeApi: optional(RuntimeApi), logs: Log },
   config,
   async setup({ config: settings, needs, log, env, clock }) {
     const own = needs.runtimeApi
@@ -199,6 +200,16 @@ export default definePlugin({
     // The workers boot while the rest is loaded.
     const pool = needs.pools.open(settings.pool, { name: 'lambda', mode: rrMode })
     const { startPollers } = await import('./pollers.js')
-    return startPollers({ settings, pool, address, facts: own?.facts, log, env, clock, ledger: needs.ledger })
+    return startPollers({
+      settings,
+      pool,
+      address,
+      facts: own?.facts,
+      log,
+      flushLog: () => needs.logs.flush(),
+      env,
+      clock,
+      ledger: needs.ledger,
+    })
   },
 })

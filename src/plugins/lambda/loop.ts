@@ -11,6 +11,8 @@ import type { Invocation, RuntimeClient } from './runtime-client.js'
 export interface LoopOptions extends HandlerOptions {
   readonly client: RuntimeClient
   readonly gate: PollGate
+  /** Called between two events: Lambda may freeze this environment, or end it, as soon as the next is asked for. */
+  readonly flushLog: () => Promise<void>
   /** Is told of every event; absent in tests of the plugin alone. */
   readonly ledger?: LedgerService
   /** Workers that must be ready before the first event is asked for. */
@@ -55,6 +57,7 @@ export class Loop {
       gate.leave()
       if (invocation === undefined) continue
       await this.#finished
+      await this.#options.flushLog()
       gate.wake()
       if (pool.idleCount > 0 || signal.aborted) continue
       const patience = new AbortController()

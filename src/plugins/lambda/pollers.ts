@@ -42,6 +42,7 @@ export interface PollersOptions {
   /** The emulated function, when there is one. */
   readonly facts: FunctionFacts | undefined
   readonly log: Logger
+  readonly flushLog: () => Promise<void>
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   readonly ledger?: LedgerService
@@ -79,6 +80,7 @@ export async function startPollers(options: PollersOptions): Promise<RunningPlug
       ...(openStream === undefined ? {} : { openStream }),
       client: newClient(),
       gate,
+      flushLog: options.flushLog,
       ...(options.ledger === undefined ? {} : { ledger: options.ledger }),
       minReady: Math.min(settings.min_ready, pool.size),
       beforeFirst: () => ready,

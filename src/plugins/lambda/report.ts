@@ -1,5 +1,6 @@
 /** What the log is told of events and records that were not done. */
-import type { Logger } from '../../index.js'
+import type { LogFields, Logger } from '../../index.js'
+import { ErrorType, type LambdaError } from './errors.js'
 import type { GivenUpPolicy } from './given-up.js'
 import type { RecordPlan } from './split.js'
 import type { Verdict } from './verdict.js'
@@ -18,9 +19,28 @@ export function reportEvent(log: Logger, tags: EventTags, verdict: Verdict): voi
     if (verdict.warning !== undefined) log.warn(fields, verdict.warning)
     return
   }
-  const { errorType, errorMessage } = verdict.error
-  const what = { ...fields, errorType, errorMessage, ...waitOf(verdict) }
-  log.info(what, verdict.kind === 'again' ? 'an event failed' : 'a worker gave up an event')
+  const what = { ...fields, ...errorFields(verdict) }
+  if (verdict.kind === 'never') log.warn(what, 'a worker gave up an event')
+  else log[levelOf(verdict.error)](what, 'an event failed')
+}
+
+/** A retry that was asked for is no fault, and a stop is no fault of the job's; all else is for somebody to look at. */
+function levelOf({ errorType }: LambdaError): 'info' | 'warn' | 'error' {
+  if (errorType === ErrorType.Retry) return 'info'
+  return errorType === ErrorType.Stopped ? 'warn' : 'error'
+}
+
+/** What failed, where, because of what, and what it means. */
+function errorFields(verdict: Exclude<Verdict, { readonly kind: 'done' }>): LogFields {
+  const { errorType, errorMessage, stackTrace, cause } = verdict.error
+  return {
+    errorType,
+    errorMessage,
+    ...(stackTrace.length === 0 ? {} : { stackTrace }),
+    ...(cause === undefined ? {} : { cause }),
+    verdict: verdict.kind,
+    ...waitOf(verdict),
+  }
 }
 
 /** The wait that a worker asked for; nobody can grant it but the owner of the queue. */
@@ -43,10 +63,9 @@ export function reportRecord(log: Logger, { tags, job, record, verdict, policy }
     if (verdict.warning !== undefined) log.warn({ job, ...tags }, verdict.warning)
     return
   }
-  const { errorType, errorMessage } = verdict.error
-  const fields = { job, ...tags, errorType, errorMessage }
+  const fields = { job, ...tags, ...errorFields(verdict) }
   if (verdict.kind === 'again') {
-    log.info({ ...fields, ...waitOf(verdict) }, 'a record failed, it comes again')
+    log[levelOf(verdict.error)](fields, 'a record failed, it comes again')
   } else if (policy === 'redrive') {
     log.warn(fields, 'a worker gave up a record: it is left to the queue’s redrive policy')
   } else if (policy === 'log') {
@@ -62,4 +81,16 @@ export function reportRecord(log: Logger, { tags, job, record, verdict, policy }
       { ...fields, queue: policy.url },
       'a record that was given up could not be sent, it comes again',
     )
+}
+
+/** Tells of the records behind a failed one in its group, which come again unrun: one line for all of them. */
+export function reportHeldBack(
+  log: Logger,
+  tags: EventTags,
+  held: { readonly records: number; readonly behind: string },
+): void {
+  log.info(
+    { job: held.behind, ...tags, records: held.records },
+    'records were held back behind the failed one',
+  )
 }

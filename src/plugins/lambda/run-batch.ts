@@ -4,7 +4,7 @@ import { type Answer, answerBatch } from './answer.js'
 import { ErrorType, lambdaError } from './errors.js'
 import type { Handling } from './handling.js'
 import type { EventFacts, Work } from './modes/mode.js'
-import { reportRecord } from './report.js'
+import { reportHeldBack, reportRecord } from './report.js'
 import { runLanes, toJobLanes } from './run-lanes.js'
 import type { EventPlan, RecordPlan } from './split.js'
 import type { Verdict } from './verdict.js'
@@ -50,7 +50,8 @@ export class BatchRun {
       isFailed: (verdict) => givenUp.isFailed(verdict),
       signal: handling.signal,
       onNoWorker: (error) => handling.noWorker(error),
-      onVerdict: (index, verdict) => this.#onVerdict(index, verdict),
+      onVerdict: (index, verdict, isHeldBack) => this.#onVerdict(index, verdict, isHeldBack),
+      onHeldBack: (count, failed) => this.#onHeldBack(count, failed),
       runJob: (indexes, lease) => this.#runRecords(this.#recordsAt(indexes), this.#workOf(indexes), lease),
     })
     return this.#collect()
@@ -77,8 +78,15 @@ export class BatchRun {
     })
   }
 
-  #onVerdict(index: number, verdict: Verdict): void {
+  #onHeldBack(count: number, failed: number): void {
+    const { tags, options } = this.#handling
+    const behind = this.#jobId(this.#recordsAt([failed]))
+    reportHeldBack(options.log, tags, { records: count, behind })
+  }
+
+  #onVerdict(index: number, verdict: Verdict, isHeldBack: boolean): void {
     this.#verdicts[index] = verdict
+    if (isHeldBack) return
     if (verdict.kind === 'done' && verdict.warning === undefined) return
     const record = this.#plan.records[index]
     if (record === undefined) return

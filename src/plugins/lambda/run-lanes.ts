@@ -26,8 +26,10 @@ export interface LanesOptions {
   readonly onNoWorker: (error: unknown) => Verdict
   /** True for a verdict after which the rest of an ordered lane must not run. */
   readonly isFailed: (verdict: Verdict) => boolean
-  /** Each verdict as it falls. */
-  readonly onVerdict: (index: number, verdict: Verdict) => void
+  /** Each verdict as it falls; `isHeldBack`: of a record that was not run because one before it failed. */
+  readonly onVerdict: (index: number, verdict: Verdict, isHeldBack: boolean) => void
+  /** A lane ended with records held back, as many as `count`, behind the one that failed. */
+  readonly onHeldBack?: (count: number, failed: number) => void
   /** Aborted at the deadline, and when the server must answer now: nothing further is begun. */
   readonly signal: AbortSignal
 }
@@ -162,27 +164,30 @@ class Lanes {
   }
 
   async #runLane({ jobs, isOrdered }: Lane, lease: Lease): Promise<void> {
-    const { runJob, isFailed, onVerdict } = this.#options
+    const { runJob, isFailed, onVerdict, onHeldBack } = this.#options
     let failed: number | undefined
+    let heldBack = 0
     for (const indexes of jobs) {
       // What follows a failed record must come again behind it, also when its worker had done with it.
       const verdicts = failed === undefined ? await runJob(indexes, lease) : []
       for (const [place, index] of indexes.entries()) {
         const verdict = verdicts[place]
         if (failed !== undefined || verdict === undefined) {
-          onVerdict(index, unrun(failed ?? index))
+          onVerdict(index, unrun(failed ?? index), true)
+          heldBack += 1
           continue
         }
-        onVerdict(index, verdict)
+        onVerdict(index, verdict, false)
         if (isOrdered && isFailed(verdict)) failed = index
       }
     }
+    if (failed !== undefined && heldBack > 0) onHeldBack?.(heldBack, failed)
   }
 
   #failRest(error: unknown): void {
     const { lanes, onNoWorker, onVerdict } = this.#options
     for (const lane of lanes.slice(this.#next))
-      for (const index of lane.jobs.flat()) onVerdict(index, onNoWorker(error))
+      for (const index of lane.jobs.flat()) onVerdict(index, onNoWorker(error), false)
     this.#next = lanes.length
   }
 }

@@ -38,6 +38,7 @@ test('pain 2: workers are told of a thaw, with the gap, before the event that wo
   })
   const client = new RuntimeClient({ address: api.address, userAgent: 'test', clock, log: silentLogger })
   const loop = new Loop({
+    flushLog: () => Promise.resolve(),
     ...handlerOptions(pool, { clock }),
     client,
     gate: new PollGate(pool, false),
