@@ -17,6 +17,8 @@ import { meaninglessKeys, plannedSections } from './roadrunner-keys.js'
 import { readScalar } from './scalar.js'
 import type { Entry, Place, Problem, Tree } from './tree.js'
 
+const plain = { enumerable: true, configurable: true, writable: true } as const
+
 /** Who owns a section. */
 export interface SectionOwner {
   readonly name: string
@@ -210,7 +212,8 @@ class Walker {
         this.#fail(entry.at, `"${path}": the name "${key}"`, { expected: 'letters, digits and _' })
       }
       const read = this.#value(schema.values, entry.value, `${path}.${key}`)
-      if (read !== undefined && key !== '__proto__') value[key] = read
+      // Not by assignment: `__proto__` is a name like any other.
+      if (read !== undefined) Object.defineProperty(value, key, { value: read, ...plain })
     }
     return value
   }

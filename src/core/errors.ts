@@ -39,6 +39,7 @@ export const ErrorCode = {
   WorkerTimeout: 'RR_WORKER_TIMEOUT',
   JobFailed: 'RR_JOB_FAILED',
   JobAborted: 'RR_JOB_ABORTED',
+  JobInvalid: 'RR_JOB_INVALID',
   PoolUnknown: 'RR_POOL_UNKNOWN',
   ResetFailed: 'RR_RESET_FAILED',
   LedgerViolation: 'RR_LEDGER_VIOLATION',

@@ -4,8 +4,9 @@ import { createRequire } from 'node:module'
 import { dirname, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Clock, systemClock } from '../core/clock.js'
-import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
+import { ErrorCode, hasCode, messageOf, RelayError } from '../core/errors.js'
 import { type AnyPlugin, apiVersion } from './plugin.js'
+import { pluginFault } from './plugin-check.js'
 
 /** A plugin with where it came from. */
 export interface PluginSource {
@@ -39,6 +40,9 @@ export async function loadPlugin(
     const text = `${about} was written for plugin API ${plugin.apiVersion}; this server has ${apiVersion}`
     throw new RelayError(ErrorCode.PluginApi, text, { hint: 'Install a version of it for this server.' })
   }
+  const fault = pluginFault(plugin)
+  if (fault !== undefined)
+    throw new RelayError(ErrorCode.PluginApi, `${about}: ${fault.what}`, { hint: fault.hint })
   return { plugin, file, version: plugin.version ?? version }
 }
 
@@ -70,6 +74,11 @@ async function importFile(file: string, about: string, clock: Clock): Promise<un
       import(pathToFileURL(file).href).then(resolve, reject)
     })
   } catch (error) {
+    if (hasCode(error, ErrorCode.PluginApi))
+      throw new RelayError(ErrorCode.PluginApi, `${about}: ${messageOf(error)}`, {
+        cause: error,
+        hint: hintOf(error),
+      })
     throw new RelayError(ErrorCode.PluginLoad, `${about} failed to load: ${messageOf(error)}`, {
       hint: 'The fault is in the plugin: import its file with node to see it.',
       cause: error,
@@ -77,6 +86,11 @@ async function importFile(file: string, about: string, clock: Clock): Promise<un
   } finally {
     timer.clear()
   }
+}
+
+/** Of an error that another copy of this package may have made. */
+function hintOf(error: unknown): string {
+  return isObject(error) && typeof error.hint === 'string' ? error.hint : 'The fault is in the plugin.'
 }
 
 /** The default export; one level deeper for CommonJS that was transpiled from ESM. */

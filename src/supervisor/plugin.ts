@@ -5,6 +5,7 @@
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/log.js'
 import type { Section, SectionConfig } from '../core/section.js'
+import { checkPlugin } from './plugin-check.js'
 
 /** The border's version: raised when a plugin written for the old one would no longer run. */
 export const apiVersion = 1
@@ -89,12 +90,13 @@ export interface AnyPlugin {
   setup(context: SetupContext<unknown, Needs>): unknown
 }
 
-/** Declares a plugin; returns plain data, with the version of the border it was written for. */
+/** Declares a plugin; returns plain data, with the version of the border it was written for. Throws RR_PLUGIN_API for what is none. */
 export function definePlugin<
   P extends Section = Section<Record<never, never>>,
   const N extends Needs = Record<never, never>,
   S = undefined,
 >(definition: PluginDefinition<P, N, S>): AnyPlugin {
+  checkPlugin(definition)
   const { name, version, needs, provides, config, timeouts, setup } = definition
   return {
     apiVersion,

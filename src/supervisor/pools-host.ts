@@ -144,7 +144,7 @@ export class PoolsHost implements PoolsService {
       ErrorCode.PoolUnknown,
       `there is no pool "${name}" (pools: ${known === '' ? 'none' : known})`,
       {
-        hint: `Declare it under \`pools:\`, or use one that exists.`,
+        hint: `Declare it, e.g. \`pools: { NAME: { num_workers: 4 } }\`. To share the workers of a section such as \`lambda\`, set its \`pool\` to that name.`,
       },
     )
   }

@@ -68,13 +68,29 @@ export interface SplitOptions {
   readonly splitsWindows?: boolean
 }
 
-// The escapes of `@` to `\x7f`, the only ones that could spell a source's key.
-const sourceKeys = ['eventSource', 'EventSource', '\\u004', '\\u005', '\\u006', '\\u007']
+const sourceKeys = ['eventSource', 'EventSource']
+// The escapes of `@` to `\x7f`, the only ones that could spell such a key.
+const letterEscapes = ['\\u004', '\\u005', '\\u006', '\\u007']
+/** Such a key, each letter as it is or escaped. */
+const spelledKey = new RegExp(`"(?:e|E|\\\\u0065|\\\\u0045)${[...'ventSource'].map(spelling).join('')}"\\s*:`)
+
+function spelling(letter: string): string {
+  return `(?:${letter}|\\\\u00${letter
+    .charCodeAt(0)
+    .toString(16)
+    .replace(/[a-f]/, (digit) => `[${digit}${digit.toUpperCase()}]`)})`
+}
+
+/** Whether a key for a source stands in an event, however it is spelled. */
+function mayHaveSource(body: Buffer): boolean {
+  if (sourceKeys.some((key) => body.includes(key))) return true
+  return letterEscapes.some((spelled) => body.includes(spelled)) && spelledKey.test(body.toString('latin1'))
+}
 
 /** Plans an event. What is not a well-formed batch of a known source is one job: nobody could name its records. */
 export function planEvent(body: Buffer, options: SplitOptions): EventPlan {
   // Parsing a big event costs more than all the rest. One without these bytes has no source.
-  if (!sourceKeys.some((key) => body.includes(key))) return { kind: 'event', source: null }
+  if (!mayHaveSource(body)) return { kind: 'event', source: null }
   const event = parse(body)
   if (!isObject(event)) return { kind: 'event', source: null }
   const records = Array.isArray(event.Records) ? event.Records : undefined

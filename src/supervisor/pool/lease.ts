@@ -5,11 +5,14 @@ import type { Job, Reply, RunOptions } from '../job.js'
 import type { LedgerEntry } from '../ledger.js'
 import type { Outcome } from '../worker/outcome.js'
 import type { Worker } from '../worker/worker.js'
+import { checkedJob, checkRunOptions } from './job-check.js'
 import type { Lease } from './pool.js'
 
 /** What a lease needs of its pool. */
 export interface LeaseHolder {
   readonly name: string
+  /** The time by the wall clock. */
+  nowMs(): number
   /** Waits for another worker, ahead of the line. */
   takeAnother(options: RunOptions): Promise<Worker>
   /** A job is sent to a worker; what comes back goes along with its outcome. No promise of its own: this is the hot path. */
@@ -43,7 +46,9 @@ export class PoolLease implements Lease {
     return this.#worker?.pid
   }
 
-  async run(job: Job, options: RunOptions = {}): Promise<Reply> {
+  async run(given: Job, options: RunOptions = {}): Promise<Reply> {
+    const job = checkedJob(given, this.#pool.name)
+    checkRunOptions(options, { pool: this.#pool.name, id: job.id, nowMs: this.#pool.nowMs() })
     assert(!this.#isRunning, `a second job on a lease of pool "${this.#pool.name}"`)
     assert(!this.#isReleased, `a job on a released lease of pool "${this.#pool.name}"`)
     this.#isRunning = true

@@ -13,6 +13,7 @@ import type { Worker } from '../worker/worker.js'
 import type { BootWorker } from './boot/boot-worker.js'
 import { DeadlineWatch } from './deadline-watch.js'
 import { Dealer } from './dealer.js'
+import { checkedJob, checkRunOptions } from './job-check.js'
 import { type LeaseHolder, PoolLease } from './lease.js'
 import { LiveWorkers } from './live-workers.js'
 import type { AcquireOptions, Lease, ManagedPool, PoolHealth, WorkerBoot, WorkerInfo } from './pool.js'
@@ -117,7 +118,8 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     return [...this.#slots.lastLines, ...this.#live.bootLines]
   }
 
-  async run(job: Job, options: RunOptions & AcquireOptions = {}): Promise<Reply> {
+  async run(given: Job, options: RunOptions & AcquireOptions = {}): Promise<Reply> {
+    const job = this.#checked(given, options)
     const lease = await this.acquire(options)
     try {
       return await lease.run(job, options)
@@ -126,7 +128,8 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     }
   }
 
-  runAlone(job: Job, options: RunOptions = {}): Promise<Reply> {
+  async runAlone(given: Job, options: RunOptions = {}): Promise<Reply> {
+    const job = this.#checked(given, options)
     return runAlone({ workers: this.#live, holder: this, clock: this.#options.clock }, job, options)
   }
 
@@ -179,6 +182,11 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     for (const worker of this.#live) worker.kill('forced', this.#live.stoppedError())
   }
 
+  /** For leases: the time by the wall clock. */
+  nowMs(): number {
+    return this.#options.clock.nowMs()
+  }
+
   /** For leases: another worker, ahead of the line, until the job's own deadline at most. */
   takeAnother({ deadlineMs, signal }: RunOptions): Promise<Worker> {
     return this.#dealer.take({ front: true, ...(signal === undefined ? {} : { signal }) }, deadlineMs)
@@ -200,6 +208,13 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   giveBack(worker: Worker | undefined): void {
     this.#leaseCount -= 1
     if (worker !== undefined) this.#dealer.offer(worker)
+  }
+
+  /** Before a worker is waited for. */
+  #checked(given: Job, options: RunOptions): Job {
+    const job = checkedJob(given, this.name)
+    checkRunOptions(options, { pool: this.name, id: job.id, nowMs: this.nowMs() })
+    return job
   }
 
   #makeLive(): LiveWorkers {

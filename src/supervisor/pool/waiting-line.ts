@@ -3,10 +3,12 @@
  * times as often as one of 10, so that neither is ever starved by the other; within a priority the keys (tenants, message groups)
  * take turns; within a key the first come is the first served.
  *
- * Invariant: a waiter is in `#all` and in exactly one of `#front` and a class's keys, until it is served or leaves.
+ * Invariant: a waiter is in `#all` and in exactly one of `#front` and a class's keys, until it is served or leaves; then it is marked,
+ * and its two queues are told.
  */
 import type { Clock } from '../../core/clock.js'
 import { ErrorCode, RelayError } from '../../core/errors.js'
+import { type Leavable, LeavableQueue } from './leavable-queue.js'
 
 /** RoadRunner's default. */
 export const defaultPriority = 10
@@ -26,7 +28,8 @@ export interface WaitOptions {
   readonly key?: string | undefined
 }
 
-interface Waiter<T> {
+interface Waiter<T> extends Leavable {
+  isWaiting: boolean
   readonly sinceMs: number
   readonly serve: (worker: T) => void
   readonly fail: (error: RelayError) => void
@@ -37,15 +40,15 @@ interface PriorityClass<T> {
   readonly cost: number
   /** Where its next service ends in virtual time; the smallest is served. */
   finish: number
-  readonly keys: Map<string, Set<Waiter<T>>>
+  readonly keys: Map<string, LeavableQueue<Waiter<T>>>
 }
 
 /** The line of one pool for its workers, whatever stands for one. Its length is the pool's to bound. */
 export class WaitingLine<T> {
   readonly #pool: string
   readonly #clock: Clock
-  readonly #all = new Set<Waiter<T>>()
-  readonly #front = new Set<Waiter<T>>()
+  readonly #all = new LeavableQueue<Waiter<T>>()
+  readonly #front = new LeavableQueue<Waiter<T>>()
   readonly #classes = new Map<number, PriorityClass<T>>()
   #virtualTime = 0
 
@@ -65,8 +68,8 @@ export class WaitingLine<T> {
 
   /** How long the one that came first has waited, in ms; 0 when nobody waits. */
   oldestMs(): number {
-    for (const { sinceMs } of this.#all) return this.#clock.monotonicMs() - sinceMs
-    return 0
+    const oldest = this.#all.first()
+    return oldest === undefined ? 0 : this.#clock.monotonicMs() - oldest.sinceMs
   }
 
   /** Resolves with a worker; rejects with RR_POOL_NO_WORKERS, RR_JOB_ABORTED or what `failAll` is given. */
@@ -77,10 +80,12 @@ export class WaitingLine<T> {
       const leave = () => {
         timer.clear()
         signal?.removeEventListener('abort', onAbort)
-        this.#all.delete(waiter)
+        waiter.isWaiting = false
+        this.#all.left()
         forget()
       }
       const waiter: Waiter<T> = {
+        isWaiting: true,
         sinceMs: this.#clock.monotonicMs(),
         serve: (worker) => {
           leave()
@@ -101,29 +106,31 @@ export class WaitingLine<T> {
 
   /** Gives the worker to whoever's turn it is; false when nobody waits. */
   serve(worker: T): boolean {
-    const next = first(this.#front) ?? this.#nextByShare()
+    const next = this.#front.first() ?? this.#nextByShare()
     next?.serve(worker)
     return next !== undefined
   }
 
   /** Sends everybody away. */
   failAll(error: RelayError): void {
-    for (const waiter of [...this.#all]) waiter.fail(error)
+    for (const waiter of this.#all.all()) if (waiter.isWaiting) waiter.fail(error)
   }
 
-  /** Puts a waiter in its place; the function takes it out again. */
+  /** Puts a waiter in its place; the function is for when it has left. */
   #queue(waiter: Waiter<T>, { front, priority, key = '' }: WaitOptions): () => void {
     if (front) {
       this.#front.add(waiter)
-      return () => void this.#front.delete(waiter)
+      return () => this.#front.left()
     }
     const cost = costOf(priority)
     const group = this.#classOf(cost)
-    const line = group.keys.get(key) ?? new Set()
-    group.keys.set(key, line.add(waiter))
+    const line = group.keys.get(key) ?? new LeavableQueue()
+    group.keys.set(key, line)
+    line.add(waiter)
     return () => {
-      if (!line.delete(waiter) || line.size > 0) return
-      // A key that has come again has a set of its own by now.
+      line.left()
+      if (line.size > 0) return
+      // A key that has come again has a queue of its own by now.
       if (group.keys.get(key) === line) group.keys.delete(key)
       if (group.keys.size === 0) this.#classes.delete(cost)
     }
@@ -149,7 +156,7 @@ export class WaitingLine<T> {
       // To the end of the turn.
       chosen.keys.delete(key)
       chosen.keys.set(key, line)
-      return first(line)
+      return line.first()
     }
     return undefined
   }
@@ -174,9 +181,4 @@ export class WaitingLine<T> {
 function costOf(priority: number | undefined): number {
   if (priority === undefined || Number.isNaN(priority)) return defaultPriority
   return Math.min(priorityMax, Math.max(1, Math.round(priority)))
-}
-
-function first<W>(set: ReadonlySet<W>): W | undefined {
-  for (const one of set) return one
-  return undefined
 }

@@ -11,11 +11,12 @@ export const noJobId = 0
 
 const [openBrace, closeBrace] = [0x7b, 0x7d]
 
-/** What is sent as a job's context, and the number that its answer must carry. */
+/** What is sent as a job's context, and the number that its answer must carry; both as they are for a worker that knows no numbers. */
 export function numbered(
   job: Job,
-  jobId: number,
-): { readonly context: Uint8Array | string; readonly jobId: number } {
+  jobId: number | undefined,
+): { readonly context: Uint8Array | string; readonly jobId: number | undefined } {
+  if (jobId === undefined || job.codec === Codec.control) return { context: job.context, jobId: undefined }
   const context = withJobId(job, jobId)
   return context === undefined ? { context: job.context, jobId: noJobId } : { context, jobId }
 }

@@ -1,5 +1,5 @@
 /** How a job ends, and the sentences of its faults. Pure: values in, one outcome or one `RelayError` out. */
-import { ErrorCode, RelayError } from '../../core/errors.js'
+import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import type { Job, Reply } from '../job.js'
 import type { ProcessExit } from './process.js'
 import type { WholeAnswer } from './reply.js'
@@ -122,4 +122,11 @@ export function crash(about: {
       details: { pid, job: job?.id, exitCode: exit.code, signal: exit.signal },
     },
   )
+}
+
+/** A job could not be written down as a frame: nothing of it was sent, and the worker is free again. */
+export function unsent(pid: number, cause: unknown): Outcome {
+  const what = `a job could not be sent to worker ${pid}: ${messageOf(cause)}`
+  const error = cause instanceof RelayError ? cause : new RelayError(ErrorCode.JobInvalid, what, { cause })
+  return { kind: 'fault', error }
 }

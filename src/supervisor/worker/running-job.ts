@@ -83,6 +83,12 @@ export class RunningJob {
     return this.job.codec === Codec.control
   }
 
+  /** Writes its frame; throws when what it is made of cannot be one. */
+  send(context: Job['context']): void {
+    const { codec: flags, body } = this.job
+    this.#host.relay()?.send({ flags, options: this.isQuestion ? [] : 'head', head: context, body })
+  }
+
   /** Monotonic ms at which it is over; Infinity without a limit. */
   get deadlineAt(): number {
     return Math.min(this.#ttlAt, this.#askedAt())

@@ -7,14 +7,14 @@ import { assert } from '../../core/assert.js'
 import { ErrorCode, type RelayError } from '../../core/errors.js'
 import { type Frame, FrameFlag, StreamBit } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
-import { Codec, type Job, type RunOptions } from '../job.js'
+import type { Job, RunOptions } from '../job.js'
 import { drained, logEnd } from './end.js'
 import { Ending } from './ending.js'
 import { jobIdFeature, numbered } from './job-id.js'
 import type { JobScore } from './job-tally.js'
 import { JobTally } from './job-tally.js'
 import { askForStack, stackSignalOf } from './kill.js'
-import { badFrame, crash, type Outcome, outcomeOf } from './outcome.js'
+import { badFrame, crash, type Outcome, outcomeOf, unsent } from './outcome.js'
 import type { ProcessExit } from './process.js'
 import { type ForeignAnswer, readControlReply, readReply, type WholeAnswer } from './reply.js'
 import { type JobHost, RunningJob } from './running-job.js'
@@ -140,18 +140,17 @@ export class Worker {
     this.#options.endLines()
     return new Promise((resolve) => {
       this.#jobCount += 1
-      const isQuestion = job.codec === Codec.control
-      const { context, jobId } =
-        this.#numbersJobs && !isQuestion
-          ? numbered(job, this.#jobCount)
-          : { context: job.context, jobId: undefined }
+      const { context, jobId } = numbered(job, this.#numbersJobs ? this.#jobCount : undefined)
       const running = new RunningJob(this.#host, { job, run: options, jobId, resolve })
       this.#job = running
       this.#step('assign')
-      const words = isQuestion ? [] : 'head'
-      this.#relay?.send({ flags: job.codec, options: words, head: context, body: job.body })
-      const { markAt } = running
-      if (markAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(markAt)
+      try {
+        running.send(context)
+      } catch (error) {
+        this.#settle(unsent(this.pid, error))
+        return this.#step('settle')
+      }
+      if (running.markAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(running.markAt)
     })
   }
 

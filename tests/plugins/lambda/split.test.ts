@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { ContextMaker } from '../../../src/plugins/lambda/context.js'
 import { rawMode } from '../../../src/plugins/lambda/modes/raw.js'
 import { planEvent } from '../../../src/plugins/lambda/split.js'
@@ -160,4 +161,36 @@ test('a small batch has the shape in which its source hands out batches', () => 
     const work = mode.recordsWork({ invocation, source: made.source, contexts }, made.records)
     assert.deepEqual(JSON.parse(String(work.body)), event)
   }
+})
+
+test('escapes in keys and values never change the plan: it is that of the same event without them', () => {
+  const texts = fc.constantFrom(
+    'a',
+    'é',
+    'eventSource',
+    'aws:sqs',
+    'ventSource":',
+    '"eventSource"',
+    '\\u0065',
+    'Records',
+  )
+  const spelled = (text: string, seed: number) =>
+    JSON.stringify(text).replace(/[A-Za-z]/g, (letter, at: number) =>
+      (seed >> (at % 20)) % 2 === 0
+        ? letter
+        : `\\u00${letter.charCodeAt(0).toString(16)[seed % 2 === 0 ? 'toUpperCase' : 'toLowerCase']()}`,
+    )
+  const member = fc.record({ key: texts, value: texts, seed: fc.nat({ max: 2 ** 20 }) })
+  fc.assert(
+    fc.property(fc.array(member, { maxLength: 5 }), (members) => {
+      const json = members.map(({ key, value, seed }) => `${spelled(key, seed)} :${spelled(value, seed * 7)}`)
+      const text = `{${json.join(', ')}}`
+      const plain = JSON.stringify(JSON.parse(text))
+      const options = { isSplit: true, fifo: 'group' as const }
+      assert.deepEqual(planEvent(Buffer.from(text), options), planEvent(Buffer.from(plain), options), text)
+      const { eventSource } = JSON.parse(text)
+      const source = typeof eventSource === 'string' && eventSource !== '' ? eventSource : null
+      assert.equal(planEvent(Buffer.from(text), options).source, source, text)
+    }),
+  )
 })

@@ -107,14 +107,14 @@ function pathOf(event: Json, context: Json, source: HttpSource): string {
   return path.startsWith('/') ? path : `/${path}`
 }
 
-const webSocketMethods: Readonly<Record<string, string>> = {
-  CONNECT: 'GET',
-  MESSAGE: 'POST',
-  DISCONNECT: 'DELETE',
-}
+const webSocketMethods: ReadonlyMap<unknown, string> = new Map([
+  ['CONNECT', 'GET'],
+  ['MESSAGE', 'POST'],
+  ['DISCONNECT', 'DELETE'],
+])
 
 function methodOf(event: Json, context: Json, source: HttpSource): string {
-  if (source === 'websocket') return webSocketMethods[String(context.eventType)] ?? 'POST'
+  if (source === 'websocket') return webSocketMethods.get(context.eventType) ?? 'POST'
   return textOf(event.httpMethod) ?? textOf(objectOf(context.http).method) ?? 'GET'
 }
 

@@ -1,0 +1,123 @@
+/**
+ * The border between plugins and pools: what a plugin hands in is looked at before a worker is, so that a slip in a plugin costs its
+ * caller an error and nobody a worker. Costs some comparisons a job.
+ */
+import { ErrorCode, RelayError } from '../../core/errors.js'
+import { defaultRelayLimits } from '../../ipc/relay.js'
+import { Codec, type Job, type RunOptions } from '../job.js'
+
+const codecs: ReadonlySet<unknown> = new Set([
+  ...[Codec.none, Codec.raw, Codec.json, Codec.msgpack, Codec.proto],
+  undefined,
+])
+const bytesMax = defaultRelayLimits.payloadBytesMax
+
+/** The job, its missing context and body as empty ones. Throws RR_JOB_INVALID, or RR_IPC_FRAME_TOO_LARGE over 64 MB. */
+export function checkedJob(job: Job, pool: string): Job {
+  if (typeof job !== 'object' || job === null)
+    throw invalid(pool, undefined, `the job is ${kindOf(job)}`, jobHint)
+  const { context, body, codec } = job
+  const id = textOrNothing(job, 'id', pool)
+  textOrNothing(job, 'requestId', pool)
+  textOrNothing(job, 'tenantId', pool)
+  if (!codecs.has(codec)) {
+    const hint = 'Use a value of `Codec`, e.g. Codec.json; without one the frame has no codec.'
+    throw invalid(pool, id, `codec is ${kindOf(codec)}, which is none that jobs have`, hint)
+  }
+  for (const [name, value] of [
+    ['context', context],
+    ['body', body],
+  ] as const)
+    if (!isBytesOrText(value) && value !== undefined)
+      throw invalid(pool, id, `${name} is ${kindOf(value)}, neither bytes nor text`, jobHint)
+  const bytes = lengthOf(context) + lengthOf(body)
+  if (bytes > bytesMax) {
+    const text = `${nameOf(id)} for pool "${pool}" has ${bytes} bytes; a frame holds ${bytesMax}`
+    throw new RelayError(ErrorCode.FrameTooLarge, text, { hint: 'Send less, or a reference to it.' })
+  }
+  return context === undefined || body === undefined
+    ? { ...job, context: context ?? '', body: body ?? '' }
+    : job
+}
+
+/** Throws RR_JOB_INVALID for limits that are none, RR_WORKER_TIMEOUT for a deadline that has passed. */
+export function checkRunOptions(
+  options: RunOptions,
+  about: { pool: string; id?: unknown; nowMs: number },
+): void {
+  const { deadlineMs, execTtlMs, signal, stopStream, onChunk } = options
+  const { pool, nowMs } = about
+  const refuse = (what: string, hint: string) => invalid(pool, about.id, what, hint)
+  if (deadlineMs !== undefined && !(typeof deadlineMs === 'number' && deadlineMs > 0))
+    throw refuse(`deadlineMs is ${kindOf(deadlineMs)}`, wallClockHint)
+  if (deadlineMs !== undefined && deadlineMs <= nowMs) {
+    const text = `the deadline of ${nameOf(about.id)} for pool "${pool}", ${deadlineMs}, passed ${Math.round(nowMs - deadlineMs)} ms ago; it was not sent`
+    throw new RelayError(ErrorCode.WorkerTimeout, text, { hint: wallClockHint })
+  }
+  if (execTtlMs !== undefined && !(typeof execTtlMs === 'number' && execTtlMs >= 0))
+    throw refuse(`execTtlMs is ${kindOf(execTtlMs)}`, 'It is a duration in ms; 0 is no limit.')
+  for (const [name, value] of [
+    ['signal', signal],
+    ['stopStream', stopStream],
+  ] as const)
+    if (value !== undefined && !isSignal(value))
+      throw refuse(`${name} is ${kindOf(value)}, no AbortSignal`, 'Hand in `controller.signal`.')
+  if (onChunk !== undefined && typeof onChunk !== 'function')
+    throw refuse(
+      `onChunk is ${kindOf(onChunk)}, no function`,
+      'It is called with each frame of a streamed answer.',
+    )
+}
+
+const jobHint =
+  'A job is { context, body, codec }; both are a string or bytes (a Buffer or Uint8Array), e.g. JSON.stringify(value).'
+const wallClockHint =
+  'deadlineMs is a time by the wall clock, in ms since the epoch: clock.nowMs() + 5000. For a duration use execTtlMs.'
+
+function textOrNothing(job: Job, key: 'id' | 'requestId' | 'tenantId', pool: string): string | undefined {
+  const value: unknown = job[key]
+  if (value === undefined || typeof value === 'string') return value
+  throw invalid(
+    pool,
+    undefined,
+    `${key} is ${kindOf(value)}, no text`,
+    'It names the job in the log: hand in a string.',
+  )
+}
+
+function isBytesOrText(value: unknown): value is Uint8Array | string {
+  return typeof value === 'string' || value instanceof Uint8Array
+}
+
+/** Bytes; of a text at least so many, which is looked at closely only where it may matter. */
+function lengthOf(value: Uint8Array | string | undefined): number {
+  if (value === undefined) return 0
+  return typeof value === 'string' && value.length * 3 > bytesMax ? Buffer.byteLength(value) : value.length
+}
+
+function isSignal(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'aborted' in value &&
+    'addEventListener' in value &&
+    typeof value.addEventListener === 'function'
+  )
+}
+
+/** What somebody handed in, without its content. */
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
+    return String(value)
+  if (typeof value !== 'object') return `a ${typeof value}`
+  const name: unknown = value.constructor?.name
+  return typeof name === 'string' && name !== '' ? `of type ${name}` : 'an object'
+}
+
+function nameOf(id: unknown): string {
+  return typeof id === 'string' ? `job ${id}` : 'a job'
+}
+
+function invalid(pool: string, id: unknown, what: string, hint: string): RelayError {
+  return new RelayError(ErrorCode.JobInvalid, `${nameOf(id)} for pool "${pool}": ${what}`, { hint })
+}

@@ -1,0 +1,54 @@
+/**
+ * A queue from whose middle anybody can leave: an array with a head index, in which those who have left are marked and skipped. A `Set`
+ * keeps the same order, but looks at the holes of all that were deleted before its first entry: 20 µs a job at 100,000 waiting.
+ *
+ * Invariant: `#live` entries from `#head` on still wait; the array is at most twice as long, and 64 more.
+ */
+
+/** What can stand in a queue: it says itself whether it still does. */
+export interface Leavable {
+  readonly isWaiting: boolean
+}
+
+const slack = 64
+
+/** First come, first served. */
+export class LeavableQueue<W extends Leavable> {
+  #entries: W[] = []
+  #head = 0
+  #live = 0
+
+  /** How many wait. */
+  get size(): number {
+    return this.#live
+  }
+
+  /** To the end. */
+  add(waiter: W): void {
+    this.#entries.push(waiter)
+    this.#live += 1
+  }
+
+  /** The one that waits first, which stays. */
+  first(): W | undefined {
+    let entry = this.#entries[this.#head]
+    while (entry !== undefined && !entry.isWaiting) {
+      this.#head += 1
+      entry = this.#entries[this.#head]
+    }
+    return entry
+  }
+
+  /** Counts one that has just stopped waiting. */
+  left(): void {
+    this.#live -= 1
+    if (this.#entries.length <= 2 * this.#live + slack) return
+    this.#entries = this.#entries.slice(this.#head).filter(({ isWaiting }) => isWaiting)
+    this.#head = 0
+  }
+
+  /** All that wait, in their order. */
+  all(): readonly W[] {
+    return this.#entries.slice(this.#head).filter(({ isWaiting }) => isWaiting)
+  }
+}
