@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { readWorkerLine } from '../../src/core/worker-lines.js'
+import { readWorkerLine, type WorkerLine } from '../../src/core/worker-lines.js'
 import { job, startPool, textOf } from '../helpers/pool.js'
 import { fixture, missing, projectFolder } from '../helpers/project.js'
 
@@ -19,6 +19,13 @@ function start(t: TestContext, env: Readonly<Record<string, string>> = {}) {
       ...env,
     },
   })
+}
+
+/** A line as the server's log has it, its fields with plain values. */
+function merged(line: WorkerLine) {
+  const { level, message, fields } = readWorkerLine(line)
+  const own: Record<string, unknown> = line.text.startsWith('{') ? JSON.parse(line.text) : {}
+  return { level, message, fields: { ...fields, ...own } }
 }
 
 const does = (what: string, context: object = {}) => ({
@@ -95,7 +102,7 @@ for (const format of ['Text', 'JSON']) {
     // The handler was there before the module was imported, so basicConfig did nothing.
     assert.equal(textOf(await pool.run(does('logs'))), 'true')
     await line(/^printed$/)
-    const records = lines.map(readWorkerLine)
+    const records = lines.map(merged)
     const [end] = records.filter(({ message }) => message === 'with its stack')
     assert.deepEqual(
       records.slice(0, 7).map(({ level, message }) => [level, message]),
@@ -160,7 +167,7 @@ test('a formatter of the function’s own makes the message, or the whole line w
   const { pool, lines, line } = await start(t)
   await pool.run(does('formats', { awsRequestId: 'r-7' }))
   await line(/by JSON/)
-  const [plain, json] = lines.map(readWorkerLine)
+  const [plain, json] = lines.map(merged)
   assert.deepEqual([plain?.level, plain?.message], ['warn', 'WARNING|r-7|by a format'])
   assert.deepEqual([json?.level, json?.message, json?.fields.mine], ['error', 'by JSON', 1])
 })

@@ -89,9 +89,11 @@ test('Powertools routes, logs lines that are merged, and names the failed record
   const { pool, lines } = await start(t, 'powertools_app.handler')
   const answer = await pool.run(eventJob(httpApiEvent({ rawPath: '/orders/7', method: 'GET' })))
   assert.deepEqual(JSON.parse(JSON.parse(textOf(answer)).body), { order: '7' })
-  const record = lines.map(readWorkerLine).find(({ message }) => message === 'an order was asked for')
+  const told = lines.find(({ text }) => text.includes('an order was asked for'))
+  assert.ok(told !== undefined)
+  const { number, service, function_name } = JSON.parse(told.text)
   assert.deepEqual(
-    [record?.level, record?.fields.number, record?.fields.service, record?.fields.function_name],
+    [readWorkerLine(told).level, number, service, function_name],
     ['warn', '7', 'shop', 'shop'],
   )
   assert.equal(lines.filter(({ text }) => text.includes('an order was asked for')).length, 1)
