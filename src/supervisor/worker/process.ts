@@ -3,9 +3,10 @@
  * end, kill the group. It knows nothing of frames or jobs.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
-import { ErrorCode, RelayError } from '../../core/errors.js'
+import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
+import { exactWords, needsExactLaunch } from './exact-launch.js'
 import type { OutputFifo } from './fifo.js'
 import { type LaunchSettings, launcherWords } from './launcher.js'
 import { resolveProgram } from './program.js'
@@ -71,26 +72,60 @@ export function spawnProcess(options: SpawnOptions): SpawnedProcess {
   const registerFds = options.watchdog?.registerFds ?? []
   const { outputs, settings } = options
   const { identity } = settings
-  const start =
-    registerFds.length === 0 && Object.values(settings).every((value) => value === undefined)
-      ? { file: program, args: rest }
-      : launcherWords([program, ...rest], settings)
-  const child = spawn(start.file, start.args, {
-    cwd: options.cwd,
-    env: options.env,
-    detached: true,
-    // Where no words switch to it, Node does, and takes the supplementary groups away: there are none then.
-    ...(identity?.prefix.length === 0 ? { uid: identity.uid, gid: identity.gid } : {}),
-    stdio: [
-      options.usesPipes ? 'pipe' : 'ignore',
-      options.usesPipes ? 'pipe' : (outputs?.stdout?.childFd ?? 'pipe'),
-      outputs?.stderr.childFd ?? 'pipe',
-      ...registerFds,
-    ],
-  })
+  const isBare = registerFds.length === 0 && Object.values(settings).every((value) => value === undefined)
+  const exact =
+    !isBare && needsExactLaunch(options.env, options.cwd) ? exactWords(settings.identity) : undefined
+  const start = isBare
+    ? { file: program, args: rest }
+    : exact === undefined
+      ? launcherWords([program, ...rest], settings)
+      : { file: exact[0] ?? program, args: [...exact.slice(1), program, ...rest] }
+  const child = withUmask(exact === undefined ? undefined : settings.umask, () =>
+    spawn(start.file, start.args, {
+      cwd: options.cwd,
+      env: options.env,
+      detached: true,
+      // Where no words switch to it, Node does, and takes the supplementary groups away: there are none then.
+      ...(identity?.prefix.length === 0 ? { uid: identity.uid, gid: identity.gid } : {}),
+      stdio: [
+        options.usesPipes ? 'pipe' : 'ignore',
+        options.usesPipes ? 'pipe' : (outputs?.stdout?.childFd ?? 'pipe'),
+        outputs?.stderr.childFd ?? 'pipe',
+        // Nobody would close them but the launcher's shell.
+        ...(exact === undefined ? registerFds : []),
+      ],
+    }),
+  )
   outputs?.stderr.closeChildEnd()
   outputs?.stdout?.closeChildEnd()
-  return watch(child, options)
+  const spawned = watch(child, options)
+  if (exact !== undefined) setOomScore(spawned.process, settings.oomScoreAdj)
+  return spawned
+}
+
+/** Runs `start` under another umask: a child inherits it. The spawn is over when it returns. */
+function withUmask<T>(octal: string | undefined, start: () => T): T {
+  if (octal === undefined) return start()
+  const before = process.umask(Number.parseInt(octal, 8))
+  try {
+    return start()
+  } finally {
+    process.umask(before)
+  }
+}
+
+function setOomScore(worker: WorkerProcess, score: number | undefined): void {
+  if (score === undefined) return
+  try {
+    writeFileSync(`/proc/${worker.pid}/oom_score_adj`, String(score))
+  } catch (error) {
+    worker.kill()
+    const what = `oom_score_adj ${score} was refused: ${messageOf(error)}`
+    throw new RelayError(ErrorCode.WorkerBoot, what, {
+      hint: 'Lowering it needs CAP_SYS_RESOURCE.',
+      cause: error,
+    })
+  }
 }
 
 function watch(child: ChildProcess, options: SpawnOptions): SpawnedProcess {

@@ -7,6 +7,7 @@ import { handshake } from '../../../ipc/handshake.js'
 import type { RelayListener } from '../../../ipc/listener.js'
 import { pipesRelay } from '../../../ipc/pipes-relay.js'
 import { defaultRelayLimits, type Relay } from '../../../ipc/relay.js'
+import { exactWords, namesLostInShell } from '../../worker/exact-launch.js'
 import type { LaunchSettings } from '../../worker/launcher.js'
 import { lastWords } from '../../worker/outcome.js'
 import {
@@ -37,7 +38,21 @@ export interface ProcessBootOptions extends MakeOptions {
 
 /** Makes the function that a pool calls for each process. */
 export function processBooter(options: ProcessBootOptions): BootWorker {
-  return (events, signal) => bootProcess(options, events, signal)
+  let isFirst = true
+  return (events, signal) => {
+    if (isFirst) warnOfLostNames(options)
+    isFirst = false
+    return bootProcess(options, events, signal)
+  }
+}
+
+/** Names the variables, not their values, that cannot be handed on here. */
+function warnOfLostNames({ pool, env, settings, log }: ProcessBootOptions): void {
+  const names = namesLostInShell(env('pipes'))
+  if (names.length === 0 || exactWords(settings.identity) !== undefined) return
+  const text =
+    'workers do not get these variables as they are: the launcher’s shell drops or changes them, and there is no setpriv of util-linux'
+  log.warn({ pool, names }, text)
 }
 
 async function bootProcess(

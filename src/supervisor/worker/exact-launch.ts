@@ -1,0 +1,67 @@
+/**
+ * A launch that hands the environment on as it is. The launcher's `sh` drops names that are no identifiers and sets some of its own
+ * anew (IFS, OPTIND). Where it would, `setpriv` of util-linux starts the worker instead: it becomes the program and leaves the environment
+ * alone. It cannot register with the watchdog, so the kernel ends the worker with the server until the server has done that.
+ */
+import { spawnSync } from 'node:child_process'
+import { realpathSync } from 'node:fs'
+import { basename } from 'node:path'
+import type { Identity } from './identity.js'
+
+type Environment = Readonly<Record<string, string>>
+
+const identifier = /^[A-Za-z_][A-Za-z0-9_]*$/
+// What dash, busybox and bash set for themselves; a worker may miss its value.
+const setAnew =
+  /^(IFS|OPTIND|OPTARG|OPTERR|PPID|LINENO|PS[0-9]|RANDOM|SECONDS|HISTCMD|HOSTTYPE|MACHTYPE|OSTYPE|SHELLOPTS|BASH.*|E?UID|GROUPS|DIRSTACK|FUNCNAME|MAILCHECK)$/
+// What a shell says of itself: kept where it can be had, and no loss that is worth a warning.
+const ownOfBash = new Set(['SHLVL', '_', 'OLDPWD'])
+const trialTimeoutMs = 10_000
+
+/** Names whose values a launch through `sh` would lose or change, in their order. */
+export function namesLostInShell(env: Environment): readonly string[] {
+  return Object.keys(env).filter((name) => !identifier.test(name) || setAnew.test(name))
+}
+
+/** Whether a launch through `sh` in the folder `cwd` would hand on another environment than `env`. */
+export function needsExactLaunch(env: Environment, cwd: string): boolean {
+  if (namesLostInShell(env).length > 0) return true
+  if (env.PWD !== undefined && env.PWD !== cwd) return true
+  return isBash() && Object.keys(env).some((name) => ownOfBash.has(name))
+}
+
+/** The words before a program that start it with its environment untouched; undefined where this system has none. */
+export function exactWords(identity: Identity | undefined): readonly string[] | undefined {
+  const [program, ...switches] = identity?.prefix ?? []
+  const setpriv = program ?? findSetpriv()
+  if (setpriv === undefined || (program !== undefined && findSetpriv() === undefined)) return undefined
+  return [setpriv, '--pdeathsig', 'KILL', ...(switches.length === 0 ? ['--'] : switches)]
+}
+
+/** Asks once for a function's answer. */
+function once<T>(ask: () => T): () => T {
+  let answer: { readonly value: T } | undefined
+  return () => {
+    answer ??= { value: ask() }
+    return answer.value
+  }
+}
+
+const isBash = once(() => {
+  try {
+    return basename(realpathSync('/bin/sh')) === 'bash'
+  } catch {
+    // No shell at all: the launch will say so.
+    return false
+  }
+})
+
+// Tried for real: Alpine's setpriv does not know the option.
+const findSetpriv = once(() => {
+  const options = { encoding: 'utf8', timeout: trialTimeoutMs } as const
+  const found = spawnSync('/bin/sh', ['-c', 'command -v setpriv'], options)
+  const file = found.status === 0 ? found.stdout.trim() : ''
+  if (file === '') return undefined
+  const trial = spawnSync(file, ['--pdeathsig', 'KILL', '--', '/bin/sh', '-c', ':'], options)
+  return trial.status === 0 ? file : undefined
+})
