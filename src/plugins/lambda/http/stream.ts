@@ -38,10 +38,16 @@ export function httpStreamForm(call: HttpCall): Pick<StreamForm, 'headOf'> {
 
 /** Puts the frames of a stream together again, where the answer goes out whole. */
 export class ChunkCollector {
+  readonly #isHead: (context: Uint8Array) => boolean
   readonly #bodies: Uint8Array[] = []
   #head: Uint8Array | undefined
   #bytes = 0
   #fault: RelayError | undefined
+
+  /** `isHead`: whether the answer begins with this frame; frames before it are dropped. */
+  constructor(isHead: (context: Uint8Array) => boolean = mayBeFinal) {
+    this.#isHead = isHead
+  }
 
   /** Why nothing will come of it; undefined while something may. */
   get fault(): RelayError | undefined {
@@ -51,7 +57,7 @@ export class ChunkCollector {
   /** Takes a frame. Throws RR_IPC_FRAME_TOO_LARGE when the whole would be more than Lambda takes, and from then on. */
   take({ context, body }: Reply): void {
     if (this.#fault !== undefined) throw this.#fault
-    if (this.#head === undefined && !mayBeFinal(context)) return
+    if (this.#head === undefined && !this.#isHead(context)) return
     this.#head ??= context
     this.#bytes += body.length
     if (this.#bytes > resultBytesMax) {

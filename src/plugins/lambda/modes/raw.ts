@@ -2,6 +2,7 @@
 import { Codec, type Reply } from '../../../index.js'
 import { problemOfAnswer, readFailures } from '../batch-answer.js'
 import { ErrorType, lambdaError } from '../errors.js'
+import { ChunkCollector } from '../http/stream.js'
 import { planEvent, type RecordPlan, type SplitOptions } from '../split.js'
 import type { StreamForm } from '../streamed-answer.js'
 import { readVerdict, type Verdict } from '../verdict.js'
@@ -25,6 +26,7 @@ export function rawMode(options: RawOptions): Mode {
       body: invocation.body,
       codec: Codec.raw,
       stream: rawStream,
+      collector: new ChunkCollector(() => true),
       read: (reply) => checkedResult(readVerdict(reply), invocation.body, options),
     }),
     recordsWork: isSmallBatch ? smallBatchWork : recordWork,
