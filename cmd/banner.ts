@@ -1,4 +1,4 @@
-/** What `serve` and `dev` say to people once the workers are up: at most ten lines. Pure. */
+/** What `serve` and `dev` say to people at the start, in at most ten lines, and once workers are ready. Pure. */
 
 /** One pool's line. */
 export interface PoolLine {
@@ -41,9 +41,17 @@ export function bannerLines(facts: BannerFacts): string[] {
   return lines
 }
 
-function poolText({ size, readyCount, bootMs, command }: PoolLine): string {
-  const workers = size === 1 ? 'worker' : 'workers'
-  const count = readyCount === size ? `${size} ${workers} ready` : `${readyCount} of ${size} ${workers} ready`
+/** The line that says that a pool's first boots have ended. */
+export function readyLine({ name, size, readyCount, bootMs }: PoolLine): string {
+  const count = readyCount === size ? workers(size) : `${readyCount} of ${workers(size)}`
   const times = bootMs.slice(0, timesMax).join(', ') + (bootMs.length > timesMax ? ', …' : '')
-  return `${count}${times === '' ? '' : ` in ${times} ms`}   ${command}`
+  return `ready: ${name}, ${count}${times === '' ? '' : ` in ${times} ms`}`
+}
+
+function poolText({ size, command }: PoolLine): string {
+  return `starting ${workers(size)}   ${command}`
+}
+
+function workers(size: number): string {
+  return `${size} worker${size === 1 ? '' : 's'}`
 }

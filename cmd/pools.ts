@@ -28,12 +28,18 @@ function warn(value: unknown): void {
   }
 }
 
+/** A pool without a worker is always bringing some up. */
+function stateOf({ degraded, live }: Readonly<Record<string, unknown>>): string {
+  if (degraded !== null) return 'degraded'
+  return live === 0 ? 'starting' : 'ok'
+}
+
 function poolsTable(value: unknown): string {
   const rows = rowsOf(value)
   if (rows.length === 0) return 'no pools'
   const cells = rows.map((row) => [
     String(row.pool),
-    row.degraded === null ? 'ok' : 'degraded',
+    stateOf(row),
     ...['size', 'live', 'idle', 'busy', 'waiting', 'restarts'].map((key) => String(row[key])),
     `${Math.round(Number(row.oldest_wait_ms))} ms`,
     `${(Number(row.memory_bytes) / 2 ** 20).toFixed(1)} MB`,

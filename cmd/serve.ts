@@ -1,6 +1,6 @@
 /** `rr serve`, `rr dev` and `rr bootstrap`: one life of a server, from the file to the exit code. */
 import { createRequire } from 'node:module'
-import { relative, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import { formatProblem, type Problem } from '../config/tree.js'
 import { AwakeClock } from '../src/core/awake-clock.js'
@@ -10,10 +10,9 @@ import { ErrorCode, hasCode, messageOf, RelayError } from '../src/core/errors.js
 import { LogHost } from '../src/core/log-sink.js'
 import { seededRandom } from '../src/core/random.js'
 import { type Boots, Server } from '../src/supervisor/server.js'
-import { RuntimeApi } from '../src/supervisor/services.js'
-import { bannerLines, type PoolLine } from './banner.js'
 import { exitNow, killAtOnce, stopInLambda, stopInOrder, watchExit } from './end-server.js'
-import { type CommonOptions, ExitCode } from './options.js'
+import { Greeting } from './greeting.js'
+import { type CommonOptions, ExitCode, sayFault } from './options.js'
 import { type Mode, planStart, type StartOptions, type StartPlan } from './plan-start.js'
 import { listenForEnd } from './signals.js'
 import { type PluginPlace, Uncaught } from './uncaught.js'
@@ -70,6 +69,16 @@ async function run(mode: ServeMode, options: StartOptions): Promise<number> {
 
 const slowBootMs = 9000
 
+/** Faults of the surroundings, found before there is a server whose log could tell them: said as every other command would. */
+const startFaults = [
+  ErrorCode.AlreadyRunning,
+  ErrorCode.AddressInUse,
+  ErrorCode.SocketPath,
+  ErrorCode.PrivateFolder,
+  ErrorCode.PoolUnknown,
+  ErrorCode.PluginMissingNeed,
+] as const
+
 /** One life of a server. */
 class Life {
   readonly #mode: ServeMode
@@ -123,11 +132,20 @@ class Life {
     if (first === 'asked') return this.#stop(ExitCode.ok)
     if (first instanceof Error) throw this.#told(first)
     const watch = this.#mode === 'dev' ? await this.#watch(plan, server) : undefined
+    const greeting = new Greeting({
+      plan,
+      server,
+      log: this.#log,
+      clock: this.#clock,
+      listen: listenOf(plan),
+    })
+    if (!isBootstrap) greeting.starting()
     const slow = this.#clock.timer(slowBootMs, () => void this.#reportSlowBoot(server), { unref: true })
     try {
-      return await this.#live(plan, server, ready)
+      return await this.#live(server, greeting, ready)
     } finally {
       slow.clear()
+      greeting.end()
       watch?.close()
     }
   }
@@ -137,8 +155,9 @@ class Life {
     const usage = [ErrorCode.ConfigInvalid, ErrorCode.ConfigNotFound, ErrorCode.NothingToPull]
     const isUsage = [...usage, ErrorCode.WorkerSettings].some((code) => hasCode(error, code))
     if (!hasCode(error, ErrorCode.ConfigInvalid)) {
-      if (isUsage)
-        say(`rr: ${messageOf(error)}${error instanceof RelayError && error.hint ? ` (${error.hint})` : ''}`)
+      // Inside Lambda the log is all that there is to read.
+      const isEarly = this.#mode !== 'bootstrap' && startFaults.some((code) => hasCode(error, code))
+      if (isUsage || isEarly) sayFault(error)
       else if (error !== this.#toldFault) this.#log.error({ error }, 'the server could not run')
     }
     await this.#log.flush()
@@ -148,9 +167,9 @@ class Life {
     return isUsage ? ExitCode.config : ExitCode.fault
   }
 
-  async #live(plan: StartPlan, server: Server, ready: Promise<Boots>): Promise<number> {
+  async #live(server: Server, greeting: Greeting, ready: Promise<Boots>): Promise<number> {
     const booted = ready.then(
-      (boots) => this.#greet(plan, server, boots),
+      (boots) => void greeting.ready(boots),
       (error: unknown) => this.#noWorker(error),
     )
     // Resolves only with a fault: a good boot is not an end.
@@ -246,38 +265,6 @@ class Life {
     if (slow.length === 0) return
     const lastLines = Object.fromEntries(slow.map((pool) => [pool.name, pool.bootLines()]))
     this.#log.error({ afterMs: slowBootMs, lastLines }, 'no worker is ready yet')
-  }
-
-  #greet(plan: StartPlan, server: Server, boots: Boots): undefined {
-    const pools = server.pools.all().map((pool): PoolLine => {
-      const good = (boots.get(pool.name) ?? []).filter((boot) => boot.fault === undefined)
-      const bootMs = good.map((boot) => Math.round(boot.tookMs))
-      return { name: pool.name, command: pool.command, size: pool.size, readyCount: good.length, bootMs }
-    })
-    const { address: emulator, polls } = server.service(RuntimeApi) ?? {}
-    const pulls = emulator ?? plan.env.AWS_LAMBDA_RUNTIME_API
-    const hasLambda = plan.plugins.some(({ plugin }) => plugin.name === 'lambda')
-    const places = [
-      ...(hasLambda && pulls !== undefined
-        ? [{ what: 'events', where: `from ${pulls}${emulator ? ' (emulator)' : ''}` }]
-        : []),
-      ...(emulator === undefined
-        ? []
-        : [{ what: 'invoke', where: `http://${emulator}/2015-03-31/functions/function/invocations` }]),
-      ...(polls === undefined ? [] : [{ what: 'queue', where: polls }]),
-      { what: 'control', where: server.rpc.controlAddress },
-      ...(listenOf(plan) === '' ? [] : [{ what: 'rpc', where: server.rpc.address }]),
-    ]
-    if (this.#log.encoding === 'json') {
-      const listens = Object.fromEntries(places.map(({ what, where }) => [what, where]))
-      this.#log.named('server').info({ version, pid: process.pid, pools, ...listens }, 'server started')
-      return undefined
-    }
-    const config = plan.file === undefined ? '(no file)' : relative(process.cwd(), plan.file) || plan.file
-    const warnings = plan.problems.map(formatProblem)
-    const facts = { version, pid: process.pid, node: process.versions.node, config, pools, places, warnings }
-    this.#log.print(bannerLines(facts).join('\n'))
-    return undefined
   }
 }
 
