@@ -74,6 +74,7 @@ const contextKeys = [
   'awsRequestId',
   'clientContext',
   'deadlineMs',
+  'envelope',
   'functionName',
   'functionVersion',
   'identity',
