@@ -35,18 +35,24 @@ export function handshake(relay: Relay, options: HandshakeOptions): Promise<PidR
       reject(error)
     }
     const refuse = (why: string) => fail(new RelayError(ErrorCode.Handshake, why))
-    const onAbort = () => refuse('it ended, or was given up, before its PID reply')
-    const timer = clock.timer(timeoutMs, () => refuse(`no PID reply came within ${timeoutMs} ms`))
+    const onAbort = () => refuse('it ended, or was given up, before it said that it is ready')
+    const timer = clock.timer(timeoutMs, () =>
+      refuse(`it did not say that it is ready within ${timeoutMs} ms`),
+    )
     if (signal?.aborted === true) return onAbort()
     signal?.addEventListener('abort', onAbort, { once: true })
     relay.read({
       junk: options.onJunk,
       closed: (fault) =>
-        fail(fault ?? new RelayError(ErrorCode.RelayClosed, 'it closed the relay before its PID reply')),
+        fail(
+          fault ??
+            new RelayError(ErrorCode.RelayClosed, 'it closed the relay before it said that it is ready'),
+        ),
       frame: (frame) => {
-        if (reply !== undefined) return refuse(`after its PID reply, unasked, came ${shown(frame)}`)
+        if (reply !== undefined)
+          return refuse(`after it had said that it is ready, unasked, came ${shown(frame)}`)
         reply = readPidReply(frame)
-        if (reply === undefined) return refuse(`instead of a PID reply came ${shown(frame)}`)
+        if (reply === undefined) return refuse(`instead of saying that it is ready it sent ${shown(frame)}`)
         over()
         // Once the chunk has been decoded: what came with the reply came unasked, and must not be lost unseen.
         const good = reply

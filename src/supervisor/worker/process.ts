@@ -3,7 +3,7 @@
  * end, kill the group. It knows nothing of frames or jobs.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import { exactWords, needsExactLaunch } from './exact-launch.js'
@@ -140,6 +140,10 @@ function watch(child: ChildProcess, options: SpawnOptions): SpawnedProcess {
   const stdout = options.usesPipes ? undefined : (outputs?.stdout ?? streamOf(child.stdout))
   if (pid === undefined || stderr === undefined) {
     child.on('error', () => undefined)
+    if (statSync(options.cwd, { throwIfNoEntry: false })?.isDirectory() !== true) {
+      const what = `the working directory of ${options.words.join(' ')} is not there: ${options.cwd}`
+      throw new RelayError(ErrorCode.WorkerBoot, what, { hint: 'Make the folder, or correct `cwd` or -w.' })
+    }
     throw new RelayError(ErrorCode.WorkerBoot, `the system could not start ${options.words.join(' ')}`, {
       hint: 'The machine may be out of processes or descriptors: see `ulimit -a`.',
     })

@@ -2,9 +2,19 @@
  * The file behind a command's first word, and what the system would refuse about it, found before it is started: a
  * launcher would only say 126 or 127, and would run a file without a `#!` line as a shell script.
  */
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs'
-import { delimiter, isAbsolute, join, resolve } from 'node:path'
-import { ErrorCode, RelayError } from '../../core/errors.js'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  type Stats,
+  statSync,
+} from 'node:fs'
+import { basename, delimiter, isAbsolute, join, resolve } from 'node:path'
+import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 
 /**
  * The file of a command's first word, looked up as `execvp` would. Throws RR_WORKER_COMMAND with the places that were
@@ -14,22 +24,19 @@ export function resolveProgram(word: string, cwd: string, path: string): string 
   if (word.includes('/')) {
     const file = isAbsolute(word) ? word : resolve(cwd, word)
     if (!isFile(file)) {
-      throw new RelayError(
-        ErrorCode.WorkerCommand,
-        `the worker's program ${file} is not an executable file`,
-        {
-          hint: 'Check `command`; a path counts from the working directory (-w, else the folder of the config file).',
-        },
-      )
+      const what = `the worker's program ${file} is not an executable file: ${whyNoFile(file)}`
+      throw new RelayError(ErrorCode.WorkerCommand, what, {
+        hint: 'Check `command`; a path counts from the working directory (-w, else the folder of the config file).',
+      })
     }
     if (!isExecutable(file)) throw notExecutable(file)
-    checkHead(file)
+    checkHead(file, path)
     return file
   }
   for (const folder of path.split(delimiter)) {
     const file = join(folder === '' ? cwd : resolve(cwd, folder), word)
     if (!isFile(file) || !isExecutable(file)) continue
-    checkHead(file)
+    checkHead(file, path)
     return file
   }
   throw new RelayError(ErrorCode.WorkerCommand, `the worker's program "${word}" is not on PATH (${path})`, {
@@ -39,8 +46,35 @@ export function resolveProgram(word: string, cwd: string, path: string): string 
   })
 }
 
+/** The part of a path at which it ends: a folder that is missing or closed, a link to nowhere. */
+function whyNoFile(file: string): string {
+  const parts = file.split('/')
+  for (let count = 2; count <= parts.length; count += 1) {
+    const part = parts.slice(0, count).join('/')
+    const isLast = count === parts.length
+    const link = lstatSync(part, { throwIfNoEntry: false })
+    if (link === undefined) return `there is no ${part}`
+    let target: Stats | undefined
+    try {
+      target = statSync(part, { throwIfNoEntry: false })
+      if (!isLast && target?.isDirectory() === true) accessSync(part, constants.X_OK)
+    } catch (error) {
+      return messageOf(error)
+    }
+    if (target === undefined) return `${part} is a link to ${readlinkSync(part)}, which is not there`
+    if (!isLast && !target.isDirectory()) return `${part} is no folder`
+    if (isLast && target.isDirectory()) return 'it is a folder'
+  }
+  return 'it is no regular file'
+}
+
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+  } catch {
+    // A folder that may not be entered, a loop of links, a name that is too long: as execvp does, look on.
+    return false
+  }
 }
 
 /** Whether it is there and we may run it. */
@@ -81,7 +115,7 @@ function notExecutable(file: string): RelayError {
 }
 
 /** A binary is the system's business; a text must say what runs it, and that must be there. */
-function checkHead(file: string): void {
+function checkHead(file: string, path: string): void {
   const head = headOf(file)
   const line = head.toString('latin1').split('\n')[0] ?? ''
   if (!line.startsWith('#!')) {
@@ -95,7 +129,10 @@ function checkHead(file: string): void {
     )
   }
   const interpreter = line.slice(2).trimStart().split(/[ \t]/)[0] ?? ''
-  if (isAbsolute(interpreter) && isFile(interpreter) && isExecutable(interpreter)) return
+  if (isAbsolute(interpreter) && isFile(interpreter) && isExecutable(interpreter)) {
+    checkEnvLine(file, line, path)
+    return
+  }
   const shown = JSON.stringify(interpreter)
   throw new RelayError(
     ErrorCode.WorkerCommand,
@@ -106,4 +143,24 @@ function checkHead(file: string): void {
         : 'Install it, or put another interpreter before the file in `command`.',
     },
   )
+}
+
+/** `#!/usr/bin/env php`: what `env` looks for on PATH must be there. */
+function checkEnvLine(file: string, line: string, path: string): void {
+  const [interpreter = '', word = ''] = line
+    .slice(2)
+    .trimStart()
+    .split(/[ \t]+/)
+  if (basename(interpreter) !== 'env' || word === '' || word.startsWith('-') || /[=/]/.test(word)) return
+  const isThere = path.split(delimiter).some((folder) => {
+    const candidate = join(folder === '' ? '.' : folder, word)
+    return !isAbsolute(candidate) || (isFile(candidate) && isExecutable(candidate))
+  })
+  if (isThere) return
+  const what = `the #! line of ${file} asks env for ${JSON.stringify(word)}, which is not on PATH (${path})`
+  throw new RelayError(ErrorCode.WorkerCommand, what, {
+    hint: line.endsWith('\r')
+      ? 'The file has Windows line ends, which become part of the name: save it with Unix ones.'
+      : `Install ${word}, or put another interpreter before the file in \`command\`.`,
+  })
 }

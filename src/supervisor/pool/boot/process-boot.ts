@@ -2,6 +2,8 @@
  * Brings one worker up: process, output, relay, PID handshake. Everything that was begun is undone when a step fails, and
  * the fault carries the worker's last lines, which is what its author needs to see.
  */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
 import { handshake } from '../../../ipc/handshake.js'
 import type { RelayListener } from '../../../ipc/listener.js'
@@ -101,10 +103,24 @@ function bootFault(about: {
   const text = `worker ${worker.pid} of pool "${options.pool}" did not become ready: ${messageOf(error)}${end}`
   const whole = said === '' ? text : `${text}; its last lines: ${said}`
   const fault = new RelayError(ErrorCode.WorkerBoot, whole, {
-    hint: `Run \`${options.words.join(' ')}\` by hand: it must answer the PID request within allocate_timeout.`,
+    hint: bootHint(options, exit),
     cause: error,
   })
   return Object.assign(fault, { lastLines, pid: worker.pid })
+}
+
+const scriptName = /\.(php|phar|m?js|cjs|ts|py|rb|pl|sh)$/
+
+/** What to do about a boot that failed: name the file that is missing, or the call. */
+function bootHint({ words, cwd, config }: ProcessBootOptions, exit: ProcessExit): string {
+  const script = words.slice(1).find((word) => !word.startsWith('-') && scriptName.test(word))
+  if (script !== undefined && !existsSync(resolve(cwd, script)))
+    return `There is no file ${resolve(cwd, script)}: paths count from the working directory (\`cwd\`, -w, else the folder of the config file).`
+  const command = words.join(' ')
+  const serve =
+    'it must call serve() (Node, Python), Worker::serve() (PHP), or whatever waits for jobs in its package'
+  if (exit.code === 0) return `\`${command}\` ended without waiting for jobs: ${serve}.`
+  return `Run \`${command}\` by hand: within allocate_timeout (${config.allocate_timeout} ms) ${serve}.`
 }
 
 /** Starts the process; when there is nothing to start, the FIFOs that were opened for it are closed. */
