@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Called, type HandlerPool, startHandler } from '../helpers/handler-pool.js'
+import { messageOf } from '../../src/core/errors.js'
+import { type Called, type HandlerPool, startHandler, writeFiles } from '../helpers/handler-pool.js'
+import { job, startPool, textOf } from '../helpers/pool.js'
+import { testFolder } from '../helpers/rr.js'
 
 /** Calls one of many functions by the event, so that one process serves the whole table. */
 function table(functions: Readonly<Record<string, string>>): string {
@@ -253,4 +256,21 @@ test('a message is acknowledged only by an answer of its own handler', async (t)
   assert.match((await run('names itself')).context ?? '', /"outcome":"retry"/)
   assert.equal((await run('fails later')).error?.errorMessage, 'no')
   assert.equal((await run('pending')).error?.errorType, exitType)
+})
+
+test('a handler in a thread is waited for in the same way', async (t) => {
+  const folder = await testFolder(t)
+  const rows: readonly (readonly [name: string, code: string, expected: RegExp])[] = [
+    ['callback', `(e, c, cb) => { setTimeout(() => cb(null, 'ok'), 5) }`, /^"ok"$/],
+    ['plain', `() => ({ a: 1 })`, /^null$/],
+    ['compressed', `(e, c, cb) => { require('zlib').gzip('x'.repeat(1e6), () => cb(null, 1)) }`, /^1$/],
+    ['pending', `() => new Promise(() => {})`, /Runtime\.NodeJsExit/],
+    ['late', `() => { setTimeout(() => { throw new RangeError('late') }, 5) }`, /RangeError.*late/],
+    ['promise', `async () => 'ok'`, /^"ok"$/],
+  ]
+  const code = Object.fromEntries(rows.map(([name, text]) => [name, text]))
+  await writeFiles(folder, { 'index.js': table(code) })
+  const { pool } = await startPool(t, [`${folder}/index.handler`], { config: { runtime: 'thread' } })
+  for (const [name, , expected] of rows)
+    assert.match(await pool.run(job(JSON.stringify(name))).then(textOf, messageOf), expected, name)
 })

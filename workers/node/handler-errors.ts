@@ -25,5 +25,8 @@ export type FaultKind =
 export function nodeJsExit(): RuntimeFault {
   const text =
     'the handler returned a promise that nothing can settle any more: no timer, socket or other work is left'
-  return new RuntimeFault('NodeJsExit', text)
+  const fault = new RuntimeFault('NodeJsExit', text)
+  // Nobody threw it: where we noticed says nothing about the handler.
+  fault.stack = `${fault.name}: ${text}`
+  return fault
 }
