@@ -15,6 +15,7 @@ import { roadRunnerVersion } from '../src/supervisor/version.js'
 import { withCheckFlags } from './lambda-check/flags.js'
 import { type CommonOptions, ExitCode, sayFault } from './options.js'
 import { listenForEnd } from './signals.js'
+import { checkFolder } from './working-folder.js'
 
 const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
 
@@ -228,6 +229,7 @@ add(
 
 async function main(): Promise<void> {
   try {
+    checkFolder()
     await program.parseAsync()
   } catch (error) {
     if (error instanceof CommanderError) {

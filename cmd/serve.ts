@@ -17,6 +17,7 @@ import { type Mode, planStart, type StartOptions, type StartPlan } from './plan-
 import { listenForEnd } from './signals.js'
 import { type PluginPlace, Uncaught } from './uncaught.js'
 import type { Unwatched, Watch } from './watch.js'
+import { enterFolder } from './working-folder.js'
 
 const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
 
@@ -115,7 +116,7 @@ class Life {
     const faults = plan.problems.filter((problem) => problem.severity === 'error')
     for (const problem of plan.problems) say(formatProblem(problem))
     if (faults.length > 0) throw configFault(faults)
-    process.chdir(plan.cwd)
+    enterFolder(plan.cwd)
     this.#plugins = plan.plugins.map(({ plugin, file }) => ({ name: plugin.name, file }))
     if (process.pid === 1 && !isBootstrap) {
       this.#log.warn({}, 'rr is process 1 and reaps only its own children: start it with docker-entrypoint')
