@@ -83,6 +83,22 @@ export function testPoolLife({ name, start }: PoolKind): void {
     await eventually(async () => !(await idsOf({ pool })).some((id) => id === before))
   })
 
+  test(`${name}: a worker that leaves with its answer is replaced; its number of the job is nobody else’s business`, async (t) => {
+    const { pool, log } = await run(t, 'leaves-after')
+    await pool.booted
+    const seen: string[] = []
+    for (const body of ['stay', 'leave', 'stay']) {
+      const { who, values } = JSON.parse(textOf(await pool.run(job(body))))
+      assert.deepEqual(values, {})
+      seen.push(who)
+    }
+    assert.deepEqual([seen[0] === seen[1], seen[1] === seen[2]], [true, false])
+    assert.deepEqual(
+      log.lines.filter(({ level }) => level === 'warn' || level === 'error'),
+      [],
+    )
+  })
+
   test(`${name}: a worker is replaced after max_jobs and no job is lost meanwhile`, async (t) => {
     const { pool } = await run(t, 'who', { config: { max_jobs: 2 } })
     const seen: string[] = []
