@@ -14,6 +14,8 @@ export interface FunctionOptions {
   readonly timeoutMs: number
   /** Managed Instances: this many events at once. */
   readonly concurrency?: number | undefined
+  /** Events are handed out to whoever asks, as Lambda does with several environments; what nobody asks for waits. */
+  readonly isParallel?: boolean | undefined
   /** No event is handed out while this is false; `poke` looks again. */
   readonly mayHandOut?: () => boolean
   readonly onHandedOut?: (event: HandedOut) => void

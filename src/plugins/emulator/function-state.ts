@@ -266,8 +266,9 @@ export class FunctionState {
     this.#lingering?.clear()
   }
 
+  /** Several events at once. */
   get #isManaged(): boolean {
-    return this.#options.concurrency !== undefined
+    return this.#options.concurrency !== undefined || this.#options.isParallel === true
   }
 
   /** Undefined: the call is fine, and the state has moved. */

@@ -65,6 +65,7 @@ export default definePlugin({
       hosts: config.hosts,
       connectionsMax: connectionsFor(descriptorsMax()),
       timeoutMs: config.timeout,
+      isParallel: true,
       clock,
       log,
       route: source.route,

@@ -34,6 +34,8 @@ export interface EmulatorOptions {
   readonly faults?: (request: IncomingMessage, response: ServerResponse) => boolean
   /** Managed Instances: this many events at once. */
   readonly concurrency?: number | undefined
+  /** See `FunctionOptions`. */
+  readonly isParallel?: boolean
   /** False: the Extensions API is not there (404). */
   readonly hasExtensions?: boolean
   /** Names of extensions that start beside the runtime. */
@@ -100,6 +102,7 @@ export class EmulatorServer {
       clock: options.clock,
       timeoutMs: options.timeoutMs,
       concurrency: options.concurrency,
+      isParallel: options.isParallel,
       mayHandOut: () => this.extensions.areAtRest && environment?.mayHandOut() !== false,
       onHandedOut: (event) => this.extensions.deliver(invokeEvent(event)),
       onChange: () => this.#onChange(),

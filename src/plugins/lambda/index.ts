@@ -205,6 +205,7 @@ export default definePlugin({
       pool,
       address,
       facts: own?.facts,
+      isParallel: own !== undefined,
       log,
       flushLog: () => needs.logs.flush(),
       env,

@@ -39,6 +39,8 @@ export interface PollersOptions {
   readonly settings: LambdaSettings
   readonly pool: Pool
   readonly address: string
+  /** The Runtime API hands out events side by side, to as many pollers as ask. */
+  readonly isParallel?: boolean
   /** The emulated function, when there is one. */
   readonly facts: FunctionFacts | undefined
   readonly log: Logger
@@ -66,9 +68,11 @@ export async function startPollers(options: PollersOptions): Promise<RunningPlug
   const handler = await handlerOptions(options)
   const openStream = settings.streaming ? await streamOpener(address, agent, log) : undefined
   const isManaged = isManagedInstance(env)
-  const count = pollerCount(env, pool)
-  // A managed instance is offered other events while it is busy: it asks only for what it has a worker for.
-  const gate = new PollGate(pool, isManaged)
+  // The emulator in this process hands out events side by side, as Lambda does to several environments.
+  const { isParallel = false } = options
+  const count = isParallel ? Math.min(pool.size, pollersMax) : pollerCount(env, pool)
+  // Who is offered other events while it is busy asks only for what it has a worker for.
+  const gate = new PollGate(pool, isManaged || (isParallel && count > 1))
   // Registered before the snapshot, which must hold the extension's open call, too.
   const ready = isSnapStart(env)
     ? registered.then(() => takeSnapshot({ pool, client: newClient(), log, nowMs: () => clock.nowMs() }))
