@@ -67,21 +67,25 @@ const colors: Readonly<Record<LogLevel, number>> = { debug: 90, info: 36, warn: 
  */
 export function consoleText(record: LogRecord, hasColor: boolean): string {
   const paint = (code: number, text: string) => (hasColor ? `\x1b[${code}m${text}\x1b[0m` : text)
-  const { stackTrace, ...others } = record.fields
-  const fields = namedFields(withoutTold(others)).map(([key, value]) => `${key}=${shown(value)}`)
+  const fields = namedFields(record.fields)
+    .filter(([key]) => key !== 'stackTrace' && !(key === 'requestId' && isInJob(record.fields)))
+    .map(([key, value]) => `${key}=${shown(value)}`)
   const level = paint(colors[record.level], record.level.toUpperCase().padEnd(5))
   const tail = fields.length === 0 ? '' : `  ${paint(90, escapeControls(fields.join(' ')))}`
   const time = timeText(record.timeMs).slice(11, 23)
   const line = `${paint(90, time)} ${level} ${record.logger.padEnd(8)} ${escapeControls(record.message)}${tail}`
-  return [line, ...ownFrames(stackTrace).map((frame) => paint(90, `    ${escapeControls(frame)}`))].join('\n')
+  return [
+    line,
+    ...ownFrames(fieldOf(record.fields, 'stackTrace')).map((frame) =>
+      paint(90, `    ${escapeControls(frame)}`),
+    ),
+  ].join('\n')
 }
 
-/** Without the request's id where the job's name holds it. */
-function withoutTold(fields: LogFields): LogFields {
-  const { requestId, ...others } = fields
-  const { job } = fields
-  const isTold = typeof job === 'string' && typeof requestId === 'string' && job.startsWith(requestId)
-  return isTold ? others : fields
+/** The job's name holds the request's id. */
+function isInJob(fields: LogFields): boolean {
+  const [job, requestId] = [fieldOf(fields, 'job'), fieldOf(fields, 'requestId')]
+  return typeof job === 'string' && typeof requestId === 'string' && job.startsWith(requestId)
 }
 
 const frameLinesMax = 20
