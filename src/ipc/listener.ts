@@ -18,12 +18,17 @@ export interface ListenerOptions {
   /** `unix://PATH` or `tcp://HOST:PORT`, the host a loopback address; port 0 takes a free one. */
   readonly address: string
   readonly ownPid: number
-  /** How long a connection may take to answer the PID request, and then to be expected. */
+  /** How long a connection may take to answer the PID request, and then to be expected: a worker may connect before it boots. */
   readonly handshakeMs: number
+  /** The same for connections beyond the number of expected workers, which cannot all be workers; 5 s when left out. */
+  readonly helloMs?: number
   readonly limits: RelayLimits
   readonly clock: Clock
   readonly log: Logger
-  /** Connections that have not said who they are, and as many that nobody has expected yet; 512 when left out. */
+  /**
+   * Connections that have not said who they are, beside one for each expected worker, and as many that nobody has expected yet; 512
+   * when left out. Where there are more, those that came first make room.
+   */
   readonly strangersMax?: number
 }
 
@@ -52,8 +57,10 @@ export interface RelayListener {
   close(): Promise<void>
 }
 
-// Enough for the largest pool, 500 workers, to boot at once. More are turned away: nobody uses up our descriptors.
+// Enough for the largest pool, 500 workers, to boot at once. Nobody uses up our descriptors.
 const strangersMaxDefault = 512
+const helloMsDefault = 5000
+const tellAgainMs = 10_000
 
 /** Starts to listen. Rejects with RR_SOCKET_PATH, RR_ADDRESS_IN_USE, or RR_IPC_RELAY_CLOSED for an address that is none. */
 export async function openListener(options: ListenerOptions): Promise<RelayListener> {
@@ -80,7 +87,9 @@ class Listener implements RelayListener {
   readonly #early = new Map<number, Early>()
   readonly #sockets = new Set<Socket>()
   readonly #strangersMax: number
-  #strangerCount = 0
+  /** Connections that have not said who they are, in the order in which they came. */
+  readonly #silent = new Map<Relay, { isOverdue: boolean }>()
+  #toldAt = Number.NEGATIVE_INFINITY
   #isClosed = false
 
   constructor(options: ListenerOptions) {
@@ -117,6 +126,7 @@ class Listener implements RelayListener {
         timer.clear()
         signal?.removeEventListener('abort', onAbort)
         this.#expected.delete(pid)
+        this.#closeOverdue()
       }
       const fail = (error: RelayError) => {
         over()
@@ -150,16 +160,10 @@ class Listener implements RelayListener {
   async #accept(socket: Socket): Promise<void> {
     const { ownPid, clock, handshakeMs, limits, log } = this.#options
     socket.on('error', () => socket.destroy())
-    if (this.#strangerCount >= this.#strangersMax) {
-      const connections = this.#strangerCount
-      log.warn({ connections }, 'too many connections to the relay have not said who they are')
-      socket.destroy()
-      return
-    }
-    this.#strangerCount += 1
     this.#sockets.add(socket)
     socket.on('close', () => this.#sockets.delete(socket))
     const relay = socketRelay(socket, limits)
+    const timer = this.#await(relay)
     try {
       // Nobody prints into a socket: what is no frame comes from no worker.
       const onJunk = () => relay.close()
@@ -168,8 +172,51 @@ class Listener implements RelayListener {
       log.debug({ error: messageOf(error) }, 'a connection to the relay was no worker')
       relay.close()
     } finally {
-      this.#strangerCount -= 1
+      timer.clear()
+      this.#silent.delete(relay)
     }
+  }
+
+  /** Makes room for a connection that has said nothing, and begins to count its time. */
+  #await(relay: Relay): Timer {
+    const { clock, helloMs = helloMsDefault } = this.#options
+    if (this.#silent.size >= this.#strangersMax + this.#expected.size) this.#closeFirst()
+    const state = { isOverdue: false }
+    this.#silent.set(relay, state)
+    const onTimeout = () => {
+      state.isOverdue = true
+      this.#closeOverdue()
+    }
+    return clock.timer(helloMs, onTimeout, { unref: true })
+  }
+
+  /** The one that came first has had the most time to say who it is. */
+  #closeFirst(): void {
+    const [first] = this.#silent.keys()
+    if (first === undefined) return
+    this.#tell(
+      { connections: this.#silent.size },
+      'too many connections to the relay have not said who they are',
+    )
+    this.#silent.delete(first)
+    first.close()
+  }
+
+  /** Each expected worker may be one of those that have been silent for long; no more of them are kept. */
+  #closeOverdue(): void {
+    const overdue = [...this.#silent].filter(([, { isOverdue }]) => isOverdue)
+    for (const [relay] of overdue.slice(0, Math.max(0, overdue.length - this.#expected.size))) {
+      this.#silent.delete(relay)
+      relay.close()
+    }
+  }
+
+  #tell(fields: Readonly<Record<string, unknown>>, message: string): void {
+    const { clock, log } = this.#options
+    const nowMs = clock.monotonicMs()
+    if (nowMs - this.#toldAt < tellAgainMs) return
+    this.#toldAt = nowMs
+    log.warn(fields, message)
   }
 
   #introduce({ pid, features }: PidReply, relay: Relay): void {
@@ -178,12 +225,23 @@ class Listener implements RelayListener {
       expectation.resolve({ relay, features })
       return
     }
-    if (this.#isClosed || this.#early.has(pid) || this.#early.size >= this.#strangersMax) {
+    if (this.#isClosed || this.#early.has(pid)) {
       this.#options.log.warn({ pid }, 'a connection to the relay claims a pid that another one has')
       relay.close()
       return
     }
+    if (this.#early.size >= this.#strangersMax) this.#closeFirstEarly()
     this.#keepEarly(pid, { relay, features })
+  }
+
+  #closeFirstEarly(): void {
+    const [first] = this.#early.keys()
+    if (first === undefined) return
+    this.#tell(
+      { connections: this.#early.size },
+      'too many connections to the relay claim pids that nobody waits for',
+    )
+    this.#takeEarly(first)?.relay.close()
   }
 
   /** Keeps it for the time of a handshake; its place is free again as soon as it goes, or says more than it was asked. */

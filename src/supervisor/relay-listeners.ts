@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/log.js'
 import { openListener, type RelayListener } from '../ipc/listener.js'
 import { defaultRelayLimits } from '../ipc/relay.js'
+import { descriptorsMax } from './machine/limits.js'
 import { openRelayFolder } from './private-folder.js'
 import type { Identity } from './worker/identity.js'
 
@@ -21,6 +22,8 @@ export interface RelayListenersOptions {
 }
 
 const handshakeMsMax = 60_000
+/** Connections that are no worker yet: an eighth of the descriptors that the process may hold, within these. */
+const [strangersFloor, strangersCeiling] = [16, 512]
 
 /** All of one server, opened as pools ask for them. */
 export class RelayListeners {
@@ -64,6 +67,7 @@ export class RelayListeners {
       address,
       ownPid: process.pid,
       handshakeMs: handshakeMsMax,
+      strangersMax: Math.max(strangersFloor, Math.min(strangersCeiling, Math.floor(descriptorsMax() / 8))),
       limits: defaultRelayLimits,
       clock,
       log,

@@ -181,20 +181,60 @@ test('an early connection that speaks before it is expected is closed', async (t
   await closed(early)
 })
 
-test('connections that have not said who they are are bounded, and later ones have room again', async (t) => {
+test('where too many connections have not said who they are, the first make room', async (t) => {
   const { listener, clock, log } = await start(t, 'unix', { strangersMax: 2 })
   const silent = [await dial(t, listener), await dial(t, listener)]
-  const third = connect(listener.address.slice('unix://'.length))
-  await closed(third)
+  const third = await dial(t, listener)
+  await closed(silent[0] ?? third)
   assert.deepEqual(
-    log.lines.map(({ level }) => level),
+    log.lines.filter(({ level }) => level === 'warn').map(({ level }) => level),
     ['warn'],
   )
+  assert.equal(third.destroyed, false)
   clock.advance(handshakeMs)
-  await Promise.all(silent.map(closed))
+  await Promise.all([...silent, third].map(closed))
   const expected = listener.expect(1, wait)
   await introduce(t, listener, 1)
   await expected
+})
+
+test('a thousand strangers, silent or lying about their pid, keep no booting worker out', async (t) => {
+  for (const kind of kinds) {
+    const { listener } = await start(t, kind, { strangersMax: 8 })
+    const expected = listener.expect(1, wait)
+    for (let pid = 1001; pid <= 2000; pid += 1)
+      await (pid % 2 === 0 ? dial(t, listener) : introduce(t, listener, pid))
+    await introduce(t, listener, 1, ['ours'])
+    assert.deepEqual((await expected).features, ['ours'])
+  }
+})
+
+test('silent connections are closed after seconds, but for as many as there are workers to come', async (t) => {
+  const { listener, clock } = await start(t, 'unix', { handshakeMs: 60_000, helloMs: 5000 })
+  const expected = listener.expect(1, wait)
+  // A worker may connect first and boot then.
+  const strangers = [await dial(t, listener), await dial(t, listener)]
+  const slow = await dial(t, listener)
+  clock.advance(5000)
+  await Promise.all(strangers.map(closed))
+  assert.equal(slow.destroyed, false)
+  clock.advance(20_000)
+  slow.write(encodeFrame(pidReply({ pid: 1, features: [] })))
+  await expected
+  const late = await dial(t, listener)
+  clock.advance(5000)
+  await closed(late)
+})
+
+test('what stays silent is closed as soon as nobody is expected any more', async (t) => {
+  const { listener, clock } = await start(t, 'unix', { handshakeMs: 60_000, helloMs: 5000 })
+  const expected = listener.expect(1, wait)
+  const silent = await dial(t, listener)
+  clock.advance(5000)
+  assert.equal(silent.destroyed, false)
+  await introduce(t, listener, 1)
+  await expected
+  await closed(silent)
 })
 
 test('a worker that does not come is given up when its time is up, or when its signal says so', async (t) => {

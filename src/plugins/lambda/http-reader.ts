@@ -62,7 +62,8 @@ export class HttpReader {
   #head: Head | undefined
   /** Bytes that wait for more: a begun head, or the line before a chunk. */
   #rest: Buffer = noBytes
-  #body: Buffer[] = []
+  /** The bytes of the body so far, `#bodyBytes` of them, in one buffer: of the whole length where that is known. */
+  #body: Buffer = noBytes
   #bodyBytes = 0
 
   constructor(limits: HttpLimits) {
@@ -101,7 +102,7 @@ export class HttpReader {
       case 'body':
       case 'chunk': {
         const taken = Math.min(phase.left, input.length)
-        this.#keep(input.subarray(0, taken))
+        this.#keep(input.subarray(0, taken), phase.left)
         const left = phase.left - taken
         if (phase.in === 'body') this.#phase = { in: 'body', left }
         else this.#phase = left === 0 ? { in: 'chunk-size' } : { in: 'chunk', left }
@@ -112,7 +113,7 @@ export class HttpReader {
       case 'trailers':
         return this.#readTrailer(input)
       case 'until-close':
-        this.#keep(input)
+        this.#keep(input, input.length)
         return input.length
     }
   }
@@ -185,11 +186,28 @@ export class HttpReader {
     return end + lineEnd.length
   }
 
-  #keep(bytes: Buffer): void {
+  /** `announced`: bytes that are sure to come, these included. */
+  #keep(bytes: Buffer, announced: number): void {
     if (bytes.length === 0) return
-    this.#bodyBytes += bytes.length
-    this.#checkBody(this.#bodyBytes)
-    this.#body.push(Buffer.from(bytes))
+    const before = this.#bodyBytes
+    this.#checkBody(before + bytes.length)
+    this.#bodyBytes = before + bytes.length
+    if (before === 0 && bytes.length === announced) {
+      this.#body = Buffer.from(bytes)
+      return
+    }
+    this.#reserve(before, announced)
+    bytes.copy(this.#body, before)
+  }
+
+  /** Room behind `used` bytes for as many as are announced, which were compared with the limit. A body in chunks doubles it. */
+  #reserve(used: number, announced: number): void {
+    const needed = used + announced
+    if (this.#body.length >= needed) return
+    const doubled = Math.min(2 * this.#body.length, this.#limits.bodyBytesMax)
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, doubled))
+    this.#body.copy(grown, 0, 0, used)
+    this.#body = grown
   }
 
   #checkBody(bytes: number): void {
@@ -201,11 +219,10 @@ export class HttpReader {
   #finish(): HttpResponse {
     const head = this.#head
     if (head === undefined) throw new Error('a response ended before it began')
-    const [first] = this.#body
-    const body = this.#body.length === 1 && first !== undefined ? first : Buffer.concat(this.#body)
+    const body = this.#body.length === this.#bodyBytes ? this.#body : this.#body.subarray(0, this.#bodyBytes)
     this.#phase = { in: 'head' }
     this.#head = undefined
-    this.#body = []
+    this.#body = noBytes
     this.#bodyBytes = 0
     return { ...head, body }
   }
