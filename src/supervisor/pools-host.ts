@@ -208,7 +208,8 @@ export class PoolsHost implements PoolsService {
       listener,
       ...this.#tools(),
     })
-    return new ProcessPool({ name, size, config, boot, command: words.join(' '), ...this.#tools() })
+    const { identity } = settings.launch
+    return new ProcessPool({ name, size, config, boot, command: words.join(' '), identity, ...this.#tools() })
   }
 
   #tools() {

@@ -335,7 +335,7 @@ class Play {
         codec: 'auto',
         raw_body: false,
         internal_error_code: 500,
-        uploads: { dir: '', forbid: [], allow: [] },
+        uploads: { dir: '', forbid: [], allow: [], max_files: 20, max_fields: 1000 },
       },
     }
     const env = { AWS_LAMBDA_MAX_CONCURRENCY: String(this.#plan.pollers) }

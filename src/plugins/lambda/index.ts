@@ -145,6 +145,22 @@ const config = section(
               items: { type: 'string' },
               description: 'Endings that alone are taken; empty: all.',
             },
+            max_files: {
+              type: 'integer',
+              minimum: 1,
+              maximum: 1000,
+              default: 20,
+              description:
+                'Files of one form; PHP’s `max_file_uploads`. More are answered with 413. Fields left blank do not count.',
+            },
+            max_fields: {
+              type: 'integer',
+              minimum: 1,
+              maximum: 10_000,
+              default: 1000,
+              description:
+                'Other parts of a multipart form; PHP’s `max_input_vars`. More are answered with 413.',
+            },
           },
         },
       },

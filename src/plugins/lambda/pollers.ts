@@ -30,7 +30,7 @@ export interface LambdaSettings {
     readonly codec: 'auto' | 'json' | 'proto'
     readonly raw_body: boolean
     readonly internal_error_code: number
-    readonly uploads: UploadSettings
+    readonly uploads: Omit<UploadSettings, 'owner'>
   }
 }
 
@@ -124,7 +124,7 @@ async function handlerOptions(options: PollersOptions): Promise<HandlerOptions> 
     clock,
     log,
     facts: options.facts ?? factsOf(env),
-    mode: await makeMode(settings, { split, hasPartialFailures, recordsPerJob: settings.records_per_job }),
+    mode: await makeMode(options, { split, hasPartialFailures, recordsPerJob: settings.records_per_job }),
     split,
     recordsPerJob: settings.records_per_job,
     hasPartialFailures,
@@ -135,7 +135,7 @@ async function handlerOptions(options: PollersOptions): Promise<HandlerOptions> 
 }
 
 /** A cold start loads the one mode that is asked for. */
-async function makeMode(settings: LambdaSettings, options: RawOptions): Promise<Mode> {
+async function makeMode({ settings, pool, log, clock }: PollersOptions, options: RawOptions): Promise<Mode> {
   switch (settings.mode) {
     case 'raw':
     case 'event':
@@ -143,8 +143,13 @@ async function makeMode(settings: LambdaSettings, options: RawOptions): Promise<
     case 'jobs':
       return (await import('./modes/jobs.js')).jobsMode
     case 'http': {
-      const { codec, raw_body: isRaw, internal_error_code: errorStatus, uploads } = settings.http
+      const { codec, raw_body: isRaw, internal_error_code: errorStatus } = settings.http
       const { httpMode } = await import('./modes/http.js')
+      const { sweepUploads } = await import('./http/upload-sweep.js')
+      const uploads = { ...settings.http.uploads, owner: pool.identity }
+      void sweepUploads(uploads.dir, clock.nowMs()).then((count) => {
+        if (count > 0) log.info({ count }, 'removed files that an earlier server had left of uploads')
+      })
       return httpMode({ codec: codec === 'proto' ? 'proto' : 'json', isRaw, errorStatus, uploads })
     }
   }

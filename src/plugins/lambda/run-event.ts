@@ -12,7 +12,7 @@ import type { Verdict } from './verdict.js'
 export async function runEvent(handling: Handling, event: EventFacts): Promise<Answer> {
   const { mode, log, pool } = handling.options
   handling.collectWith(() => answerEvent(handling.unfinished))
-  const made = mode.eventWork(event)
+  const made = mode.eventWork(event, () => handling.signal)
   // Taken before the form is laid down: no poller may count on this worker meanwhile.
   const early = made instanceof Promise ? pool.tryAcquire() : undefined
   const work = made instanceof Promise ? await made.catch(giveBack(early)) : made

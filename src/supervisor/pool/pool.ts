@@ -77,6 +77,8 @@ export interface WorkerBoot {
 /** What plugins may do with a pool. */
 export interface Pool {
   readonly name: string
+  /** Whom its workers run as, where that is not the server's own user. */
+  readonly identity?: { readonly uid: number; readonly gid: number } | undefined
   /** How many workers it is meant to have now; a `dynamic_allocator` changes it. */
   readonly size: number
   /** It takes no work any more; `whenIdle` resolves at once. */

@@ -8,6 +8,7 @@ import type { Random } from '../../core/random.js'
 import type { Job, Reply, RunOptions } from '../job.js'
 import type { InFlightLedger, LedgerEntry } from '../ledger.js'
 import { treeBytes } from '../machine/memory.js'
+import type { Identity } from '../worker/identity.js'
 import type { Outcome } from '../worker/outcome.js'
 import type { Worker } from '../worker/worker.js'
 import type { BootWorker } from './boot/boot-worker.js'
@@ -31,6 +32,8 @@ export interface ProcessPoolOptions {
   readonly config: PoolConfig
   /** The command as `rr workers` shows it. */
   readonly command: string
+  /** Whom the workers run as, where that is not the server's own user. */
+  readonly identity?: Identity | undefined
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -79,6 +82,10 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
 
   get size(): number {
     return this.#slots.size
+  }
+
+  get identity(): Identity | undefined {
+    return this.#options.identity
   }
 
   get command(): string {

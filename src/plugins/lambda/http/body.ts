@@ -2,7 +2,7 @@
  * A request's body as a worker gets it: forms as a tree, uploads as files beside it, anything else as it came. The home of
  * @fastify/busboy, which is loaded for the first multipart body.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, lchown, mkdir, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -18,6 +18,28 @@ export interface UploadSettings {
   readonly forbid: readonly string[]
   /** File endings that alone are taken; empty: all. */
   readonly allow: readonly string[]
+  /** Files of one form, blank ones aside. */
+  readonly max_files: number
+  /** Other parts of one form. */
+  readonly max_fields: number
+  /** Whom files belong to; absent: who runs the server. */
+  readonly owner?: FileOwner | undefined
+}
+
+/** The user that workers run as. */
+export interface FileOwner {
+  readonly uid: number
+  readonly gid: number
+}
+
+/** A form that is refused with a status of its own. */
+export class FormFault extends Error {
+  readonly status: number
+
+  constructor(status: number, text: string) {
+    super(text)
+    this.status = status
+  }
 }
 
 /** How forms are read. */
@@ -27,6 +49,8 @@ export interface FormSettings {
   readonly newId: () => string
   /** The body of a form without fields: RoadRunner's older servers, which spoke JSON, sent `{}`, newer ones send nothing. */
   readonly emptyForm: '' | '{}'
+  /** Aborts when the time for it is over: reading ends, and files that were laid down are removed. */
+  readonly signal?: AbortSignal
 }
 
 /** A parsed body. */
@@ -100,21 +124,27 @@ function treeText(pairs: readonly (readonly [string, string])[], { emptyForm }: 
 }
 
 async function multipart(contentType: string, body: Buffer, settings: FormSettings): Promise<FormBody> {
-  const { fields, files } = await readParts(contentType, body)
+  const { fields, files } = await readParts(contentType, body, settings)
   // Whatever may throw does so before the first file is laid down.
   const tree = treeText(fields, settings)
   formTree(files)
-  const uploads = await Promise.all(
-    files.map(async ([name, file]) => [name, await store(file, settings)] as const),
-  )
+  const uploads: (readonly [string, Upload])[] = []
+  const clean = async () => {
+    for (const [, { tmpName }] of uploads)
+      if (tmpName !== '') await rm(tmpName, { force: true }).catch(() => undefined)
+  }
+  // One after the other: whoever sends many must not fill the pool of threads for others.
+  for (const [name, file] of files) {
+    uploads.push([name, await store(file, settings)])
+    if (settings.signal?.aborted !== true) continue
+    await clean()
+    throw overTime()
+  }
   return {
     body: tree,
     isParsed: true,
     uploads: uploads.length === 0 ? undefined : JSON.stringify(formTree(uploads, 'first')),
-    clean: async () => {
-      for (const [, { tmpName }] of uploads)
-        if (tmpName !== '') await rm(tmpName, { force: true }).catch(() => undefined)
-    },
+    clean,
   }
 }
 
@@ -129,33 +159,72 @@ interface Parts {
   readonly files: readonly (readonly [string, File])[]
 }
 
-async function readParts(contentType: string, body: Buffer): Promise<Parts> {
+async function readParts(contentType: string, body: Buffer, settings: FormSettings): Promise<Parts> {
   const { Busboy } = await import('@fastify/busboy')
+  const { max_files: filesMax, max_fields: othersMax } = settings.uploads
   const fields: [string, string][] = []
   const files: [string, Promise<File>][] = []
+  let [fileCount, otherCount] = [0, 0]
   await new Promise<void>((resolve, reject) => {
     const refuse = (why: string) => reject(new Error(`the multipart form cannot be read: ${why}`))
-    const limits = { fieldSize: body.length + 1, fields: fieldsMax, files: fieldsMax, parts: fieldsMax }
+    const count = (isFile: boolean): boolean => {
+      if (isFile) fileCount += 1
+      else otherCount += 1
+      if (fileCount > filesMax) reject(tooMany('files', filesMax, 'max_files'))
+      else if (otherCount > othersMax) reject(tooMany('fields', othersMax, 'max_fields'))
+      else return true
+      return false
+    }
+    const partsMax = filesMax + othersMax
     const parser = new Busboy({
       headers: { 'content-type': contentType },
-      limits,
+      limits: { fieldSize: body.length + 1, fields: partsMax, files: partsMax, parts: partsMax },
       isPartAFile: (_name, _mime, fileName) => fileName !== undefined,
     })
     // Parts without a name are nobody's, as in Go.
-    parser.on('field', (name, value) => name && fields.push([name, value]))
+    parser.on('field', (name, value) => count(false) && name && fields.push([name, value]))
     parser.on('file', (name, stream, fileName, _encoding, mime) => {
       const file = collect(stream).then((bytes) => ({ fileName: fileName ?? '', mime, bytes }))
       // A form that ends in the middle of a file fails as a whole, just below.
       file.catch(() => undefined)
-      if (name) files.push([name, file])
+      if (count((fileName ?? '') !== '') && name) files.push([name, file])
     })
     for (const limit of ['partsLimit', 'fieldsLimit', 'filesLimit'] as const)
-      parser.on(limit, () => refuse(`it has more than ${fieldsMax} parts`))
+      parser.on(limit, () => reject(tooMany('parts', partsMax, 'max_fields')))
     parser.on('error', (error) => refuse(messageOf(error)))
     parser.on('finish', resolve)
-    parser.end(body)
+    const isOver = () => fileCount > filesMax || otherCount > othersMax || settings.signal?.aborted === true
+    void feed(parser, body, isOver).then((isWhole) => {
+      if (!isWhole) reject(overTime())
+    }, reject)
   })
   return { fields, files: await Promise.all(files.map(async ([name, file]) => [name, await file] as const)) }
+}
+
+// So much is parsed in one turn of the event loop: some milliseconds, also of nothing but tiny parts.
+const sliceBytes = 32 * 1024
+
+/** Writes a body to its parser, a slice a turn, while it is not over; returns whether all of it was written. */
+async function feed(
+  parser: { write(bytes: Buffer): boolean; end(): unknown },
+  body: Buffer,
+  isOver: () => boolean,
+): Promise<boolean> {
+  for (let at = 0; at < body.length; at += sliceBytes) {
+    if (isOver()) return false
+    parser.write(body.subarray(at, at + sliceBytes))
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+  parser.end()
+  return true
+}
+
+function tooMany(what: string, max: number, key: string): FormFault {
+  return new FormFault(413, `the multipart form has more than ${max} ${what} (lambda.http.uploads.${key})`)
+}
+
+function overTime(): FormFault {
+  return new FormFault(503, 'the multipart form could not be read in the time that was left')
 }
 
 async function collect(stream: Readable): Promise<Buffer> {
@@ -172,16 +241,36 @@ async function store({ fileName, mime, bytes }: File, { uploads, newId }: FormSe
   const path = join(folder, `upload${newId()}`)
   // The worker is told by the code what went wrong, as PHP tells it.
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder, uploads.owner)
   } catch {
     return { ...upload, error: UploadError.noFolder }
   }
   try {
-    await writeFile(path, bytes, { flag: 'wx', mode: 0o600 })
+    await writeOwned(path, bytes, uploads.owner)
     return { ...upload, error: UploadError.none, tmpName: path }
   } catch {
     await rm(path, { force: true }).catch(() => undefined)
     return { ...upload, error: UploadError.cannotWrite }
+  }
+}
+
+/** A folder that is there already stays as it is. */
+async function makeFolder(folder: string, owner: FileOwner | undefined): Promise<void> {
+  // The worker's user has to pass the folders above its own.
+  const made = await mkdir(folder, { recursive: true, mode: owner === undefined ? 0o700 : 0o711 })
+  if (made === undefined || owner === undefined) return
+  await lchown(folder, owner.uid, owner.gid)
+  await chmod(folder, 0o700)
+}
+
+/** By its descriptor, so that nobody who may write to the folder can put another file in its place. */
+async function writeOwned(path: string, bytes: Buffer, owner: FileOwner | undefined): Promise<void> {
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(bytes)
+    if (owner !== undefined) await file.chown(owner.uid, owner.gid)
+  } finally {
+    await file.close()
   }
 }
 

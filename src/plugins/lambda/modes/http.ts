@@ -2,16 +2,16 @@
  * `mode: http`: an HTTP event becomes the request that RoadRunner's http plugin would send its workers, and their answer becomes
  * the event's, so that a PSR-7 worker answers API Gateway unchanged.
  */
-import { randomUUID } from 'node:crypto'
 import { Codec, messageOf, type Reply } from '../../../index.js'
 import { resultBytesMax } from '../answer.js'
 import { ErrorType, lambdaError } from '../errors.js'
-import { type FormBody, readBody, type UploadSettings } from '../http/body.js'
+import { type FormBody, FormFault, readBody, type UploadSettings } from '../http/body.js'
 import { faultOf, type HttpFault } from '../http/faults.js'
 import { decodeReply, encodeRequest, type HttpCodec, type HttpReplyHead } from '../http/message.js'
 import { type HttpRequest, readHttpEvent, type Values } from '../http/request.js'
 import { albBytesMax, encodeResponse, type HttpCall } from '../http/response.js'
 import { ChunkCollector, httpStreamForm, isFinal, takesStream } from '../http/stream.js'
+import { uploadId } from '../http/upload-sweep.js'
 import type { Verdict } from '../verdict.js'
 import type { EventFacts, EventWork, Mode, Unfit } from './mode.js'
 
@@ -30,7 +30,7 @@ const statusMax = 599
 /** The mode. */
 export function httpMode(settings: HttpSettings): Mode {
   return {
-    eventWork: (event) => eventWork(event, settings),
+    eventWork: (event, over) => eventWork(event, settings, over),
     recordsWork: neverSplit,
     readRecords: neverSplit,
   }
@@ -40,7 +40,11 @@ function neverSplit(): never {
   throw new Error('bug in relayrunner: an HTTP event has no records')
 }
 
-async function eventWork({ invocation }: EventFacts, settings: HttpSettings): Promise<EventWork | Unfit> {
+async function eventWork(
+  { invocation }: EventFacts,
+  settings: HttpSettings,
+  over?: () => AbortSignal,
+): Promise<EventWork | Unfit> {
   const request = readHttpEvent(parsed(invocation.body))
   if (request === undefined) {
     const text =
@@ -52,17 +56,44 @@ async function eventWork({ invocation }: EventFacts, settings: HttpSettings): Pr
   const { method, body, headers } = request
   const contentType = headers['Content-Type']?.[0] ?? ''
   const emptyForm = settings.codec === 'json' ? '{}' : ''
-  const options = { isRaw: settings.isRaw, uploads: settings.uploads, newId: randomUUID, emptyForm } as const
+  const signal = /^multipart\//i.test(contentType) ? over?.() : undefined
+  const { isRaw, uploads } = settings
+  const options = {
+    isRaw,
+    uploads,
+    newId: uploadId,
+    emptyForm,
+    ...(signal === undefined ? {} : { signal }),
+  } as const
   let form: FormBody
   try {
-    form = await readBody({ method, contentType, body }, options)
+    form = await inTime(readBody({ method, contentType, body }, options), signal)
   } catch (error) {
-    return refusal(request, { status: badRequest, text: messageOf(error) })
+    const status = error instanceof FormFault ? error.status : badRequest
+    return refusal(request, { status, text: messageOf(error) })
   }
   return toWork(request, form, invocation.requestId, settings)
 }
 
-/** The caller's own fault: no worker sees it. */
+/** Also when a disk hangs: what is read too late is removed when it comes. */
+function inTime(reading: Promise<FormBody>, signal: AbortSignal | undefined): Promise<FormBody> {
+  if (signal === undefined) return reading
+  return new Promise((resolve, reject) => {
+    const onOver = () => {
+      reject(new FormFault(503, 'the multipart form could not be read in the time that was left'))
+      void reading.then(
+        ({ clean }) => clean(),
+        () => undefined,
+      )
+    }
+    const settle = () => signal.removeEventListener('abort', onOver)
+    reading.then(resolve, reject).finally(settle)
+    if (signal.aborted) onOver()
+    else signal.addEventListener('abort', onOver, { once: true })
+  })
+}
+
+/** No worker sees such a request. */
 function refusal(call: HttpCall, { status, text }: HttpFault): Unfit {
   const headers = { 'Content-Type': ['text/plain; charset=utf-8'] }
   const body = Buffer.from(encodeResponse(call, { status, headers }, Buffer.from(text)))

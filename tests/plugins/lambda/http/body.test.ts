@@ -18,6 +18,9 @@ interface Settings {
   readonly forbid: readonly string[]
   readonly allow: readonly string[]
   readonly emptyForm: '' | '{}'
+  readonly maxFiles: number
+  readonly maxFields: number
+  readonly signal: AbortSignal
 }
 
 function read(contentType: string, body: string | Buffer, settings: Partial<Settings> = {}) {
@@ -29,10 +32,19 @@ function read(contentType: string, body: string | Buffer, settings: Partial<Sett
     forbid = [],
     allow = [],
     emptyForm = '',
+    maxFiles = 20,
+    maxFields = 1000,
+    signal,
   } = settings
   return readBody(
     { method, contentType, body: Buffer.from(body) },
-    { isRaw, uploads: { dir, forbid, allow }, newId: () => `${id}-${++lastFile}`, emptyForm },
+    {
+      isRaw,
+      uploads: { dir, forbid, allow, max_files: maxFiles, max_fields: maxFields },
+      newId: () => `${id}-${++lastFile}`,
+      emptyForm,
+      ...(signal === undefined ? {} : { signal }),
+    },
   )
 }
 
@@ -149,8 +161,6 @@ test('a form with as many fields as the limit passes, and one with more is refus
   assert.equal(Object.keys(Object(await tree(fields(fieldsMax)))).length, fieldsMax)
   await assert.rejects(read(form, fields(fieldsMax + 1)), /more than 10000 fields/)
   await assert.rejects(read(form, '&a=1'.repeat(1_000_000)), /more than 10000 fields/)
-  const parts = Array.from({ length: fieldsMax + 1 }, (_, at) => ({ name: `f${at}`, content: 'v' }))
-  await assert.rejects(read(multipartType, multipart(parts)), /more than 10000 parts/)
 })
 
 test('a name that nests as deep as the limit passes, and a deeper one is refused', async () => {
@@ -279,4 +289,62 @@ test('however a multipart form is cut or garbled, reading it ends and leaves no 
     { numRuns: 300 },
   )
   assert.deepEqual(await readdir(dir), [])
+})
+
+test('a multipart form has 20 files and 1,000 fields at most, blank files aside, and one more is 413', async (t) => {
+  const dir = await folder(t)
+  const files = (count: number, file: string) =>
+    Array.from({ length: count }, (_, at) => ({ name: `f${at}`, file, type: 'text/plain', content: 'x' }))
+  const fields = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({ name: `v${at}`, content: 'x' }))
+  const whole = [...files(20, 'a.txt'), ...files(10, ''), ...fields(990)]
+  const { uploads, clean } = await read(multipartType, multipart(whole), { dir })
+  assert.equal(Object.keys(JSON.parse(uploads ?? '')).length, 20)
+  assert.equal((await readdir(dir)).length, 20)
+  await clean()
+  const cases = [
+    [files(21, 'a.txt'), {}, /more than 20 files \(lambda\.http\.uploads\.max_files\)/],
+    [files(9900, 'a.txt'), {}, /more than 20 files/],
+    [fields(1001), {}, /more than 1000 fields \(lambda\.http\.uploads\.max_fields\)/],
+    [files(1001, ''), {}, /more than 1000 fields/],
+    [Array.from({ length: 1001 }, () => ({ content: '' })), {}, /more than 1000 fields/],
+    [files(4, 'a.txt'), { maxFiles: 3 }, /more than 3 files/],
+  ] as const
+  for (const [parts, settings, message] of cases)
+    await assert.rejects(read(multipartType, multipart(parts), { dir, ...settings }), {
+      status: 413,
+      message,
+    })
+  assert.deepEqual(await readdir(dir), [])
+})
+
+test('a form whose time is over is given up, and its files are removed', async (t) => {
+  const dir = await folder(t)
+  const content = 'x'.repeat(200_000)
+  const parts = Array.from({ length: 20 }, (_, at) => ({
+    name: `f${at}`,
+    file: 'a.txt',
+    type: 'text/plain',
+    content,
+  }))
+  const body = multipart(parts)
+  await assert.rejects(read(multipartType, body, { dir, signal: AbortSignal.abort() }), { status: 503 })
+  for (const turns of [1, 30, 130]) {
+    const over = new AbortController()
+    const reading = assert.rejects(read(multipartType, body, { dir, signal: over.signal }), { status: 503 })
+    for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+    over.abort()
+    await reading
+  }
+  assert.deepEqual(await readdir(dir), [])
+})
+
+test('a part with a huge header, and parts that hold nothing, end in an answer', async () => {
+  const huge = `--XX\r\nContent-Disposition: form-data; name="${'a'.repeat(1_000_000)}"\r\n\r\nx\r\n--XX--\r\n`
+  const empty = '--XX\r\n\r\n\r\n'.repeat(5000)
+  for (const body of [huge, `${empty}--XX--\r\n`])
+    await read(multipartType, body).then(
+      ({ body: tree }) => assert.ok(String(tree).length < 1_100_000),
+      (error) => assert.ok(error instanceof Error),
+    )
 })

@@ -14,7 +14,7 @@ const defaults: HttpSettings = {
   codec: 'json',
   isRaw: false,
   errorStatus: 500,
-  uploads: { dir: '', forbid: [], allow: [] },
+  uploads: { dir: '', forbid: [], allow: [], max_files: 20, max_fields: 1000 },
 }
 
 interface Answered {
