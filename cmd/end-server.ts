@@ -41,6 +41,8 @@ export async function stopInLambda(server: Server, log: LogHost, code: number): 
 
 /** A second signal: no job is waited for, only that what was killed has gone, so that none is left a zombie of process 1. */
 export async function killAtOnce(server: Server | undefined, log: LogHost): Promise<never> {
+  // What is killed lets the orderly stop come to its end, too, maybe before us.
+  isKilled = true
   log.warn({}, 'a second signal: everything is killed')
   server?.kill()
   await Promise.race([server?.pools.stop(0), sleep(systemClock, killedMsMax)])
@@ -49,11 +51,12 @@ export async function killAtOnce(server: Server | undefined, log: LogHost): Prom
 }
 
 let isOurs = false
+let isKilled = false
 
-/** Ends the process; a plugin may have left a timer or a socket behind, and the end does not wait for it. */
+/** Ends the process, with 1 after a second signal; a plugin may have left a timer or a socket behind, and the end does not wait for it. */
 export function exitNow(code: number): never {
   isOurs = true
-  process.exit(code)
+  process.exit(isKilled ? ExitCode.fault : code)
 }
 
 /** What `watchExit` needs to know when the process ends. */
