@@ -74,7 +74,6 @@ const contextKeys = [
   'awsRequestId',
   'clientContext',
   'deadlineMs',
-  'envelope',
   'functionName',
   'functionVersion',
   'identity',

@@ -33,19 +33,20 @@ export class ContextMaker {
 
   /** For the event as a whole. */
   ofEvent(): string {
-    return `{"kind":"event","source":${this.#source},${this.#shared},"attempt":null,"record":null,"envelope":null}`
+    return `{"kind":"event","source":${this.#source},${this.#shared},"attempt":null,"record":null}`
   }
 
   /** For a small batch: `records` holds what its records have beside their bodies, in their order. */
   ofRecords(records: readonly RecordPlan[]): string {
     const list = records.map(({ text }) => text.rest()).join(',')
-    return `{"kind":"records","source":${this.#source},${this.#shared},"attempt":null,"record":null,"envelope":null,"records":[${list}]}`
+    return `{"kind":"records","source":${this.#source},${this.#shared},"attempt":null,"record":null,"records":[${list}]}`
   }
 
-  /** For one record. Its envelope is the event with an empty list in the record's place. */
+  /** For one record. Its envelope is the event with an empty list in the record's place, where that is more than `{"Records":[]}`. */
   ofRecord({ attempt, text, place }: RecordPlan): string {
-    const envelope = batchText(this.#besideRecords, [{ place, text: '' }])
-    return `{"kind":"record","source":${this.#source},${this.#shared},"attempt":${attempt},"record":${text.rest()},"envelope":${envelope}}`
+    const isPlain = this.#besideRecords === '' && place[0] === 'Records'
+    const envelope = isPlain ? '' : `,"envelope":${batchText(this.#besideRecords, [{ place, text: '' }])}`
+    return `{"kind":"record","source":${this.#source},${this.#shared},"attempt":${attempt},"record":${text.rest()}${envelope}}`
   }
 
   /** The event with these records in it and no others. */

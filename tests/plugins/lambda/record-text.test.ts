@@ -94,7 +94,8 @@ const cases: readonly [source: string, event: string, rest: string, envelope: st
 for (const [source, event, rest, envelope, body] of cases) {
   test(`a record of ${source} keeps its digits, and its envelope is the event without it`, () => {
     const { plan, contexts, texts } = contextsOf(event)
-    assert.equal(behind('record', texts[0]), `${rest},"envelope":${envelope}}`)
+    const around = envelope === '{"Records":[]}' ? '' : `,"envelope":${envelope}`
+    assert.equal(behind('record', texts[0]), `${rest}${around}}`)
     assert.equal(Buffer.from(plan.records[0]?.body ?? '').toString('latin1'), body)
     const small = contexts.eventOf(plan.records)
     assert.deepEqual(JSON.parse(small), JSON.parse(event))
