@@ -149,7 +149,12 @@ test('an include replaces whole sections, an override beats both, and both keep 
     overrides: ['logs.encoding=console', 'lambda.pool.num_workers=5'],
   })
   assert.deepEqual(problems, [])
-  assert.deepEqual(values.get('logs'), { level: 'error', encoding: 'console', line_max: 16 * 2 ** 20 })
+  assert.deepEqual(values.get('logs'), {
+    level: 'error',
+    encoding: 'console',
+    line_max: 16 * 2 ** 20,
+    output: 'stderr',
+  })
   assert.equal(Object(values.get('lambda')).pool.num_workers, 5)
   const bad = await read(t, 'version: "3"\n', { overrides: ['logs.level=loud', 'nonsense'] })
   assert.match(bad.problems.join('\n'), /-o logs\.level:1:1: .*"loud"/)
