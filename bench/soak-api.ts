@@ -1,13 +1,13 @@
 /**
- * The Runtime API of a soak and its ledger: hands out batches of records until each has been done, and holds every answer against what
- * the workers wrote down. It trusts nothing that the server says of itself.
+ * Runtime API and ledger of a soak: hands out batches of records until each has been done, and compares every answer with what
+ * the workers wrote down. Trusts nothing that the server says about itself.
  */
 import { once } from 'node:events'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Random } from '../src/core/random.js'
 
-/** What workers are told to do wrong; the last one is nothing. */
+/** Faults that workers are told to show; the last one is none. */
 export const deeds = [
   'exit 0',
   'exit 1',
@@ -21,7 +21,7 @@ export const deeds = [
   'slow',
 ] as const
 
-/** What became of it all. */
+/** Counts of what became of all events and records. */
 export interface SoakCounts {
   /** Records that were acknowledged after a worker had done them. */
   done: number
@@ -36,11 +36,11 @@ export interface SoakCounts {
   events: number
 }
 
-/** What an API is made of. */
+/** Options of a simulated Runtime API. */
 export interface SoakOptions {
   readonly jobs: number
   readonly batch: number
-  /** How likely a record's first attempt goes wrong, from 0 to 1. */
+  /** Probability that a record's first attempt goes wrong, from 0 to 1. */
   readonly faultShare: number
   readonly random: Random
   /** The file in which workers write down what they have done. */
@@ -54,7 +54,7 @@ interface Record {
 
 const eventMs = 20_000
 
-/** The running API. */
+/** Running API of a soak. */
 export class SoakApi {
   readonly counts: SoakCounts = { done: 0, phantom: 0, failed: 0, errors: 0, strange: 0, events: 0 }
   /** Resolves when every record has been acknowledged. */
@@ -158,7 +158,7 @@ export class SoakApi {
         this.#again.push({ id: record.id, attempt: record.attempt + 1 })
       } else if (done.has(`${record.id} ${record.attempt}`)) this.counts.done += 1
       else this.counts.phantom += 1
-      // A later attempt must be done anew; this one is of no use any more.
+      // A later attempt must do the work again.
       done.delete(`${record.id} ${record.attempt}`)
     }
     if (this.openCount === 0) this.#finish()

@@ -15,7 +15,7 @@ import { rrCommand } from '../tests/helpers/project.js'
 import { lambdaConfig, workerText } from '../tests/helpers/rr.js'
 import { SoakApi, type SoakCounts } from './soak-api.js'
 
-/** What a soak came to. */
+/** Result of a soak. */
 export interface SoakResult extends SoakCounts {
   readonly jobs: number
   readonly seed: number
@@ -24,12 +24,12 @@ export interface SoakResult extends SoakCounts {
   readonly seconds: number
   readonly faults: Readonly<Record<string, number>>
   readonly exitCode: number | null
-  /** Processes of the server's that were left behind it. */
+  /** Processes of the server that outlived it. */
   readonly left: number
   readonly samples: readonly SoakSample[]
 }
 
-/** The server at one moment. */
+/** State of the server at one moment. */
 export interface SoakSample {
   readonly done: number
   readonly memoryMb: number
@@ -43,7 +43,7 @@ const faultShare = 0.01
 const samplesMax = 12
 const storm = ['SIGKILL', 'SIGSEGV', 'SIGABRT', 'SIGTERM', 'SIGSTOP', 'reset', 'stalled log'] as const
 
-/** Prints a table; exits 1 when something was lost, made up or left behind. */
+/** Prints a table; exits 1 when a record was lost or acknowledged without being done, or a process was left behind. */
 export async function benchSoak(jobs = jobsDefault, seed = 1): Promise<void> {
   const result = await soak({ jobs, seed, stopMsMax: 3000, pauseMsMax: 500 })
   const { samples, faults, ...sums } = result
@@ -55,7 +55,7 @@ export async function benchSoak(jobs = jobsDefault, seed = 1): Promise<void> {
   if (bad > 0 || sums.exitCode !== 0) process.exitCode = 1
 }
 
-/** How one soak is run. */
+/** Settings of one soak. */
 export interface SoakSettings {
   readonly jobs: number
   readonly seed: number
@@ -65,7 +65,7 @@ export interface SoakSettings {
   readonly pauseMsMax: number
 }
 
-/** Runs one. */
+/** Runs one soak. */
 export async function soak({ jobs, seed, stopMsMax, pauseMsMax }: SoakSettings): Promise<SoakResult> {
   const random = seededRandom(seed)
   const folder = await mkdtemp(join(tmpdir(), 'rr-soak-'))
@@ -125,7 +125,7 @@ interface Trouble {
   readonly stopMsMax: number
 }
 
-/** One fault from outside; its name. */
+/** Causes one fault from outside and returns its name. */
 async function makeTrouble({ server, folder, random, stopMsMax }: Trouble): Promise<string> {
   const kind = storm[Math.floor(random() * storm.length)] ?? 'SIGKILL'
   const stopMs = 300 + random() * (stopMsMax - 300)
@@ -161,7 +161,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
   } catch {
-    // It has gone by itself.
+    // It has ended by itself.
   }
 }
 

@@ -1,4 +1,4 @@
-/** What `serve` and `dev` say to people at the start, in at most ten lines, and once workers are ready. Pure. */
+/** Text that `serve` and `dev` print for people: at the start in at most ten lines, and once workers are ready. Pure. */
 
 /** One pool's line. */
 export interface PoolLine {

@@ -1,4 +1,4 @@
-/** What can be known of a worker's command without starting it: its program, and the script that an interpreter is given. */
+/** Checks a worker's command without starting it: its program, and the script that is passed to an interpreter. */
 import { existsSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { RelayError } from '../src/core/errors.js'
@@ -51,7 +51,7 @@ function scriptFault(words: readonly string[], cwd: string): CommandFault | unde
   return { what: `${program} would run ${file}, which does not exist` }
 }
 
-/** How an interpreter reads its arguments. */
+/** Options of an interpreter, needed to find the script among its arguments. */
 interface Interpreter {
   /** Options whose next word is theirs. */
   readonly withValue: ReadonlySet<string>
@@ -70,7 +70,7 @@ const interpreters: Readonly<Record<string, Interpreter>> = {
   python: { withValue: new Set(['-W', '-X']), instead: /^(-[A-Za-z]*[mcVh]|-$|--)/ },
   node: {
     withValue: new Set(['-r', '--require', '--import', '-C', '--conditions', '--env-file']),
-    // An option that we do not know may take the next word: nothing can be said then.
+    // An unknown option may take the next word: the script cannot be determined then.
     instead:
       /^(-[epvhic]+|-$|--(?!enable-|no-|trace-|experimental-|max-|expose-|unhandled-|stack-|inspect)[a-z-]+)$/,
   },

@@ -14,7 +14,7 @@ import { hostPortFault, socketFault } from './check-addresses.js'
 import { commandFault } from './check-command.js'
 import { type StartPlan, shownFile } from './plan-start.js'
 
-/** All of them, each once, at its place in the file. */
+/** Lists every problem that would keep a server from starting, each once, with its place in the file. */
 export function checkStart(plan: StartPlan): readonly Problem[] {
   const checker = new Checker(plan)
   checker.plugins()
@@ -23,7 +23,7 @@ export function checkStart(plan: StartPlan): readonly Problem[] {
   return checker.problems
 }
 
-/** How many pools a configuration has, and plugins beside the built-in ones. */
+/** Counts the pools of a configuration and its plugins that are not built in. */
 export function startCounts(plan: StartPlan): { readonly pools: number; readonly plugins: number } {
   return { pools: poolsOf(plan).filter(({ isOwn }) => isOwn).length, plugins: plan.listed.size }
 }
@@ -101,7 +101,7 @@ class Checker {
     else this.#identity(pool)
     const command = written(childOf(pool.tree, 'command')) ?? written(childOf(this.#server, 'command'))
     if (command === undefined) {
-      // A handler that leads nowhere has been told already, and an unknown key may be the command misspelt.
+      // A handler that was not found has been reported already, and an unknown key may be a misspelt `command`.
       const isTold = this.#plan.problems.some(({ what }) => what.startsWith('unknown key'))
       if (childOf(this.#server, 'handler') === undefined && !isTold)
         this.#fail(
@@ -164,7 +164,7 @@ class Checker {
   }
 
   #fail(at: Place, what: string, hint?: string): void {
-    // Pools share the command of `server:`, and one line of it says enough.
+    // Pools share the command of `server:`: report it once.
     const isTold = this.problems.some((one) => one.what === what && one.at.line === at.line)
     if (!isTold) this.problems.push({ severity: 'error', at, what, ...(hint === undefined ? {} : { hint }) })
   }

@@ -9,7 +9,7 @@ import type { CommonOptions } from './options.js'
 import { printable, printableJson, printableLines } from './printable.js'
 import { notAnswering } from './server-state.js'
 
-/** How long a server may take for its first answer to anything. */
+/** Longest time until a server's first answer to a request. */
 export const answerMsMax = 5000
 const againMs = 100
 
@@ -17,14 +17,14 @@ const againMs = 100
 export interface ControlClient {
   /** The server's process, as it says. */
   readonly pid: number
-  /** Its configuration file, or its working directory. */
+  /** The server's configuration file, or its working directory. */
   readonly path: string
   readonly card: ServerCard | undefined
-  /** Asks for something that is answered at once. Rejects with RR_NOT_ANSWERING after 5 s, and as `RpcClient.call` does. */
+  /** Calls a method that answers at once. Rejects with RR_NOT_ANSWERING after 5 s, and as `RpcClient.call` does. */
   call(method: string, argument?: unknown): Promise<unknown>
-  /** Asks for something that may take long: waits for as long as the server tells, asked beside it, that it goes on. */
+  /** Calls a method that may take long: waits while a second, concurrent request shows that the server still makes progress. */
   waitFor(method: string, argument?: unknown): Promise<unknown>
-  /** Rejects when the server does not tell any more that it goes on; resolves when it has gone, or with `signal`. */
+  /** Rejects when the server no longer reports progress; resolves when it has ended, or with `signal`. */
   watch(signal: AbortSignal): Promise<void>
   readonly closed: Promise<void>
   close(): void
@@ -58,7 +58,7 @@ export async function withServer(
   }
 }
 
-/** A server that greets back; undefined when nobody listens. Tries again while connections are closed at once. */
+/** Connects to a server and greets it; undefined when no process listens. Tries again while connections are closed at once. */
 async function greeted(candidate: Candidate): Promise<ControlClient | undefined> {
   const giveUpAt = systemClock.monotonicMs() + answerMsMax
   for (;;) {
@@ -149,7 +149,7 @@ class Control implements ControlClient {
     const isDone = new AbortController()
     const answer = this.#client.call(method, argument)
     try {
-      // When the watch ends because the server has gone, the call itself says so.
+      // When the watch ends because the server has ended, the call itself rejects.
       return await Promise.race([answer, this.watch(isDone.signal).then(() => answer)])
     } catch (error) {
       throw shown(error)

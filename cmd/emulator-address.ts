@@ -1,13 +1,13 @@
-/** Where a project's emulator listens when no server can be asked: as its file says, else the default. */
+/** Finds the address of a project's emulator when no server can be asked: the file's, else the default. */
 import { type Environment, readEnvironment } from '../config/env.js'
 import { findConfig } from '../config/find.js'
 import { loadConfig } from '../config/load.js'
 import type { CommonOptions } from './options.js'
 
-/** That of the section `emulator:`. */
+/** Default address of the section `emulator:`. */
 const defaultAddress = '127.0.0.1:9010'
 
-/** An address, and the file that names it; undefined: there is no file. */
+/** Address, and the file that names it; undefined when there is no file. */
 export interface FileAddress {
   readonly address: string
   readonly file: string | undefined
@@ -20,7 +20,7 @@ export async function fileAddress(
   env: Environment = readEnvironment(options.dotenv),
 ): Promise<FileAddress> {
   const file = findConfig({ config: options.config, cwd, env, isBootstrap: true })
-  // What is wrong elsewhere in the file does not matter here.
+  // Mistakes elsewhere in the file do not matter here.
   const { entries } = await loadConfig({ file, cwd, env, overrides: options.override })
   const section = entries.get('emulator')?.value
   const address = section?.kind === 'map' ? section.entries.get('address')?.value : undefined

@@ -39,9 +39,9 @@ export async function stopInLambda(server: Server, log: LogHost, code: number): 
   return code
 }
 
-/** A second signal: no job is waited for, only that what was killed has gone, so that none is left a zombie of process 1. */
+/** Ends at once after a second signal. It waits for no job, only until killed processes are reaped, so that process 1 gets no zombies. */
 export async function killAtOnce(server: Server | undefined, log: LogHost): Promise<never> {
-  // What is killed lets the orderly stop come to its end, too, maybe before us.
+  // Killing the workers also lets the orderly stop finish, maybe before us.
   isKilled = true
   log.warn({}, 'a second signal: everything is killed')
   server?.kill()
@@ -59,7 +59,7 @@ export function exitNow(code: number): never {
   process.exit(isKilled ? ExitCode.fault : code)
 }
 
-/** What `watchExit` needs to know when the process ends. */
+/** State that `watchExit` reads when the process ends. */
 export interface ExitView {
   readonly log: LogHost
   readonly server: () => Server | undefined
@@ -89,7 +89,7 @@ export function watchExit({ log, server, plugins }: ExitView): void {
       `${what}: the server ends at once`,
     )
     server()?.kill()
-    // What can be written without waiting is: nothing else runs any more.
+    // Only synchronous writes are possible: nothing else runs any more.
     void log.flush()
     process.exitCode = ExitCode.fault
   })

@@ -1,7 +1,4 @@
-/**
- * Where the running server of a configuration is, and whether it is ours: nothing is asked of a socket before its owner and its
- * folders' were looked at.
- */
+/** Finds the running server of a configuration. Checks who owns a socket and its folders before anything is sent to it. */
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { readEnvironment } from '../config/env.js'
@@ -19,7 +16,7 @@ import {
 import { isCardAlive, readCard, type ServerCard } from '../src/supervisor/server-card.js'
 import type { CommonOptions } from './options.js'
 
-/** What a command looks for. */
+/** Server that a command looks for. */
 export interface Wanted {
   readonly uid: number
   /** The configuration file as it was given, or the working directory. */
@@ -37,7 +34,7 @@ export interface Candidate {
 
 const shownMax = 5
 
-/** What the options name; a file that was named and is gone still names its server. */
+/** Resolves the server that the options name. A file that no longer exists still identifies its server. */
 export async function wantedServer(options: CommonOptions): Promise<Wanted> {
   const env = readEnvironment(options.dotenv)
   const cwd = process.cwd()
@@ -72,7 +69,7 @@ export function candidates(wanted: Wanted): readonly Candidate[] {
   return places.flatMap((place) => checked(place, wanted.uid) ?? [])
 }
 
-/** That none runs, and which of this user's do. */
+/** Makes the error for a server that does not run; its hint lists this user's running servers. */
 export function notRunning(wanted: Wanted): RelayError {
   const others = runningCards(wanted.uid)
   const same = others.find((card) => card.path === wanted.path && card.listen !== wanted.listen)
@@ -125,7 +122,7 @@ function followed(place: string, uid: number): string | undefined {
   const stat = statOf(place)
   if (stat === undefined || !stat.isSymbolicLink()) return place
   const target = readlinkSync(place)
-  // Ours lead to a folder beside them and nowhere else.
+  // Our own links point to a folder beside them and nowhere else.
   return stat.uid === uid && folderNamePattern.test(target) ? join(rootFolderPath(uid), target) : undefined
 }
 

@@ -14,13 +14,13 @@ export interface WatchFault {
   readonly code: string
 }
 
-/** What a tree is made of. */
+/** Options of a watched folder tree. */
 export interface FolderTreeOptions {
-  /** As it was given: links in its path are watched as well. */
+  /** Root as the caller gave it: symbolic links in its path are watched as well. */
   readonly root: string
   readonly isIgnored: (path: string) => boolean
   readonly onChange: (path: string) => void
-  /** Is told of each place once. */
+  /** Called once for each place that cannot be watched. */
   readonly onFault: (fault: WatchFault) => void
 }
 
@@ -28,12 +28,12 @@ export interface FolderTreeOptions {
 const foldersMax = 20_000
 
 interface Folder {
-  /** As it was reached from the root. */
+  /** Path by which the folder was reached from the root. */
   readonly path: string
   readonly watcher: FSWatcher
-  /** Where links in it lead, by their names: one that leads elsewhere now is followed anew. */
+  /** Targets of the links in it, by name: a link with a new target is followed again. */
   readonly links: Map<string, string>
-  /** It was removed or renamed: the watch is on what it was, also when another one has its name by now. */
+  /** True after a removal or rename: the watch is on the old inode, even if another folder has the name now. */
   isStale: boolean
 }
 
@@ -74,7 +74,7 @@ export class FolderTree {
       this.#tell({ path: this.#options.root, code: 'TOO_MANY' })
       return
     }
-    // Watched first and read then: what is made in between is seen once at least.
+    // Watch first, then read: a file made in between is then seen at least once.
     const watcher = await this.#watch(path, (type, name) => this.#onEvent(real, type, name))
     if (watcher === undefined) return
     this.#folders.set(real, { path, watcher, links: new Map(), isStale: false })
@@ -96,7 +96,7 @@ export class FolderTree {
 
   async #follow(folder: Folder, name: string): Promise<void> {
     const path = join(folder.path, name)
-    // A link that leads nowhere, or to itself, hides nothing from us.
+    // A link without a target, or to itself, has nothing to watch.
     const real = await quietly(realpath(path))
     if (real === undefined || folder.links.get(name) === real) return
     folder.links.set(name, real)
@@ -139,7 +139,7 @@ export class FolderTree {
     this.#then(() => this.#refresh())
   }
 
-  /** Forgets folders that have gone or were made anew, and looks for new ones. */
+  /** Drops folders that were removed or replaced, and looks for new ones. */
   async #refresh(): Promise<void> {
     for (const real of [...this.#changed]) {
       this.#changed.delete(real)
@@ -153,7 +153,7 @@ export class FolderTree {
     }
   }
 
-  /** One that is gone may be back already, and nobody tells of that twice. */
+  /** Scans the nearest folder that still exists: a removed folder may be back already, without a second notification. */
   async #scanNearest(gone: string): Promise<void> {
     for (let path = dirname(gone); path !== dirname(path); path = dirname(path)) {
       if (this.#folders.has(path)) return this.#scan(path)
@@ -194,7 +194,7 @@ export class FolderTree {
     return undefined
   }
 
-  /** What cannot be had is told; what has gone meanwhile is not worth a word. */
+  /** Runs `act` and reports its failure, unless the path was removed in the meantime. */
   async #try<T>(path: string, act: () => Promise<T>): Promise<T | undefined> {
     try {
       return await act()
@@ -213,7 +213,7 @@ export class FolderTree {
   }
 }
 
-/** Undefined where it failed. */
+/** Resolves to undefined when `work` fails. */
 function quietly<T>(work: Promise<T>): Promise<T | undefined> {
   return work.catch(() => undefined)
 }

@@ -1,4 +1,4 @@
-/** What a server says while it comes up: at once what it starts and where it listens, then that workers are ready, or that they are late. */
+/** Messages of a server that starts: first what it starts and where it listens, then that its workers are ready, or late. */
 import { createRequire } from 'node:module'
 import { formatProblem } from '../config/tree.js'
 import type { Clock, Timer } from '../src/core/clock.js'
@@ -10,7 +10,7 @@ import { type StartPlan, shownFile } from './plan-start.js'
 
 const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
 
-/** What it is made of. */
+/** Options of a greeting. */
 export interface GreetingOptions {
   readonly plan: StartPlan
   readonly server: Server
@@ -20,7 +20,7 @@ export interface GreetingOptions {
   readonly listen: string
 }
 
-// A worker that speaks our protocol says so within a moment; an ordinary application never will.
+// A worker that speaks our protocol answers within a moment; an ordinary application never does.
 const lateMs = 3000
 
 /** The words of one start. */
@@ -34,7 +34,7 @@ export class Greeting {
     this.#isForPeople = options.log.encoding !== 'json'
   }
 
-  /** Everything listens, and the workers boot. */
+  /** Reports that everything listens and the workers boot. */
   starting(): void {
     const { log, clock } = this.#options
     if (this.#isForPeople) log.print(bannerLines(this.#facts()).join('\n'))
@@ -43,7 +43,7 @@ export class Greeting {
     this.#late = clock.timer(lateMs, () => this.#sayLate(), { unref: true })
   }
 
-  /** Every first boot has ended, and not all have failed. */
+  /** Reports that every first boot has ended, and not all have failed. */
   ready(boots: Boots): void {
     this.end()
     const pools = this.#pools(boots)
@@ -56,7 +56,7 @@ export class Greeting {
     this.#options.log.named('server').info(fields, 'server started')
   }
 
-  /** Nothing more is said. */
+  /** Prints nothing from now on. */
   end(): void {
     this.#late?.clear()
   }

@@ -1,5 +1,5 @@
 /**
- * Whether SIGHUP was ignored when this process was started, as `nohup` arranges it. Node sets every ignored signal back to its
+ * Tells whether SIGHUP was ignored when this process was started, as `nohup` arranges it. Node sets every ignored signal back to its
  * default before any JavaScript runs, so the process itself cannot tell. `rr.js` starts as a shell script that looks first and
  * hands down what it saw; where somebody runs `node rr.js`, signs of `nohup` have to do.
  */
@@ -9,15 +9,15 @@ import { isatty } from 'node:tty'
 /** Set by the first lines of `rr.js` and by `docker-entrypoint`: `ignored` or `default`. */
 export const hangupVariable = 'RELAYRUNNER_HANGUP'
 
-/** What can be seen of it. */
+/** Observations that tell whether SIGHUP was ignored. */
 export interface HangupSigns {
-  /** What a shell saw before Node did away with it; undefined without one. */
+  /** Result of the shell that looked before Node reset the signal; undefined without a shell. */
   readonly told: string | undefined
   /** Our parent ignores it, and children inherit that. */
   readonly isIgnoredByParent: boolean
   /** Standard input is /dev/null and cannot be read: GNU nohup puts it in the place of a terminal. */
   readonly isInputUnreadable: boolean
-  /** There is a terminal that can hang up, and standard input, output and error are not it. */
+  /** True when there is a controlling terminal and none of standard input, output and error is it. */
   readonly isDetached: boolean
 }
 

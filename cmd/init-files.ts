@@ -4,9 +4,9 @@
 export const initLanguages = ['php', 'node', 'python'] as const
 export type InitLanguage = (typeof initLanguages)[number]
 
-/** Where this package is, as a project's files name it. */
+/** Paths of this package as they are written into a project's files. */
 export interface PackagePaths {
-  /** What Node imports: `relayrunner/worker`, or a file's URL where the package is not installed. */
+  /** Module that Node imports: `relayrunner/worker`, or a file's URL where the package is not installed. */
   readonly nodeModule: string
   /** The package's folder, absolute or from the project's. */
   readonly folder: string

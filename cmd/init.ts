@@ -40,7 +40,7 @@ export async function init(language: string | undefined, dir: string | undefined
 function write(folder: string, files: Readonly<Record<string, string>>, dir: string | undefined): number {
   try {
     mkdirSync(folder, { recursive: true })
-    // `wx`: a file that came meanwhile stays.
+    // `wx`: a file that was created meanwhile stays.
     for (const [name, text] of Object.entries(files))
       writeFileSync(join(folder, name), text, { flag: 'wx', mode: name.endsWith('.sh') ? 0o755 : 0o644 })
   } catch (error) {
@@ -60,7 +60,7 @@ function languageOf(folder: string): InitLanguage {
   return signs.find(([file]) => existsSync(join(folder, file)))?.[1] ?? 'node'
 }
 
-/** By the package that the project has installed; else by this very one, so that the project runs all the same. */
+/** Finds the paths of the package that the project has installed, else of this one, so that the project runs in any case. */
 function packagePaths(folder: string): PackagePaths {
   const own = dirname(createRequire(import.meta.url).resolve('relayrunner/package.json'))
   const installed = installedFolder(folder)
@@ -75,7 +75,7 @@ function packagePaths(folder: string): PackagePaths {
   return { nodeModule: pathToFileURL(worker).href, folder: own, command: `node '${rr}'` }
 }
 
-/** Where Node finds the package from `folder`, as a path from there. */
+/** Finds the package as Node would from `folder`; the path is relative to it. */
 function installedFolder(folder: string): string | undefined {
   for (let at = folder; ; at = dirname(at)) {
     if (existsSync(join(at, 'node_modules/relayrunner/package.json')))

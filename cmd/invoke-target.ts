@@ -1,6 +1,6 @@
 /**
- * Where `rr invoke` sends: to the running server of this project, else to the emulator at its file's address, once that has said
- * that it is RelayRunner's and of this project. Events may have effects, so they never go to somebody else's server.
+ * Decides where `rr invoke` sends: to the running server of this project, else to the emulator at its file's address, once that
+ * has identified itself as RelayRunner of this project. Events may have effects, so they never go to another program.
  */
 import { readEnvironment } from '../config/env.js'
 import { workingFolder } from '../config/find.js'
@@ -31,7 +31,7 @@ export async function invokeTarget(options: CommonOptions): Promise<InvokeTarget
   const folder = workingFolder({ ...find, file: named.file, workdir: options.workdir })
   const seen = await whoListens(named.address)
   const isOurs = seen.kind === 'relayrunner' && (named.file === undefined || seen.identity.folder === folder)
-  // Its own server may be frozen, and a frozen server answers nobody.
+  // The project's server may be frozen and not answer.
   if (isOurs && seen.identity.runs === 'environment') return targetOf(named.address, seen.identity)
   const asked = await askServer(options, named)
   if (asked !== undefined) return asked
@@ -44,7 +44,7 @@ function targetOf(address: string, { pid, folder, runs }: EmulatorIdentity): Inv
   return { address, who: `${what} of ${folder} (pid ${pid})` }
 }
 
-/** What the project's running server says; undefined: there is none. */
+/** Asks the project's running server; undefined when none runs. */
 async function askServer(options: CommonOptions, { file }: FileAddress): Promise<InvokeTarget | undefined> {
   const who = `the server of ${file === undefined ? process.cwd() : shownFile(file)}`
   try {
@@ -71,7 +71,7 @@ type Listener =
   | { readonly kind: 'stranger' }
   | { readonly kind: 'nobody'; readonly why: string }
 
-/** Asks an address who it is; no event goes there. */
+/** Asks the listener at an address to identify itself; sends no event. */
 async function whoListens(address: string): Promise<Listener> {
   if (address.endsWith(':0')) return { kind: 'nobody', why: 'only the running server knows its free port' }
   const { request } = await import('undici')
@@ -87,7 +87,7 @@ async function whoListens(address: string): Promise<Listener> {
     return identity === undefined ? { kind: 'stranger' } : { kind: 'relayrunner', identity }
   } catch (error) {
     const isRefused = error instanceof Error && 'code' in error && neverConnected.has(String(error.code))
-    // Who takes a connection and speaks no HTTP, or does not answer, is there all the same.
+    // A program that accepts the connection listens there, even if it does not speak HTTP or does not answer.
     return isRefused ? { kind: 'nobody', why: messageOf(error) } : { kind: 'stranger' }
   }
 }

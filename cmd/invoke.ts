@@ -32,7 +32,7 @@ export async function invoke(file: string | undefined, options: InvokeOptions): 
   process.stderr.write(printableLines(`rr: sending to ${address}, ${who}\n`))
   const { status, answer, isError } = await post(address, event)
   const text = options.json === true ? answer : pretty(answer)
-  // A program gets the answer as it is; a terminal would obey what is in it.
+  // A program gets the answer unchanged; a terminal would execute escape sequences in it.
   process.stdout.write(`${process.stdout.isTTY === true ? printableLines(text) : text}\n`)
   if (status === 200 && !isError) return ExitCode.ok
   const what = status === 200 ? 'the function failed' : `the event was refused (status ${status})`

@@ -1,4 +1,4 @@
-/** What `rr lambda run` starts: a command of one's own, the folder's bootstrap, or `rr bootstrap` with a handler. */
+/** Chooses what `rr lambda run` starts: a given command, the folder's bootstrap, or `rr bootstrap` with a handler. */
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readEnvironment } from '../config/env.js'
@@ -42,7 +42,7 @@ export function lambdaProgram(about: LambdaWords): LambdaProgram | string {
   if (override.length === 0 && dotenv === undefined && isExecutable(own)) return { command: [own], handler }
   const env = readEnvironment(dotenv)
   const file = findConfig({ config: options.config, cwd, env, isBootstrap: true })
-  // Said now, not with the first event. With a file the handler is its business, unless it was named here.
+  // Fail now, not with the first event. With a configuration file the handler is set there, unless it was named here.
   if (file === undefined || word !== undefined)
     zeroConfig(handler, named === undefined ? '_HANDLER' : 'the handler', {
       env,

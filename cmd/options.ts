@@ -1,4 +1,4 @@
-/** What every command shares: options, exit codes, and how it says that something is wrong. */
+/** Options, exit codes and error output that all commands share. */
 import { messageOf, RelayError } from '../src/core/errors.js'
 import { printable, printableLines } from './printable.js'
 

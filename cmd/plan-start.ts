@@ -32,7 +32,7 @@ export interface StartPlan {
   readonly cwd: string
   readonly env: Environment
   readonly plugins: readonly LoadedPlugin[]
-  /** Where the file lists each plugin, by the plugin's name. */
+  /** Places in the file that list each plugin, by the plugin's name. */
   readonly listed: ReadonlyMap<string, Place>
   /** The top-level keys as they were written, for whoever says where a value stands. */
   readonly entries: Loaded['entries']
@@ -161,7 +161,7 @@ function isFileFault(mode: Mode, error: unknown): boolean {
   return mode === 'check' && isLoad
 }
 
-/** Where this package keeps what runs ordinary handlers. */
+/** Returns the places of this package's loaders for ordinary handlers. */
 export function loaderPlaces(): LoaderPlaces {
   return {
     nodeLoader: fileURLToPath(new URL('../workers/node/loader.js', import.meta.url)),

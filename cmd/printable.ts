@@ -1,6 +1,6 @@
 /** Text that came from elsewhere, made fit for a terminal and for JSON that is printed on one. */
 
-// What moves a cursor, changes a title, hides text or turns its direction: controls (C0, DEL, C1) and format characters, but for
+// Characters that move a cursor, change a title, hide text or turn its direction: controls (C0, DEL, C1) and format characters, except
 // the joiners that emoji and some scripts are written with.
 const unprintable = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu
 

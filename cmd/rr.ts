@@ -78,7 +78,7 @@ function add(command: Command, load: () => Promise<Run>, parent: Command = progr
   parent.addCommand(command)
 }
 
-/** A signal may come while the code of a server loads: it is listened for before. */
+/** Listens for signals before the server's code is loaded, since one may come meanwhile. */
 function server(load: () => Promise<Run>): () => Promise<Run> {
   return () => {
     listenForEnd()

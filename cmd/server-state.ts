@@ -6,7 +6,7 @@ import { isCardAlive, type ServerCard } from '../src/supervisor/server-card.js'
 
 const ancestorsMax = 5
 
-/** The fault of a command whose server has not answered for `waitedMs`. */
+/** Makes the error for a server that has not answered for `waitedMs`. */
 export function notAnswering(card: ServerCard | undefined, waitedMs: number): RelayError {
   const { what, hint } = stateOf(card)
   const text = `the server has not answered for ${Math.round(waitedMs / 1000)} s: ${what}`
@@ -62,7 +62,7 @@ function commandLineOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
   } catch {
-    // It has gone, or belongs to somebody whose processes we may not see.
+    // It has ended, or we may not see this user's processes.
     return ''
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The signals that end a server, and a stop asked for over RPC: the first one asks, a second one insists. What a terminal
- * sends twice for one key counts once: the key's SIGINT reaches the whole foreground group, and a parent in it (npm, npx,
- * docker-entrypoint) forwards its own copy.
+ * Handles the signals that stop a server, and a stop asked for over RPC: the first one asks, a second one forces. A signal that a
+ * terminal sends twice for one key counts once: the key's SIGINT reaches the whole foreground group, and a parent in it (npm,
+ * npx, docker-entrypoint) forwards its own copy.
  */
 import { type Clock, systemClock } from '../src/core/clock.js'
 import { isHangupIgnored, readHangupSigns } from './hangup.js'
@@ -14,7 +14,7 @@ const repeatMsMax = 1000
 const terminalSignals: ReadonlySet<EndSignal> = new Set(['SIGINT', 'SIGHUP'])
 
 interface FirstAsk {
-  /** Undefined: over RPC. */
+  /** Undefined when the stop was asked for over RPC. */
   readonly signal: EndSignal | undefined
   readonly atMs: number
 }
@@ -28,7 +28,7 @@ export class EndAsked {
   #first: FirstAsk | undefined
   #onSecond: (() => void) | undefined
 
-  /** Listens only when told to: `listen`. */
+  /** Holds the state of a requested stop; call `listen` to receive signals. */
   constructor(clock: Clock = systemClock) {
     this.#clock = clock
     this.asked = new Promise((resolve) => {
@@ -40,7 +40,7 @@ export class EndAsked {
   listen(): this {
     const isDeaf = isHangupIgnored(readHangupSigns())
     for (const signal of endSignals) {
-      // An ignored hangup needs a listener, too: Node has set it back to ending the process.
+      // An ignored SIGHUP needs a listener, too: Node has reset it to its default, which ends the process.
       const take = signal === 'SIGHUP' && isDeaf ? () => undefined : () => this.take(signal)
       process.on(signal, take)
     }
@@ -51,12 +51,12 @@ export class EndAsked {
     return this.#first !== undefined
   }
 
-  /** The signal that asked; undefined when nobody has asked, or somebody did over RPC. */
+  /** Signal that asked for the stop; undefined when none did, or the stop was asked for over RPC. */
   get signal(): EndSignal | undefined {
     return this.#first?.signal
   }
 
-  /** Called when a second signal comes; at once when one came before anybody listened. */
+  /** Calls `onSecond` when a second signal comes; at once when it has already come. */
   onSecond(run: () => void): void {
     this.#onSecond = run
   }
@@ -66,7 +66,7 @@ export class EndAsked {
     this.#ask(undefined)
   }
 
-  /** One signal has come. */
+  /** Handles one received signal. */
   take(signal: EndSignal): void {
     const first = this.#first
     if (first === undefined) this.#ask(signal)
@@ -86,7 +86,7 @@ export class EndAsked {
 
 let ofProcess: EndAsked | undefined
 
-/** The one of this process: made before a server's code is loaded, which takes longer than a signal may wait. */
+/** Listens for this process's stop signals. Call it before the server's code is loaded: loading takes longer than a signal may wait. */
 export function listenForEnd(): EndAsked {
   ofProcess ??= new EndAsked().listen()
   return ofProcess

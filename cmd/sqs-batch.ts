@@ -6,7 +6,10 @@ const account = '123456789012'
 const groups = 3
 const firstSequence = 18_849_496_460_467_696_000n
 
-/** `body`: that of every record; `template`: the same with the record's number for `{n}`. Else `{"n":1}`, `{"n":2}` … A FIFO batch has three groups. */
+/**
+ * Options of a batch. `body` is the body of every record; `template` is the same with the record's number for `{n}`. The default
+ * is `{"n":1}`, `{"n":2}` … A FIFO batch has three groups.
+ */
 export function sqsBatch(options: {
   readonly count: number
   readonly isFifo: boolean

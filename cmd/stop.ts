@@ -7,7 +7,7 @@ import { printable } from './printable.js'
 import { notAnswering } from './server-state.js'
 
 const lookEveryMs = 20
-// The socket closes last but for the log's last words.
+// After the socket closes only the log is flushed.
 const lastWordsMsMax = 10_000
 
 /** Stops the server. */
@@ -23,7 +23,7 @@ export async function stop(options: CommonOptions): Promise<number> {
   return ExitCode.ok
 }
 
-/** A server is no child of ours, so looking is all there is. */
+/** Polls until the server's process has ended: it is not our child, so there is no event for it. */
 async function processGone({ pid, card }: ControlClient): Promise<void> {
   const giveUpAt = systemClock.monotonicMs() + lastWordsMsMax
   while (isSameProcess(pid, card?.startTicks)) {

@@ -1,32 +1,32 @@
 /**
- * What nobody caught: errors and rejections that would end the process with a raw stack and lose the jobs in hand. Each is
- * told in a line of the log, with the plugin it came from where its stack shows one; the first ends the server in order.
- * Only a program that owns its process may do this, never the library.
+ * Handles uncaught errors and rejections, which would otherwise end the process with a raw stack and lose the running jobs. Each
+ * is one line of the log, with the plugin it came from where its stack shows one; the first stops the server in order. Only a
+ * program that owns its process may use this, never the library.
  */
 import { inspect } from 'node:util'
 import type { LogFields, Logger } from '../src/core/log.js'
 
-/** A plugin that may be to blame. */
+/** Plugin that may have caused an error. */
 export interface PluginPlace {
   readonly name: string
-  /** Where it was loaded from; a built-in one has no path. */
+  /** File it was loaded from; a built-in plugin has no path. */
   readonly file: string
 }
 
-/** What the watch is made of. */
+/** Options of `watchUncaught`. */
 export interface UncaughtOptions {
   readonly log: Logger
-  /** Asked when something comes: they are not known at the start. */
+  /** Called when an error occurs: the plugins are not known at the start. */
   readonly plugins: () => readonly PluginPlace[]
 }
 
-// A promise that is forgotten in a loop brings thousands: the first ones tell the story.
+// A promise that is not awaited in a loop causes thousands: the first ones suffice.
 const linesMax = 20
 const causesMax = 3
 
-/** Watches over the process from its making on. */
+/** Watches the process from its construction on. */
 export class Uncaught {
-  /** Resolves with the first one; never rejects. */
+  /** Resolves with the first error; never rejects. */
   readonly first: Promise<Error>
   readonly #options: UncaughtOptions
   #count = 0
@@ -41,7 +41,7 @@ export class Uncaught {
     process.on('unhandledRejection', (reason) => this.#take(reason, 'a rejection that nobody handled'))
   }
 
-  /** Says how many were not told one by one; nothing when there are none. */
+  /** Logs how many errors were not logged one by one, if any. */
   tellRest(): void {
     const untold = this.#count - linesMax
     if (untold > 0) this.#options.log.error({ untold }, 'more uncaught errors came, which are not shown')
@@ -65,13 +65,13 @@ export function pluginOf(stack: string, plugins: readonly PluginPlace[]): Plugin
     const own = places.find(({ file }) => file === path)
     if (own !== undefined) return own
     const near = places.filter(({ file }) => path.startsWith(folderOf(file)) && !isPackage(path, file))
-    // Plugins that share a folder share their helpers: nobody can tell which of them it was.
+    // Plugins that share a folder share their helpers: the stack does not tell which of them it was.
     if (near.length === 1) return near[0]
   }
   return undefined
 }
 
-/** What is told of anything that was thrown, however hostile: its getters may throw as well. */
+/** Returns the log fields of any thrown value, even of one whose getters throw. */
 export function fieldsOf(thrown: unknown, plugins: readonly PluginPlace[]): LogFields {
   const fault = described(thrown)
   const plugin = pluginOf(fault.stackTrace?.join('\n') ?? '', plugins)
@@ -101,7 +101,7 @@ function described(thrown: unknown, depth = 0): Described {
   }
 }
 
-/** A plain object says nothing as text. */
+/** Formats plain objects, whose default text is useless. */
 function textOf(thrown: unknown): string {
   return typeof thrown === 'object' && thrown !== null ? inspect(thrown, { depth: 1 }) : String(thrown)
 }
@@ -118,7 +118,7 @@ function pathIn(line: string): string | undefined {
   }
 }
 
-/** A package of a plugin's folder is somebody else's, unless the plugin is in it itself. */
+/** Tells whether a file is of a package that the plugin has installed. The plugin may be in `node_modules` itself. */
 function isPackage(path: string, pluginFile: string): boolean {
   return path.slice(folderOf(pluginFile).length).includes('node_modules/')
 }

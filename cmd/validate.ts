@@ -23,7 +23,7 @@ export async function validate(options: CommonOptions): Promise<number> {
       ])
     return ExitCode.config
   }
-  // A file that could not be read would only make everything look absent.
+  // Checking an unreadable file would only report everything as missing.
   const isRead = plan.problems.every(({ what }) => !what.startsWith('not YAML'))
   const problems = [...plan.problems, ...(isRead ? checkStart(plan) : [])]
   if (options.json === true) printJson(problems)
@@ -42,7 +42,7 @@ function printJson(problems: readonly Problem[]): void {
   process.stdout.write(`${JSON.stringify({ valid: !problems.some(isFault), problems: list })}\n`)
 }
 
-/** What is valid, and which commands it is no use to. */
+/** Describes what is valid, and which commands cannot use it. */
 function summary(plan: StartPlan): string {
   const { pools, plugins } = startCounts(plan)
   const counts = `${shownFile(plan.file)} is valid: ${count(pools, 'pool')}, ${count(plugins, 'plugin')}`

@@ -16,22 +16,22 @@ export interface Watch {
   close(): void
 }
 
-/** Places that cannot be watched for one and the same reason. */
+/** Places that cannot be watched for the same reason. */
 export interface Unwatched {
   readonly code: string
   /** The first ones, relative to the folder; `.` is the folder itself. */
   readonly paths: readonly string[]
   readonly count: number
-  /** What to do about it. */
+  /** Advice for the user. */
   readonly hint: string
 }
 
-/** What is watched and who is told. */
+/** Options of a watch. */
 export interface WatchOptions {
   readonly folder: string
-  /** Is told one changed path, once it has been quiet for 200 ms. */
+  /** Called with one changed path, after 200 ms without further changes. */
   readonly onChange: (path: string) => void
-  /** Is told what cannot be watched, once for each reason and burst; the rest is watched on. */
+  /** Called once for each reason and burst with what cannot be watched; the rest stays watched. */
   readonly onUnwatched: (what: Unwatched) => void
   readonly clock?: Clock
 }
@@ -59,7 +59,7 @@ export function watchFolder({ folder, onChange, onUnwatched, clock = systemClock
   }
 }
 
-/** Collects what comes in bursts and hands it on when it has been quiet. */
+/** Collects items that come in bursts and hands them on after a quiet time. */
 class Quiet<T> {
   readonly #clock: Clock
   readonly #onQuiet: (all: readonly T[]) => void

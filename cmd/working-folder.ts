@@ -1,4 +1,4 @@
-/** The working directory of this process: it may have been removed below us, and the one that is asked for may not be there. */
+/** Sets the working directory of this process. The current one may have been removed, and the requested one may not exist. */
 import { ErrorCode, messageOf, RelayError } from '../src/core/errors.js'
 
 /** Throws RR_CONFIG_NOT_FOUND where the folder that the process was started in has been removed. */

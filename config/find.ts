@@ -67,7 +67,7 @@ function isSamePlace(path: string, other: string): boolean {
   try {
     return realpathSync(path) === realpathSync(other)
   } catch {
-    // One of them is not there: then it is not the other.
+    // One of them does not exist, so they are not the same.
     return false
   }
 }

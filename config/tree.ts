@@ -45,13 +45,13 @@ export function formatProblem({ at, severity, what, expected, nearest, hint }: P
   return `${at.file}:${at.line}:${at.column}: ${parts.join(', ')}`
 }
 
-/** A key's value; one that was written without a value is not there. */
+/** Returns a key's value; undefined also for a key without a value. */
 export function childOf(tree: Tree | undefined, key: string): Tree | undefined {
   const value = tree?.kind === 'map' ? tree.entries.get(key)?.value : undefined
   return value?.kind === 'scalar' && value.value === null ? undefined : value
 }
 
-/** A scalar as text; empty for anything else. */
+/** Returns a scalar as text, and an empty text for anything else. */
 export function textOf(tree: Tree | undefined): string {
   return tree?.kind === 'scalar' && tree.value !== null ? String(tree.value) : ''
 }

@@ -1,11 +1,14 @@
-/** The part of a configuration that follows from a handler's name: all of it without a file, a command in a file with `server.handler`. */
+/**
+ * Builds the part of a configuration that follows from a handler's name: all of it without a file, the command in a file with
+ * `server.handler`.
+ */
 import { ErrorCode, RelayError } from '../src/core/errors.js'
 import { type HandlerCommand, type HandlerOptions, handlerCommand, handlerForms } from './handler.js'
 import type { Entry, Place, Problem, Tree } from './tree.js'
 
 /**
- * The configuration without a file. `source` says in messages who named the handler. Throws RR_CONFIG_NOT_FOUND when the
- * name leads nowhere.
+ * Builds the configuration without a file. `source` names in messages where the handler came from. Throws RR_CONFIG_NOT_FOUND
+ * when no file fits the name.
  */
 export function zeroConfig(handler: string, source: string, options: HandlerOptions): Tree {
   const found = handlerCommand(handler, options)
@@ -25,7 +28,7 @@ export function zeroConfig(handler: string, source: string, options: HandlerOpti
   })
 }
 
-/** Sections of a file, and what is wrong with them. */
+/** Sections of a file and their problems. */
 export interface Expanded {
   readonly entries: ReadonlyMap<string, Entry>
   readonly problems: readonly Problem[]
@@ -35,7 +38,7 @@ export interface Expanded {
 export function expandHandler(entries: ReadonlyMap<string, Entry>, options: HandlerOptions): Expanded {
   const server = keysOf(entries.get('server'))
   const handler = server.get('handler')?.value
-  // Anything but a text is for the validation to refuse.
+  // Validation reports any value that is not a text.
   if (handler?.kind !== 'scalar' || typeof handler.value !== 'string' || handler.value === '')
     return { entries, problems: [] }
   const { at } = handler

@@ -1,7 +1,7 @@
 /**
- * A clock that does not count the time in which the process did not run. Lambda freezes its environments between events for
- * minutes, a laptop is closed, a machine paused, a process stopped (SIGSTOP), while the system's clocks run on, so that on waking
- * every timer is late at once; none of that lateness says anything about a worker. Deadlines by the wall clock stay what they are.
+ * Clock that does not count time in which the process did not run. Lambda freezes its environments between events for minutes, a
+ * laptop is closed, a machine paused, a process stopped (SIGSTOP). The system's clocks run on meanwhile, so every timer is late
+ * on waking, which says nothing about a worker. Deadlines by the wall clock stay unchanged.
  */
 import type { Clock, Timer, TimerOptions } from './clock.js'
 
@@ -59,7 +59,7 @@ export class AwakeClock implements Clock {
     this.#entries.add(entry)
     const tick = this.#tick
     const at = Math.min(now + Math.max(0, delayMs), now + sliceMs, tick?.at ?? Number.POSITIVE_INFINITY)
-    // Not by looking at all of them: there may be one for each of thousands of waiting callers.
+    // Without iterating over all of them: there may be one for each of thousands of waiting callers.
     if (tick === undefined || at < tick.at || (entry.isRef && !tick.isRef))
       this.#setTick(now, at, entry.isRef || tick?.isRef === true)
     // The tick stays: that it finds nothing to do costs less than setting it anew for every event.

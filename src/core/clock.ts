@@ -26,7 +26,7 @@ export interface Clock {
 /** The longest delay of Node's timers; a longer one would fire at once. */
 export const timerDelayMsMax = 2 ** 31 - 1
 
-/** The machine's own clocks. A timer that is late lets what has arrived be read before it runs. */
+/** Clock of the machine. A late timer runs only after pending input has been read. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
@@ -50,7 +50,7 @@ export const systemClock: Clock = {
 }
 
 // After a stop of the process (SIGSTOP, a paused machine) Node runs late timers before it reads what has arrived meanwhile, so
-// an answer that lies there would be overtaken by its own limit. A timer that is so late, in ms, lets the loop turn first: once
+// a limit would end a job whose answer is already there. A timer that is this late, in ms, lets the loop turn first: once
 // to read an answer, once to settle it, and twice more for a long one.
 const lateMsMin = 100
 const lateTurns = 4

@@ -83,13 +83,13 @@ export function hasCode(error: unknown, code: ErrorCode): boolean {
   return typeof error === 'object' && error !== null && 'code' in error && error.code === code
 }
 
-/** The sentence of anything that was thrown, also of what refuses to be a text. Never throws. */
+/** Returns the message of anything that was thrown, even of values that cannot be converted to text. Never throws. */
 export function messageOf(error: unknown): string {
   try {
     const message: unknown = error instanceof Error ? error.message : error
     return typeof message === 'string' ? message : String(message)
   } catch {
-    // An object without a prototype, a getter that throws: there is no text to be had.
+    // An object without a prototype, or a getter that throws, cannot be converted to text.
     return 'something was thrown that has no text'
   }
 }

@@ -3,13 +3,13 @@
  * name. Pure.
  */
 
-/** One member, its value as it was written. */
+/** Member of a JSON object, with its value as it was written. */
 export interface JsonMember {
   readonly key: string
   readonly text: string
 }
 
-/** A longer line is plain text: reading it would hold up everybody else. */
+/** Longest line that is parsed; a longer one is plain text, because parsing it would block the event loop. */
 export const jsonCharactersMax = 2 ** 20
 
 const quote = 0x22
@@ -19,13 +19,13 @@ const backslash = 0x5c
 const openings: ReadonlySet<number> = new Set([0x5b, 0x7b])
 const closings: ReadonlySet<number> = new Set([0x5d, 0x7d])
 
-/** The members in their order, the last of several with the same key; undefined when `text` is no JSON object. */
+/** Returns the members in order, of duplicate keys the last; undefined when `text` is not a JSON object. */
 export function jsonMembers(text: string): readonly JsonMember[] | undefined {
   const trimmed = text.trim()
   if (!trimmed.startsWith('{') || !trimmed.endsWith('}') || trimmed.length > jsonCharactersMax)
     return undefined
   try {
-    // What follows relies on it: only text that is JSON may go into a line of JSON.
+    // The code below relies on it: only valid JSON may go into a line of JSON.
     JSON.parse(trimmed)
   } catch {
     // It only looks like JSON: a plain line.
@@ -34,7 +34,7 @@ export function jsonMembers(text: string): readonly JsonMember[] | undefined {
   return cut(trimmed)
 }
 
-/** Of a text that is known to be a JSON object. */
+/** Splits a text that is known to be a JSON object into its members. */
 function cut(text: string): readonly JsonMember[] {
   const members = new Map<string, string>()
   let depth = 0

@@ -1,4 +1,4 @@
-/** Which addresses are this machine's alone. Names are not looked up: one that merely begins like a loopback address is none. */
+/** Recognises loopback addresses. Names are not looked up: one that merely begins like a loopback address does not count. */
 import { BlockList, isIP } from 'node:net'
 
 const loopback = new BlockList()

@@ -1,21 +1,21 @@
 /**
- * Shares the event loop between the output of all workers and everything else: no more than a few milliseconds of each turn of the
- * loop go into reading lines, whoever writes how much. What does not fit waits, worker by worker, for the next turn.
+ * Shares the event loop between the output of all workers and other work: reading lines takes no more than a few milliseconds of
+ * each turn of the loop, however much is written. The rest waits, worker by worker, for the next turn.
  */
 import type { Clock } from './clock.js'
 
 /** Output that waits to be read. */
 export interface PacedOutput {
-  /** Takes some of what waits; returns whether more does. */
+  /** Reads some of the waiting output; returns whether more is waiting. */
   proceed(): boolean
 }
 
 const turnMsMax = 4
 
-/** One for all workers of a server. */
+/** Gives the workers of one server their turns to be read. */
 export class OutputPacer {
   readonly #clock: Clock
-  /** In the order of their turns; each is in it once. */
+  /** Outputs that wait, in the order of their turns, each once. */
   #waiting: PacedOutput[] = []
   #spentMs = 0
   #isHeld = false

@@ -3,11 +3,11 @@ import type { Readable } from 'node:stream'
 import type { LineSplitter } from './line-splitter.js'
 import type { OutputPacer, PacedOutput } from './output-pacer.js'
 
-/** What a stream is read with. */
+/** Options of an output reader. */
 export interface OutputReaderOptions {
   readonly lines: LineSplitter
   readonly pacer: OutputPacer
-  /** What the system holds beyond what the stream has read; undefined when there is nothing, or no way to ask. */
+  /** Reads bytes that the kernel holds and the stream has not read yet; undefined when there are none, or no way to ask. */
   readonly readNow: (() => Buffer | undefined) | undefined
 }
 
@@ -17,15 +17,15 @@ const sliceBytes = 16 * 1024
 const catchUpBytesMax = 128 * 1024
 
 /**
- * Always drains, whatever becomes of the lines: a full pipe would block the worker. It only takes its turn, and the worker waits
- * as long.
+ * Reads everything, even if its lines are dropped: a full pipe would block the worker. Reading waits for its turn, and so may the
+ * worker.
  */
 export class OutputReader implements PacedOutput {
   /** Resolves at the end of the stream, when its last line has been handed on. */
   readonly ended: Promise<void>
   readonly #stream: Readable
   readonly #options: OutputReaderOptions
-  /** Read and not yet cut into lines; the stream is paused meanwhile. */
+  /** Bytes that were read and not yet cut into lines; the stream is paused meanwhile. */
   #chunks: Buffer[] = []
   #isWaiting = false
   #isCatchingUp = false
@@ -58,7 +58,7 @@ export class OutputReader implements PacedOutput {
     return false
   }
 
-  /** All that was written so far is its own: reads it, and completes a line that has no end yet. */
+  /** Reads everything that was written so far, and completes a line that has no end yet. */
   endLine(): void {
     if (this.#isWaiting) this.#catchUp()
     this.#options.lines.end()

@@ -56,23 +56,26 @@ export async function listenTcp(
   const address = `tcp://${host}:${port}`
   if (!allowRemote && !isLoopback(host)) throw notLoopback(address)
   try {
-    // Brackets tell an IPv6 address from its port, and are no part of it.
+    // Brackets separate an IPv6 address from its port and are not part of it.
     await listening(server, { host: bareHost(host), port })
   } catch (error) {
     throw cannotListen(address, error)
   }
   const bound = server.address()
-  // `localhost` is whatever the machine's resolver says.
+  // `localhost` is resolved by the machine's resolver.
   if (!allowRemote && typeof bound === 'object' && bound !== null && !isLoopback(bound.address)) {
     server.close()
     throw notLoopback(`${address} (${bound.address})`)
   }
 }
 
-/** Who is behind a socket file: nobody any more (`dead`), no file at all (`missing`), or somebody who may just be slow (`live`). */
+/**
+ * Probes a socket file: `dead` when no process listens on it, `missing` when there is no file, `live` otherwise, even if the
+ * listener is slow.
+ */
 export async function probeUnix(path: string): Promise<'live' | 'dead' | 'missing'> {
   const why = await connectErrno(path)
-  // Only a refusal says that nobody is there; a full backlog or a missing permission does not.
+  // Only a refused connection proves that no process listens; a full backlog or a missing permission does not.
   if (why === 'ECONNREFUSED' || why === 'ENOTSOCK') return 'dead'
   return why === 'ENOENT' || why === 'ENOTDIR' ? 'missing' : 'live'
 }

@@ -18,7 +18,7 @@ export interface ListenerOptions {
   /** `unix://PATH` or `tcp://HOST:PORT`, the host a loopback address; port 0 takes a free one. */
   readonly address: string
   readonly ownPid: number
-  /** How long a connection may take to answer the PID request, and then to be expected: a worker may connect before it boots. */
+  /** Limit for answering the PID request, and then for becoming expected: a worker may connect before it boots. */
   readonly handshakeMs: number
   /** The same for connections beyond the number of expected workers, which cannot all be workers; 5 s when left out. */
   readonly helloMs?: number
@@ -26,8 +26,8 @@ export interface ListenerOptions {
   readonly clock: Clock
   readonly log: Logger
   /**
-   * Connections that have not said who they are, beside one for each expected worker, and as many that nobody has expected yet; 512
-   * when left out. Where there are more, those that came first make room.
+   * Limit of connections that have not identified themselves, in addition to one for each expected worker, and of identified ones
+   * that are not expected yet; 512 when left out. Beyond it the oldest are closed.
    */
   readonly strangersMax?: number
 }
@@ -57,7 +57,7 @@ export interface RelayListener {
   close(): Promise<void>
 }
 
-// Enough for the largest pool, 500 workers, to boot at once. Nobody uses up our descriptors.
+// Enough for the largest pool, 500 workers, to boot at once, without using up our descriptors.
 const strangersMaxDefault = 512
 const helloMsDefault = 5000
 const tellAgainMs = 10_000
@@ -190,7 +190,7 @@ class Listener implements RelayListener {
     return clock.timer(helloMs, onTimeout, { unref: true })
   }
 
-  /** The one that came first has had the most time to say who it is. */
+  /** Closes the oldest silent connection: it has had the most time to say who it is. */
   #closeFirst(): void {
     const [first] = this.#silent.keys()
     if (first === undefined) return
@@ -202,7 +202,7 @@ class Listener implements RelayListener {
     first.close()
   }
 
-  /** Each expected worker may be one of those that have been silent for long; no more of them are kept. */
+  /** Closes overdue silent connections, but keeps one for each expected worker, since any of them may be it. */
   #closeOverdue(): void {
     const overdue = [...this.#silent].filter(([, { isOverdue }]) => isOverdue)
     for (const [relay] of overdue.slice(0, Math.max(0, overdue.length - this.#expected.size))) {

@@ -27,7 +27,10 @@ export interface RpcClient {
 
 const limits = { payloadBytesMax: rpcBytesMax + 64 * 1024, junkBytesMax: 0 }
 
-/** Connects to `unix://PATH` or `tcp://HOST:PORT`. Rejects with RR_NOT_RUNNING, or RR_NOT_ANSWERING when nobody takes it in time. */
+/**
+ * Connects to `unix://PATH` or `tcp://HOST:PORT`. Rejects with RR_NOT_RUNNING, or RR_NOT_ANSWERING when the connection is not
+ * accepted in time.
+ */
 export async function connectRpc(
   address: string,
   { clock = systemClock, timeoutMs }: { readonly clock?: Clock; readonly timeoutMs?: number } = {},
@@ -53,7 +56,7 @@ function connected(socket: Socket): Promise<void> {
 
 function connectFault(address: string, error: unknown): RelayError {
   if (error instanceof RelayError) return error
-  // The line of clients that wait to be taken is full.
+  // The server's backlog is full.
   if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') {
     return new RelayError(ErrorCode.NotAnswering, `${address} takes no connections: too many wait already`)
   }
@@ -110,7 +113,7 @@ class Client implements RpcClient {
     settle(call, message)
   }
 
-  /** Everything that waits fails with this, and the connection ends. */
+  /** Fails all pending calls with `error` and ends the connection. */
   #fail(error: RelayError): void {
     const calls = [...this.#pending.values()]
     this.#pending.clear()
@@ -146,7 +149,7 @@ interface Limit {
   readonly what: string
 }
 
-/** The work's result; rejects with RR_NOT_ANSWERING when it takes longer. */
+/** Returns the result of `work`; rejects with RR_NOT_ANSWERING when it takes longer. */
 function within<T>({ clock, timeoutMs, what }: Limit, work: Promise<T>): Promise<T> {
   if (timeoutMs === undefined) return work
   return new Promise<T>((resolve, reject) => {

@@ -17,7 +17,7 @@ export interface RpcMessage {
 
 /** Bytes of one request or answer at most, in either direction. */
 export const rpcBytesMax = 16 * 1024 * 1024
-// `service.Method`; a longer name is none of anybody's.
+// `service.Method`; no service has a longer name.
 const methodBytesMax = 256
 
 const codecs = [FrameFlag.proto, FrameFlag.json, FrameFlag.raw, FrameFlag.msgpack, FrameFlag.gob]
@@ -67,7 +67,7 @@ export function decodeArgument(message: RpcMessage): unknown {
 /** A method's value in the request's codec. Throws for what JSON cannot hold (a cycle, a BigInt) and for over 16 MB. */
 export function encodeReply(codec: number, value: unknown): Uint8Array | string {
   const isRaw = codec === FrameFlag.raw && (typeof value === 'string' || value instanceof Uint8Array)
-  // A function or a symbol is no JSON, and `stringify` says so with undefined.
+  // JSON cannot express a function or a symbol; `stringify` returns undefined for them.
   const data = isRaw ? value : (JSON.stringify(value) ?? 'null')
   const bytes = Buffer.byteLength(data)
   if (bytes > rpcBytesMax) throw new Error(`rpc: the answer has ${bytes} bytes, ${rpcBytesMax} fit`)

@@ -1,6 +1,7 @@
 /**
- * One client of an RPC server: takes one request at a time, in the order they came, and reads on only when the answer was taken.
- * A client can hold no more than one frame, the rest of one chunk and one answer; whoever is slow about either loses the connection.
+ * Connection to one client of an RPC server. It runs one request at a time, in the order of arrival, and reads on only after the
+ * answer was taken. A client makes the server hold at most one frame, the rest of one chunk and one answer; a client that is slow
+ * to send or read them is disconnected.
  */
 import type { Socket } from 'node:net'
 import type { Clock, Timer } from '../core/clock.js'
@@ -16,13 +17,13 @@ import {
   rpcParts,
 } from './rpc-codec.js'
 
-/** What a client says of itself; nobody has checked it. */
+/** Identity that a client claims; it is not verified. */
 export interface ClaimedIdentity {
   readonly pid: number | undefined
   readonly user: string | undefined
 }
 
-/** Who calls, as a method may know it. */
+/** Caller of a method. */
 export interface RpcCaller {
   /** The socket that the request came through, as the log names it. */
   readonly socket: string
@@ -33,26 +34,26 @@ export interface RpcCaller {
 /** Calls a method by its full name, e.g. `informer.Workers`; throws with the text that the client is answered. */
 export type Dispatch = (method: string, argument: unknown, caller: RpcCaller) => Promise<unknown>
 
-/** What a connection needs of its server. */
+/** Server side that a connection needs. */
 export interface ConnectionHost {
   readonly caller: RpcCaller
   readonly dispatch: Dispatch
   readonly clock: Clock
-  /** The bytes that this connection holds have changed by so many; false when all together hold too many. */
+  /** Counts a change of the bytes that this connection holds; false when all connections together hold too many. */
   hold(changeBytes: number): boolean
   closed(connection: RpcConnection, why: string | undefined): void
 }
 
 // A client of this machine sends a frame within milliseconds.
 const frameMsMax = 30_000
-// A client connects because it has a question.
+// A client connects in order to send a request.
 const firstRequestMsMax = 30_000
 const answerMsMax = 30_000
-// What every client may hold, however much the others do.
+// Every client may hold this much, regardless of the others.
 const fairBytes = 64 * 1024
 const limits = { payloadBytesMax: rpcBytesMax, junkBytesMax: 0 }
 
-/** One connected client. */
+/** Connected client. */
 export class RpcConnection {
   readonly #socket: Socket
   readonly #host: ConnectionHost
@@ -87,7 +88,7 @@ export class RpcConnection {
     return this.#running === undefined && this.#waiting.length === 0
   }
 
-  /** True once it has sent a request: before, it is nobody that anything is known of. */
+  /** True once the client has sent a request; before that nothing is known of it. */
   get hasAsked(): boolean {
     return this.#hasAsked
   }
@@ -101,7 +102,7 @@ export class RpcConnection {
       this.#waiting.length = 0
       this.#socket.destroy()
     }
-    // It keeps its place until its request is done: else a client could have any number of them run.
+    // It keeps its place until its request is done: otherwise a client could run any number of requests by reconnecting.
     if (this.#running === undefined) this.#leave()
   }
 
@@ -137,7 +138,7 @@ export class RpcConnection {
     void this.#next()
   }
 
-  /** Runs what waits, one after the other. Never rejects: a method's fault is its answer. */
+  /** Runs the waiting requests one after the other. Never rejects: a failing method is answered with its error. */
   async #next(): Promise<void> {
     if (this.#running !== undefined) return
     for (let message = this.#waiting.shift(); message !== undefined; message = this.#waiting.shift()) {
@@ -148,7 +149,7 @@ export class RpcConnection {
       this.#running = undefined
       if (this.#isClosed) return this.#leave()
       this.#account()
-      // Many small requests in one chunk must not keep everybody else waiting.
+      // Many small requests in one chunk must not block other clients.
       if (this.#waiting.length > 0) await new Promise((resolve) => setImmediate(resolve))
     }
     if (this.#isInputOver) this.#socket.end()
@@ -166,7 +167,7 @@ export class RpcConnection {
     }
   }
 
-  /** Resolves when the client has taken the answer, or has been given up. */
+  /** Resolves when the client has taken the answer, or its connection was closed. */
   async #write(answer: Buffer): Promise<void> {
     const isTaken = this.#socket.write(answer)
     this.#account()
@@ -182,7 +183,7 @@ export class RpcConnection {
 
   #inputOver(): void {
     this.#isInputOver = true
-    // A client that is done asking is still answered.
+    // A client that has closed its sending side is still answered.
     if (this.#decoder.bufferedBytes > 0) this.close('it ended within a frame')
     else if (this.isIdle) this.#socket.end()
   }
@@ -198,7 +199,10 @@ export class RpcConnection {
     if (!hasRoom && held > fairBytes) this.close('all clients together hold too many bytes')
   }
 
-  /** Sets the limit for what the client owes now: a first request, or the rest of a frame. Nothing while it waits for us. */
+  /**
+   * Starts the time limit for the client's next step: its first request, or the rest of a frame. There is none while the client
+   * waits for us.
+   */
   #watch(): void {
     if (this.#isClosed) return
     const owes = !this.isIdle

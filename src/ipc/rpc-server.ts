@@ -1,19 +1,19 @@
-/** Serves RPC over a bounded number of connections. Hostile bytes cost their sender its connection, and nobody else anything. */
+/** Serves RPC over a bounded number of connections. Malformed bytes close their sender's connection and affect no other client. */
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../core/log.js'
 import { type Dispatch, RpcConnection } from './rpc-connection.js'
 
-/** What a server is made of. */
+/** Options of an RPC server. */
 export interface RpcServerOptions {
-  /** How the log names the socket. */
+  /** Name of the socket in the log. */
   readonly name: string
   readonly dispatch: Dispatch
-  /** Connections at a time. */
+  /** Maximum number of connections. */
   readonly placesMax: number
   /**
-   * Whose place a newcomer gets when all are taken: that of a client that has not asked for anything yet (`silent`), or of any
-   * that has no request running (`idle`). Where there is none the newcomer is refused.
+   * Which client is closed for a new one when all places are taken: one that has not asked for anything yet (`silent`), or any
+   * without a running request (`idle`). If there is none, the new client is refused.
    */
   readonly evicts: 'silent' | 'idle'
   readonly clock: Clock
@@ -26,7 +26,7 @@ const heldBytesMax = 64 * 1024 * 1024
 /** A server that listens to nothing yet: hand it to `listenUnix` or `listenTcp`. */
 export class RpcServer {
   readonly server: Server
-  /** The longest connected first. */
+  /** Connected clients, the longest connected first. */
   readonly #connections = new Set<RpcConnection>()
   readonly #options: RpcServerOptions
   #heldBytes = 0
@@ -34,13 +34,13 @@ export class RpcServer {
 
   constructor(options: RpcServerOptions) {
     this.#options = options
-    // Half-open, so that a client that closes its sending side after its question is answered.
+    // Half-open, so that a client that closes its sending side after its request is still answered.
     this.server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket))
     // Without a listener a failed `accept` (no descriptor left) would end the process.
     this.server.on('error', (error) => this.#acceptFailed(error))
   }
 
-  /** Stops to listen and drops all clients. The socket's file has gone when this returns, before the promise resolves. */
+  /** Stops listening and closes all clients. The socket's file is removed before this returns, not only when the promise resolves. */
   async close(): Promise<void> {
     if (!this.server.listening) return
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
@@ -68,7 +68,7 @@ export class RpcServer {
   }
 
   #acceptFailed(error: Error): void {
-    // A fault before that is told by whoever called `listen`.
+    // The caller of `listen` reports earlier faults.
     if (!this.server.listening) return
     const { name, log } = this.#options
     if (!this.#hasWarned)
@@ -77,7 +77,7 @@ export class RpcServer {
     this.#evict()
   }
 
-  /** Frees a place; false when nobody can be asked to leave. */
+  /** Frees a place by closing a client; false when none may be closed. */
   #makeRoom(): boolean {
     const { placesMax, name, log } = this.#options
     if (!this.#hasWarned) log.warn({ socket: name, placesMax }, 'all places of a control socket are taken')

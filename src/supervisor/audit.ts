@@ -1,4 +1,4 @@
-/** The line of the log for each control action: what was asked for, through which socket, and who the client says it is. */
+/** Logs each control action: what was asked for, through which socket, and who the client claims to be. */
 import type { Logger } from '../core/log.js'
 import type { ClaimedIdentity, RpcCaller } from '../ipc/rpc-connection.js'
 
@@ -29,7 +29,7 @@ export function audit(log: Logger, { command, argument, caller }: ControlAction)
   )
 }
 
-/** What a client claims to be, cut and cleaned; whatever is no pid or no name is left out. */
+/** Returns a client's claimed identity, shortened and cleaned; values that are not a pid or a name are left out. */
 export function claimedIdentity(argument: unknown): ClaimedIdentity {
   const { pid, user } = (typeof argument === 'object' && argument !== null ? argument : {}) as {
     readonly pid?: unknown

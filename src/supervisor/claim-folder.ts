@@ -1,6 +1,6 @@
 /**
- * Takes the private folder for this server: refuses while a live server has it, clears what a killed one left, and sweeps the
- * folders of other servers that are gone. Everything happens under the start lock.
+ * Claims the private folder for this server: refuses while a live server has it, clears what a killed one left, and sweeps the
+ * folders of other servers that have ended. Everything happens under the start lock.
  */
 import { readlinkSync, rmdirSync, rmSync, symlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -18,7 +18,7 @@ import { cardName, readCard, writeCard } from './server-card.js'
 import { holdStartLock } from './start-lock.js'
 import { clearFolder, isServerLive, sweepFolders } from './sweep-folders.js'
 
-/** What a claim needs. */
+/** Options of a claim. */
 export interface ClaimOptions {
   readonly identity: ServerIdentity
   readonly version: string
@@ -60,7 +60,7 @@ export async function claimFolder(options: ClaimOptions, open: OpenSockets): Pro
   }
 }
 
-/** A full or read-only disk, as a fault that names the folder. */
+/** Makes the error for a full or read-only disk, which names the folder. */
 function cannotUse(path: string, cause: unknown): unknown {
   if (cause instanceof RelayError) return cause
   return new RelayError(ErrorCode.PrivateFolder, `cannot write in the folder ${path}: ${messageOf(cause)}`, {
@@ -81,14 +81,14 @@ async function refuseLive(path: string): Promise<void> {
   )
 }
 
-/** The name may be a link that a server left which was started by another path of this file. */
+/** Handles a name that is a link, left by a server that was started by another path of this file. */
 function takePlace(folder: string): void {
   if (linkTarget(folder) !== undefined) rmSync(folder, { force: true })
 }
 
 function linkAlias(alias: string, folder: string): void {
   if (linkTarget(alias) === undefined) {
-    // A folder of a server that is gone: it was found dead above.
+    // Folder of an ended server, as checked above.
     clearFolder(alias)
     removeFolder(alias)
   } else rmSync(alias, { force: true })
@@ -102,12 +102,12 @@ function linkAlias(alias: string, folder: string): void {
   }
 }
 
-/** The folder that a link of ours names; undefined when it is no link. */
+/** Returns the folder that one of our links points to; undefined when it is not a link. */
 function linkTarget(path: string): string | undefined {
   try {
     return readlinkSync(path)
   } catch {
-    // EINVAL: no link. ENOENT: nothing is there.
+    // EINVAL: not a link. ENOENT: nothing is there.
     return undefined
   }
 }
@@ -122,6 +122,6 @@ function removeFolder(folder: string): void {
   try {
     rmdirSync(folder)
   } catch {
-    // Not empty, or gone: neither hinders the next server.
+    // Not empty, or already removed: neither hinders the next server.
   }
 }

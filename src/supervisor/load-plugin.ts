@@ -88,7 +88,7 @@ async function importFile(file: string, about: string, clock: Clock): Promise<un
   }
 }
 
-/** Of an error that another copy of this package may have made. */
+/** Reads the hint of an error that may come from another copy of this package. */
 function hintOf(error: unknown): string {
   return isObject(error) && typeof error.hint === 'string' ? error.hint : 'The fault is in the plugin.'
 }

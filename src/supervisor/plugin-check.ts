@@ -1,4 +1,4 @@
-/** Looks at what an author wrote as a plugin, in his own words, before anything of ours stumbles over it. Pure. */
+/** Checks the definition of a plugin, so that a mistake is reported in the author's terms and not as an error inside the server. Pure. */
 import { ErrorCode, RelayError } from '../core/errors.js'
 
 interface Fault {
@@ -8,7 +8,7 @@ interface Fault {
 
 const shapeHint = 'Write `export default definePlugin({ name, setup })`.'
 
-/** Throws RR_PLUGIN_API when the definition of a plugin is not of its shape. */
+/** Throws RR_PLUGIN_API when the definition of a plugin is malformed. */
 export function checkPlugin(definition: unknown): void {
   const fault = pluginFault(definition)
   if (fault === undefined) return

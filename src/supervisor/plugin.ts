@@ -90,7 +90,10 @@ export interface AnyPlugin {
   setup(context: SetupContext<unknown, Needs>): unknown
 }
 
-/** Declares a plugin; returns plain data, with the version of the border it was written for. Throws RR_PLUGIN_API for what is none. */
+/**
+ * Declares a plugin; returns plain data with the version of the plugin API it was written for. Throws RR_PLUGIN_API for a
+ * malformed definition.
+ */
 export function definePlugin<
   P extends Section = Section<Record<never, never>>,
   const N extends Needs = Record<never, never>,

@@ -132,7 +132,7 @@ export class PoolsHost implements PoolsService {
   }
 
   #declaredPool(name: string): PoolConfig {
-    // Names such as `constructor` are names, and not what every object has.
+    // `constructor` and the like are names of pools here, not properties of every object.
     const config = Object.hasOwn(this.#declared, name) ? this.#declared[name] : undefined
     if (config === undefined) throw this.#unknown(name)
     return config

@@ -1,14 +1,14 @@
 /**
- * What a server is known by: `/tmp/rr-UID/H`, H from the configuration file's path as it was given and `rpc.listen`, so that
- * commands find the server by the same words. Not from TMPDIR or XDG_RUNTIME_DIR, which differ between a service and a shell.
- * Names and owners only: who may take a folder is `claim-folder.ts`'s business.
+ * Names the private folder of a server: `/tmp/rr-UID/H`, where H is made from the configuration file's path as it was given and
+ * `rpc.listen`, so that commands with the same arguments find the server. TMPDIR and XDG_RUNTIME_DIR are not used: they differ
+ * between a service and a shell. Handles names and owners only; `claim-folder.ts` decides who may take a folder.
  */
 import { createHash } from 'node:crypto'
 import { chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 
-/** What a server is known by. */
+/** Identity of a server. */
 export interface ServerIdentity {
   readonly uid: number
   /** The configuration file's absolute path with its symbolic links, or the working directory when there is none. */
@@ -38,18 +38,21 @@ export function relayRootPath(uid: number): string {
   return join('/tmp', `rr-${uid}-relay`)
 }
 
-/** The private folder's path; nothing is made. */
+/** Returns the path of the private folder without creating it. */
 export function privateFolderPath({ uid, path, listen }: ServerIdentity): string {
   return join(rootFolderPath(uid), folderName(path, listen))
 }
 
-/** The name under which the server is found, too: by its file's real path. Undefined where that is the same path, or none. */
+/**
+ * Returns the second name of the server's folder, made from its file's real path. Undefined where that is the same path, or there
+ * is none.
+ */
 export function aliasPath({ uid, path, listen }: ServerIdentity): string | undefined {
   const real = realPath(path)
   return real === undefined || real === path ? undefined : join(rootFolderPath(uid), folderName(real, listen))
 }
 
-/** Makes the user's folder, mode 0700. Throws RR_PRIVATE_FOLDER when it is not ours alone: somebody else may have made it. */
+/** Makes the user's folder, mode 0700. Throws RR_PRIVATE_FOLDER when another user owns it or can open it. */
 export function openRootFolder(uid: number): string {
   const path = rootFolderPath(uid)
   ownFolder(path, uid, ownerOnly)
@@ -86,17 +89,17 @@ function realPath(path: string): string | undefined {
   try {
     return realpathSync(path)
   } catch {
-    // The file has gone since: the server is still known by its name.
+    // The file was removed since: its name still identifies the server.
     return undefined
   }
 }
 
 function ownFolder(path: string, uid: number, wanted: number): void {
   try {
-    // The umask takes bits away from a new folder, and from nothing that was there.
+    // The umask removes mode bits from a new folder only.
     if (mkdirSync(path, { mode: wanted, recursive: true }) !== undefined) chmodSync(path, wanted)
   } catch (error) {
-    // Something else is there, and is told of as what it is.
+    // Something else is there; the checks below report it.
     const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST'
     if (!isThere) throw unmade(path, error)
   }

@@ -22,7 +22,7 @@ export interface RelayListenersOptions {
 }
 
 const handshakeMsMax = 60_000
-/** Connections that are no worker yet: an eighth of the descriptors that the process may hold, within these. */
+/** Limits of connections that are not workers yet: an eighth of the descriptors that the process may hold, within these. */
 const [strangersFloor, strangersCeiling] = [16, 512]
 
 /** All of one server, opened as pools ask for them. */

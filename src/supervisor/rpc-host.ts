@@ -1,6 +1,6 @@
 /**
- * The server's control: Goridge RPC on two private sockets and where `rpc.listen` says. `rpc.sock` is the operator's and has every
- * method; workers and other clients have their own door, with its own places, and never our own methods.
+ * Serves control requests by Goridge RPC: on two private sockets and at `rpc.listen`. `rpc.sock` is the operator's and has every
+ * method; workers and other clients have sockets of their own, with places of their own, and cannot call our own methods.
  */
 import type { Clock } from '../core/clock.js'
 import { ErrorCode, hasCode, RelayError } from '../core/errors.js'
@@ -33,25 +33,25 @@ export interface RpcHostOptions {
   readonly log: Logger
 }
 
-/** Where a client came in. */
+/** Socket by which a client connected. */
 type Door = 'operator' | 'client'
 
 // Enough for every command that people and scripts run side by side.
 const operatorPlacesMax = 32
-// A pool's workers and a few more; but never so many that no descriptor is left for anything else.
+// Enough for a pool's workers and a few more, but leaves descriptors for everything else.
 const clientPlacesMax = 512
 const descriptorShare = 8
 const clientPlacesMin = 16
-// Addresses to listen on that nobody can connect to everywhere.
+// Addresses to listen on that are not addresses to connect to on every system.
 const anyHost: ReadonlySet<string> = new Set(['', '0.0.0.0', '::', '[::]'])
 
 /** Implements the service `Rpc`. */
 export class RpcHost implements RpcService {
   readonly #options: RpcHostOptions
   readonly #folder: string
-  /** What every client may call. */
+  /** Methods that every client may call. */
   readonly #public = new RpcTable()
-  /** What only `rpc.sock` has beside. */
+  /** Further methods that only clients of `rpc.sock` may call. */
   readonly #own = new RpcTable()
   readonly #operator: RpcServer
   readonly #workers: RpcServer
@@ -126,13 +126,13 @@ export class RpcHost implements RpcService {
 
   async close(): Promise<void> {
     const closing = [this.#operator.close(), this.#workers.close(), this.#asked?.close()]
-    // In the same turn, while the sockets' files have just gone: a server that starts now finds either all of it or nothing.
+    // In the same turn as the sockets' files are removed: a server that starts now finds either everything or nothing.
     this.#giveBack?.()
     this.#giveBack = undefined
     await Promise.all(closing)
   }
 
-  /** The address that clients are told. */
+  /** Returns the address that clients are given. */
   async #listen({ server }: RpcServer, listen: string, allowRemote: boolean): Promise<string> {
     const { cwd, log } = this.#options
     const unix = /^unix:\/\/(.+)$/.exec(listen)?.[1]
@@ -155,7 +155,7 @@ export class RpcHost implements RpcService {
     return typeof bound === 'object' && bound !== null ? `tcp://${reachable}:${bound.port}` : listen
   }
 
-  /** While no other server of this user starts: two must not take over the same stale socket. */
+  /** Opens the sockets while no other server of this user starts: two must not take over the same stale socket. */
   async #alone(act: () => Promise<void>): Promise<void> {
     const release = await holdStartLock(openRootFolder(this.#options.identity.uid), this.#options.clock)
     try {

@@ -15,7 +15,7 @@ export interface ServerFacts {
   readonly version: string
   /** The configuration file, or the working directory. */
   readonly path: string
-  /** True from the moment on that the server ends. */
+  /** True as soon as the server has begun to stop. */
   readonly isStopping: () => boolean
   /** Begins to stop the server; the caller is answered first. */
   readonly stop: () => void
@@ -93,7 +93,7 @@ function registerOwnMethods(rpc: RpcHost, facts: ServerFacts): void {
   )
 }
 
-/** Costs next to nothing: commands that wait for something slow ask for it again and again. */
+/** Answers cheaply: commands that wait for a slow method call it repeatedly. */
 function statusOf({ pools, pid, isStopping }: ServerFacts): object {
   const all = pools.all()
   return {

@@ -1,4 +1,4 @@
-/** The methods that clients may call, by service and name. Names from outside are looked up as data, never as properties. */
+/** Table of the methods that clients may call, by service and name. Names from outside are looked up as data, never as properties. */
 import { ErrorCode, RelayError } from '../core/errors.js'
 import type { RpcCaller } from '../ipc/rpc-connection.js'
 import type { RpcRegisterOptions } from './services.js'
@@ -6,10 +6,10 @@ import type { RpcRegisterOptions } from './services.js'
 /** A method, and who calls it. */
 export type CalledMethod = (argument: unknown, caller: RpcCaller) => unknown | Promise<unknown>
 
-/** One entry of the table. */
+/** Entry of the table. */
 export interface TableEntry {
   readonly run: CalledMethod
-  /** Each call is a line of the log. */
+  /** True when each call is logged. */
   readonly isAudited: boolean
 }
 

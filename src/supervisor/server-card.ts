@@ -1,16 +1,16 @@
 /**
- * The card of a running server, `server.json` in its private folder: which process it is and what it serves. For commands
- * that the server itself does not answer, and for sweeps. Never holds configuration or environment.
+ * Reads and writes `server.json` in a server's private folder: its process and what it serves. Commands read it when the server
+ * does not answer, and sweeps. It never holds configuration or environment.
  */
 import { closeSync, fstatSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isSameProcess, readProcessState } from './machine/process-state.js'
 import type { ServerIdentity } from './private-folder.js'
 
-/** What the card says. */
+/** Content of `server.json`. */
 export interface ServerCard {
   readonly pid: number
-  /** Undefined where the system does not tell. */
+  /** Start time in clock ticks; undefined where the system does not provide it. */
   readonly startTicks: number | undefined
   /** The configuration file as it was given, or the working directory. */
   readonly path: string
@@ -30,17 +30,17 @@ export function writeCard(folder: string, { path, listen }: ServerIdentity, vers
   const startTicks = readProcessState(process.pid)?.startTicks
   const card: ServerCard = { pid: process.pid, startTicks, path, listen, version }
   const file = join(folder, cardName)
-  // A new file: one that is there may belong to a reader, or be a link.
+  // Always a new file: an existing one may be open in a reader, or be a link.
   rmSync(file, { force: true })
   writeFileSync(file, `${JSON.stringify(card)}\n`, { mode: ownerOnly, flag: 'wx' })
 }
 
-/** The card in a folder; undefined when there is none that can be read. */
+/** Reads the card in a folder; undefined when there is none or it is unreadable. */
 export function readCard(folder: string): ServerCard | undefined {
   try {
     return cardOf(JSON.parse(readBounded(join(folder, cardName))))
   } catch {
-    // Missing, half written or no JSON: the server is one that nothing is known of.
+    // Missing, half written or not JSON: nothing is known of the server.
     return undefined
   }
 }

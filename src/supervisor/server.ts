@@ -22,7 +22,7 @@ import { ClockKey, Ledger, Log, type LogService, Pools, Rpc } from './services.j
 export interface ServerOptions {
   /** In listing order, each with its validated section. */
   readonly plugins: readonly LoadedPlugin[]
-  /** What the server is known by; its private folder is named by it. */
+  /** Identity of the server, from which its private folder is named. */
   readonly identity: ServerIdentity
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>

@@ -46,8 +46,8 @@ export interface PoolsService {
 export const Pools = serviceKey<PoolsService>('pools')
 
 /**
- * One remote procedure: decoded argument in, value to encode out. Throw, or reject, to answer with an error text; what JSON cannot
- * hold is answered with an error, too.
+ * Remote procedure: takes the decoded argument and returns the value to encode. Throw or reject to answer with an error text; a
+ * result that JSON cannot hold is answered with an error, too.
  */
 export type RpcMethod = (argument: unknown) => unknown | Promise<unknown>
 
@@ -55,30 +55,30 @@ export type RpcMethod = (argument: unknown) => unknown | Promise<unknown>
 export interface RpcSettings {
   /** Empty: workers use the private `worker.sock`. */
   readonly listen: string
-  /** Addresses that are not loopback are listened on, too. */
+  /** True to listen also on addresses that are not loopback. */
   readonly allowRemote: boolean
 }
 
-/** How procedures are registered. */
+/** Options of a registration. */
 export interface RpcRegisterOptions {
   /** Names of methods that change something: each call of theirs is a line of the log. */
   readonly audited?: readonly string[]
 }
 
-/** The Goridge RPC server: what workers, other clients and `rr`'s own commands may call. */
+/** Goridge RPC server, with the methods that workers, other clients and `rr`'s own commands may call. */
 export interface RpcService {
   /** The `rpc:` section; once. */
   configure(settings: RpcSettings): Promise<void>
   /**
-   * Adds `service.Method`s; returns what removes them again, for `defer`. Own properties of `methods` count, not inherited ones.
-   * Throws RR_PLUGIN_DUPLICATE for a service that is registered, RR_PLUGIN_API for a wrong name or a method that is no function.
+   * Adds `service.Method`s; returns a function that removes them, for `defer`. Own properties of `methods` count, not inherited
+   * ones. Throws RR_PLUGIN_DUPLICATE for a registered service, RR_PLUGIN_API for a wrong name or a method that is not a function.
    */
   register(
     service: string,
     methods: Readonly<Record<string, RpcMethod>>,
     options?: RpcRegisterOptions,
   ): () => void
-  /** What workers find in RR_RPC, e.g. `unix:///tmp/rr-0/…/worker.sock`. */
+  /** Address in the workers' RR_RPC, e.g. `unix:///tmp/rr-0/…/worker.sock`. */
   readonly address: string
 }
 

@@ -13,7 +13,7 @@ import { ErrorCode, RelayError } from '../core/errors.js'
 import { isSameProcess, readProcessState } from './machine/process-state.js'
 
 const namePattern = /^\.start-(\d{1,15})$/
-// A start holds it for milliseconds; one that was stopped (SIGSTOP) within it must not stop all others for ever.
+// A start holds it for milliseconds; one that was stopped (SIGSTOP) meanwhile must not block all others forever.
 const waitMsMax = 10_000
 const lookEveryMs = 5
 const ownerOnly = 0o600
@@ -42,7 +42,7 @@ export async function holdStartLock(root: string, clock: Clock): Promise<() => v
   }
 }
 
-/** Makes the name with its content in one step; undefined when somebody else was faster. */
+/** Creates the file with its content in one step; undefined when another process was faster. */
 function take(root: string, note: string, number: number): string | undefined {
   const mine = join(root, nameOf(number))
   try {
@@ -51,7 +51,7 @@ function take(root: string, note: string, number: number): string | undefined {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined
     throw error
   }
-  // Others may have gone further since we looked, and have removed this number.
+  // Others may have taken higher numbers since we looked, and have removed this one.
   if (newestOf(root) !== number) {
     rmSync(mine, { force: true })
     return undefined
@@ -61,7 +61,7 @@ function take(root: string, note: string, number: number): string | undefined {
   return mine
 }
 
-/** The pid of whoever holds the lock; undefined when it was given back, or its holder has gone. */
+/** Pid of the lock's holder; undefined when the lock was released or its holder has ended. */
 function holderOf(path: string): number | undefined {
   let text: string
   try {

@@ -1,6 +1,6 @@
 /**
- * Removes what servers that are gone left in `/tmp/rr-UID` and `/tmp/rr-UID-relay`: folders and links whose names are ours, and in
- * them files whose names are ours. Called under the start lock, so that it never meets a start.
+ * Removes what ended servers left in `/tmp/rr-UID` and `/tmp/rr-UID-relay`: our folders and links by their names, and in them our
+ * files by theirs. Called under the start lock, so that it never runs during a start.
  */
 import { lstatSync, readdirSync, readlinkSync, rmdirSync, rmSync, type Stats } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -8,37 +8,37 @@ import { probeUnix } from '../ipc/listen.js'
 import { controlSocketName, folderNamePattern, relayRootPath, rootFolderPath } from './private-folder.js'
 import { isCardAlive, readCard } from './server-card.js'
 
-/** What a sweep must know. */
+/** Options of a sweep. */
 export interface SweepOptions {
   readonly uid: number
   /** The folder of the server that sweeps. */
   readonly own: string
-  /** Its link, when it has one. */
+  /** Link to the folder, when there is one. */
   readonly ownAlias: string | undefined
   readonly nowMs: number
 }
 
-// A start looks at so many of others at most; the next one goes on.
+// A start checks at most this many other folders; the next start continues.
 const foldersMax = 256
-// An empty folder may be that of an older version that starts now, without the lock.
+// An empty folder may belong to an older version that is starting now, without the lock.
 const emptyMsMin = 10_000
 const ownFiles = /^(rpc\.sock|worker\.sock|server\.json|(out|watchdog)-\d+-\d+)$/
 const relayFiles = /^\d+\.sock$/
 const startNotes = /^\.starting-(\d+)-[0-9a-f]+$/
 
-/** True when somebody listens on the folder's control socket, or the process that took the folder lives. */
+/** True when a process listens on the folder's control socket, or the process that took the folder lives. */
 export async function isServerLive(folder: string): Promise<boolean> {
   if ((await probeUnix(join(folder, controlSocketName))) === 'live') return true
   const card = readCard(folder)
   return card !== undefined && isCardAlive(card)
 }
 
-/** Removes the files of ours in a folder; anything else in it stays. */
+/** Removes our files in a folder; other files stay. */
 export function clearFolder(folder: string): void {
   removeFiles(folder, ownFiles)
 }
 
-/** Sweeps both folders of a user. Never touches what lives, or what has another name than ours. */
+/** Sweeps both folders of a user. Never touches files of live servers or with other names than ours. */
 export async function sweepFolders(options: SweepOptions): Promise<void> {
   const root = rootFolderPath(options.uid)
   for (const name of ourNames(root)) await sweepEntry(join(root, name), options)
@@ -53,7 +53,7 @@ async function sweepEntry(path: string, { uid, own, ownAlias, nowMs }: SweepOpti
   const stat = statOf(path)
   if (stat === undefined || stat.uid !== uid || path === own || path === ownAlias) return
   if (stat.isSymbolicLink()) {
-    // A link to this server by a path that leads elsewhere now, or one to a server that is gone.
+    // A link to this server by a path that has another target now, or a link to an ended server.
     if (readlinkSync(path) === basename(own) || !(await isServerLive(path))) rmSync(path, { force: true })
     return
   }
@@ -63,7 +63,7 @@ async function sweepEntry(path: string, { uid, own, ownAlias, nowMs }: SweepOpti
   removeIfEmpty(path)
 }
 
-/** The note of a start that was killed half-way. */
+/** Note left by a start that was killed half-way. */
 function sweepNote(path: string, { nowMs }: SweepOptions): void {
   const stat = statOf(path)
   if (stat !== undefined && nowMs - stat.mtimeMs > emptyMsMin) rmSync(path, { force: true })
@@ -93,7 +93,7 @@ function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder)
   } catch {
-    // It has gone, or was never made.
+    // It was removed, or never made.
     return []
   }
 }
@@ -102,7 +102,7 @@ function statOf(path: string): Stats | undefined {
   try {
     return lstatSync(path)
   } catch {
-    // It has gone.
+    // It was removed.
     return undefined
   }
 }
@@ -111,6 +111,6 @@ function removeIfEmpty(folder: string): void {
   try {
     rmdirSync(folder)
   } catch {
-    // Somebody put a file into it that is not ours: it stays.
+    // It holds a file that is not ours: it stays.
   }
 }

@@ -1,11 +1,11 @@
-/** The context in front of an answer: what the handler says, the number of the job, and whether the worker leaves. */
+/** Makes the context of an answer: the handler's own, the number of the job, and whether the worker leaves. */
 
 type Head = Readonly<Record<string, unknown>>
 
-/** Not an answer: the worker leaves, and the job goes to another one. */
+/** Head that is not an answer: the worker leaves, and the job goes to another one. */
 export const stopHead: Head = { stop: true }
 
-// The server appends it; nothing that comes behind it is as long.
+// The server appends it, so it is at the end of the context.
 const tailBytes = 80
 
 /** Makes the heads of one job's answers. The job's number goes back as it came, with every digit. */

@@ -1,7 +1,7 @@
 /**
- * Keeps the relay away from child programs. Over pipes the relay is standard input and output, and a child that inherits them would
- * read the server's frames, or write between ours. As in Lambda, it finds its standard input empty; what it prints goes to the log.
- * Node can move no descriptor to another number, so what a child is given is changed instead.
+ * Keeps the relay away from child programs. Over pipes the relay is standard input and output, and a child that inherits them
+ * would read the server's frames, or write between ours. As in Lambda, it finds its standard input empty; its output goes to the
+ * log. Node cannot move a descriptor to another number, so the children's options are changed instead.
  */
 import childProcess from 'node:child_process'
 import { syncBuiltinESMExports } from 'node:module'
@@ -12,7 +12,7 @@ const logFd = 2
 
 let isGuarded = false
 
-/** From now on no child of this process inherits the relay. Modules that import `node:child_process` later or earlier both obey. */
+/** Keeps children of this process from inheriting the relay from now on, whether `node:child_process` was imported before or after. */
 export function guardChildren(): void {
   if (isGuarded) return
   isGuarded = true
@@ -21,7 +21,7 @@ export function guardChildren(): void {
   syncBuiltinESMExports()
 }
 
-/** `spawn`, `fork`, `exec` and `execFile` all come by here. */
+/** Guards `spawn`, `fork`, `exec` and `execFile`, which all use this method. */
 function guardSpawn(): void {
   const { prototype } = childProcess.ChildProcess
   const spawn: unknown = Reflect.get(prototype, 'spawn')
@@ -32,7 +32,7 @@ function guardSpawn(): void {
   Object.defineProperty(prototype, 'spawn', { value: guarded, writable: true, configurable: true })
 }
 
-/** These take their options last, behind arguments that may be left out. */
+/** Guards a synchronous function. Its options come last, after optional arguments. */
 function guardSync(name: 'spawnSync' | 'execSync' | 'execFileSync'): void {
   const original = childProcess[name]
   const guarded = function (this: unknown, ...given: unknown[]): unknown {

@@ -8,12 +8,12 @@ import { socketRelay } from '../../src/ipc/socket-relay.js'
 import { StreamRelay } from '../../src/ipc/stream-relay.js'
 import { markRelayTaken, takeThreadStream } from '../../src/ipc/thread-relay.js'
 
-/** A relay, and whether it alone keeps the process running. */
+/** Relay that can be told whether it keeps the process running. */
 export interface RelayLink {
   readonly relay: Relay
-  /** The process goes on while the relay is open; so it is at first. */
+  /** Keeps the process running while the relay is open; the initial state. */
   ref(): void
-  /** From now on the event loop may run empty although the relay is open. */
+  /** Lets the event loop run empty although the relay is open. */
   unref(): void
 }
 
@@ -35,14 +35,14 @@ export async function connectRelay(address: string): Promise<RelayLink> {
 function pipesLink(): RelayLink {
   const input = process.stdin
   const relay = pipesRelay(input, relayOutput(), defaultRelayLimits)
-  // What reads standard input would take the server's frames away: as in Lambda, there is nothing to read.
+  // Code that reads standard input would take the server's frames: it finds an empty input, as in Lambda.
   Object.defineProperty(process, 'stdin', { value: Readable.from([]), writable: true, configurable: true })
   return { relay, ...holdOf(() => [input]) }
 }
 
 function threadLink(): RelayLink {
   const stream = takeThreadStream()
-  // All that keeps an idle thread running, the ports of its pool included.
+  // Everything that keeps an idle thread running, including the ports of its pool.
   const ports = activeHandles().filter((one) => one instanceof MessagePort)
   return { relay: new StreamRelay(stream, stream, defaultRelayLimits), ...holdOf(() => ports) }
 }

@@ -9,7 +9,7 @@ const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 type Level = (typeof levels)[number]
 const levelKey = /^\s*\{(?:[^{}[\]]*,)?\s*"(?:level|level_name|levelname|severity)"\s*:/
 
-/** Sends `console.log`, `info`, `debug`, `warn`, `error`, `trace` and AWS's own `fatal` there. */
+/** Replaces `console.log`, `info`, `debug`, `warn`, `error`, `trace` and AWS's own `fatal`. */
 export function patchConsole(env: NodeJS.ProcessEnv): void {
   const least = levels.map(String).indexOf(env.AWS_LAMBDA_LOG_LEVEL?.toLowerCase() ?? '')
   const isStructured = env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON'
@@ -24,7 +24,7 @@ export function patchConsole(env: NodeJS.ProcessEnv): void {
   Reflect.set(console, 'log', console.info)
 }
 
-/** One line of JSON. */
+/** Formats a call of the console as one line of JSON. */
 export function lineOf(level: Level, values: readonly unknown[], isStructured: boolean): string {
   const [only] = values
   if (values.length === 1) {
@@ -51,7 +51,7 @@ function isJson(text: string): boolean {
     JSON.parse(text)
     return true
   } catch {
-    // It only looks like JSON: a plain text.
+    // Only looks like JSON: a plain text.
     return false
   }
 }
@@ -61,7 +61,7 @@ function objectLine(level: Level, value: unknown): string {
   try {
     return JSON.stringify({ level, message: value })
   } catch {
-    // Circular, or a BigInt: as the text format shows it.
+    // Circular, or a BigInt: formatted as in the text format.
     return JSON.stringify({ level, message: format(value) })
   }
 }

@@ -15,7 +15,7 @@ export interface JobContext {
   readonly clientContext: unknown
   readonly identity: unknown
   readonly tenantId: string | null
-  /** How often SQS has handed the message out, this time included. */
+  /** Number of times that SQS has delivered the message, this one included. */
   readonly attempt: number | null
   /** SQS's id of the message, or Amazon MQ's. */
   readonly messageId: string | null
@@ -62,7 +62,7 @@ export function readContext(bytes: Buffer): JobContext {
 function parse(bytes: Buffer): Readonly<Record<string, unknown>> {
   if (bytes.length === 0) return {}
   const values: Record<string, unknown> = JSON.parse(bytes.toString('utf8'))
-  // The number of the job on the wire is no part of its context.
+  // The number of the job on the wire is not part of its context.
   delete values.jobId
   return values
 }

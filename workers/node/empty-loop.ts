@@ -1,10 +1,10 @@
 /**
- * Tells when nothing is left that could go on: no timer, no socket, no file being read. AWS's client answers then what nobody else
- * answers. The relay is always open, so while somebody watches it does not count.
+ * Detects that nothing is left to do: no timer, no socket, no file being read. AWS's client answers at that moment if nothing
+ * else has. The relay is always open, so it does not count while this is watched.
  */
 import type { RelayLink } from './connect.js'
 
-/** One for the life of a worker. */
+/** Watches the event loop. A worker has one for its whole life. */
 export class EmptyLoop {
   readonly #link: Pick<RelayLink, 'ref' | 'unref'>
   #onEmpty: (() => void) | undefined
@@ -14,13 +14,13 @@ export class EmptyLoop {
     process.on('beforeExit', () => this.#empty())
   }
 
-  /** From now on the event loop may run empty; `onEmpty` is called then, once. */
+  /** Calls `onEmpty` once when the event loop runs empty. */
   watch(onEmpty: () => void): void {
     this.#onEmpty = onEmpty
     this.#link.unref()
   }
 
-  /** Nobody waits for it any more. */
+  /** Stops watching. */
   end(): void {
     this.#onEmpty = undefined
     this.#link.ref()
@@ -28,7 +28,7 @@ export class EmptyLoop {
 
   #empty(): void {
     const onEmpty = this.#onEmpty
-    // Before anything else: without it the process would end now.
+    // Must come first: otherwise the process would end now.
     this.end()
     onEmpty?.()
   }

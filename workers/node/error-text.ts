@@ -1,22 +1,22 @@
 /**
- * Whatever was thrown or rejected with → the error as Lambda's callers know it. It never throws itself, whatever the thrown thing
- * does when it is looked at.
+ * Converts whatever was thrown or rejected with into an error as Lambda's callers know it. Never throws, whatever the value does
+ * when it is read.
  */
 import { types } from 'node:util'
 
-/** What an ERROR frame carries as JSON. */
+/** JSON content of an ERROR frame. */
 export interface ErrorReport {
   readonly errorType: string
   readonly errorMessage: string
   readonly stackTrace: readonly string[]
-  /** What the error itself names as its cause. */
+  /** Cause that the error itself names. */
   readonly cause?: ErrorReport
 }
 
 const stackLinesMax = 50
 const causesMax = 5
 const aggregatedMax = 5
-// AWS's words for an error that cannot be read.
+// AWS's text for an error that cannot be read.
 const unreadable: ErrorReport = {
   errorType: 'handled',
   errorMessage:
@@ -24,7 +24,7 @@ const unreadable: ErrorReport = {
   stackTrace: [],
 }
 
-/** The error as JSON. */
+/** Returns the error as JSON. */
 export function errorText(error: unknown): string {
   return JSON.stringify(reportError(error))
 }
@@ -35,7 +35,7 @@ export function reportError(error: unknown): ErrorReport {
 }
 
 function report(error: unknown, causesLeft: number): ErrorReport {
-  // Rejected without a reason: AWS's client says so in one word.
+  // Rejected without a reason: AWS's client uses this one word.
   if (error === undefined || error === null)
     return { errorType: 'string', errorMessage: 'handled', stackTrace: [] }
   try {
@@ -45,7 +45,7 @@ function report(error: unknown, causesLeft: number): ErrorReport {
   }
 }
 
-/** Errors of any realm, and objects that look like one. */
+/** Describes errors of any realm, and objects that look like one. */
 function isErrorLike(error: unknown): error is object {
   if (types.isNativeError(error) || error instanceof Error) return true
   if (typeof error !== 'object' || error === null) return false
@@ -56,7 +56,7 @@ function isErrorLike(error: unknown): error is object {
 }
 
 function ofValue(value: unknown): ErrorReport {
-  // What has no text of its own (a null prototype) is unreadable to AWS's client, too.
+  // A value without a text (a null prototype) is unreadable to AWS's client, too.
   const text = typeof value === 'object' ? objectText(value) : String(value)
   return { errorType: typeof value, errorMessage: text, stackTrace: [] }
 }
@@ -76,7 +76,7 @@ function ofError(error: object, causesLeft: number): ErrorReport {
   return cause === undefined || cause === null ? base : { ...base, cause: report(cause, causesLeft - 1) }
 }
 
-/** A getter that throws hides its own value and nothing else. */
+/** Reads a property; undefined when its getter throws. */
 function readOf(error: object, key: string): unknown {
   try {
     return Reflect.get(error, key)
@@ -123,7 +123,7 @@ function stackOf(error: object, message: string): string[] {
     .map((line) => line.trim())
 }
 
-/** What an AggregateError holds, a line each. */
+/** Describes the errors of an AggregateError, one line each. */
 function aggregatedOf(error: object): string[] {
   const errors = readOf(error, 'errors')
   if (!Array.isArray(errors)) return []

@@ -1,15 +1,15 @@
 /**
- * One call of an ordinary handler, which may answer by a promise, by its callback, by `context.succeed`, `fail` or `done`, or not at
- * all: as AWS's client takes them for Node 20 and 22. The first answer counts.
+ * Calls an ordinary handler, which may answer by a promise, by its callback, by `context.succeed`, `fail` or `done`, or not at
+ * all, with the rules of AWS's client for Node 20 and 22. The first answer counts.
  */
 import type { EmptyLoop } from './empty-loop.js'
 import { nodeJsExit } from './handler-errors.js'
 import type { LambdaHandler } from './handler-file.js'
 
-/** What a call is made with. */
+/** Options of a call. */
 export interface CallOptions {
   readonly event: unknown
-  /** The part of the context that has no part in the answer. */
+  /** Part of the context that does not depend on the answer. */
   readonly context: object
   readonly loop: EmptyLoop
 }
@@ -18,7 +18,7 @@ export interface CallOptions {
 export interface HandlerCall {
   /** The result, or what the handler failed with. */
   readonly answer: Promise<unknown>
-  /** Fails it from outside, unless it has its answer: an error was thrown that nobody caught. */
+  /** Fails the call because of an uncaught error, unless it was answered. */
   fail(error: unknown): void
 }
 
@@ -27,7 +27,7 @@ export function callHandler(handler: LambdaHandler, { event, context, loop }: Ca
   const { promise, resolve, reject } = settlement()
   let isAnswered = false
   let returned: unknown
-  /** The callback's result, which waits for the loop to run empty. */
+  /** Result of the callback, which waits until the event loop is empty. */
   let waiting: { readonly result: unknown } | undefined
   let waitsForEmptyLoop = true
   const once = (settle: (...values: readonly unknown[]) => void) => {
@@ -72,7 +72,7 @@ export function callHandler(handler: LambdaHandler, { event, context, loop }: Ca
 // The callback is the third parameter.
 const callbackPlace = 3
 
-/** As AWS's client: null. What the handler returned without a promise is never the result. */
+/** Answers null, as AWS's client does: a plain value that the handler returned is never the result. */
 function endWithoutAnswer(handler: LambdaHandler, succeed: (result: unknown) => void): void {
   if (handler.length >= callbackPlace)
     console.warn('The handler takes a callback and ended without calling it: its result is null.')
@@ -83,7 +83,7 @@ function isNothing(error: unknown): boolean {
   return error === undefined || error === null
 }
 
-/** A promise's methods are looked at once: a getter or a proxy may throw. */
+/** Reads a promise's `then` once: a getter or a proxy may throw. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
   return typeof Reflect.get(value, 'then') === 'function'

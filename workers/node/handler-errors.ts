@@ -1,4 +1,4 @@
-/** The errors that AWS's own client makes, by its names. */
+/** Errors that AWS's own client makes, with its names. */
 
 /** An error of the runtime's own: `name` is what Lambda knows as its type. */
 export class RuntimeFault extends Error {
@@ -10,7 +10,7 @@ export class RuntimeFault extends Error {
   }
 }
 
-/** Which. */
+/** Type of a fault, with AWS's names. */
 export type FaultKind =
   | 'ImportModuleError'
   | 'HandlerNotFound'
@@ -21,12 +21,12 @@ export type FaultKind =
   | 'NodeJsExit'
   | 'UnhandledPromiseRejection'
 
-/** For a promise that is still pending when nothing is left that could settle it. */
+/** Makes the error for a promise that is pending when nothing is left that could settle it. */
 export function nodeJsExit(): RuntimeFault {
   const text =
     'the handler returned a promise that nothing can settle any more: no timer, socket or other work is left'
   const fault = new RuntimeFault('NodeJsExit', text)
-  // Nobody threw it: where we noticed says nothing about the handler.
+  // No code threw it: our own stack says nothing about the handler.
   fault.stack = `${fault.name}: ${text}`
   return fault
 }

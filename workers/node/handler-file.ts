@@ -1,6 +1,6 @@
 /**
- * A handler's name → its function, found as AWS's own client finds it: `src/index.handler`, `/opt/nodejs/wrapper.handler`,
- * `node_modules/some-layer/dist/handler.handler`. CommonJS is loaded by `require`, so that whoever patches `require` sees it.
+ * Loads a handler's function by its name, as AWS's own client does: `src/index.handler`, `/opt/nodejs/wrapper.handler`,
+ * `node_modules/some-layer/dist/handler.handler`. CommonJS is loaded by `require`, so that tools which patch `require` see it.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import nodeModule, { createRequire } from 'node:module'
@@ -13,7 +13,7 @@ export type LambdaHandler = (...args: readonly unknown[]) => unknown
 
 const requireHere = createRequire(import.meta.url)
 
-/** Loads it. Rejects with AWS's errors for a name that leads nowhere, or with what the module throws. */
+/** Loads a handler. Rejects with AWS's errors for a name without a function, or with what the module throws. */
 export async function loadHandler(name: string, folder: string): Promise<LambdaHandler> {
   if (name.includes('..')) {
     const text = `'${name}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`
@@ -30,7 +30,7 @@ export async function loadHandler(name: string, folder: string): Promise<LambdaH
   return findFunction(loaded, { name, exported })
 }
 
-/** Packages of layers are found as in AWS's images, which set NODE_PATH. */
+/** Lets packages of layers be found as in AWS's images, which set NODE_PATH. */
 function useLayers(folder: string): void {
   const major = process.versions.node.split('.')[0]
   const known = (process.env.NODE_PATH ?? '').split(delimiter).filter((path) => path !== '')
@@ -55,7 +55,7 @@ async function loadModule(folder: string, root: string, module: string): Promise
   }
 }
 
-/** In AWS's order: the path as it is, `.js`, `.mjs`, `.cjs`. */
+/** Yields the ways to load a path in AWS's order: as it is, `.js`, `.mjs`, `.cjs`. */
 function* candidates(path: string): Generator<() => unknown> {
   const isModule = existsSync(`${path}.js`) && isInModulePackage(`${path}.js`)
   if (
@@ -73,7 +73,7 @@ function importFile(path: string): Promise<unknown> {
   return import(pathToFileURL(path).href)
 }
 
-/** A folder of the handler's name may be the module, or only stand beside it. */
+/** Handles a folder of the handler's name, which may be the module or only stand beside it. */
 function requireTakes(path: string): string | undefined {
   try {
     return requireHere.resolve(path)
@@ -82,7 +82,7 @@ function requireTakes(path: string): string | undefined {
   }
 }
 
-/** The nearest package.json says `"type": "module"`; none above a `node_modules` counts. */
+/** Tells whether the nearest package.json says `"type": "module"`; files above a `node_modules` do not count. */
 function isInModulePackage(file: string): boolean {
   for (let folder = dirname(file); !folder.endsWith('/node_modules'); folder = dirname(folder)) {
     const manifest = join(folder, 'package.json')
@@ -97,12 +97,12 @@ function saysModule(manifest: string): boolean {
     const read: unknown = JSON.parse(readFileSync(manifest, 'utf8'))
     return typeof read === 'object' && read !== null && 'type' in read && read.type === 'module'
   } catch {
-    // Node itself says so when it loads the handler.
+    // Node reports it when it loads the handler.
     return false
   }
 }
 
-/** As AWS's client names what can go wrong; whatever else a module throws is told as it is. */
+/** Wraps an error as AWS's client does; other errors that a module throws are returned unchanged. */
 function wrapped(error: unknown): unknown {
   if (typeof error !== 'object' || error === null) return error
   if (error instanceof SyntaxError)

@@ -1,10 +1,10 @@
-/** What ordinary handlers know as `context`, with AWS's keys. */
+/** The `context` of ordinary handlers, with AWS's keys. */
 import type { JobContext } from './context.js'
 
 // Lambda's own limit. Libraries set timers by it, and a timer of Infinity fires at once.
 const longestMs = 900_000
 
-/** The part of it that does not depend on how the handler answers. */
+/** Part of the context that does not depend on how the handler answers. */
 export function lambdaContext(job: JobContext): object {
   return {
     functionVersion: job.functionVersion ?? undefined,

@@ -1,13 +1,13 @@
-/** A job → the event that an ordinary handler gets. A record comes as a batch of one, in the shape of its own source. */
+/** Makes the event of an ordinary handler from a job. A record becomes a batch of one, in the shape of its own source. */
 import type { JobContext } from './context.js'
 
-/** Reads the event. Throws a SyntaxError when it is no JSON, as AWS's client does. */
+/** Reads the event. Throws a SyntaxError when it is not JSON, as AWS's client does. */
 export function eventOf(body: Buffer, job: JobContext): unknown {
   if (job.kind === 'record') return batchOfOne(body, job)
   return body.length === 0 ? undefined : JSON.parse(body.toString('utf8'))
 }
 
-/** Whether a record's handler named it as failed. Of one record, any name can only mean this one. */
+/** Tells whether a record's handler reported it as failed. With a single record, any reported name means this record. */
 export function namesFailures(result: unknown): boolean {
   const failures = objectOf(result).batchItemFailures
   return Array.isArray(failures) && failures.length > 0
@@ -48,7 +48,7 @@ function batchOfOne(body: Buffer, { source, record, values }: JobContext): unkno
   }
 }
 
-/** The list of the envelope is empty and has its key; where nobody sent one, the record knows its place. */
+/** Puts the record into a list under the envelope's key, or under `otherwise` when the envelope has none. */
 function listIn(lists: unknown, otherwise: string, message: object): object {
   const [key = otherwise] = Object.keys(objectOf(lists))
   return { [key]: [message] }

@@ -1,4 +1,4 @@
-/** An ordinary Lambda handler → a handler of jobs. */
+/** Adapts an ordinary Lambda handler to a handler of jobs. */
 import type { RelayLink } from './connect.js'
 import type { JobContext } from './context.js'
 import { EmptyLoop } from './empty-loop.js'
@@ -17,7 +17,7 @@ import { retry, type Verdict } from './verdict.js'
 const requestIdKey = Symbol.for('aws.lambda.runtime.requestId')
 const tenantIdKey = Symbol.for('aws.lambda.runtime.tenantId')
 
-/** Serves jobs with it, for the worker's whole life. */
+/** Serves jobs with the handler for the worker's whole life. */
 export function serveLambda(link: RelayLink, handler: LambdaHandler): void {
   const streaming = streamingOf(handler)
   const loop = new EmptyLoop(link)
@@ -59,7 +59,7 @@ function namedByHandler(): Verdict {
   return retry('the handler named the record in batchItemFailures')
 }
 
-/** A text is a JSON value, too: `"ok"` and not `ok`. What JSON has no word for is `null`. */
+/** Encodes a result as JSON, texts included: `"ok"` and not `ok`. A value that JSON cannot express becomes `null`. */
 function toJson(result: unknown): string {
   try {
     return JSON.stringify(result) ?? 'null'
@@ -68,7 +68,7 @@ function toJson(result: unknown): string {
   }
 }
 
-/** From the first byte on its stream is the answer; before it an error is an error like any other. */
+/** Runs a streaming handler. An error before the first byte fails the job as usual; after it, the stream is the answer. */
 async function runStreaming(
   { handler, event, job, loop, errors }: Run,
   { highWaterMark }: { readonly highWaterMark: number | undefined },
@@ -81,7 +81,7 @@ async function runStreaming(
   const pieces = endingWith(call.pieces(), () => {
     watched.isAnswered = true
   })
-  // A record has no answer but its verdict.
+  // The answer to a record is only its verdict.
   if (job.kind === 'record') return verdictOf(await collected(pieces))
   const first = await pieces.next()
   return reply(continued(first, pieces), { content_type: stream.contentType })
@@ -101,7 +101,7 @@ async function* continued<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>):
     yield first.value
     yield* rest
   } finally {
-    // Nobody reads on: what is left is told to end.
+    // The reader has stopped: end the stream's source.
     await rest.return(undefined)
   }
 }
@@ -116,7 +116,7 @@ function verdictOf(text: string): Verdict | string {
   try {
     if (namesFailures(JSON.parse(text))) return namedByHandler()
   } catch {
-    // Not JSON: it names nobody.
+    // Not JSON, so it names no failed record.
   }
   return ''
 }

@@ -1,13 +1,13 @@
 /**
- * Errors that nobody caught, and the call that each belongs to: told by the asynchronous context in which it was thrown, so that an
- * earlier event's timer does not fail the event that happens to run.
+ * Assigns uncaught errors to calls, by the asynchronous context in which they were thrown, so that a timer of an earlier event
+ * does not fail the event that happens to run.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { reportError } from './error-text.js'
 import { RuntimeFault } from './handler-errors.js'
 import { log } from './serving.js'
 
-/** A call as far as its errors are concerned. */
+/** Call that an uncaught error can fail. */
 export interface WatchedCall {
   readonly requestId: string
   isAnswered: boolean
@@ -20,21 +20,21 @@ export class LateErrors {
   readonly #onUnfit: () => void
   #current: WatchedCall | undefined
 
-  /** `onUnfit`: this process may be in any state now, and should take no further job. */
+  /** Calls `onUnfit` after an uncaught error: the process may be in any state, and should take no further job. */
   constructor(onUnfit: () => void) {
     this.#onUnfit = onUnfit
     process.on('uncaughtException', (error) => this.#take(error))
     process.on('unhandledRejection', (reason) => this.#take(rejected(reason)))
   }
 
-  /** Runs a call; what it throws later is its own. */
+  /** Runs a call; errors that it throws later are assigned to it. */
   run<T>(call: WatchedCall, body: () => T): T {
     this.#current = call
     return this.#calls.run(call, body)
   }
 
   #take(error: unknown): void {
-    // Thrown outside of any call (a client that was made when the module was loaded): it is the one that runs.
+    // Thrown outside of any call (by a client that was made when the module was loaded): assign it to the running call.
     const call = this.#calls.getStore() ?? this.#current
     this.#onUnfit()
     if (call !== undefined && !call.isAnswered) call.fail(error)
@@ -54,7 +54,7 @@ function rejected(reason: unknown): RuntimeFault {
   const fault = new RuntimeFault('UnhandledPromiseRejection', `${errorType}: ${errorMessage}`, {
     cause: reason,
   })
-  // Where it was rejected is of use; where we heard of it is not.
+  // The place of the rejection is useful; the place of our listener is not.
   if (reason instanceof Error && typeof reason.stack === 'string') fault.stack = reason.stack
   return fault
 }

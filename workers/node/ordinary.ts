@@ -1,4 +1,4 @@
-/** The life of a worker that runs an ordinary Lambda handler: everything is in its place before the handler's module is loaded. */
+/** Runs a worker with an ordinary Lambda handler: everything is prepared before the handler's module is loaded. */
 import { isMainThread } from 'node:worker_threads'
 import { guardChildren } from './children.js'
 import { connectRelay } from './connect.js'
@@ -26,7 +26,7 @@ export async function runOrdinary(load: () => Promise<LambdaHandler>): Promise<v
 
 const ownFolder = new URL('.', import.meta.url).pathname
 
-/** What Lambda calls an init error; the server passes these lines on. */
+/** Prints an init error, in Lambda's sense; the server passes the lines on. */
 function tell(error: unknown): void {
   if (error instanceof RuntimeFault) {
     const { cause } = error
@@ -48,7 +48,7 @@ function write(title: string, stackTrace: readonly string[]): void {
 
 function endOf(error: unknown): void {
   const cause: unknown = error instanceof Error ? error.cause : undefined
-  // Where a text is no JavaScript only Node itself can say, and it does so for what nobody catches.
+  // Only Node can tell where a syntax error is, and it does so for uncaught errors.
   if (cause instanceof SyntaxError && isMainThread)
     setImmediate(() => {
       throw cause

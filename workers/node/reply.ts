@@ -14,7 +14,7 @@ export class Reply {
     this.context = context
   }
 
-  /** The same reply; the worker is replaced after it. */
+  /** Returns the same reply, after which the worker is replaced. */
   thenLeave(): Reply {
     return new Reply(this.body, { ...this.context, leave: true })
   }
@@ -25,7 +25,7 @@ export function reply(body: unknown, context: Readonly<Record<string, unknown>> 
   return new Reply(body, context)
 }
 
-/** Whether a result is one. */
+/** Tells whether a result is a `Reply`. */
 export function isReply(result: unknown): result is Reply {
   return typeof result === 'object' && result !== null && brand in result
 }

@@ -24,7 +24,7 @@ interface Job {
   readonly flags: number
 }
 
-/** The one conversation of a worker. */
+/** Conversation of a worker with the server. */
 export class Serving {
   readonly #relay: Relay
   readonly #handler: Handler
@@ -33,7 +33,7 @@ export class Serving {
   readonly #turns = new StreamTurns()
   #jobs = Promise.resolve()
   #busyCount = 0
-  /** No further job is run: the process is not fit for one. */
+  /** True when no further job may run in this process. */
   #isLeaving = false
 
   constructor({ relay }: RelayLink, handler: Handler, hooks: Hooks = {}) {
@@ -48,7 +48,7 @@ export class Serving {
     })
   }
 
-  /** What runs is answered; the next job goes to another worker, and this one is replaced. */
+  /** Answers the running job, then hands the next one to another worker, so that this worker is replaced. */
   leave(): void {
     this.#isLeaving = true
   }
@@ -81,7 +81,7 @@ export class Serving {
       })
   }
 
-  /** In its turn among the jobs; resolves when it is done. */
+  /** Handles a control frame in its turn among the jobs; resolves when it is done. */
   #onControl(frame: Frame): Promise<void> {
     const message: HookMessage & { readonly stop?: unknown; readonly pid?: unknown } = JSON.parse(
       frame.payload.toString('utf8'),
@@ -138,7 +138,7 @@ export function log(level: 'debug' | 'info' | 'warn' | 'error', message: string,
   process.stderr.write(`${JSON.stringify({ level, message, ...fields })}\n`)
 }
 
-/** Tracing libraries find their parent there; an event without one must not find an earlier event's. */
+/** Sets the trace id in the environment, where tracing libraries look for it; an event without one must not find an earlier event's. */
 function setTraceId({ traceId, values }: JobContext): void {
   if (traceId !== null) process.env._X_AMZN_TRACE_ID = traceId
   else if ('traceId' in values) delete process.env._X_AMZN_TRACE_ID

@@ -14,7 +14,7 @@ export class Verdict extends Error {
     this.outcome = outcome
   }
 
-  /** The same verdict; the worker is replaced after it. */
+  /** Returns the same verdict, after which the worker is replaced. */
   thenLeave(): Verdict {
     return new Verdict({ ...this.outcome, leave: true }, this.message)
   }
@@ -39,7 +39,7 @@ export function stop(): Verdict {
   return new Verdict({ stop: true }, 'the worker asked to leave')
 }
 
-/** Whether a handler returned or threw one. */
+/** Tells whether a value that a handler returned or threw is a verdict. */
 export function isVerdict(value: unknown): value is Verdict {
   try {
     return typeof value === 'object' && value !== null && brand in value

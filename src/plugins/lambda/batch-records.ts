@@ -1,4 +1,4 @@
-/** The records of a batch, by the source that it comes from: how each is named, ordered, and taken apart. Pure. */
+/** Reads the records of a batch by source: how each is named, ordered and taken apart. Pure. */
 import { createHash } from 'node:crypto'
 import { elementsOf, membersOf, type Slice, wholeText } from './json-slices.js'
 import { holdsNumber, type RecordText, slicedText, textWithout, writtenText } from './record-text.js'
@@ -14,10 +14,10 @@ export interface LanedRecord {
   readonly lane: string | undefined
 }
 
-/** Sources that are Amazon MQ. The documentation says `aws:mq`, AWS's own samples `aws:amq`. */
+/** Names of the source Amazon MQ. The documentation says `aws:mq`, AWS's own samples `aws:amq`. */
 export const amazonMqSources: ReadonlySet<string> = new Set(['aws:rmq', 'aws:mq', 'aws:amq'])
 
-/** What a record is read with. */
+/** Options for reading a record. */
 interface ReadOptions {
   readonly fifo: 'group' | 'strict'
   /** The record's own part of the event. */
@@ -36,7 +36,7 @@ const readers: Readonly<Record<string, (record: Json, options: ReadOptions) => L
 }
 const listPlace = ['Records'] as const
 
-/** Of the sources that list `Records`; undefined when they are no well-formed batch. */
+/** Reads the records of sources that list them under `Records`; undefined when they are not a well-formed batch. */
 export function splitRecords(
   source: string,
   records: readonly unknown[] | undefined,
@@ -53,7 +53,7 @@ export function splitRecords(
       return { json, slice: sliceAt(slices, at) }
     }
     const one = isObject(record) && record.eventSource === source ? read(record, { fifo, slice }) : undefined
-    // Two of a name could not be told apart in the answer, and Lambda would take the whole batch as failed.
+    // Two records of the same name could not be told apart in the answer, and Lambda would treat the whole batch as failed.
     if (one === undefined || identifiers.has(one.plan.identifier)) return undefined
     identifiers.add(one.plan.identifier)
     laned.push(one)
@@ -76,7 +76,7 @@ function sqsRecord(record: Json, { fifo, slice }: ReadOptions): LanedRecord | un
   const isFifo = textOf(record.eventSourceARN)?.endsWith('.fifo') === true
   const group = textOf(attributes.MessageGroupId) ?? ''
   const rest = { ...record, body: undefined }
-  // SQS writes numbers as texts, so its records are equal to their text; nothing has to look for it.
+  // SQS sends numbers as strings, so a record serialises to its original text and need not be sliced from it.
   const text = holdsNumber(rest) ? slicedRecord(slice(), ['body']) : writtenText(record, rest)
   return {
     lane: isFifo ? (fifo === 'strict' ? 'all' : `group ${group}`) : undefined,
@@ -141,7 +141,7 @@ function dynamoRecord(record: Json, { slice }: ReadOptions): LanedRecord | undef
   }
 }
 
-/** Of Kafka, by partition. */
+/** Reads Kafka's records, by partition. */
 export function kafkaRecords(
   records: unknown,
   json: Buffer,
@@ -167,7 +167,7 @@ export function kafkaRecords(
       const plan = {
         ...kafkaNames({ key, partition, offset, digits }),
         body: typeof value === 'string' ? Buffer.from(value, 'base64') : '',
-        // No value is another thing than an empty one: a tombstone says so.
+        // A missing value (a tombstone) differs from an empty one.
         rest: { ...record, value: typeof value === 'string' ? undefined : null },
         whole: record,
         text: kafkaText(json, slice, typeof value === 'string'),
@@ -204,7 +204,7 @@ function textAt(json: Buffer, slice: Slice | undefined): string {
   return slice === undefined ? '' : json.toString('utf8', slice.start, slice.end)
 }
 
-/** Of Amazon MQ: a list, or RabbitMQ's lists by queue. */
+/** Reads Amazon MQ's records: a list, or RabbitMQ's lists by queue. */
 export function amazonMqRecords(event: Json, json: Buffer): readonly LanedRecord[] | undefined {
   const byQueue = isObject(event.rmqMessagesByQueue) ? event.rmqMessagesByQueue : undefined
   const queues = byQueue === undefined ? [['', event.messages] as const] : Object.entries(byQueue)
@@ -245,13 +245,16 @@ function textsOf(values: Readonly<Record<string, string>>): Record<string, strin
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, JSON.stringify(value)]))
 }
 
-/** RabbitMQ numbers nothing. What is remembered of a message must be found again by it, and not by its place in a batch. */
+/**
+ * Makes the id of a RabbitMQ message, which has none of its own. It must be the same when the message comes again, so it cannot
+ * be its place in a batch.
+ */
 function rabbitId(message: Json, data: string): string {
   const properties = isObject(message.basicProperties) ? message.basicProperties : {}
   return textOf(properties.messageId) ?? createHash('sha256').update(data).digest('hex').slice(0, 16)
 }
 
-/** Whether a value is an object and no list. */
+/** Tells whether a value is an object and not a list. */
 export function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -36,20 +36,20 @@ export class ContextMaker {
     return `{"kind":"event","source":${this.#source},${this.#shared},"attempt":null,"record":null}`
   }
 
-  /** For a small batch: `records` holds what its records have beside their bodies, in their order. */
+  /** Makes the context of a small batch: `records` holds everything but the bodies of its records, in order. */
   ofRecords(records: readonly RecordPlan[]): string {
     const list = records.map(({ text }) => text.rest()).join(',')
     return `{"kind":"records","source":${this.#source},${this.#shared},"attempt":null,"record":null,"records":[${list}]}`
   }
 
-  /** For one record. Its envelope is the event with an empty list in the record's place, where that is more than `{"Records":[]}`. */
+  /** Makes the context of one record. Its envelope is the event with an empty list in the record's place, unless that is `{"Records":[]}`. */
   ofRecord({ attempt, text, place }: RecordPlan): string {
     const isPlain = this.#besideRecords === '' && place[0] === 'Records'
     const envelope = isPlain ? '' : `,"envelope":${batchText(this.#besideRecords, [{ place, text: '' }])}`
     return `{"kind":"record","source":${this.#source},${this.#shared},"attempt":${attempt},"record":${text.rest()}${envelope}}`
   }
 
-  /** The event with these records in it and no others. */
+  /** Returns the event with these records and no others. */
   eventOf(records: readonly RecordPlan[]): string {
     return batchText(
       this.#besideRecords,
@@ -73,7 +73,7 @@ function factsText(facts: FunctionFacts): string {
   return made
 }
 
-/** A header's JSON as it came, its numbers with all digits; as a text when it is no JSON. */
+/** Returns a header's JSON unchanged, with all digits of its numbers; a JSON string of the text when it is not JSON. */
 function jsonOrText(header: string | undefined): string {
   if (header === undefined) return 'null'
   try {

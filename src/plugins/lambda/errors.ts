@@ -9,7 +9,7 @@ export interface LambdaError {
   readonly errorType: string
   readonly errorMessage: string
   readonly stackTrace: readonly string[]
-  /** What it came of, where its worker says so. */
+  /** Cause of the error, where its worker gives one. */
   readonly cause?: LambdaError
 }
 

@@ -1,6 +1,6 @@
 /**
- * Where the parts of a JSON text are. A number that is parsed and written again loses digits (a Kafka offset, `1.0`); a slice
- * of the text keeps them. The text must be well formed: it has been parsed before. Pure.
+ * Finds the parts of a JSON text. A number that is parsed and written again loses digits (a Kafka offset, `1.0`); a slice of the
+ * text keeps them. The text must be well formed: it has been parsed before. Pure.
  */
 
 /** A part of the text: from the first byte of a value to the one behind its last. */
@@ -75,7 +75,7 @@ function isEnd(value: number): boolean {
   return value <= 0x20 || value === byte.comma || value === byte.closeObject || value === byte.closeList
 }
 
-/** Counts depth instead of calling itself: a text may be nested deeper than the stack. */
+/** Counts the depth instead of recursing: a text may be nested deeper than the stack allows. */
 function endOfNest(json: Buffer, start: number): number {
   let depth = 0
   let at = start

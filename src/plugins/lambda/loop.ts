@@ -11,7 +11,7 @@ import type { Invocation, RuntimeClient } from './runtime-client.js'
 export interface LoopOptions extends HandlerOptions {
   readonly client: RuntimeClient
   readonly gate: PollGate
-  /** Called between two events: Lambda may freeze this environment, or end it, as soon as the next is asked for. */
+  /** Called between two events: Lambda may freeze or end this environment as soon as the next event is requested. */
   readonly flushLog: () => Promise<void>
   /** Is told of every event; absent in tests of the plugin alone. */
   readonly ledger?: LedgerService

@@ -71,7 +71,7 @@ export async function startPollers(options: PollersOptions): Promise<RunningPlug
   // The emulator in this process hands out events side by side, as Lambda does to several environments.
   const { isParallel = false } = options
   const count = isParallel ? Math.min(pool.size, pollersMax) : pollerCount(env, pool)
-  // Who is offered other events while it is busy asks only for what it has a worker for.
+  // A server that could be offered other events while it is busy asks only for as many as it has workers for.
   const gate = new PollGate(pool, isManaged || (isParallel && count > 1))
   // Registered before the snapshot, which must hold the extension's open call, too.
   const ready = isSnapStart(env)

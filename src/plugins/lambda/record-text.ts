@@ -1,4 +1,4 @@
-/** The JSON text of a record as it came, and of what is left of it once its body is taken out. Pure. */
+/** Builds the JSON text of a record, unchanged, and of the record without its body. Pure. */
 import { membersOf, type Slice } from './json-slices.js'
 
 /** Texts of one record. */
@@ -9,7 +9,7 @@ export interface RecordText {
   rest(): string
 }
 
-/** Slices of the event's own text, so that numbers keep their digits. `body` is the path of what became the body. */
+/** Takes slices of the event's text, so that numbers keep their digits. `body` is the path of the member that became the body. */
 export function slicedText(json: Buffer, record: Slice, body: readonly string[]): RecordText {
   return {
     whole: () => json.toString('utf8', record.start, record.end),
@@ -17,18 +17,18 @@ export function slicedText(json: Buffer, record: Slice, body: readonly string[])
   }
 }
 
-/** For a record that is equal to its text when it is written again. */
+/** Writes a record that serialises to the same text as it had in the event. */
 export function writtenText(record: object, rest: object): RecordText {
   return { whole: () => JSON.stringify(record), rest: () => JSON.stringify(rest) }
 }
 
-/** Whether a value holds a number, which may have had more digits than it has now. */
+/** Tells whether a value holds a number, which may have lost digits when it was parsed. */
 export function holdsNumber(value: unknown): boolean {
   if (typeof value === 'number') return true
   return typeof value === 'object' && value !== null && Object.values(value).some(holdsNumber)
 }
 
-/** The text of an object without one of its members; `changed` takes the place of members or is added. */
+/** Returns the text of an object without one member; `changed` replaces members or is added. */
 export function textWithout(
   json: Buffer,
   object: Slice,
@@ -46,11 +46,11 @@ export function textWithout(
 /** A record in its list. */
 export interface PlacedText {
   readonly place: readonly [key: string, group?: string]
-  /** Empty: the list is there without the record. */
+  /** JSON of the record; empty text leaves the list empty. */
   readonly text: string
 }
 
-/** An event that holds these records, and beside them `shared`: the members of a JSON object without its braces. */
+/** Builds an event from these records and `shared`, the other members of a JSON object without its braces. */
 export function batchText(shared: string, records: readonly PlacedText[]): string {
   const groups = new Map<string | undefined, string[]>()
   for (const { place, text } of records) {

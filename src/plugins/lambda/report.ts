@@ -24,13 +24,13 @@ export function reportEvent(log: Logger, tags: EventTags, verdict: Verdict): voi
   else log[levelOf(verdict.error)](what, 'an event failed')
 }
 
-/** A retry that was asked for is no fault, and a stop is no fault of the job's; all else is for somebody to look at. */
+/** Level of a failure. A requested retry is not a fault, and a stop is not the job's fault; anything else needs attention. */
 function levelOf({ errorType }: LambdaError): 'info' | 'warn' | 'error' {
   if (errorType === ErrorType.Retry) return 'info'
   return errorType === ErrorType.Stopped ? 'warn' : 'error'
 }
 
-/** What failed, where, because of what, and what it means. */
+/** Log fields of a failure: what failed, where, why, and with which verdict. */
 function errorFields(verdict: Exclude<Verdict, { readonly kind: 'done' }>): LogFields {
   const { errorType, errorMessage, stackTrace, cause } = verdict.error
   return {
@@ -83,7 +83,7 @@ export function reportRecord(log: Logger, { tags, job, record, verdict, policy }
     )
 }
 
-/** Tells of the records behind a failed one in its group, which come again unrun: one line for all of them. */
+/** Logs in one line the records behind a failed one in its group, which were not run and come again. */
 export function reportHeldBack(
   log: Logger,
   tags: EventTags,

@@ -26,9 +26,9 @@ export interface LanesOptions {
   readonly onNoWorker: (error: unknown) => Verdict
   /** True for a verdict after which the rest of an ordered lane must not run. */
   readonly isFailed: (verdict: Verdict) => boolean
-  /** Each verdict as it falls; `isHeldBack`: of a record that was not run because one before it failed. */
+  /** Called with each verdict; `isHeldBack` marks a record that was not run because an earlier one failed. */
   readonly onVerdict: (index: number, verdict: Verdict, isHeldBack: boolean) => void
-  /** A lane ended with records held back, as many as `count`, behind the one that failed. */
+  /** Called when a lane ends with `count` records held back behind the one that failed. */
   readonly onHeldBack?: (count: number, failed: number) => void
   /** Aborted at the deadline, and when the server must answer now: nothing further is begun. */
   readonly signal: AbortSignal

@@ -30,7 +30,7 @@ export interface RecordPlan {
   readonly whole: object
   /** Both as JSON, with every digit that came. */
   readonly text: RecordText
-  /** Where the event lists it: `Records`, or `records` and a partition. */
+  /** Place in the event that lists the record: `Records`, or `records` and a partition. */
   readonly place: readonly [key: string, group?: string]
   /** SQS's ApproximateReceiveCount. */
   readonly attempt: number | null
@@ -49,7 +49,7 @@ export type EventPlan =
       readonly source: string
       readonly records: readonly RecordPlan[]
       readonly lanes: readonly (readonly number[])[]
-      /** What the event holds beside its records: the members of a JSON object, without its braces. */
+      /** Members of the event without its records: JSON text without the braces. */
       readonly shared: string
       /** Lambda takes the names of failed records; without that, one failure is the whole event's. */
       readonly isPartial: boolean
@@ -81,7 +81,7 @@ function spelling(letter: string): string {
     .replace(/[a-f]/, (digit) => `[${digit}${digit.toUpperCase()}]`)})`
 }
 
-/** Whether a key for a source stands in an event, however it is spelled. */
+/** Tells whether an event has a key that names a source, in any spelling. */
 function mayHaveSource(body: Buffer): boolean {
   if (sourceKeys.some((key) => body.includes(key))) return true
   return letterEscapes.some((spelled) => body.includes(spelled)) && spelledKey.test(body.toString('latin1'))
@@ -89,7 +89,7 @@ function mayHaveSource(body: Buffer): boolean {
 
 /** Plans an event. What is not a well-formed batch of a known source is one job: nobody could name its records. */
 export function planEvent(body: Buffer, options: SplitOptions): EventPlan {
-  // Parsing a big event costs more than all the rest. One without these bytes has no source.
+  // Parsing a big event costs more than everything else. An event without these bytes has no source.
   if (!mayHaveSource(body)) return { kind: 'event', source: null }
   const event = parse(body)
   if (!isObject(event)) return { kind: 'event', source: null }

@@ -1,4 +1,4 @@
-/** The section `rpc:`: where workers and other clients reach RPC. Hands the values to the host, which owns the sockets. */
+/** Section `rpc:`: the address at which workers and other clients reach RPC. Passes the values to the host, which owns the sockets. */
 import { definePlugin, isLoopback, Rpc, type SectionFault, section } from '../../index.js'
 
 export default definePlugin({

@@ -1,12 +1,12 @@
-/** What the kernel says of one process: whether it runs, and which start of which pid it is. Reads `/proc`; decides nothing. */
+/** Reads from `/proc` whether a process runs, and its start time, which identifies it together with its pid. Decides nothing. */
 import { readFileSync } from 'node:fs'
 
-/** A process as `/proc/PID/stat` shows it. */
+/** State of a process according to `/proc/PID/stat`. */
 export interface ProcessState {
   /** The kernel's letter: R running, S sleeping, D in the disk, T stopped, t traced, Z zombie. */
   readonly letter: string
   readonly parentPid: number
-  /** When it started, in clock ticks since the boot: tells it from a later process with the same pid. */
+  /** Start time in clock ticks since the boot: distinguishes it from a later process with the same pid. */
   readonly startTicks: number
 }
 
@@ -18,7 +18,7 @@ export function readProcessState(pid: number): ProcessState | undefined {
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return { letter: fields[0] ?? '?', parentPid: Number(fields[1]), startTicks: Number(fields[19]) }
   } catch {
-    // It has gone, or this system has no /proc.
+    // It has ended, or this system has no /proc.
     return undefined
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The border between plugins and pools: what a plugin hands in is looked at before a worker is, so that a slip in a plugin costs its
- * caller an error and nobody a worker. Costs some comparisons a job.
+ * Checks the jobs that plugins hand to pools before a worker is assigned, so that a plugin's mistake fails its own call and costs
+ * no worker. A job costs a few comparisons.
  */
 import { ErrorCode, RelayError } from '../../core/errors.js'
 import { defaultRelayLimits } from '../../ipc/relay.js'
@@ -12,7 +12,7 @@ const codecs: ReadonlySet<unknown> = new Set([
 ])
 const bytesMax = defaultRelayLimits.payloadBytesMax
 
-/** The job, its missing context and body as empty ones. Throws RR_JOB_INVALID, or RR_IPC_FRAME_TOO_LARGE over 64 MB. */
+/** Returns the job, with an empty context or body where one is missing. Throws RR_JOB_INVALID, or RR_IPC_FRAME_TOO_LARGE over 64 MB. */
 export function checkedJob(job: Job, pool: string): Job {
   if (typeof job !== 'object' || job === null)
     throw invalid(pool, undefined, `the job is ${kindOf(job)}`, jobHint)
@@ -40,7 +40,7 @@ export function checkedJob(job: Job, pool: string): Job {
     : job
 }
 
-/** Throws RR_JOB_INVALID for limits that are none, RR_WORKER_TIMEOUT for a deadline that has passed. */
+/** Throws RR_JOB_INVALID for invalid limits, RR_WORKER_TIMEOUT for a deadline that has passed. */
 export function checkRunOptions(
   options: RunOptions,
   about: { pool: string; id?: unknown; nowMs: number },
@@ -89,7 +89,7 @@ function isBytesOrText(value: unknown): value is Uint8Array | string {
   return typeof value === 'string' || value instanceof Uint8Array
 }
 
-/** Bytes; of a text at least so many, which is looked at closely only where it may matter. */
+/** Returns the length in bytes; for a short text the number of its characters, which is enough to compare it with the limit. */
 function lengthOf(value: Uint8Array | string | undefined): number {
   if (value === undefined) return 0
   return typeof value === 'string' && value.length * 3 > bytesMax ? Buffer.byteLength(value) : value.length
@@ -105,7 +105,7 @@ function isSignal(value: unknown): boolean {
   )
 }
 
-/** What somebody handed in, without its content. */
+/** Names the type of a given value, without its content. */
 function kindOf(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
     return String(value)

@@ -11,7 +11,7 @@ import type { Lease } from './pool.js'
 /** What a lease needs of its pool. */
 export interface LeaseHolder {
   readonly name: string
-  /** The time by the wall clock. */
+  /** Returns the wall-clock time. */
   nowMs(): number
   /** Waits for another worker, ahead of the line. */
   takeAnother(options: RunOptions): Promise<Worker>

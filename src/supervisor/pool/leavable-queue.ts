@@ -5,7 +5,7 @@
  * Invariant: `#live` entries from `#head` on still wait; the array is at most twice as long, and 64 more.
  */
 
-/** What can stand in a queue: it says itself whether it still does. */
+/** Entry of a queue, which knows itself whether it still waits. */
 export interface Leavable {
   readonly isWaiting: boolean
 }
@@ -18,18 +18,18 @@ export class LeavableQueue<W extends Leavable> {
   #head = 0
   #live = 0
 
-  /** How many wait. */
+  /** Number of waiting entries. */
   get size(): number {
     return this.#live
   }
 
-  /** To the end. */
+  /** Adds a waiter at the end. */
   add(waiter: W): void {
     this.#entries.push(waiter)
     this.#live += 1
   }
 
-  /** The one that waits first, which stays. */
+  /** Returns the first waiter without removing it. */
   first(): W | undefined {
     let entry = this.#entries[this.#head]
     while (entry !== undefined && !entry.isWaiting) {
@@ -39,7 +39,7 @@ export class LeavableQueue<W extends Leavable> {
     return entry
   }
 
-  /** Counts one that has just stopped waiting. */
+  /** Counts an entry that has just stopped waiting. */
   left(): void {
     this.#live -= 1
     if (this.#entries.length <= 2 * this.#live + slack) return
@@ -47,7 +47,7 @@ export class LeavableQueue<W extends Leavable> {
     this.#head = 0
   }
 
-  /** All that wait, in their order. */
+  /** Returns all waiters in order. */
   all(): readonly W[] {
     return this.#entries.slice(this.#head).filter(({ isWaiting }) => isWaiting)
   }

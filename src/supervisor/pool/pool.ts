@@ -77,7 +77,7 @@ export interface WorkerBoot {
 /** What plugins may do with a pool. */
 export interface Pool {
   readonly name: string
-  /** Whom its workers run as, where that is not the server's own user. */
+  /** User and group of its workers, where they are not the server's own. */
   readonly identity?: { readonly uid: number; readonly gid: number } | undefined
   /** How many workers it is meant to have now; a `dynamic_allocator` changes it. */
   readonly size: number
@@ -116,10 +116,13 @@ export interface Pool {
 export interface ManagedPool extends Pool {
   /** As `rr workers` and the banner show it. */
   readonly command: string
-  /** Resolves when no worker lives and boots have failed in a row for long (`failed-boots.ts`): the pool tries on, but serves nobody. */
+  /**
+   * Resolves when no worker lives and boots have failed in a row for long (`failed-boots.ts`): the pool goes on trying, but
+   * serves no jobs.
+   */
   readonly died: Promise<Error>
   readonly health: PoolHealth
-  /** Workers that run a job, also when the pool stops. */
+  /** Number of workers that run a job, also while the pool stops. */
   readonly busyCount: number
   /** Callers that stand in line for a worker. */
   readonly waitingCount: number

@@ -32,7 +32,7 @@ export interface ProcessPoolOptions {
   readonly config: PoolConfig
   /** The command as `rr workers` shows it. */
   readonly command: string
-  /** Whom the workers run as, where that is not the server's own user. */
+  /** User and group of the workers, where they are not the server's own. */
   readonly identity?: Identity | undefined
   readonly clock: Clock
   readonly random: Random
@@ -189,7 +189,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     for (const worker of this.#live) worker.kill('forced', this.#live.stoppedError())
   }
 
-  /** For leases: the time by the wall clock. */
+  /** Returns the wall-clock time, for leases. */
   nowMs(): number {
     return this.#options.clock.nowMs()
   }
@@ -217,7 +217,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     if (worker !== undefined) this.#dealer.offer(worker)
   }
 
-  /** Before a worker is waited for. */
+  /** Checks the job before waiting for a worker. */
   #checked(given: Job, options: RunOptions): Job {
     const job = checkedJob(given, this.name)
     checkRunOptions(options, { pool: this.name, id: job.id, nowMs: this.nowMs() })

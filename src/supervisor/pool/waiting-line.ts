@@ -116,7 +116,7 @@ export class WaitingLine<T> {
     for (const waiter of this.#all.all()) if (waiter.isWaiting) waiter.fail(error)
   }
 
-  /** Puts a waiter in its place; the function is for when it has left. */
+  /** Queues a waiter; call the returned function when it has left. */
   #queue(waiter: Waiter<T>, { front, priority, key = '' }: WaitOptions): () => void {
     if (front) {
       this.#front.add(waiter)
@@ -130,7 +130,7 @@ export class WaitingLine<T> {
     return () => {
       line.left()
       if (line.size > 0) return
-      // A key that has come again has a queue of its own by now.
+      // The same key may have a new queue by now.
       if (group.keys.get(key) === line) group.keys.delete(key)
       if (group.keys.size === 0) this.#classes.delete(cost)
     }

@@ -16,8 +16,8 @@ const isNews: ReadonlySet<string> = new Set<KillReason>([
 ])
 
 /**
- * Resolves when `ends` have, or no later than children of the process could keep them open. While whoever takes a stream holds up
- * the reading (`held`), nothing is late.
+ * Resolves when all `ends` have, or at the latest when children of the process could no longer hold them open. While a slow
+ * reader of a stream holds up the reading (`held`), no time counts.
  */
 export async function drained(
   clock: Clock,

@@ -21,7 +21,7 @@ export class Ending {
     this.#farewell = farewell
   }
 
-  /** The next `force` leaves it `graceMs` to end by itself; `onOverdue` is called before it is killed for not having done so. */
+  /** Lets the next `force` give the process `graceMs` to end by itself; `onOverdue` is called before it is killed because it did not. */
   awaitOwnEnd(graceMs: number, onOverdue: () => void): void {
     this.#farewell = { graceMs, stackSignal: undefined, onOverdue }
   }

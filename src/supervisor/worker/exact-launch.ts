@@ -1,7 +1,8 @@
 /**
- * A launch that hands the environment on as it is. The launcher's `sh` drops names that are no identifiers and sets some of its own
- * anew (IFS, OPTIND). Where it would, `setpriv` of util-linux starts the worker instead: it becomes the program and leaves the environment
- * alone. It cannot register with the watchdog, so the kernel ends the worker with the server until the server has done that.
+ * Launches a worker with its environment unchanged. The launcher's `sh` drops names that are not identifiers and sets some of its
+ * own (IFS, OPTIND). Where it would change something, `setpriv` of util-linux starts the worker instead: it becomes the program
+ * and leaves the environment alone. It cannot register with the watchdog, so until the server has done that, the kernel ends the
+ * worker together with the server.
  */
 import { spawnSync } from 'node:child_process'
 import { realpathSync } from 'node:fs'
@@ -11,10 +12,10 @@ import type { Identity } from './identity.js'
 type Environment = Readonly<Record<string, string>>
 
 const identifier = /^[A-Za-z_][A-Za-z0-9_]*$/
-// What dash, busybox and bash set for themselves; a worker may miss its value.
+// Variables that dash, busybox and bash set for themselves; a worker may need their values.
 const setAnew =
   /^(IFS|OPTIND|OPTARG|OPTERR|PPID|LINENO|PS[0-9]|RANDOM|SECONDS|HISTCMD|HOSTTYPE|MACHTYPE|OSTYPE|SHELLOPTS|BASH.*|E?UID|GROUPS|DIRSTACK|FUNCNAME|MAILCHECK)$/
-// What a shell says of itself: kept where it can be had, and no loss that is worth a warning.
+// Variables with which a shell describes itself: kept where possible; losing them is not worth a warning.
 const ownOfBash = new Set(['SHLVL', '_', 'OLDPWD'])
 const trialTimeoutMs = 10_000
 
@@ -23,14 +24,14 @@ export function namesLostInShell(env: Environment): readonly string[] {
   return Object.keys(env).filter((name) => !identifier.test(name) || setAnew.test(name))
 }
 
-/** Whether a launch through `sh` in the folder `cwd` would hand on another environment than `env`. */
+/** Tells whether a launch through `sh` in the folder `cwd` would change the environment `env`. */
 export function needsExactLaunch(env: Environment, cwd: string): boolean {
   if (namesLostInShell(env).length > 0) return true
   if (env.PWD !== undefined && env.PWD !== cwd) return true
   return isBash() && Object.keys(env).some((name) => ownOfBash.has(name))
 }
 
-/** The words before a program that start it with its environment untouched; undefined where this system has none. */
+/** Returns the words before a program that start it with its environment unchanged; undefined where this system has no such tool. */
 export function exactWords(identity: Identity | undefined): readonly string[] | undefined {
   const [program, ...switches] = identity?.prefix ?? []
   const setpriv = program ?? findSetpriv()
@@ -38,7 +39,7 @@ export function exactWords(identity: Identity | undefined): readonly string[] | 
   return [setpriv, '--pdeathsig', 'KILL', ...(switches.length === 0 ? ['--'] : switches)]
 }
 
-/** Asks once for a function's answer. */
+/** Caches a function's first result. */
 function once<T>(ask: () => T): () => T {
   let answer: { readonly value: T } | undefined
   return () => {
@@ -51,12 +52,12 @@ const isBash = once(() => {
   try {
     return basename(realpathSync('/bin/sh')) === 'bash'
   } catch {
-    // No shell at all: the launch will say so.
+    // No shell at all: the launch reports that.
     return false
   }
 })
 
-// Tried for real: Alpine's setpriv does not know the option.
+// Run it to find out: Alpine's setpriv does not have the option.
 const findSetpriv = once(() => {
   const options = { encoding: 'utf8', timeout: trialTimeoutMs } as const
   const found = spawnSync('/bin/sh', ['-c', 'command -v setpriv'], options)

@@ -1,17 +1,17 @@
 /**
- * The number of a job on the wire: put into its context, and taken out of its answer's. Only workers that announced
- * `job_id` are sent one. Pure; `reply.ts` says what a wrong one means.
+ * Adds a job's number to its context and takes it out of the answer's. Only workers that announced `job_id` are sent one. Pure;
+ * `reply.ts` decides what a wrong number means.
  */
 import { Codec, type Job } from '../job.js'
 
-/** Announced by workers that echo the number of a job. */
+/** Feature of workers that echo the number of a job. */
 export const jobIdFeature = 'job_id'
-/** What a job has whose context can carry no number. */
+/** Number of a job whose context cannot carry one. */
 export const noJobId = 0
 
 const [openBrace, closeBrace] = [0x7b, 0x7d]
 
-/** What is sent as a job's context, and the number that its answer must carry; both as they are for a worker that knows no numbers. */
+/** Returns the context to send and the number that the answer must carry; for a worker without `job_id` the context is unchanged. */
 export function numbered(
   job: Job,
   jobId: number | undefined,
@@ -22,8 +22,8 @@ export function numbered(
 }
 
 /**
- * The context of `job` with `"jobId"` as its last key, or undefined when the context is no JSON object. The context is not
- * parsed: it is as long as the job's caller makes it.
+ * Returns the context of `job` with `"jobId"` as its last key, or undefined when the context is not a JSON object. The context is
+ * not parsed, since its length is up to the job's caller.
  */
 export function withJobId({ context, codec }: Job, jobId: number): Uint8Array | string | undefined {
   if (context.length === 0) return codec === Codec.proto ? undefined : `{"jobId":${jobId}}`
@@ -53,7 +53,7 @@ function isEmptyObject(context: Uint8Array): boolean {
   )
 }
 
-/** An answer's context without its number, and the number. */
+/** Context of an answer without its number, and the number. */
 export interface NumberedContext {
   readonly jobId: number
   readonly context: Buffer
@@ -78,14 +78,14 @@ export function takeJobId(context: Buffer): NumberedContext | undefined {
   return { jobId, context: context.subarray(0, at + 1) }
 }
 
-/** The number elsewhere, or spaced: encoders differ. */
+/** Finds the number at other places, or with spaces: encoders differ. */
 function takeParsed(context: Buffer): NumberedContext | undefined {
   if (!context.includes(key)) return undefined
   let value: unknown
   try {
     value = JSON.parse(context.toString('utf8'))
   } catch {
-    // No JSON: a number that cannot be read is none.
+    // Not JSON, so it has no number.
     return undefined
   }
   if (typeof value !== 'object' || value === null || !('jobId' in value)) return undefined

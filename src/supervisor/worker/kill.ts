@@ -22,7 +22,7 @@ export interface Farewell {
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number
   readonly stackSignal: StackSignal | undefined
-  /** It ends by itself: no SIGTERM; called when it did not and is killed. */
+  /** Set for a worker that ends by itself, so gets no SIGTERM; called when it does not end in time and is killed. */
   readonly onOverdue?: () => void
 }
 

@@ -104,7 +104,7 @@ export function crash(about: {
   pid: number
   running: { readonly job: Job; readonly lines: readonly string[] } | undefined
   exit: ProcessExit
-  /** It closed its relay and had this long to end. */
+  /** Time that the worker had to end after it closed its relay; undefined when it did not close it. */
   lostRelayMs: number | undefined
 }): RelayError {
   const { pid, running, exit, lostRelayMs } = about
@@ -124,7 +124,7 @@ export function crash(about: {
   )
 }
 
-/** A job could not be written down as a frame: nothing of it was sent, and the worker is free again. */
+/** Makes the error for a job that could not be encoded as a frame: nothing was sent, and the worker is free again. */
 export function unsent(pid: number, cause: unknown): Outcome {
   const what = `a job could not be sent to worker ${pid}: ${messageOf(cause)}`
   const error = cause instanceof RelayError ? cause : new RelayError(ErrorCode.JobInvalid, what, { cause })

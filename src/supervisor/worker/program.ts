@@ -46,7 +46,7 @@ export function resolveProgram(word: string, cwd: string, path: string): string 
   })
 }
 
-/** The part of a path at which it ends: a folder that is missing or closed, a link to nowhere. */
+/** Finds the part of a path that breaks it: a folder that is missing or closed, a link without a target. */
 function whyNoFile(file: string): string {
   const parts = file.split('/')
   for (let count = 2; count <= parts.length; count += 1) {
@@ -72,7 +72,7 @@ function isFile(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false })?.isFile() === true
   } catch {
-    // A folder that may not be entered, a loop of links, a name that is too long: as execvp does, look on.
+    // A folder that may not be entered, a loop of links, a name that is too long: go on searching, as execvp does.
     return false
   }
 }
@@ -145,7 +145,7 @@ function checkHead(file: string, path: string): void {
   )
 }
 
-/** `#!/usr/bin/env php`: what `env` looks for on PATH must be there. */
+/** Checks that PATH has the program of a line such as `#!/usr/bin/env php`. */
 function checkEnvLine(file: string, line: string, path: string): void {
   const [interpreter = '', word = ''] = line
     .slice(2)

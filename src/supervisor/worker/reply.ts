@@ -3,10 +3,10 @@ import { type Frame, FrameFlag, StreamBit } from '../../ipc/frame.js'
 import type { Reply } from '../job.js'
 import { noJobId, takeJobId } from './job-id.js'
 
-/** An answer as it was understood. `leaves`: the worker goes once the job is settled. */
+/** Parsed answer. `leaves` means that the worker ends once the job is settled. */
 export type Answer =
   | { readonly kind: 'reply'; readonly reply: Reply; readonly leaves: boolean }
-  /** `isAnonymous`: it may be about another job, as it has no number and its worker knows them. */
+  /** Error answer. `isAnonymous` means that it may be about another job: it has no number although its worker knows them. */
   | {
       readonly kind: 'error'
       readonly text: string
@@ -23,7 +23,7 @@ export type Answer =
   | ForeignAnswer
   | { readonly kind: 'bad'; readonly what: string }
 
-/** An answer to another job than the one that runs; `wantsPong`: its worker waits for a word. */
+/** Answer to another job than the running one. `wantsPong` means that its worker waits for a PONG. */
 export interface ForeignAnswer {
   readonly kind: 'foreign'
   readonly jobId: number
@@ -33,10 +33,10 @@ export interface ForeignAnswer {
 /** An answer that ends its job. */
 export type WholeAnswer = Exclude<Answer, { readonly kind: 'bad' | 'chunk' | 'foreign' }>
 
-/** What is known of the job. */
+/** Properties of the job that its reply must match. */
 export interface ReplyExpectation {
   readonly takesStream?: boolean
-  /** The number that the answer must carry, `noJobId` if the job has none; undefined: the worker knows no numbers. */
+  /** Number that the answer must carry, `noJobId` if the job has none; undefined when the worker did not announce `job_id`. */
   readonly jobId?: number | undefined
 }
 
@@ -68,7 +68,7 @@ export function readReply(frame: Frame, { takesStream = false, jobId }: ReplyExp
   const body = copy.subarray(contextBytes)
   const wantsPong = (stream & StreamBit.ping) !== 0
   if (jobId !== undefined) {
-    // The tail of a protobuf message may look like one.
+    // The end of a protobuf message may look like one.
     const taken = (flags & FrameFlag.proto) === 0 ? takeJobId(context) : undefined
     const told = taken?.jobId ?? noJobId
     if (taken !== undefined && told !== jobId) return { kind: 'foreign', jobId: told, wantsPong }
@@ -97,20 +97,20 @@ export function readControlReply({ flags, payload }: Frame): Answer {
   return { kind: 'reply', reply, leaves: false }
 }
 
-/** `{"stop":true}` and nothing else, however it is spaced; to leave is what it says already. */
+/** Recognises `{"stop":true}` with any spacing and nothing else in it. */
 function isSelfStop(context: Buffer): boolean {
   if (context.length > selfStopBytesMax || !context.includes(stopKey)) return false
   return /^\s*\{\s*"stop"\s*:\s*true\s*(,\s*"leave"\s*:\s*true\s*)?\}\s*$/.test(context.toString('latin1'))
 }
 
-/** `"leave": true` among the context's own keys. */
+/** Recognises `"leave": true` among the context's top-level keys. */
 function doesLeave(context: Buffer): boolean {
   if (context.length === 0 || !context.includes(leaveKey)) return false
   try {
     const value: unknown = JSON.parse(context.toString('utf8'))
     return typeof value === 'object' && value !== null && 'leave' in value && value.leave === true
   } catch {
-    // A context of the worker's own making (protobuf): it says nothing of the kind.
+    // Not JSON (protobuf): such a context cannot ask to leave.
     return false
   }
 }

@@ -36,11 +36,11 @@ const junkExcerptBytes = 64
 const linesMax = 5
 const lineLengthMax = 2048
 
-/** What a job under way is made of. */
+/** Parts of a running job. */
 export interface RunningJobParts {
   readonly job: Job
   readonly run: RunOptions
-  /** What its answer must carry, `noJobId` for nothing; undefined: its worker knows no numbers. */
+  /** Number that its answer must carry, `noJobId` for none; undefined when its worker did not announce `job_id`. */
   readonly jobId: number | undefined
   readonly resolve: (outcome: Outcome) => void
 }
@@ -49,7 +49,7 @@ export interface RunningJobParts {
 export class RunningJob {
   readonly job: Job
   readonly jobId: number | undefined
-  /** Its whole answer has come and is about to be settled. */
+  /** True when the whole answer has been read and is about to be settled. */
   isAnswered = false
   readonly stream: StreamReader | undefined
   readonly resolve: (outcome: Outcome) => void
@@ -83,7 +83,7 @@ export class RunningJob {
     return this.job.codec === Codec.control
   }
 
-  /** Writes its frame; throws when what it is made of cannot be one. */
+  /** Writes the job's frame; throws when the job cannot be encoded. */
   send(context: Job['context']): void {
     const { codec: flags, body } = this.job
     this.#host.relay()?.send({ flags, options: this.isQuestion ? [] : 'head', head: context, body })

@@ -25,7 +25,7 @@ export type WorkerEvent = 'ready' | 'assign' | 'settle' | 'retire' | 'kill' | 'e
 /** The next state; `ignore`: nothing happens; `never`: only a bug of ours gets here (a peer cannot). */
 export type Cell = WorkerState | 'ignore' | 'never'
 
-/** Why a worker leaves once it is free. `leave` and `self_stop` are its own wish; `wrong_job`: it answered for another job. */
+/** Reason to retire a worker once it is free. `leave` and `self_stop` come from the worker; `wrong_job`: it answered for another job. */
 export type RetireReason =
   | 'max_jobs'
   | 'leave'
@@ -39,7 +39,7 @@ export type RetireReason =
   | 'self_stop'
   | 'quarantine'
 
-/** Why a worker is killed. `ended`: it ends by itself; `relay_lost`: it closed its relay and did not end. */
+/** Reason to kill a worker. `ended`: it ends by itself; `relay_lost`: it closed its relay and did not end. */
 export type KillReason =
   | 'ended'
   | 'stream_timeout'

@@ -37,7 +37,7 @@ export class StreamReader {
     return this.#taken
   }
 
-  /** Settles when nothing is held up by whoever takes the frames, or the job is over; undefined when nothing is. */
+  /** Settles when the reader of the frames no longer holds anything up, or the job is over; undefined when nothing is held up. */
   get held(): Promise<void> | undefined {
     if (this.#pendingCount === 0 || this.#state === 'over') return undefined
     return new Promise((resolve) => void this.#freed.push(resolve))

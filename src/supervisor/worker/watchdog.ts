@@ -53,7 +53,7 @@ const starterScript = `trap '' HUP INT TERM
 setpriv --pdeathsig CONT true 2>/dev/null && exec setpriv --pdeathsig CONT /bin/sh -c "$0" relayrunner-watchdog
 exec /bin/sh -c "$0" relayrunner-watchdog`
 
-// It has nothing left to do but to read the end of file.
+// It only has to read the end of file.
 const endMsMax = 1000
 
 /** The watchdogs of one server; one that dies starts again. */
@@ -102,7 +102,7 @@ export class Watchdog {
     for (const guard of this.#guards) guard.tell(`-${pid}\n`)
   }
 
-  /** Lets the watchdogs go: they kill whoever is still registered. Resolves when they have ended, so that none is left a zombie. */
+  /** Ends the watchdogs, which kill every process that is still registered. Resolves when they have ended, so that no zombie is left. */
   async close(): Promise<void> {
     this.#isClosed = true
     const guards = [...this.#guards]
@@ -151,7 +151,7 @@ class Guard {
   readonly #fd: number
   readonly #log: Logger
   readonly #child: ChildProcess
-  /** Resolves when it has been waited for, or could not be started. */
+  /** Resolves when the process has been reaped, or could not be started. */
   readonly #ended: Promise<void>
   #isClosed = false
 
@@ -197,7 +197,7 @@ class Guard {
     this.#child.kill('SIGCONT')
   }
 
-  /** Lets it end at the end of file; one that somebody stopped, or that a worker's descriptor keeps up, is killed. */
+  /** Lets a watchdog end at end of file, and kills one that was stopped or that a worker's descriptor keeps open. */
   async end(): Promise<void> {
     this.wake()
     this.close()

@@ -27,7 +27,7 @@ export interface WorkerOptions<Self> {
   readonly outputEnded: Promise<void>
   /** Stray bytes on the relay: logged as its output. */
   readonly onJunk: (bytes: Buffer) => void
-  /** A job begins or ends: all that was written before is read, and a line without an end is completed. */
+  /** Called when a job begins or ends: reads everything that was written before, and completes a line without an end. */
   readonly endLines: () => void
   /** It has run `jobsDue` jobs; called once. */
   readonly onDue: (worker: Self) => void

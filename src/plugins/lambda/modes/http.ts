@@ -75,7 +75,7 @@ async function eventWork(
   return toWork(request, form, invocation.requestId, settings)
 }
 
-/** Also when a disk hangs: what is read too late is removed when it comes. */
+/** Waits for the form until the deadline, even if a disk hangs. Files that arrive too late are removed. */
 function inTime(reading: Promise<FormBody>, signal: AbortSignal | undefined): Promise<FormBody> {
   if (signal === undefined) return reading
   return new Promise((resolve, reject) => {
@@ -93,7 +93,7 @@ function inTime(reading: Promise<FormBody>, signal: AbortSignal | undefined): Pr
   })
 }
 
-/** No worker sees such a request. */
+/** Answers a request that is refused before it reaches a worker. */
 function refusal(call: HttpCall, { status, text }: HttpFault): Unfit {
   const headers = { 'Content-Type': ['text/plain; charset=utf-8'] }
   const body = Buffer.from(encodeResponse(call, { status, headers }, Buffer.from(text)))

@@ -47,7 +47,10 @@ export interface Unfit {
 
 /** What an event is to a worker of this kind. */
 export interface Mode {
-  /** Makes the job of an event that is not split; `over` gives what aborts at its deadline, or when it must be answered now. */
+  /**
+   * Makes the job of an event that is not split; `over` returns a signal that aborts at the deadline, or when the event must be
+   * answered at once.
+   */
   eventWork(event: EventFacts, over?: () => AbortSignal): EventWork | Unfit | Promise<EventWork | Unfit>
   /** Makes the job of some records: one, or `records_per_job`. */
   recordsWork(event: EventFacts, records: readonly RecordPlan[]): Work

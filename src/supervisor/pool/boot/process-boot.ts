@@ -111,7 +111,7 @@ function bootFault(about: {
 
 const scriptName = /\.(php|phar|m?js|cjs|ts|py|rb|pl|sh)$/
 
-/** What to do about a boot that failed: name the file that is missing, or the call. */
+/** Hint for a boot that failed: names the missing file, or the missing call. */
 function bootHint({ words, cwd, config }: ProcessBootOptions, exit: ProcessExit): string {
   const script = words.slice(1).find((word) => !word.startsWith('-') && scriptName.test(word))
   if (script !== undefined && !existsSync(resolve(cwd, script)))

@@ -109,7 +109,7 @@ function bootFault(about: {
   return Object.assign(fault, { lastLines, pid: thread.process.pid })
 }
 
-/** What a thread prints comes by its port. */
+/** Reads a thread's output, which arrives through its port. */
 function threadOutput(options: ThreadBootOptions) {
   const names = (worker: Worker | undefined) => ({
     pid: process.pid,

@@ -1,4 +1,4 @@
-/** What a worker writes beside its answers, as lines of the log that name it and the job that it is at. */
+/** Logs what a worker writes apart from its answers, as lines that name the worker and its current job. */
 import { LineSplitter } from '../../../core/line-splitter.js'
 import type { OutputPacer } from '../../../core/output-pacer.js'
 import { OutputReader } from '../../../core/output-reader.js'
@@ -6,17 +6,17 @@ import type { WorkerLine } from '../../../core/worker-lines.js'
 import type { OutputStream } from '../../worker/process.js'
 import type { Worker } from '../../worker/worker.js'
 
-/** What the lines of one worker are made with. */
+/** Options for the lines of one worker. */
 export interface WorkerOutputOptions {
   readonly pool: string
   readonly lineBytesMax: () => number
   readonly pacer: OutputPacer
   readonly writeLine: (line: WorkerLine) => void
-  /** How the log names it; the worker is undefined while it boots. */
+  /** Fields that name the worker in the log; the worker is undefined while it boots. */
   readonly names: (worker: Worker | undefined) => Pick<WorkerLine, 'pid' | 'thread'>
 }
 
-/** Lines of a worker's output that are kept to tell of its end. */
+/** Number of output lines that are kept to report a worker's end. */
 export const tailLinesMax = 20
 const tailLineLengthMax = 2048
 
@@ -33,7 +33,7 @@ export class WorkerOutput {
     this.#lines = { junk: this.#splitter('stdout'), others: [] }
   }
 
-  /** From now on lines are tagged with this worker's job, and it hears them. */
+  /** Tags lines with this worker and its current job from now on. */
   tagWith(worker: Worker): void {
     this.#worker = worker
   }
@@ -46,19 +46,19 @@ export class WorkerOutput {
     return reader.ended
   }
 
-  /** Takes bytes from elsewhere; what it returns is called with them. */
+  /** Returns a function that takes the bytes of a further source. */
   taker(name: WorkerLine['stream']): (bytes: Buffer) => void {
     const lines = this.#splitter(name)
     this.#lines.others.push(lines)
     return (bytes) => lines.push(bytes)
   }
 
-  /** Stray bytes on the relay. */
+  /** Logs stray bytes of the relay as lines. */
   junk(bytes: Buffer): void {
     this.#lines.junk.push(bytes)
   }
 
-  /** A job begins or ends: what was written before belongs to what was before, also the beginning of a line. */
+  /** Completes the lines of all streams when a job begins or ends: output written before belongs to the earlier job, even half a line. */
   endLines(): void {
     for (const reader of this.#readers) reader.endLine()
     for (const lines of this.#lines.others) lines.end()
@@ -78,7 +78,7 @@ export class WorkerOutput {
   }
 
   #write(stream: WorkerLine['stream'], text: string, part: WorkerLine['part']): void {
-    // An empty line tells nothing.
+    // Empty lines carry no information.
     if (part === undefined && text.trim() === '') return
     if (this.#kept.push(text.slice(0, tailLineLengthMax)) > tailLinesMax) this.#kept.shift()
     this.#worker?.hear(text)

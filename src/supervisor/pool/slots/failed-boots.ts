@@ -1,16 +1,16 @@
-/** Counts boots that fail in a row while no worker lives, and says when that is no longer bad luck. Whoever asks decides what then. */
+/** Counts boots that fail in a row while no worker lives, and tells when that is no longer bad luck. The caller decides what to do then. */
 
-/** So many must have failed … */
+/** Minimum number of failed boots in a row. */
 export const rowMin = 5
-/** … over at least so long, in ms: a database that is away for some seconds ends nothing. */
+/** Minimum duration of the row in ms, so that a short outage of a database does not count. */
 export const rowMsMin = 10_000
 
-/** The present row. */
+/** Row of failed boots so far. */
 export class FailedBoots {
   #count = 0
   #sinceMs = 0
 
-  /** One more failed, with `liveCount` workers alive; true when the row is long enough. */
+  /** Counts a failed boot, with `liveCount` workers alive; true when the row is long enough. */
   failed(nowMs: number, liveCount: number): boolean {
     if (liveCount > 0) {
       this.end()
@@ -21,7 +21,7 @@ export class FailedBoots {
     return this.#count >= rowMin && nowMs - this.#sinceMs >= rowMsMin
   }
 
-  /** A worker came up. */
+  /** Ends the row because a worker has booted. */
   end(): void {
     this.#count = 0
   }

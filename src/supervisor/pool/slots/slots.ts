@@ -32,7 +32,7 @@ export interface SlotsOptions {
   readonly boot: () => Promise<Worker>
   /** A worker has its place and may be given work. */
   readonly onReady: (worker: Worker) => void
-  /** No worker lives and boots failed in a row for long, after the first ones. */
+  /** Called when no worker lives and boots have failed in a row for long, after the first ones. */
   readonly onDead: (fault: Error) => void
   /** Woken whenever something of this has changed. */
   readonly changed: Waiters
