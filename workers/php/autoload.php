@@ -5,7 +5,7 @@
 declare(strict_types=1);
 
 spl_autoload_register(static function (string $class): void {
-    // A name is a file's only when it is a plain one: a class that does not exist is for other loaders, and no fault.
+    // Only plain names map to files: a class that does not exist is left to other loaders.
     if (preg_match('/^RelayRunner\\\\(\w+)$/D', $class, $match) === 1 && is_file($file = __DIR__ . "/src/$match[1].php")) {
         require_once $file;
     }

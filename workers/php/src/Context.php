@@ -12,7 +12,7 @@ final class Context
     {
     }
 
-    /** Any value of the context, e.g. `awsRequestId`, `record`, `tenantId`. */
+    /** Returns any value of the context, e.g. `awsRequestId`, `record`, `tenantId`. */
     public function get(string $key): mixed
     {
         return $this->values[$key] ?? null;
@@ -24,31 +24,31 @@ final class Context
         return $this->values['kind'] ?? 'event';
     }
 
-    /** Where the event or record comes from, e.g. `aws:sqs`. */
+    /** Source of the event or record, e.g. `aws:sqs`. */
     public function source(): ?string
     {
         return $this->values['source'] ?? null;
     }
 
-    /** How often the record was received, this time included; null where the source does not count. */
+    /** Number of times that the record was received, this one included; null where the source does not count. */
     public function attempt(): ?int
     {
         return isset($this->values['attempt']) ? (int) $this->values['attempt'] : null;
     }
 
-    /** The id that the queue gave the record. */
+    /** Id that the queue gave the record. */
     public function messageId(): ?string
     {
         return self::text($this->record()['messageId'] ?? $this->record()['messageID'] ?? null);
     }
 
-    /** What SQS wants to hear to delete the record or to change its visibility. */
+    /** Handle with which SQS deletes the record or changes its visibility. */
     public function receiptHandle(): ?string
     {
         return self::text($this->record()['receiptHandle'] ?? null);
     }
 
-    /** The name of the queue, stream, table or topic that the record comes from. */
+    /** Name of the queue, stream, table or topic that the record comes from. */
     public function queue(): ?string
     {
         $record = $this->record();
@@ -60,7 +60,7 @@ final class Context
             ?? ($arn === '' ? self::text($record['queue'] ?? $this->values['queue'] ?? null) : preg_replace('~^.*[:/]~', '', $arn));
     }
 
-    /** What keeps records in order among themselves: SQS's message group, the partition key of Kinesis. */
+    /** Group whose records keep their order: SQS's message group, the partition key of Kinesis. */
     public function group(): ?string
     {
         $record = $this->record();

@@ -16,13 +16,13 @@ final class Descriptors
     private const CLOSE_ON_EXEC = 1;
     private const SET_FLAGS = 2;
 
-    /** What took the place of descriptor 0, for as long as the process lives. */
+    /** Stream that replaces descriptor 0 for the life of the process. */
     private static mixed $nothing = null;
-    /** Whether an output buffer stands before descriptor 1, and on which level. */
+    /** Level of the output buffer before descriptor 1; null without one. */
     private static ?int $bufferLevel = null;
 
     /**
-     * The relay's two ends on descriptors of their own.
+     * Moves the relay's two ends to descriptors of their own.
      *
      * @return array{resource, resource}
      */
@@ -47,7 +47,7 @@ final class Descriptors
         return $pipes;
     }
 
-    /** Between jobs: what is left in output buffers goes out, as it belongs to the job that is over; `$level` is how many there were before any. */
+    /** Flushes output buffers between jobs, since their content belongs to the job that is over; `$level` is the initial number of buffers. */
     public static function flushOutput(int $level): void
     {
         $level = self::$bufferLevel ?? $level;
@@ -67,7 +67,7 @@ final class Descriptors
         }, 1);
     }
 
-    /** Children do not inherit the descriptors that `$open` opens, where that can be had. */
+    /** Keeps children from inheriting the descriptors that `$open` opens, where possible. */
     public static function keepFromChildren(callable $open): mixed
     {
         $libc = self::libc();
@@ -82,7 +82,7 @@ final class Descriptors
     /** @return list<string> */
     private static function all(): array
     {
-        // The listing has a descriptor of its own, which is gone by now.
+        // The listing has a descriptor of its own, which is closed by now.
         return array_values(array_filter(@scandir('/proc/self/fd') ?: [], static fn ($one) => @readlink("/proc/self/fd/$one") !== false));
     }
 
@@ -97,7 +97,7 @@ final class Descriptors
             $declarations = 'int dup2(int, int); int close(int); int open(const char *, int, ...); int fcntl(int, int, ...);';
             return $libc = $isAllowed ? \FFI::cdef($declarations) : null;
         } catch (\Throwable) {
-            // ffi.enable forbids it: what PHP can do alone is done.
+            // ffi.enable forbids it: PHP does what it can without it.
             return $libc = null;
         }
     }

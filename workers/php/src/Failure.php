@@ -4,13 +4,13 @@ declare(strict_types=1);
 
 namespace RelayRunner;
 
-/** What was thrown, as Lambda's callers know errors: type, message, stack, and what it was caused by. */
+/** Describes an error as Lambda's callers know it: type, message, stack and cause. */
 final class Failure
 {
     private const STACK_LINES_MAX = 50;
     private const CAUSES_MAX = 5;
 
-    /** JSON whatever the error holds: bytes that are no UTF-8 are replaced. */
+    /** Returns the error as JSON; bytes that are not UTF-8 are replaced. */
     public static function text(\Throwable $error): string
     {
         return Json::lenient(self::describe($error, self::CAUSES_MAX));
@@ -22,7 +22,7 @@ final class Failure
         $stack = array_slice(explode("\n", $error->getTraceAsString()), 0, self::STACK_LINES_MAX);
         $cause = $causesLeft > 0 ? $error->getPrevious() : null;
         return [
-            // The name of an anonymous class goes on behind a NUL with the place of its file.
+            // The name of an anonymous class continues after a NUL with the place of its file.
             'errorType' => explode("\0", $error::class)[0],
             'errorMessage' => $error->getMessage(),
             'stackTrace' => ["{$error->getFile()}:{$error->getLine()}", ...$stack],

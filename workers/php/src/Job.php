@@ -24,20 +24,20 @@ final class Job
     {
     }
 
-    /** It has its answer, or one is being streamed. */
+    /** Tells whether the job has its answer, or one is being streamed. */
     public function isAnswered(): bool
     {
         return $this->claims > 0;
     }
 
-    /** Ends a stream after the piece that is on its way; the worker leaves behind it. Returns false where none is streamed. */
+    /** Ends a stream after the current piece, after which the worker leaves. Returns false when nothing is streamed. */
     public function cut(): bool
     {
         $this->isCut = $this->isStreaming;
         return $this->isCut;
     }
 
-    /** Its answer says that the worker leaves. */
+    /** Tells whether the answer announced that the worker leaves. */
     public function leaves(): bool
     {
         return $this->leaves;
@@ -74,7 +74,7 @@ final class Job
         }
     }
 
-    /** Whoever gets true sends the answer. A stream that has begun is ended by its own code only. */
+    /** Claims the answer; the caller that gets true sends it. A stream that has begun is ended by its own code only. */
     private function claim(): bool
     {
         if ($this->isStreaming) {
@@ -104,7 +104,7 @@ final class Job
                 break;
             }
         }
-        // Its `finally` runs before the last frame: the job is over behind that.
+        // Runs its `finally` before the last frame, after which the job is over.
         $body = null;
         $leaves = $leaves || $this->isCut;
         $head = $this->head($count === 0 ? $context : [], $leaves);
@@ -114,7 +114,7 @@ final class Job
         }
     }
 
-    /** Reads what the server says about the stream; waits for it where it was asked. */
+    /** Reads the server's frames about the stream; waits for one after a ping. */
     private function isStopped(bool $waits): bool
     {
         while ($waits || $this->relay->hasInput()) {
@@ -127,7 +127,7 @@ final class Job
         return false;
     }
 
-    /** A generator's values without the generator itself, which `foreach` would keep alive. */
+    /** Yields a generator's values without holding the generator itself, which `foreach` would keep alive. */
     private static function values(\Generator &$generator): \Generator
     {
         for (; $generator !== null && $generator->valid(); $generator->next()) {
@@ -153,13 +153,13 @@ final class Job
         }
     }
 
-    /** The context of a frame: empty where there is nothing to say. */
+    /** Makes the context of a frame; empty when it has no values. */
     private function head(array $context, bool $leaves): string
     {
         if ($context === [] && !$leaves) {
             return $this->id === null ? '' : "{\"jobId\":$this->id}";
         }
-        // A verdict that asks to leave says so already, and nothing may stand beside it.
+        // A `stop` verdict already asks to leave, and allows no other key.
         $more = $leaves && !isset($context['stop']) ? ['leave' => true] : [];
         $number = $this->id === null ? [] : ['jobId' => $this->id];
         return Json::strict((object) array_replace($context, $more, $number));

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace RelayRunner;
 
-/** JSON as the protocol wants it: UTF-8 as it is, bytes that are none replaced. */
+/** Encodes JSON for the protocol: UTF-8 unescaped, invalid bytes replaced. */
 final class Json
 {
     private const FLAGS = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE;

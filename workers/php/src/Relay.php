@@ -65,7 +65,7 @@ final class Relay
         return $payload === null ? null : $frame;
     }
 
-    /** Whether a read would find something, if only the end of input. */
+    /** Tells whether a read would find something, if only the end of input. */
     public function hasInput(): bool
     {
         [$read, $write, $except] = [[$this->input], null, null];

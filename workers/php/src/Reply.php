@@ -17,7 +17,7 @@ final class Reply
     {
     }
 
-    /** The same reply from a worker that leaves once it is sent: the server starts another one. */
+    /** Returns the same reply, after which this worker leaves and is replaced. */
     public function thenLeave(): self
     {
         $copy = clone $this;

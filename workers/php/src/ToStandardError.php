@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace RelayRunner;
 
-/** A stream filter that sends what is written to a stream to standard error instead. */
+/** Stream filter that sends what is written to a stream to standard error instead. */
 final class ToStandardError extends \php_user_filter
 {
-    /** Puts it before a stream for as long as that is open. */
+    /** Adds the filter to a stream for as long as the stream is open. */
     public static function instead(mixed $stream): void
     {
         stream_filter_register('relayrunner.stderr', self::class);

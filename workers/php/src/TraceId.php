@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace RelayRunner;
 
-/** The variable in which X-Ray and OpenTelemetry look for their parent: the running job's own, absent when it has none. */
+/** Sets the variable in which X-Ray and OpenTelemetry look for their parent: the running job's trace id, unset when it has none. */
 final class TraceId
 {
     private const NAME = '_X_AMZN_TRACE_ID';

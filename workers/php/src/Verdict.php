@@ -34,7 +34,7 @@ final class Verdict extends \Exception
         return (new self(['stop' => true], 'the worker asked to leave'))->thenLeave();
     }
 
-    /** The worker leaves once this is said: the server starts another one. */
+    /** Returns the same verdict, after which this worker leaves and is replaced. */
     public function thenLeave(): self
     {
         $this->leaves = true;

@@ -8,7 +8,7 @@ namespace RelayRunner;
 final class Worker
 {
     private static ?Job $job = null;
-    /** It takes no further job. */
+    /** True when the worker takes no further job. */
     private static bool $isLeaving = false;
     private static int $bufferLevel = 0;
 
@@ -35,7 +35,7 @@ final class Worker
         $features = ['job_id', ...(Stack::listen() ? ['stack'] : []), ...$hooks->features()];
         self::$bufferLevel = ob_get_level();
         while (($frame = $relay->read()) !== null) {
-            // What was said about a stream that has ended in the meantime.
+            // A frame about a stream that has ended in the meantime.
             if ($frame['stream'] !== 0) {
                 continue;
             }
@@ -120,7 +120,7 @@ final class Worker
         return $job->leaves();
     }
 
-    /** What is left in output buffers belongs to the job, so it goes out before the answer. The result is passed through and not held. */
+    /** Flushes output buffers before the answer, since their content belongs to the job. Passes the result through without holding it. */
     private static function flushed(mixed $result): mixed
     {
         Descriptors::flushOutput(self::$bufferLevel);

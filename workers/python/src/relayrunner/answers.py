@@ -1,4 +1,4 @@
-"""The frames that answer one job. Each carries the job's number, so that none is taken for the answer to another job."""
+"""Sends the frames that answer one job. Each carries the job's number, so that none is taken for the answer to another job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _to_context = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Answers:
-    """How one job may be answered. `job_id` is what the server called it; None when it was given no number."""
+    """Ways to answer one job. `job_id` is the job's number; None when the server sent none."""
 
     def __init__(self, relay: Relay, inbox: Inbox, flags: int) -> None:
         self._relay = relay
@@ -38,11 +38,11 @@ class Answers:
         send_stream(self._inbox, reply.body, send)
 
     def verdict(self, verdict: Verdict) -> None:
-        """Answers with what the handler wants to become of the job."""
+        """Answers with the handler's verdict on the job."""
         self._send(verdict.outcome, b"")
 
     def error(self, text: bytes, leaves: bool = False) -> None:
-        """Answers that the job failed; `leaves`: the worker ends with it, which only a server that numbers jobs understands."""
+        """Answers that the job failed. `leaves` announces that the worker ends afterwards, which needs a numbered job."""
         _flush()
         context = self._context({"leave": True} if leaves else {})
         self._relay.write(ERROR, context + text, len(context) if context else None)
@@ -53,22 +53,22 @@ class Answers:
         self._relay.write(self._flags, head + body, len(head), stream)
 
     def _context(self, values: dict) -> bytes:
-        """As JSON, the number last, where the server finds it without reading the rest."""
+        """Encodes a context as JSON with the number last, where the server finds it without parsing the rest."""
         if self.job_id is not None:
             if not values and type(self.job_id) is int:
-                # What nearly every answer has.
+                # The context of nearly every answer.
                 return b'{"jobId":%d}' % self.job_id
             values = {**{key: value for key, value in values.items() if key != "jobId"}, "jobId": self.job_id}
         return _to_context(values).encode() if values else b""
 
 
 def _flush() -> None:
-    """What was printed without a line end belongs to this job, so it must be out before the answer."""
+    """Flushes text that was printed without a line end: it belongs to this job, so it must be written before the answer."""
     for output in (sys.stdout, sys.stderr):
         try:
             output.flush()
         except (AttributeError, OSError, ValueError):
-            # Somebody closed it, or put something else in its place: a line less is no reason to fail the job.
+            # It was closed or replaced: losing a line is not a reason to fail the job.
             continue
 
 

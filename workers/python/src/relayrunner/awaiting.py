@@ -9,7 +9,7 @@ _loop: asyncio.AbstractEventLoop | None = None
 
 
 def wait_for(awaitable: Awaitable[Any]) -> Any:
-    """The awaited result. Raises what the awaitable raises."""
+    """Returns the awaited result. Raises what the awaitable raises."""
     global _loop
     if _loop is None or _loop.is_closed():
         _loop = asyncio.new_event_loop()

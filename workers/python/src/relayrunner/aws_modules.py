@@ -12,7 +12,7 @@ from . import encoding, faults, lambda_context, marshaller, runtime_client
 
 
 def install(bootstrap: ModuleType) -> None:
-    """Makes the modules importable. One of `snapshot_restore_py` that is installed stays."""
+    """Makes the modules importable. An installed `snapshot_restore_py` is kept."""
     package = ModuleType("awslambdaric", "The modules of RelayRunner's loader, under the names of AWS's client.")
     package.__path__ = []
     sys.modules["awslambdaric"] = package
@@ -33,7 +33,7 @@ def install(bootstrap: ModuleType) -> None:
 
 
 def snapshot_hooks() -> dict[str, Callable[[], None]]:
-    """The hooks that the function registered, for `serve`; none when it registered nothing."""
+    """Returns the hooks that the function registered, for `serve`; an empty dict when there are none."""
     module = sys.modules.get("snapshot_restore_py")
     if module is None:
         return {}

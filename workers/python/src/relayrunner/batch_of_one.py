@@ -1,4 +1,4 @@
-"""A record of a split batch as an event of its source's own shape, and what a handler's answer to it says."""
+"""Makes an event in its source's own shape from a record of a split batch, and reads a handler's answer to it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from .context import Context
 
-# Where events list their records; Kafka and RabbitMQ do it by partition and by queue.
+# Keys under which events list their records; Kafka and RabbitMQ list them by partition and by queue.
 _LISTS = ("Records", "records", "messages", "rmqMessagesByQueue")
 _KAFKA = ("aws:kafka", "SelfManagedKafka", "aws:SelfManagedKafka")
 
 
 def event_of(body: bytes, job: Context) -> bytes:
-    """The event around the record, with the body back in its place."""
+    """Returns the event around the record, with the body back in its place."""
     source, record = job.values.get("source"), job.values.get("record") or {}
     envelope = job.values.get("envelope") or _envelope(source, record)
     key = next((one for one in _LISTS if one in envelope), "Records")
@@ -25,7 +25,7 @@ def event_of(body: bytes, job: Context) -> bytes:
 
 
 def names_failures(result: bytes) -> bool:
-    """Whether a result has anything in `batchItemFailures`."""
+    """Tells whether a result has anything in `batchItemFailures`."""
     if b"batchItemFailures" not in result:
         return False
     try:
@@ -42,7 +42,7 @@ def _whole(source: str | None, record: dict[str, Any], body: bytes) -> Any:
     if source == "aws:kinesis":
         return {**record, "kinesis": {**record["kinesis"], "data": _base64(body)}}
     if source in _KAFKA:
-        # A tombstone has kept its null.
+        # A tombstone still has its null.
         return record if "value" in record else {**record, "value": _base64(body)}
     if source in ("aws:mq", "aws:amq", "aws:rmq"):
         return {**{key: value for key, value in record.items() if key != "queue"}, "data": _base64(body)}
@@ -50,7 +50,7 @@ def _whole(source: str | None, record: dict[str, Any], body: bytes) -> Any:
 
 
 def _envelope(source: str | None, record: dict[str, Any]) -> dict[str, Any]:
-    """For a server that sends none."""
+    """Makes an envelope for a server that sends none."""
     if source in _KAFKA:
         return {"eventSource": source, "records": {f"{record.get('topic')}-{record.get('partition')}": []}}
     if source == "aws:rmq":

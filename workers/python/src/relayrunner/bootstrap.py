@@ -52,7 +52,7 @@ def handle_event_request(
     tenant_id: str | None,
     log_sink: StandardLogSink,
 ) -> None:
-    """Calls the handler and posts what becomes of it. Raises what is no Exception, and verdicts."""
+    """Calls the handler and posts its result or error. Raises verdicts, and exceptions that are not an Exception."""
     try:
         context = create_lambda_context(
             client_context_json,
@@ -89,7 +89,7 @@ def create_lambda_context(
     invoked_function_arn: str | None,
     tenant_id: str | None,
 ) -> LambdaContext:
-    """The handler's `context`. Raises FaultException for a header that is no JSON."""
+    """Returns the handler's `context`. Raises FaultException for a header that is not JSON."""
     client_context = _parsed(client_context_json, "Client Context")
     identity = _parsed(cognito_identity_json, "Cognito Identity")
     return LambdaContext(invoke_id, client_context, identity, epoch_deadline_time_in_ms, invoked_function_arn, tenant_id)
@@ -123,7 +123,7 @@ def _job_runner(handler: Callable[..., Any], log_sink: StandardLogSink) -> Calla
 
 
 def _as_header(value: Any) -> str | None:
-    """As Lambda sent it: the server parses it, and gives the text itself where it is no JSON."""
+    """Returns a header as Lambda sent it: the server parses it, and passes the text on where it is not JSON."""
     return value if value is None or isinstance(value, str) else json.dumps(value)
 
 

@@ -1,4 +1,4 @@
-"""What a handler knows about its job."""
+"""Context of a job, as a handler sees it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Context:
         self.values = values
 
     def __getattr__(self, name: str) -> Any:
-        """Any value of the context: `aws_request_id`, `record`, `source`."""
+        """Returns any value of the context: `aws_request_id`, `record`, `source`."""
         if name.startswith("__"):
             raise AttributeError(name)
         if name in self.values:
@@ -31,27 +31,27 @@ class Context:
 
     @property
     def attempt(self) -> int | None:
-        """How often the record was received, this time included; None where the source does not count."""
+        """Number of times that the record was received, this one included; None where the source does not count."""
         return self.values.get("attempt")
 
     @property
     def message_id(self) -> str | None:
-        """The id that the queue gave the record."""
+        """Id that the queue gave the record."""
         return self._of_record("messageId") or self._of_record("messageID")
 
     @property
     def receipt_handle(self) -> str | None:
-        """What SQS wants to hear to delete the record or to change its visibility."""
+        """Handle with which SQS deletes the record or changes its visibility."""
         return self._of_record("receiptHandle")
 
     @property
     def queue(self) -> str | None:
-        """The name of the queue, stream, table or topic that the record came from."""
+        """Name of the queue, stream, table or topic that the record came from."""
         own = self._of_record("topic") or self._of_record("queue") or self._of_record("destination", "physicalName")
         arn = self._of_record("eventSourceARN")
         if own or not isinstance(arn, str):
             return own or self.values.get("queue")
-        # Of a table's stream the table.
+        # For a table's stream, the table.
         table = re.search(r":table/([^/]+)", arn)
         return table[1] if table else re.split("[:/]", arn)[-1]
 
@@ -65,7 +65,7 @@ class Context:
         deadline = self.values.get("deadlineMs")
         return math.inf if deadline is None else deadline - time.time() * 1000
 
-    # The names that all three SDKs have.
+    # Names that all three SDKs share.
     messageId = message_id  # noqa: N815
     receiptHandle = receipt_handle  # noqa: N815
     remainingMs = remaining_ms  # noqa: N815

@@ -1,4 +1,4 @@
-"""Results as JSON, as AWS's client for Python writes them: its encoder is simplejson, and this one has no dependencies.
+"""Encodes results as JSON like AWS's client for Python, whose encoder is simplejson, but without dependencies.
 
 Beside what `json` knows: decimals are numbers with all their digits, whatever has `_asdict` (named tuples) is an object, bytes
 within a value are text. Texts are UTF-8, as on AWS since Python 3.12; a lone surrogate, which UTF-8 does not have, stays escaped.
@@ -21,7 +21,7 @@ _LEAVES = frozenset((str, int, float, bool, type(None)))
 
 
 def to_json(value: Any) -> bytes:
-    """The value as JSON in UTF-8. Raises what simplejson raises: TypeError, ValueError, UnicodeDecodeError, RecursionError."""
+    """Encodes the value as JSON in UTF-8. Raises what simplejson raises: TypeError, ValueError, UnicodeDecodeError, RecursionError."""
     encoder = _Encoder(ensure_ascii=False)
     text = encoder.encode(_without_tuples(value))
     if encoder.has_decimals:
@@ -49,11 +49,11 @@ class _Encoder(json.JSONEncoder):
 
 
 def _without_tuples(value: Any) -> Any:
-    """The value with its named tuples as objects; the value itself when it holds none. `json` writes them as lists and does not ask."""
+    """Replaces named tuples by dicts; returns the value itself when it holds none. `json` would write them as lists."""
     try:
         return value if _is_plain(value) else _converted(value)
     except RecursionError:
-        # A circle, or too deep: the encoder says which.
+        # Circular, or too deep: the encoder raises the right error.
         return value
 
 

@@ -1,4 +1,4 @@
-"""Whatever a handler raised, as Lambda's callers know errors. Never fails itself: not even for an exception that cannot be told."""
+"""Describes whatever a handler raised, as Lambda's callers know errors. Never raises, not even for an unprintable exception."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _ASYNCIO = os.path.dirname(os.path.abspath(asyncio.__file__)) + os.sep
 
 
 def describe(error: BaseException) -> dict:
-    """`errorType`, `errorMessage`, `stackTrace`, and `cause` of the same shape where there is one."""
+    """Returns `errorType`, `errorMessage`, `stackTrace`, and `cause` of the same shape where there is one."""
     return _described(error, CAUSES_MAX, {id(error)})
 
 
 def message_of(error: BaseException) -> str:
-    """Its text, cut at MESSAGE_CHARACTERS_MAX; another text when it cannot say it."""
+    """Returns the exception's text, cut at MESSAGE_CHARACTERS_MAX; a fixed text when its `__str__` fails."""
     try:
         text = str(error)
     except BaseException:  # noqa: BLE001 - its own __str__ failed, however
@@ -31,9 +31,9 @@ def message_of(error: BaseException) -> str:
 
 
 def frames_of(error: BaseException) -> list[str]:
-    """The frames in Python's own words, the handler's first; the last STACK_LINES_MAX of them."""
+    """Returns the last STACK_LINES_MAX frames in Python's format, the handler's first."""
     try:
-        # Without columns: AWS's client tells no `^^^^` below a line.
+        # Without columns: AWS's client has no `^^^^` below a line.
         frames = [(one.filename, one.lineno, one.name, one.line) for one in traceback.extract_tb(error.__traceback__)]
         first = next((at for at, (filename, *_) in enumerate(frames) if not _is_plumbing(filename)), 0)
         return traceback.format_list(frames[first:])[-STACK_LINES_MAX:]
@@ -58,7 +58,7 @@ def _described(error: BaseException, causes_left: int, seen: set[int]) -> dict:
 
 
 def _cause_of(error: BaseException) -> BaseException | None:
-    """What Python would print above the error; of a group that has nothing above it, its first exception."""
+    """Returns the exception that Python would print above this one; for a group without one, its first member."""
     if error.__cause__ is not None:
         return error.__cause__
     if error.__context__ is not None and not error.__suppress_context__:

@@ -1,10 +1,10 @@
-"""Faults that AWS's client for Python names by a type of its own, and not by the class of an exception."""
+"""Faults to which AWS's client for Python gives a type of its own instead of an exception's class."""
 
 from __future__ import annotations
 
 
 class FaultException(Exception):
-    """A fault with its type and message; `trace` is told instead of Python's own stack."""
+    """Fault with its type and message; `trace` replaces Python's own stack."""
 
     MARSHAL_ERROR = "Runtime.MarshalError"
     UNMARSHAL_ERROR = "Runtime.UnmarshalError"

@@ -1,4 +1,4 @@
-"""Finds the function that a handler string names, where AWS's Python runtimes look for it and with their words for what is wrong."""
+"""Finds the function that a handler string names, in the places and with the error texts of AWS's Python runtimes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _IMPORT_FILES = (_OUR_FOLDER, "<frozen importlib", os.path.dirname(importlib.__f
 
 
 def prepare_path() -> None:
-    """The function's folder first, then PYTHONPATH, then layers, all in front of Python's own library.
+    """Sets the search path: the function's folder, then PYTHONPATH, then layers, all before Python's own library.
 
     So a package of a layer wins over the one that comes with the image, as on AWS.
     """
@@ -29,7 +29,7 @@ def prepare_path() -> None:
 
 
 def find_handler(name: str) -> Callable[..., Any]:
-    """`src/index.handler`, or `src.index.handler`, → the function. Raises FaultException, and whatever the module raises as it loads."""
+    """Loads the function of `src/index.handler` or `src.index.handler`. Raises FaultException, and whatever the module raises."""
     module_name, dot, function_name = name.rpartition(".")
     if not dot:
         what = f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)"
@@ -42,7 +42,7 @@ def find_handler(name: str) -> Callable[..., Any]:
 
 
 def fault_lines(error: Exception) -> str:
-    """What is said of a handler that cannot be loaded: the frames of the user's files, and last the type and the message."""
+    """Formats the error of a handler that cannot be loaded: the frames of the user's files, then type and message."""
     if isinstance(error, FaultException):
         kind, message, stack = error.exception_type, error.msg, error.trace or _frames(error.__cause__)
     else:

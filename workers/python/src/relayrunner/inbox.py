@@ -1,4 +1,4 @@
-"""What the server sends, in its order: jobs and control messages for the loop, words about a stream for whoever sends it."""
+"""Receives the server's frames in order: jobs and control messages for the loop, answers about a stream for its sender."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ class Inbox:
         self._has_stopped = False
 
     def next(self) -> Frame | None:
-        """The next job or control message; None when the server has gone."""
+        """Returns the next job or control message; None when the server has closed the relay."""
         while not self._waiting and not self._has_ended:
             self._take()
         return self._waiting.popleft() if self._waiting else None
 
     def begin_stream(self) -> None:
-        """What was said about earlier streams no longer counts."""
+        """Forgets what the server sent about earlier streams."""
         self._has_stopped = False
 
     def is_stopped(self) -> bool:
-        """Whether the reader of the stream has gone, as far as is known without waiting."""
+        """Tells whether the reader of the stream has stopped, as far as is known without waiting."""
         while not self._is_over() and self._relay.has_input():
             self._take()
         return self._is_over()
 
     def wait_for_pong(self) -> bool:
-        """Waits until there is room for more; False when the reader has gone."""
+        """Waits until there is room for more; False when the reader has stopped."""
         while not self._is_over():
             if self._take():
                 break

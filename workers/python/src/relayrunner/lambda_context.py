@@ -1,4 +1,4 @@
-"""What ordinary handlers know as `context`, with the attributes, types and texts that AWS's client for Python gives it."""
+"""The `context` of ordinary handlers, with the attributes, types and texts of AWS's client for Python."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ class _Shown:
 
 
 class CognitoIdentity(_Shown):
-    """Who calls, where Amazon Cognito vouches for it; both None otherwise."""
+    """Amazon Cognito identity of the caller; both attributes are None without one."""
 
     __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
     _shown = __slots__
 
 
 class Client(_Shown):
-    """The mobile app that calls."""
+    """Mobile app of the caller."""
 
     __slots__ = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
     _shown = __slots__
 
 
 class ClientContext(_Shown):
-    """What the caller sent beside the event."""
+    """Client context that the caller sent with the event."""
 
     __slots__ = ("custom", "env", "client")
     _shown = __slots__
@@ -83,7 +83,7 @@ class LambdaContext(_Shown):
         self._epoch_deadline_time_in_ms = epoch_deadline_time_in_ms
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda's deadline, never below 0; very many without a deadline."""
+        """Milliseconds until Lambda's deadline, at least 0; a very large number without a deadline."""
         if self._epoch_deadline_time_in_ms is None:
             return sys.maxsize
         return max(0, self._epoch_deadline_time_in_ms - int(time.time() * 1000))
@@ -98,7 +98,7 @@ class LambdaContext(_Shown):
 
 
 def _made(kind: type, values: dict | None) -> Any:
-    """An object with the values of a JSON object, None for those that it does not have; None for None."""
+    """Makes an object from a JSON object, with None for missing values; None for None."""
     if values is None:
         return None
     made = kind()

@@ -1,4 +1,4 @@
-"""Events from bytes and results to JSON. A function may put an object with these two methods in its place, as on AWS."""
+"""Decodes events and encodes results. A function may replace it by an object with these two methods, as on AWS."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .faults import FaultException
 
 
 class LambdaMarshaller:
-    """The default: JSON in both directions; bytes as a result go out as they are."""
+    """Default marshaller: JSON in both directions; bytes as a result are sent unchanged."""
 
     def unmarshal_request(self, request: bytes, content_type: str | None = "application/json") -> Any:
-        """The event. Raises FaultException when it is no JSON."""
+        """Decodes the event. Raises FaultException when it is not JSON."""
         if content_type != "application/json":
             return request
         try:
@@ -22,7 +22,7 @@ class LambdaMarshaller:
             raise FaultException(FaultException.UNMARSHAL_ERROR, f"Unable to unmarshal input: {error}") from error
 
     def marshal_response(self, response: Any) -> tuple[bytes, str]:
-        """The result and its content type. Raises FaultException when it cannot be JSON."""
+        """Returns the encoded result and its content type. Raises FaultException when JSON cannot express it."""
         if isinstance(response, bytes):
             return response, "application/unknown"
         try:

@@ -42,7 +42,7 @@ class Relay:
     def __init__(self, reader: int, writer: int) -> None:
         self._reader = reader
         self._writer = writer
-        # What was read and not yet taken: the bytes of `_buffer` from `_at` on.
+        # Unread bytes: those of `_buffer` from `_at` on.
         self._buffer = b""
         self._at = 0
         self._poll = select.poll()
@@ -89,7 +89,7 @@ class Relay:
         return Frame(flags, stream, struct.unpack(f"<{len(options) // 4}I", options), payload)
 
     def has_input(self) -> bool:
-        """Whether `read` would find something at once."""
+        """Tells whether `read` would find something at once."""
         return self._at < len(self._buffer) or bool(self._poll.poll(0))
 
     def write(self, flags: int, payload: bytes, context_bytes: int | None = None, stream: int = 0) -> None:
@@ -112,7 +112,7 @@ class Relay:
         return data
 
     def _fill(self, count: int) -> bool:
-        """Reads until the buffer begins with `count` bytes that nobody has taken; False when the input ends before."""
+        """Reads until the buffer has `count` unread bytes; False when the input ends before."""
         chunks = [self._buffer[self._at :]]
         missing = count - len(chunks[0])
         while missing > 0:
@@ -125,7 +125,7 @@ class Relay:
         return True
 
     def _close_in_child(self) -> None:
-        """A forked child that lives on must not keep the relay open after the worker's end."""
+        """Closes the relay in a forked child, which must not keep it open after the worker's end."""
         for descriptor in {self._reader, self._writer}:
             os.close(descriptor)
 
@@ -142,7 +142,7 @@ def _take_pipes() -> tuple[int, int]:
 
 
 def _moved_up(descriptor: int) -> int:
-    """A duplicate that children do not inherit."""
+    """Returns a duplicate that children do not inherit."""
     try:
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, DESCRIPTOR_MIN)
     except OSError:
@@ -151,7 +151,7 @@ def _moved_up(descriptor: int) -> int:
 
 
 def _write_whole_lines() -> None:
-    """Python buffers standard output when it is no terminal: lines would reach the log under a later job."""
+    """Makes standard output line-buffered: Python buffers it without a terminal, and lines would be logged under a later job."""
     for output in (sys.stdout, sys.stderr):
         reconfigure = getattr(output, "reconfigure", None)
         if reconfigure is not None:

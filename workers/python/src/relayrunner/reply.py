@@ -13,11 +13,11 @@ class Reply:
         self.context = context
 
     def then_leave(self) -> "Reply":
-        """The same, and this worker is replaced once it has answered: `return reply(body).then_leave()`."""
+        """Returns the same reply, after which this worker is replaced: `return reply(body).then_leave()`."""
         self.context = {**self.context, "leave": True}
         return self
 
 
 def reply(body: Any = None, context: dict | None = None) -> Reply:
-    """The body goes as any result does: bytes and texts as they are, a generator piece by piece, anything else as JSON."""
+    """Makes a reply. The body is sent like any result: bytes and texts unchanged, a generator piece by piece, anything else as JSON."""
     return Reply(body, context or {})

@@ -1,4 +1,4 @@
-"""The root logger as ordinary handlers find it: AWS's client puts a handler on it before it imports the function's module.
+"""Sets up the root logger for ordinary handlers: AWS's client adds a handler to it before it imports the function's module.
 
 Each record is one line of JSON on standard error, which the server merges into its log: level, message, an exception with its
 stack, and the fields of `extra`. A formatter of the user's own makes the message, or the whole line when what it makes is JSON.
@@ -20,14 +20,14 @@ _LEVEL_NAMES = {0: "debug", 10: "debug", 20: "info", 30: "warn", 40: "error", 50
 
 
 class CurrentEvent:
-    """What log records say of the event that runs."""
+    """Fields of the running event in log records."""
 
     request_id: str | None = None
     tenant_id: str | None = None
 
 
 class StandardLogSink:
-    """Where log lines go."""
+    """Destination of log lines."""
 
     def log(self, msg: str, frame_type: object = None) -> None:
         """Writes a text as a line of its own."""
@@ -36,10 +36,10 @@ class StandardLogSink:
 
 
 class LambdaLoggerFilter(logging.Filter):
-    """Gives records what formats for AWS use: `%(aws_request_id)s`."""
+    """Adds the attributes that formats for AWS use: `%(aws_request_id)s`."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Takes every record."""
+        """Accepts every record."""
         record.aws_request_id = CurrentEvent.request_id or ""
         record.tenant_id = CurrentEvent.tenant_id
         return True
@@ -53,16 +53,16 @@ class LambdaLoggerHandler(logging.Handler):
         self.log_sink = log_sink
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes one record; a record that cannot be formatted is told of as Python's own handlers do."""
+        """Writes one record; reports a record that cannot be formatted as Python's own handlers do."""
         try:
             fields = _fields(record) if self.formatter is None else _formatted(self.format(record), record)
             self.log_sink.log(fields if isinstance(fields, str) else json.dumps(fields, ensure_ascii=False, default=_shown))
-        except Exception:  # noqa: BLE001 - a line of the log fails no job
+        except Exception:  # noqa: BLE001 - a log line must not fail the job
             self.handleError(record)
 
 
 def set_up_logging() -> StandardLogSink:
-    """Puts the handler on the root logger, with AWS_LAMBDA_LOG_LEVEL where it is set."""
+    """Adds the handler to the root logger, with AWS_LAMBDA_LOG_LEVEL where it is set."""
     logging.Formatter.converter = time.gmtime
     sink = StandardLogSink()
     root = logging.getLogger()
@@ -103,7 +103,7 @@ def _formatted(text: str, record: logging.LogRecord) -> dict[str, Any] | str:
         except ValueError:
             own = None
         if isinstance(own, dict):
-            # On one line, whatever indentation it has.
+            # On one line, whatever its indentation.
             return own if any(key in own for key in _LEVEL_KEYS) else {"level": _level(record), **own}
     return {"level": _level(record), "message": text.rstrip("\r\n"), "logger": record.name}
 

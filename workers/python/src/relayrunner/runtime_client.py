@@ -1,4 +1,4 @@
-"""What the loader posts results to: the methods of AWS's `LambdaRuntimeClient`, which instrumentation wraps, around one answer."""
+"""Receives the loader's results through the methods of AWS's `LambdaRuntimeClient`, which instrumentation wraps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .worker import HandlerFault
 
 
 class LambdaRuntimeClient:
-    """Holds the answer to one event until the server is given it. A function may set another `marshaller`, as on AWS."""
+    """Holds the answer to one event until it is sent to the server. A function may set another `marshaller`, as on AWS."""
 
     marshaller = LambdaMarshaller()
 
@@ -19,24 +19,24 @@ class LambdaRuntimeClient:
         self._has_posted = False
 
     def post_invocation_result(self, invoke_id: str | None, result_data: bytes | str, content_type: str = "application/json") -> None:
-        """The event is done, with this result."""
+        """Records the result of the event."""
         self._has_posted = True
         self.answer = result_data if isinstance(result_data, bytes) else result_data.encode()
 
     def post_invocation_error(self, invoke_id: str | None, error_response_data: bytes | str, xray_fault: str) -> None:
-        """The event failed. The server does not take `xray_fault`."""
+        """Records the error of the event. `xray_fault` is ignored."""
         text = error_response_data if isinstance(error_response_data, bytes) else error_response_data.encode()
         self.answer = HandlerFault(text)
 
     def post_init_error(self, error_response_data: dict, error_type_override: str | None = None) -> None:
-        """Only here to be wrapped: a loader that cannot load its handler says so and ends, and the server posts it."""
+        """Exists only to be wrapped: a loader that cannot load its handler prints why and ends, and the server posts the error."""
 
     def wait_for(self, awaitable: Awaitable[Any]) -> Any:
-        """The result of a coroutine."""
+        """Returns the result of a coroutine."""
         return wait_for(awaitable)
 
     def take_answer(self) -> Any:
-        """What `serve` is to answer. Raises when the event failed, and when nobody posted anything."""
+        """Returns the answer for `serve`. Raises when the event failed, and when nothing was posted."""
         if isinstance(self.answer, HandlerFault):
             raise self.answer
         if self.answer is None and not self._has_posted:

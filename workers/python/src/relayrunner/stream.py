@@ -1,4 +1,4 @@
-"""An answer that goes out piece by piece.
+"""Streams an answer piece by piece.
 
 Every few pieces the server is asked whether there is room for more, so a slow reader slows the handler. When the reader has gone
 the server says stop, and the handler's generator is closed at its `yield`.
@@ -18,7 +18,7 @@ PIECES_PER_PING = 5
 
 
 def is_stream(result: Any) -> bool:
-    """Whether a result comes in pieces: a generator, an async generator, any other iterator."""
+    """Tells whether a result comes in pieces: a generator, an async generator, any other iterator."""
     return isinstance(result, (Iterator, AsyncIterator))
 
 
@@ -44,7 +44,7 @@ def send_stream(inbox: Inbox, pieces: Any, send: Callable[[Any, int], None]) -> 
 
 
 def _in_turn(pieces: AsyncIterator) -> Generator[Any, None, None]:
-    """The pieces of an async generator, each awaited when it is asked for."""
+    """Yields the pieces of an async generator, awaiting each when it is requested."""
     try:
         while True:
             try:

@@ -11,7 +11,7 @@ class Verdict(Exception):
         self.outcome = outcome
 
     def then_leave(self) -> "Verdict":
-        """The same, and this worker is replaced: `raise retry("no connection").then_leave()`."""
+        """Returns the same verdict, after which this worker is replaced: `raise retry("no connection").then_leave()`."""
         self.outcome = {**self.outcome, "leave": True}
         return self
 

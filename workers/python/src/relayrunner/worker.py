@@ -26,7 +26,7 @@ PROTO = 0x80
 
 
 class HandlerFault(Exception):
-    """An error that is told in the words that it brings: JSON with `errorType`, `errorMessage` and `stackTrace`."""
+    """Error with a finished description: JSON with `errorType`, `errorMessage` and `stackTrace`."""
 
     def __init__(self, text: bytes) -> None:
         super().__init__("the handler failed")
@@ -91,7 +91,7 @@ class _Jobs:
         answers = Answers(self._relay, self._inbox, frame.flags)
         try:
             context = _read_context(frame, context_bytes)
-            # Ours alone: a handler sees the context as the job's sender made it.
+            # Removed: a handler sees the context as the job's sender made it.
             answers.job_id = context.values.pop("jobId", None)
             _tell_trace_id(context.values.get("traceId"))
             result = self._call(frame.payload[context_bytes:], context)
@@ -109,10 +109,10 @@ class _Jobs:
             self._leave_if_forked()
             answers.error(to_json(describe(error)))
         except SystemExit:
-            # The handler ends its process, and the server tells the job's caller how.
+            # The handler ends its process, and the server reports how to the job's caller.
             raise
         except BaseException as error:
-            # Without a number the answer could not say that the worker leaves, and the next job would meet its end.
+            # Without a number the answer cannot announce that the worker leaves, and the next job would fail with it.
             if self._relay.is_ours and answers.job_id is not None:
                 answers.error(to_json(describe(error)), leaves=True)
             raise
@@ -135,7 +135,7 @@ def _read_context(frame: Frame, context_bytes: int) -> Context:
 
 
 def _tell_trace_id(trace_id: str | None) -> None:
-    """X-Ray and OpenTelemetry read the event's trace id from here, as AWS's client puts it there."""
+    """Sets the event's trace id in the environment, where X-Ray and OpenTelemetry read it, as AWS's client does."""
     if trace_id is None:
         os.environ.pop("_X_AMZN_TRACE_ID", None)
     else:
