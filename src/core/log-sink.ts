@@ -6,7 +6,7 @@ import { openSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import type { Clock, Timer } from './clock.js'
 import { ErrorCode, messageOf, RelayError } from './errors.js'
-import type { LogFields, Logger, LogLevel } from './log.js'
+import { type LogFields, type Logger, LogLevel } from './log.js'
 import { readCall } from './log-call.js'
 import type { LogRecord } from './log-encode.js'
 import { type LineMaker, lineMaker } from './log-lines.js'
@@ -130,6 +130,10 @@ export class LogHost implements Logger {
     this.#log('server', 'error', fields, message)
   }
 
+  writeError(fields: LogFields, message: string, limitMs: number): Promise<boolean> {
+    return this.#writeError('server', readCall(fields, message), limitMs)
+  }
+
   named(logger: string): Logger {
     const add = (level: LogLevel) => (fields: LogFields, message: string) =>
       this.#log(logger, level, fields, message)
@@ -138,6 +142,7 @@ export class LogHost implements Logger {
       info: add('info'),
       warn: add('warn'),
       error: add('error'),
+      writeError: (fields, message, limitMs) => this.#writeError(logger, readCall(fields, message), limitMs),
       named: (other) => this.named(other),
       isEnabled: (level) => this.isEnabled(level),
     }
@@ -183,6 +188,14 @@ export class LogHost implements Logger {
     this.#record({ logger, level, ...readCall(first, second) }, 'server')
   }
 
+  async #writeError(logger: string, call: ReturnType<typeof readCall>, limitMs: number): Promise<boolean> {
+    if (!this.isEnabled('error')) return false
+    // Also what waits for the first line: it comes before this one.
+    this.#drain()
+    const record = { timeMs: this.#options.clock.nowMs(), logger, level: LogLevel.error, ...call }
+    return this.#write(record, 'server') && this.#writerNow().whenWritten(limitMs)
+  }
+
   /** Any line: the loggers end here. */
   #record(what: Omit<LogRecord, 'timeMs'>, source: LineSource): void {
     if (severity[what.level] < this.#threshold) return
@@ -213,11 +226,14 @@ export class LogHost implements Logger {
       if (severity[record.level] >= this.#threshold) this.#write(record, source)
   }
 
-  #write(record: LogRecord, source: LineSource): void {
+  /** Returns false when it, or a part of it, was dropped. */
+  #write(record: LogRecord, source: LineSource): boolean {
     this.#makeLines ??= this.#openLines()
     const writer = this.#writerNow()
-    for (const line of this.#makeLines(record)) writer.write(line, source)
+    let isKept = true
+    for (const line of this.#makeLines(record)) isKept = writer.write(line, source) && isKept
     if (record.level === 'error') writer.writeNow()
+    return isKept
   }
 
   #openLines(): LineMaker {

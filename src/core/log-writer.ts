@@ -62,7 +62,9 @@ export class LogWriter {
   #hold: Timer | undefined
   /** Since when workers' lines are dropped, and how many were. */
   #dropped: { readonly since: number; readonly why: string; worker: number; server: number } | undefined
-  #waiting: (() => void)[] = []
+  /** All bytes that were ever taken on; those up to a place are written once `#bytesAdded - #bytes` has come to it. */
+  #bytesAdded = 0
+  readonly #waiting = new Set<{ readonly until: number; readonly resolve: () => void }>()
 
   constructor(options: LogWriterOptions) {
     this.#options = options
@@ -73,16 +75,19 @@ export class LogWriter {
     return this.#bytes === 0
   }
 
-  /** Takes a whole line with its end. */
-  write(line: string | Buffer, source: LineSource): void {
+  /** Takes a whole line with its end; returns false when it was dropped. */
+  write(line: string | Buffer, source: LineSource): boolean {
     const isFull = this.#bytes > bytesMax[source]
-    if (isFull || (source === 'worker' && this.#dropped !== undefined)) this.#drop(source)
-    else {
+    const isKept = !isFull && (source === 'server' || this.#dropped === undefined)
+    if (isKept) {
+      const bytes = typeof line === 'string' ? Buffer.byteLength(line) : line.length
       this.#pending.push(line)
-      this.#bytes += typeof line === 'string' ? Buffer.byteLength(line) : line.length
+      this.#bytes += bytes
+      this.#bytesAdded += bytes
       if (this.#bytes > holdBytes) this.#holdBack()
-    }
+    } else this.#startDropping()[source] += 1
     this.#schedule()
+    return isKept
   }
 
   /** Writes what can be written without waiting. */
@@ -94,14 +99,31 @@ export class LogWriter {
   flush(limitMs: number): Promise<boolean> {
     this.#retryMs = 0
     this.#tryAgain()
-    if (this.#bytes === 0) return Promise.resolve(true)
+    return this.#bytes === 0 ? Promise.resolve(true) : this.#reaches(Number.POSITIVE_INFINITY, limitMs)
+  }
+
+  /** Resolves with true when the lines so far are written, with false after `limitMs`. */
+  whenWritten(limitMs: number): Promise<boolean> {
+    return this.#bytes === 0 ? Promise.resolve(true) : this.#reaches(this.#bytesAdded, limitMs)
+  }
+
+  /** Infinity is reached when nothing waits. */
+  #reaches(until: number, limitMs: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const timer = this.#options.clock.timer(limitMs, () => resolve(false))
-      this.#waiting.push(() => {
+      const end = (isWritten: boolean) => {
         timer.clear()
-        resolve(true)
-      })
+        this.#waiting.delete(waiter)
+        resolve(isWritten)
+      }
+      const waiter = { until, resolve: () => end(true) }
+      const timer = this.#options.clock.timer(limitMs, () => end(false))
+      this.#waiting.add(waiter)
     })
+  }
+
+  #tellWaiting(): void {
+    const written = this.#bytesAdded - this.#bytes
+    for (const { until, resolve } of this.#waiting) if (until <= written || this.#bytes === 0) resolve()
   }
 
   /** Tells of lines that were dropped, now if need be: the log may not work again before the end. */
@@ -112,10 +134,6 @@ export class LogWriter {
     const { worker: workerLines, server: serverLines, why } = dropped
     const forMs = Math.round(this.#options.clock.monotonicMs() - dropped.since)
     if (workerLines + serverLines > 0) this.#options.onRecovered({ workerLines, serverLines, why, forMs })
-  }
-
-  #drop(source: LineSource): void {
-    this.#startDropping()[source] += 1
   }
 
   #startDropping() {
@@ -191,8 +209,8 @@ export class LogWriter {
       this.#letGo()
       this.tellDropped()
     }
+    if (this.#waiting.size > 0) this.#tellWaiting()
     if (this.#bytes > 0) this.#attempt()
-    else for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   /** Whatever it is may pass: a reader comes back, a disk has room again. */

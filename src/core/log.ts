@@ -13,6 +13,11 @@ export interface Logger {
   info(fields: LogFields, message: string): void
   warn(fields: LogFields, message: string): void
   error(fields: LogFields, message: string): void
+  /**
+   * Like `error`, for a line that is relied on: resolves with true once its bytes were written, with false when it is not written
+   * at this level, was dropped, or was not written within `limitMs` (it may still be later). Never rejects.
+   */
+  writeError(fields: LogFields, message: string, limitMs: number): Promise<boolean>
   /** The same log under another `logger` name. */
   named(logger: string): Logger
   /** True when lines of `level` are written: asked before costly fields are made. */
@@ -25,6 +30,7 @@ export const silentLogger: Logger = {
   info() {},
   warn() {},
   error() {},
+  writeError: () => Promise.resolve(false),
   named: () => silentLogger,
   isEnabled: () => false,
 }

@@ -101,6 +101,10 @@ class LineLog implements Logger {
   error(fields: LogFields, message: string): void {
     this.#add(fields, message)
   }
+  writeError(fields: LogFields, message: string): Promise<boolean> {
+    this.#add(fields, message)
+    return Promise.resolve(true)
+  }
   named(): Logger {
     return this
   }

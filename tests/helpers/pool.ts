@@ -25,7 +25,9 @@ export function recordingLogger(lines: Logged[] = []): Logger & { readonly lines
   const add = (level: string) => (fields: LogFields, message: string) =>
     void lines.push({ level, message, fields })
   const log = { lines, debug: add('debug'), info: add('info'), warn: add('warn'), error: add('error') }
-  return { ...log, named: () => recordingLogger(lines), isEnabled: () => true }
+  const writeError = (fields: LogFields, message: string) =>
+    Promise.resolve(log.error(fields, message)).then(() => true)
+  return { ...log, writeError, named: () => recordingLogger(lines), isEnabled: () => true }
 }
 
 /** RoadRunner's defaults, with times that suit tests. */

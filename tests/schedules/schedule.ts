@@ -341,8 +341,8 @@ class Play {
     const env = { AWS_LAMBDA_MAX_CONCURRENCY: String(this.#plan.pollers) }
     const facts = { functionName: 'f', functionVersion: '$LATEST', memoryLimitInMB: 128 }
     const { address } = this.#emulator
-    // `failed: log` gives up only what the log takes.
-    const log = { ...silentLogger, isEnabled: (level: string) => level === 'error' }
+    // `failed: log` gives up only what the log has taken.
+    const log = { ...silentLogger, writeError: () => Promise.resolve(true) }
     const plugin = await startPollers({
       settings,
       pool,

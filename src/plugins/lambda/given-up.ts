@@ -1,8 +1,9 @@
 /**
  * What becomes of a record that no further try will help (`lambda.failed`): left to the queue, written into the log, or sent to
- * a queue of its own, and acknowledged only once that has taken it.
+ * a queue of its own, and acknowledged only once the log or that queue has taken it.
  */
 import { type Logger, messageOf } from '../../index.js'
+import { type EventTags, givenUpLine } from './report.js'
 import type { RecordPlan } from './split.js'
 import type { Verdict } from './verdict.js'
 
@@ -22,12 +23,26 @@ export interface GivenUpMessage {
 /** Sends one message; rejects when the queue has not taken it. */
 export type SendGivenUp = (message: GivenUpMessage, signal: AbortSignal) => Promise<void>
 
-/** What settling needs to know of the event. */
+/** A record with its verdict, and what settling needs to know of the event. */
+export interface SettledRecord {
+  readonly verdict: Verdict
+  readonly record: RecordPlan
+  readonly job: string
+  readonly tags: EventTags
+  readonly invocation: EventOf
+  /** Wall-clock ms at which the event is answered whatever is finished. */
+  readonly endMs: number | undefined
+}
+
 interface EventOf {
   readonly requestId: string
   readonly functionArn: string | undefined
 }
 
+// A line is written at once by a log that works; a disk or a reader that is slow gets a moment.
+const writeMsMax = 2000
+// Of a log that has not taken the last one: a batch of them must not hold its workers this long each.
+const stuckWriteMsMax = 50
 // Between the end of the record's time and Lambda's: the send itself takes some 20 ms within a region.
 const sendMsMax = 5000
 // SQS takes 1 MiB a message, the names, types and values of its attributes included.
@@ -40,6 +55,8 @@ export class GivenUp {
   readonly #send: SendGivenUp | undefined
   readonly #log: Logger
   readonly #nowMs: () => number
+  /** The log has not taken the last record that was given to it. */
+  #isLogStuck = false
 
   constructor(options: {
     readonly policy: GivenUpPolicy
@@ -57,27 +74,45 @@ export class GivenUp {
   isFailed(verdict: Verdict): boolean {
     if (verdict.kind === 'done') return false
     if (verdict.kind === 'again') return true
-    if (this.policy === 'redrive') return true
-    // What the log does not take would be lost.
-    return this.policy === 'log' ? !this.#log.isEnabled('error') : verdict.isKept !== true
+    return this.policy === 'redrive' || verdict.isKept !== true
   }
 
-  /** Sends a record that was given up; any other verdict is returned as it is. Never rejects. */
-  async settle(verdict: Verdict, record: RecordPlan, event: EventOf, endMs?: number): Promise<Verdict> {
-    if (verdict.kind !== 'never' || this.#send === undefined) return verdict
-    const message = messageFor(record, verdict.error, event)
-    const leftMs = endMs === undefined ? sendMsMax : Math.max(1, Math.min(sendMsMax, endMs - this.#nowMs()))
+  /** Writes or sends a record that was given up; any other verdict is returned as it is. Never rejects. */
+  async settle(settled: SettledRecord): Promise<Verdict> {
+    const { verdict } = settled
+    if (verdict.kind !== 'never' || this.policy === 'redrive') return verdict
+    const isKept = this.policy === 'log' ? await this.#writeDown(settled) : await this.#sendOn(settled)
+    return isKept ? { ...verdict, isKept } : verdict
+  }
+
+  /** The line may be the only copy: it counts once it was written, not while it waits in memory. */
+  async #writeDown(settled: SettledRecord): Promise<boolean> {
+    const { fields, message } = givenUpLine(settled)
+    const limitMs = this.#isLogStuck ? stuckWriteMsMax : writeMsMax
+    const isWritten = await this.#log.writeError(fields, message, this.#leftMs(settled, limitMs))
+    this.#isLogStuck = !isWritten
+    return isWritten
+  }
+
+  async #sendOn(settled: SettledRecord): Promise<boolean> {
+    const { verdict, record, invocation } = settled
+    if (verdict.kind === 'done' || this.#send === undefined) return false
+    const message = messageFor(record, verdict.error, invocation)
     try {
       if (message === undefined) throw new Error(tooLarge)
-      await this.#send(message, AbortSignal.timeout(leftMs))
-      return { ...verdict, isKept: true }
+      await this.#send(message, AbortSignal.timeout(this.#leftMs(settled, sendMsMax)))
+      return true
     } catch (error) {
       this.#log.error(
-        { requestId: event.requestId, error: messageOf(error) },
+        { requestId: invocation.requestId, error: messageOf(error) },
         'a send to `lambda.failed` failed',
       )
-      return verdict
+      return false
     }
+  }
+
+  #leftMs({ endMs }: SettledRecord, limitMs: number): number {
+    return endMs === undefined ? limitMs : Math.max(1, Math.min(limitMs, Math.floor(endMs - this.#nowMs())))
   }
 }
 

@@ -57,8 +57,18 @@ export interface RecordReport {
   readonly policy: GivenUpPolicy
 }
 
-/** Tells of a record that was not done. Its content is logged only where `failed: log` asks for it. */
-export function reportRecord(log: Logger, { tags, job, record, verdict, policy }: RecordReport): void {
+/** The error line that holds a record which was given up, as it came: bytes that are no text survive only in the source's own base64. */
+export function givenUpLine({ tags, job, record, verdict }: Omit<RecordReport, 'policy'>): {
+  readonly fields: LogFields
+  readonly message: string
+} {
+  const what = verdict.kind === 'done' ? {} : errorFields(verdict)
+  const fields = { job, ...tags, ...what, record: { ...record.rest, ...record.whole } }
+  return { fields, message: 'a worker gave up a record' }
+}
+
+/** Tells of a record that was not done. Its content is in a line of its own, and only where `failed: log` asks for it. */
+export function reportRecord(log: Logger, { tags, job, verdict, policy }: RecordReport): void {
   if (verdict.kind === 'done') {
     if (verdict.warning !== undefined) log.warn({ job, ...tags }, verdict.warning)
     return
@@ -69,8 +79,9 @@ export function reportRecord(log: Logger, { tags, job, record, verdict, policy }
   } else if (policy === 'redrive') {
     log.warn(fields, 'a worker gave up a record: it is left to the queue’s redrive policy')
   } else if (policy === 'log') {
-    // As it came: bytes that are no text survive only in the source's own base64.
-    log.error({ ...fields, record: { ...record.rest, ...record.whole } }, 'a worker gave up a record')
+    // Of one that was written, its line has told all.
+    if (verdict.isKept !== true)
+      log.warn(fields, 'a record that was given up could not be written into the log, it comes again')
   } else if (verdict.isKept === true) {
     log.warn(
       { ...fields, queue: policy.url },

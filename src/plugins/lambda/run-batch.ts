@@ -120,11 +120,11 @@ export class BatchRun {
 
   /** Sees to those of them that no further try will help. */
   #settle(verdicts: readonly Verdict[], records: readonly RecordPlan[]): Promise<readonly Verdict[]> {
-    const { invocation, endMs, options } = this.#handling
+    const { invocation, tags, endMs, options } = this.#handling
     if (!verdicts.some((one) => one.kind === 'never')) return Promise.resolve(verdicts)
-    return Promise.all(
-      verdicts.map((one, at) => options.givenUp.settle(one, records[at] as RecordPlan, invocation, endMs)),
-    )
+    const settle = (verdict: Verdict, record: RecordPlan) =>
+      options.givenUp.settle({ verdict, record, invocation, tags, job: this.#jobId([record]), endMs })
+    return Promise.all(verdicts.map((verdict, at) => settle(verdict, records[at] as RecordPlan)))
   }
 
   /** Of several records nobody knows which it was: each will run alone, and may still be innocent. */

@@ -18,7 +18,7 @@ export type Verdict =
   | {
       readonly kind: 'never'
       readonly error: LambdaError
-      /** Somebody else has taken it: it may be acknowledged. */
+      /** Somebody else has taken it, or the log has: it may be acknowledged. */
       readonly isKept?: boolean
     }
 

@@ -47,6 +47,7 @@ function threadLogger(log: Logger): Logger {
     info: (fields, message) => log.info(named(fields), message),
     warn: (fields, message) => log.warn(named(fields), message),
     error: (fields, message) => log.error(named(fields), message),
+    writeError: (fields, message, limitMs) => log.writeError(named(fields), message, limitMs),
     named: (logger) => threadLogger(log.named(logger)),
     isEnabled: (level) => log.isEnabled(level),
   }
