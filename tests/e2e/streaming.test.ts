@@ -26,6 +26,20 @@ function textOf(answer: ApiAnswer): string {
   return Buffer.concat(answer.chunks).toString()
 }
 
+/** Head and body of an HTTP answer, however its bytes were sent. */
+function partsOf(answer: ApiAnswer): readonly [head: string, body: string] {
+  const [head = '', ...body] = textOf(answer).split('\0'.repeat(8))
+  assert.equal(body.length, 1)
+  return [head, body.join()]
+}
+
+/** It was complete before its first byte went out. */
+function assertHasLength(answer: ApiAnswer): void {
+  assert.equal(answer.headers.get('lambda-runtime-function-response-mode'), 'streaming')
+  assert.equal(answer.headers.get('content-length'), String(answer.bytes))
+  for (const name of ['transfer-encoding', 'trailer']) assert.equal(answer.headers.get(name), undefined, name)
+}
+
 function errorOf(answer: ApiAnswer) {
   const text = answer.trailers.get('lambda-runtime-function-error-body') ?? ''
   return {
@@ -71,16 +85,18 @@ test('API Gateway v1 gets its head with every value of every header', async (t) 
   assert.deepEqual(JSON.parse(String(answer.chunks[0])).multiValueHeaders['Set-Cookie'], ['a=1', 'b=2'])
 })
 
-test('an answer in one frame is streamed, too, and early hints are dropped with their body', async (t) => {
-  const { get } = await start(t, streaming)
+test('an answer in one frame goes out as a stream of known length, and early hints are dropped with their body', async (t) => {
+  const { api, get } = await start(t, streaming)
   for (const [path, body] of [
     ['/one', 'whole'],
     ['/hints', 'body'],
   ] as const) {
     const answer = await get(path)
     await answer.ended
-    assert.equal(JSON.parse(String(answer.chunks[0])).statusCode, 200)
-    assert.equal(answer.chunks.slice(2).map(String).join(), body)
+    const [head, sent] = partsOf(answer)
+    assert.deepEqual([JSON.parse(head).statusCode, sent], [200, body])
+    if (path === '/one') assertHasLength(answer)
+    assert.notEqual(answer.connection, api.pollConnection)
   }
 })
 
@@ -91,7 +107,7 @@ test('an answer that can have no body is streamed without', async (t) => {
     await api.invoke(httpApiEvent({ rawPath: '/three', method: 'HEAD' })),
   ]) {
     assert.equal(await answer.ended, true)
-    assert.equal(answer.chunks.length, 2)
+    assert.equal(partsOf(answer)[1], '')
   }
 })
 
@@ -114,7 +130,8 @@ test('a worker’s error before the first byte is a status without a body, in th
     const answer = await get(path)
     assert.equal(await answer.ended, true)
     assert.equal(answer.headers.get('content-type'), httpType)
-    assert.deepEqual(answer.chunks.map(String), ['{"statusCode":500,"headers":{}}', '\0'.repeat(8)])
+    assert.deepEqual(partsOf(answer), ['{"statusCode":500,"headers":{}}', ''])
+    assertHasLength(answer)
     await rr.line((line) => line.message === 'an event failed' && line.errorType === type)
   }
   await assertServes(api)
@@ -134,8 +151,9 @@ test('a request that is refused is told so in the form of a stream', async (t) =
   const { api } = await start(t, streaming)
   const answer = await api.invoke(urlEvent({ headers: { host: 'no host' } }))
   await answer.ended
-  assert.equal(JSON.parse(String(answer.chunks[0])).statusCode, 400)
-  assert.match(String(answer.chunks[2]), /"no host" is no host/)
+  const [head, body] = partsOf(answer)
+  assert.equal(JSON.parse(head).statusCode, 400)
+  assert.match(body, /"no host" is no host/)
 })
 
 test('an error in mid-stream comes behind what was sent, in two trailers', async (t) => {

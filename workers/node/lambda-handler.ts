@@ -10,6 +10,7 @@ import { LateErrors, type WatchedCall } from './late-errors.js'
 import { type Reply, reply } from './reply.js'
 import { ResponseStream, streamingOf } from './response-stream.js'
 import { Serving } from './serving.js'
+import { continued, startOf } from './stream-start.js'
 import { StreamingCall } from './streaming-call.js'
 import { retry, type Verdict } from './verdict.js'
 
@@ -83,8 +84,9 @@ async function runStreaming(
   })
   // The answer to a record is only its verdict.
   if (job.kind === 'record') return verdictOf(await collected(pieces))
-  const first = await pieces.next()
-  return reply(continued(first, pieces), { content_type: stream.contentType })
+  const start = await startOf(pieces)
+  const head = { content_type: stream.contentType }
+  return reply(start.next === undefined ? Buffer.concat(start.pieces) : continued(start, pieces), head)
 }
 
 async function* endingWith<T>(pieces: AsyncGenerator<T>, onEnd: () => void): AsyncGenerator<T> {
@@ -92,17 +94,6 @@ async function* endingWith<T>(pieces: AsyncGenerator<T>, onEnd: () => void): Asy
     yield* pieces
   } finally {
     onEnd()
-  }
-}
-
-async function* continued<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
-  try {
-    if (first.done === true) return
-    yield first.value
-    yield* rest
-  } finally {
-    // The reader has stopped: end the stream's source.
-    await rest.return(undefined)
   }
 }
 

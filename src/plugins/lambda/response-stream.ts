@@ -1,6 +1,7 @@
 /**
  * A streamed answer on its way to Lambda: chunked, on a connection of its own that ends with it, as AWS asks for, with trailers
- * for an error in mid-stream. A slow reader is felt through `write`.
+ * for an error in mid-stream. A slow reader is felt through `write`. An answer that is complete before its first byte has gone
+ * out is sent with its length instead: the Runtime API is an HTTP/1.1 server and reads both, and simpler ones read only that.
  */
 import { type ClientRequest, request } from 'node:http'
 import { type Logger, messageOf } from '../../index.js'
@@ -10,8 +11,8 @@ import type { LambdaError } from './errors.js'
 export interface ResponseStream {
   /** Resolves when there is room for more; at once when the reader has gone. */
   write(bytes: Uint8Array): Promise<void>
-  /** Resolves when Lambda has taken all of it, or has gone. */
-  end(): Promise<void>
+  /** Resolves when Lambda has taken all of it, or has gone. `whole`: the complete answer, when nothing was written before. */
+  end(whole?: Uint8Array): Promise<void>
   /** Ends with an error that the caller of the function sees behind what was sent. */
   fail(error: LambdaError, headerType: string): Promise<void>
   /** Aborted when the reader has gone. */
@@ -72,16 +73,20 @@ export function openResponseStream(options: StreamOptions): ResponseStream {
   })
   const limit = (ms: number) =>
     post.setTimeout(ms, () => post.destroy(new Error(`nothing was taken and no status came within ${ms} ms`)))
-  const finish = (onSent?: () => void) => {
+  const finish = (onSent?: () => void, whole?: Uint8Array) => {
     if (gone.signal.aborted) post.destroy()
-    post.end(onSent)
+    if (whole === undefined) post.end(onSent)
+    else {
+      sendWithLength(post, whole.length)
+      post.end(whole, onSent)
+    }
     return finished
   }
   return {
     gone: gone.signal,
     write: (bytes) => write(post, bytes, gone.signal),
     // Counted from the last byte on: a slow reader may take its time for those before.
-    end: () => finish(() => limit(statusMsMax)),
+    end: (whole) => finish(() => limit(statusMsMax), whole),
     fail: (error, headerType) => {
       post.addTrailers({
         [typeTrailer]: headerType,
@@ -91,6 +96,13 @@ export function openResponseStream(options: StreamOptions): ResponseStream {
       return finish()
     },
   }
+}
+
+/** Its size is known and nothing can fail any more: neither chunks nor trailers. */
+function sendWithLength(post: ClientRequest, bytes: number): void {
+  post.removeHeader('Transfer-Encoding')
+  post.removeHeader('Trailer')
+  post.setHeader('Content-Length', bytes)
 }
 
 function write(post: ClientRequest, bytes: Uint8Array, gone: AbortSignal): Promise<void> {

@@ -57,12 +57,15 @@ export class StreamedAnswer {
   /** Passes a frame on; resolves when there is room for the next. Rejects when it has no head that can be read. */
   async take(reply: Reply): Promise<void> {
     if (this.#isEnded) return
-    if (this.#fault !== undefined) throw this.#fault
-    const stream = this.#stream ?? (await this.#begin(reply))
-    if (this.#hasBody) await stream?.write(reply.body)
+    const prelude = this.#stream === undefined ? this.#begin(reply) : []
+    // Chunks of their own, so that the reader has the head before the first byte of the body.
+    for (const piece of prelude) await this.#stream?.write(piece)
+    if (this.#hasBody) await this.#stream?.write(reply.body)
   }
 
-  async #begin(reply: Reply): Promise<ResponseStream | undefined> {
+  /** Opens the stream; returns what goes out before the body. Opens none for a frame that comes before the head. */
+  #begin(reply: Reply): readonly Uint8Array[] {
+    if (this.#fault !== undefined) throw this.#fault
     let head: StreamHead | undefined
     try {
       head = this.#form.headOf(reply)
@@ -70,22 +73,28 @@ export class StreamedAnswer {
       this.#fault = error
       throw error
     }
-    if (head === undefined) return undefined
+    if (head === undefined) return []
     const stream = this.#open(head.contentType)
     this.#stream = stream
     this.#hasBody = head.hasBody
     stream.gone.addEventListener('abort', () => this.#gone.abort(), { once: true })
-    // Chunks of their own, so that the reader has the head before the first byte of the body.
-    for (const piece of head.prelude) await stream.write(piece)
-    return stream
+    return head.prelude
   }
 
-  /** The last frame: passed on, and the answer is whole. */
+  /** The last frame: passed on, and the answer is whole. When it is also the first, it goes out at once with its length. */
   async end(reply: Reply): Promise<void> {
-    await this.take(reply)
+    let whole: Uint8Array | undefined
+    if (this.#stream !== undefined) await this.take(reply)
+    else if (!this.#isEnded) whole = this.#wholeOf(reply)
     if (this.#isEnded) return
     this.#isEnded = true
-    await this.#stream?.end()
+    await this.#stream?.end(whole)
+  }
+
+  #wholeOf(reply: Reply): Uint8Array {
+    const prelude = this.#begin(reply)
+    const body = this.#hasBody ? [reply.body] : []
+    return prelude.length === 0 && this.#hasBody ? reply.body : Buffer.concat([...prelude, ...body])
   }
 
   /** Somebody else has answered before it had begun: nothing goes out any more. */
