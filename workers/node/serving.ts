@@ -6,6 +6,7 @@ import { answerHead, stopHead } from './answer-head.js'
 import type { RelayLink } from './connect.js'
 import { type JobContext, readContext } from './context.js'
 import { errorText } from './error-text.js'
+import { flushOutput } from './flush.js'
 import { featuresOf, type HookMessage, type Hooks, runHook } from './hooks.js'
 import { isReply } from './reply.js'
 import { listenForStack } from './stack.js'
@@ -115,9 +116,12 @@ export class Serving {
         await sendStream(this.#relay, this.#turns, { flags, head, body, encode })
       } else {
         const encoded = encode(body)
+        const flushed = flushOutput()
+        if (flushed !== undefined) await flushed
         this.#relay.send({ flags, options: 'head', head: toHead(reply?.context), body: encoded })
       }
     } catch (error) {
+      await flushOutput()
       this.#tell(error, flags, toHead)
     }
   }
