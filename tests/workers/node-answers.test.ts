@@ -244,6 +244,13 @@ test('a message is acknowledged only by an answer of its own handler', async (t)
   const handler = await startHandler(t, {
     'index.js': `exports.handler = (event, context, callback) => {
       const { body } = event.Records[0]
+      if (body === 'as text') return Promise.resolve(JSON.stringify({ batchItemFailures: [{ itemIdentifier: 'm' }] }))
+      if (body === 'by toJSON') return Promise.resolve({ toJSON: () => ({ batchItemFailures: [{ itemIdentifier: 'm' }] }) })
+      if (body === 'no list') return Promise.resolve({ batchItemFailures: { itemIdentifier: 'm' } })
+      if (body === 'none') return Promise.resolve({ batchItemFailures: [] })
+      if (body === 'null') return Promise.resolve({ batchItemFailures: null })
+      if (body === 'generator') return (function* () { yield 1 })()
+      if (body === 'async generator') return (async function* () { yield 1 })()
       if (body === 'names itself') return { then: (resolve) => resolve({ batchItemFailures: [{ itemIdentifier: 'm' }] }) }
       if (body === 'fails later') setTimeout(() => context.fail(new Error('no')), 5)
       else if (body === 'pending') return new Promise(() => {})
@@ -253,7 +260,11 @@ test('a message is acknowledged only by an answer of its own handler', async (t)
   const record = { kind: 'record', source: 'aws:sqs', record: { messageId: 'm' } }
   const run = (body: string) => handler.call(Buffer.from(body), record)
   assert.deepEqual(await run('fine'), { result: 'null', context: '' })
-  assert.match((await run('names itself')).context ?? '', /"outcome":"retry"/)
+  for (const body of ['names itself', 'as text', 'by toJSON', 'no list'])
+    assert.match((await run(body)).context ?? '', /"outcome":"retry"/, body)
+  for (const body of ['none', 'null']) assert.equal((await run(body)).context, '', body)
+  for (const body of ['generator', 'async generator'])
+    assert.match((await run(body)).error?.errorMessage ?? '', /generator function/, body)
   assert.equal((await run('fails later')).error?.errorMessage, 'no')
   assert.equal((await run('pending')).error?.errorType, exitType)
 })

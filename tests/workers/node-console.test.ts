@@ -60,3 +60,37 @@ test('AWS_LAMBDA_LOG_LEVEL hides what is below it, and the JSON format keeps obj
   assert.deepEqual([level, errorType, errorMessage], ['error', 'RangeError', 'no'])
   assert.ok(stackTrace.length > 0)
 })
+
+test('the JSON format keeps what JSON has no word for, and errors of any realm and depth', async (t) => {
+  const env = { AWS_LAMBDA_LOG_FORMAT: 'JSON' }
+  const handler = await startHandler(t, { 'index.js': code }, { env })
+  const message = async (source: string) => {
+    const before = handler.lines.length
+    await handler.call(`${source}; process.stdout.write('end\\n')`)
+    await handler.line(/^end$/)
+    const [line] = handler.lines.splice(before)
+    return JSON.parse(line?.text ?? '{}')
+  }
+  assert.equal((await message('console.log(undefined)')).message, 'undefined')
+  assert.equal((await message(`console.log(Symbol('a'))`)).message, 'Symbol(a)')
+  assert.equal((await message('console.log({ n: 1n })')).message, '{ n: 1n }')
+  const other = await message(`console.log(require('vm').runInNewContext('new RangeError("there")'))`)
+  assert.deepEqual([other.errorType, other.errorMessage], ['RangeError', 'there'])
+  const { err } = (await message(`console.log({ err: Object.assign(new TypeError('no'), { code: 5 }) })`))
+    .message
+  assert.deepEqual([err.errorType, err.errorMessage, err.code], ['TypeError', 'no', 5])
+})
+
+test('what was printed is out before the answer, however long it is', async (t) => {
+  const handler = await startHandler(t, { 'index.js': code })
+  // More than a pipe holds: written in pieces, as the server reads.
+  for (const stream of ['stdout', 'stderr']) {
+    const before = handler.lines.length
+    const result = await handler.call(`process.${stream}.write('x'.repeat(500000) + '\\n')`)
+    assert.equal(result.error, undefined)
+    await handler.call(`process.stdout.write('end\\n')`)
+    await handler.line(/^end$/)
+    const lengths = handler.lines.splice(before).map(({ text }) => text.length)
+    assert.deepEqual(lengths, [500000, 3], stream)
+  }
+})

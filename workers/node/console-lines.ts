@@ -29,9 +29,9 @@ export function lineOf(level: Level, values: readonly unknown[], isStructured: b
   const [only] = values
   if (values.length === 1) {
     if (typeof only === 'string') return textLine(level, only)
-    if (isStructured && !(only instanceof Error)) return objectLine(level, only)
+    if (isStructured && !isError(only)) return objectLine(level, only)
   }
-  const error = values.find((value) => types.isNativeError(value) || value instanceof Error)
+  const error = values.find(isError)
   const message = values.length === 1 && error !== undefined ? titleOf(error) : format(...values)
   return JSON.stringify({ level, message, ...(error === undefined ? {} : reportError(error)) })
 }
@@ -56,14 +56,25 @@ function isJson(text: string): boolean {
   }
 }
 
-/** AWS's JSON format keeps an object as the message. */
+/** AWS's JSON format keeps an object as the message; errors within it are told like any other. */
 function objectLine(level: Level, value: unknown): string {
   try {
-    return JSON.stringify({ level, message: value })
+    const message = JSON.stringify(value, (_key, item: unknown) => (isError(item) ? shownError(item) : item))
+    if (message !== undefined) return `{"level":"${level}","message":${message}}`
   } catch {
     // Circular, or a BigInt: formatted as in the text format.
-    return JSON.stringify({ level, message: format(value) })
   }
+  return JSON.stringify({ level, message: format(value) })
+}
+
+/** Of any realm. */
+function isError(value: unknown): value is object {
+  return types.isNativeError(value) || value instanceof Error
+}
+
+/** With what its owner put on it beside name, message and stack. */
+function shownError(error: object): object {
+  return { ...error, ...reportError(error) }
 }
 
 function titleOf(error: unknown): string {

@@ -2,8 +2,9 @@
  * Calls an ordinary handler, which may answer by a promise, by its callback, by `context.succeed`, `fail` or `done`, or not at
  * all, with the rules of AWS's client for Node 20 and 22. The first answer counts.
  */
+import { types } from 'node:util'
 import type { EmptyLoop } from './empty-loop.js'
-import { nodeJsExit } from './handler-errors.js'
+import { generatorFault, nodeJsExit } from './handler-errors.js'
 import type { LambdaHandler } from './handler-file.js'
 
 /** Options of a call. */
@@ -58,6 +59,7 @@ export function callHandler(handler: LambdaHandler, { event, context, loop }: Ca
   loop.watch(() => {
     if (waiting !== undefined) resolve(waiting.result)
     else if (isThenable(returned)) fail(nodeJsExit())
+    else if (types.isGeneratorObject(returned)) fail(generatorFault())
     else endWithoutAnswer(handler, succeed)
   })
   try {

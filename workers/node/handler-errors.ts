@@ -30,3 +30,12 @@ export function nodeJsExit(): RuntimeFault {
   fault.stack = `${fault.name}: ${text}`
   return fault
 }
+
+/** For a handler that is a generator function: what it returned would run only if somebody iterated it, and nobody does. */
+export function generatorFault(): TypeError {
+  const fault = new TypeError(
+    'the handler is a generator function, of which nothing was run: make it an async function',
+  )
+  fault.stack = `${fault.name}: ${fault.message}`
+  return fault
+}

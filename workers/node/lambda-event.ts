@@ -7,10 +7,25 @@ export function eventOf(body: Buffer, job: JobContext): unknown {
   return body.length === 0 ? undefined : JSON.parse(body.toString('utf8'))
 }
 
-/** Tells whether a record's handler reported it as failed. With a single record, any reported name means this record. */
-export function namesFailures(result: unknown): boolean {
-  const failures = objectOf(result).batchItemFailures
-  return Array.isArray(failures) && failures.length > 0
+/**
+ * Tells whether a record's handler reported it as failed, from its result as JSON. What `toJSON` returns counts, and so does a
+ * string that holds JSON. With a single record, any reported name means this record.
+ */
+export function namesFailures(result: string): boolean {
+  if (!result.includes('batchItemFailures')) return false
+  const failures = objectOf(parsed(parsed(result))).batchItemFailures
+  return Array.isArray(failures) ? failures.length > 0 : failures !== undefined && failures !== null
+}
+
+/** What a text holds as JSON; anything else, and a text that is no JSON, is itself. */
+function parsed(value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  try {
+    return JSON.parse(value)
+  } catch {
+    // Not JSON, so it names no failed record.
+    return value
+  }
 }
 
 type Json = Readonly<Record<string, unknown>>

@@ -45,8 +45,8 @@ async function runPlain({ handler, event, job, loop, errors }: Run): Promise<str
     const context = lambdaContext(job)
     const call = errors.run(watched, () => callHandler(handler, { event, context, loop }))
     watched.fail = call.fail
-    const result = await call.answer
-    return job.kind === 'record' && namesFailures(result) ? namedByHandler() : toJson(result)
+    const result = toJson(await call.answer)
+    return job.kind === 'record' && namesFailures(result) ? namedByHandler() : result
   } finally {
     watched.isAnswered = true
   }
@@ -104,10 +104,5 @@ async function collected(pieces: AsyncGenerator<Uint8Array>): Promise<string> {
 }
 
 function verdictOf(text: string): Verdict | string {
-  try {
-    if (namesFailures(JSON.parse(text))) return namedByHandler()
-  } catch {
-    // Not JSON, so it names no failed record.
-  }
-  return ''
+  return namesFailures(text) ? namedByHandler() : ''
 }
