@@ -141,7 +141,7 @@ async function makeTrouble({ server, folder, random, stopMsMax }: Trouble): Prom
   }
   const victims = childrenOf(server.pid ?? 0).filter((pid) => commandOf(pid).includes('soak.mjs'))
   const victim = victims[Math.floor(random() * victims.length)]
-  if (victim === undefined) return 'nobody there'
+  if (victim === undefined) return 'no process'
   signal(victim, kind)
   if (kind === 'SIGSTOP') setTimeout(() => signal(victim, 'SIGCONT'), stopMs)
   return kind

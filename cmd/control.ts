@@ -100,8 +100,8 @@ async function greet(client: RpcClient, { socket, card }: Candidate): Promise<Gr
   }
   const [{ name, pid, path } = {}] = rowsOf([answer])
   if (name === 'relayrunner' && typeof pid === 'number' && typeof path === 'string') return { pid, path }
-  throw new RelayError(ErrorCode.RpcFailed, `what answers on ${socket} is no rr`, {
-    hint: 'End whatever listens there, and start the server anew.',
+  throw new RelayError(ErrorCode.RpcFailed, `the program that answers on ${socket} is not rr`, {
+    hint: 'End the program that listens there, and start the server again.',
   })
 }
 

@@ -112,7 +112,7 @@ function checked(place: string, uid: number): Candidate | undefined {
   if (!stat.isSocket() || stat.uid !== uid) {
     const what = stat.isSocket() ? `a socket of user ${stat.uid}` : 'not a socket'
     throw new RelayError(ErrorCode.PrivateFolder, `${socket} is ${what}; it must be ours (user ${uid})`, {
-      hint: 'Somebody else put it there: remove it, and start the server anew.',
+      hint: 'Another user or program created it: remove it, and start the server again.',
     })
   }
   return { socket, card: readCard(folder) }

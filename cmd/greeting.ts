@@ -39,7 +39,7 @@ export class Greeting {
     const { log, clock } = this.#options
     if (this.#isForPeople) log.print(bannerLines(this.#facts()).join('\n'))
     if (this.#answersNothing())
-      log.named('server').warn({}, 'there is no `lambda:` section: nothing will answer what is invoked')
+      log.named('server').warn({}, 'there is no `lambda:` section: nothing will answer invoked events')
     this.#late = clock.timer(lateMs, () => this.#sayLate(), { unref: true })
   }
 
@@ -70,7 +70,7 @@ export class Greeting {
         .named('pool')
         .warn(
           { pool: name, workers: size, command, afterMs: lateMs },
-          'no worker has said that it is ready: is the command a RelayRunner or RoadRunner worker?',
+          'no worker is ready yet: is the command a RelayRunner or RoadRunner worker?',
         )
     }
   }

@@ -119,9 +119,9 @@ function foreign(named: FileAddress, seen: Listener): RelayError {
     seen.kind === 'relayrunner'
       ? `is the RelayRunner of ${seen.identity.folder} (pid ${seen.identity.pid}), not of this project`
       : 'is not RelayRunner'
-  const what = `who listens on ${placeOf(named)} ${who}; the event was not sent`
+  const what = `the program on ${placeOf(named)} ${who}; the event was not sent`
   return new RelayError(ErrorCode.ForeignServer, what, {
-    hint: `Start the server of this project with \`rr dev\`, on another address; \`--address ${named.address}\` sends there all the same.`,
+    hint: `Start the server of this project with \`rr dev\`, on another address; \`--address ${named.address}\` sends there anyway.`,
   })
 }
 
@@ -134,6 +134,6 @@ function noEmulator(who: string, cause: unknown): RelayError {
 
 function noFunction(who: string): RelayError {
   return new RelayError(ErrorCode.NoFunction, `${who} has no \`lambda:\` section: nothing would answer`, {
-    hint: 'Add `lambda: {}` to its file and start it anew.',
+    hint: 'Add `lambda: {}` to its file and restart it.',
   })
 }

@@ -19,7 +19,7 @@ export interface InvokeOptions extends CommonOptions {
 
 /** Exit 0 for any answer of the function, 1 when it failed. */
 export async function invoke(file: string | undefined, options: InvokeOptions): Promise<number> {
-  if (file !== undefined && options.body !== undefined) return wrongUsage('a file and --body: one of them')
+  if (file !== undefined && options.body !== undefined) return wrongUsage('give either a file or --body')
   const input = file === undefined ? undefined : readInput(file)
   if (typeof input === 'string') return wrongUsage(input)
   const event = makeEvent(input, options)

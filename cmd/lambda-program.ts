@@ -35,7 +35,7 @@ export function lambdaProgram(about: LambdaWords): LambdaProgram | string {
       return '-o and --dotenv are for `rr bootstrap`: with a command of your own, give them to it'
     return { command: words, handler: options.handler ?? process.env._HANDLER ?? '' }
   }
-  if (word !== undefined && options.handler !== undefined) return 'HANDLER and --handler: one of the two'
+  if (word !== undefined && options.handler !== undefined) return 'give either HANDLER or --handler'
   const named = word ?? options.handler
   const handler = named ?? process.env._HANDLER ?? ''
   const own = resolve(cwd, 'bootstrap')

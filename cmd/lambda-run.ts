@@ -80,7 +80,7 @@ export async function lambdaRun(words: readonly string[], options: LambdaRunOpti
   })
   await environment.start()
   if (!/^(127\.|localhost|\[?::1)/.test(address))
-    log.warn({ address }, 'other machines can reach this: anybody may invoke the function')
+    log.warn({ address }, 'other machines can reach this address and invoke the function')
   log.info({ address: environment.server.address, command: command.join(' ') }, 'waiting for events')
   await end.asked
   await environment.close()

@@ -203,14 +203,14 @@ add(
   withConfig(new Command('run').description('run the function of this folder as Lambda would'))
     .argument(
       '[handler...]',
-      'worker.php, or index.handler (Node, Python); behind --: the command of its bootstrap',
+      'worker.php, or index.handler (Node, Python); after --: the command of its bootstrap',
     )
     .option(
       '--address <host:port>',
       'where events come in (else the file’s emulator.address, else 127.0.0.1:9010)',
     )
     .addOption(
-      new Option('--allow-host <name>', 'a name that requests may call that address by; again for more')
+      new Option('--allow-host <name>', 'a host name that requests may use for that address; may be repeated')
         .argParser(collect)
         .default([], 'none'),
     )

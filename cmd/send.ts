@@ -26,7 +26,7 @@ export async function send(file: string | undefined, options: SendOptions): Prom
     return wrongUsage(`--count takes a number from 1 to ${countMax}, not ${JSON.stringify(countText)}`)
   if (delay !== undefined && delayMs === undefined)
     return wrongUsage(`--delay takes a duration such as 5s, not ${JSON.stringify(delay)}`)
-  if (file !== undefined && body !== undefined) return wrongUsage('a file and --body: one of them')
+  if (file !== undefined && body !== undefined) return wrongUsage('give either a file or --body')
   const input = file === undefined ? undefined : readInput(file)
   if (typeof input === 'string') return wrongUsage(input)
   const text = input?.toString('utf8') ?? body

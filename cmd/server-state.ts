@@ -16,28 +16,28 @@ export function notAnswering(card: ServerCard | undefined, waitedMs: number): Re
 function stateOf(card: ServerCard | undefined): { readonly what: string; readonly hint: string } {
   const state = card !== undefined && isCardAlive(card) ? readProcessState(card.pid) : undefined
   if (card === undefined || state === undefined) {
-    return { what: 'what it does cannot be seen from here', hint: 'It may run in another container.' }
+    return { what: 'its state cannot be read from here', hint: 'It may run in another container.' }
   }
   const { pid } = card
   switch (state.letter) {
     case 'T':
       return { what: `process ${pid} is frozen: it was stopped (SIGSTOP)`, hint: thawHint(pid) }
     case 't':
-      return { what: `process ${pid} is frozen: a debugger holds it`, hint: 'Let the debugger go on.' }
+      return { what: `process ${pid} is frozen: a debugger holds it`, hint: 'Continue it in the debugger.' }
     case 'R':
       return {
-        what: `process ${pid} is blocked: something computes for long in its one thread`,
-        hint: 'A plugin may do so, or a huge event. It answers again when that is done.',
+        what: `process ${pid} is blocked: a long computation occupies its thread`,
+        hint: 'A plugin or a huge event may be the reason. It answers again when the computation is done.',
       }
     case 'D':
       return {
         what: `process ${pid} is blocked: it waits for the disk`,
-        hint: 'See what is wrong with the disk.',
+        hint: 'Check the disk.',
       }
     default:
       return {
         what: `process ${pid} is blocked: it waits inside one call (state ${state.letter})`,
-        hint: 'A plugin that waits synchronously does so. It answers again when that is done.',
+        hint: 'A plugin that waits synchronously may be the reason. It answers again when the call returns.',
       }
   }
 }

@@ -38,13 +38,13 @@ export class Uncaught {
       this.#told = resolve
     })
     process.on('uncaughtException', (error) => this.#take(error, 'an uncaught error'))
-    process.on('unhandledRejection', (reason) => this.#take(reason, 'a rejection that nobody handled'))
+    process.on('unhandledRejection', (reason) => this.#take(reason, 'an unhandled rejection'))
   }
 
   /** Logs how many errors were not logged one by one, if any. */
   tellRest(): void {
     const untold = this.#count - linesMax
-    if (untold > 0) this.#options.log.error({ untold }, 'more uncaught errors came, which are not shown')
+    if (untold > 0) this.#options.log.error({ untold }, 'further uncaught errors are not shown')
   }
 
   #take(thrown: unknown, what: string): void {

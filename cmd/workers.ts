@@ -32,7 +32,7 @@ async function redraw(client: ControlClient): Promise<void> {
 
 function workersTable(value: unknown): string {
   const rows = rowsOf(value)
-  if (rows.length === 0) return 'no workers yet: `rr pools` says how the pools are'
+  if (rows.length === 0) return 'no workers yet: `rr pools` shows the state of the pools'
   const pools = [...new Set(rows.map((row) => String(row.pool)))]
   return pools
     .map((pool) => {

@@ -90,6 +90,6 @@ export function messageOf(error: unknown): string {
     return typeof message === 'string' ? message : String(message)
   } catch {
     // An object without a prototype, or a getter that throws, cannot be converted to text.
-    return 'something was thrown that has no text'
+    return 'a value that has no text was thrown'
   }
 }

@@ -50,7 +50,7 @@ export function handshake(relay: Relay, options: HandshakeOptions): Promise<PidR
         ),
       frame: (frame) => {
         if (reply !== undefined)
-          return refuse(`after it had said that it is ready, unasked, came ${shown(frame)}`)
+          return refuse(`after it had said that it is ready, it sent unasked ${shown(frame)}`)
         reply = readPidReply(frame)
         if (reply === undefined) return refuse(`instead of saying that it is ready it sent ${shown(frame)}`)
         over()

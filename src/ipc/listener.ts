@@ -239,7 +239,7 @@ class Listener implements RelayListener {
     if (first === undefined) return
     this.#tell(
       { connections: this.#early.size },
-      'too many connections to the relay claim pids that nobody waits for',
+      'too many connections to the relay claim pids that are not expected',
     )
     this.#takeEarly(first)?.relay.close()
   }

@@ -39,7 +39,10 @@ export async function connectRpc(
   const [, host = '', port = '0'] = /^tcp:\/\/(.+):(\d+)$/.exec(address) ?? []
   const socket = unix === undefined ? connect({ host: bareHost(host), port: Number(port) }) : connect(unix)
   try {
-    await within({ clock, timeoutMs, what: `nobody took the connection to ${address}` }, connected(socket))
+    await within(
+      { clock, timeoutMs, what: `the connection to ${address} was not accepted` },
+      connected(socket),
+    )
   } catch (error) {
     socket.destroy()
     throw connectFault(address, error)
@@ -78,7 +81,7 @@ class Client implements RpcClient {
     this.#relay = socketRelay(socket, limits)
     this.closed = new Promise((resolve) => {
       this.#relay.read({
-        junk: () => this.#fail(noRpc('bytes that are no frame')),
+        junk: () => this.#fail(noRpc('bytes that are not a frame')),
         frame: (frame) => this.#take(frame),
         closed: (fault) => {
           this.#isClosed = true
@@ -136,11 +139,11 @@ function settle(call: Call, { isError, data }: RpcMessage): void {
 }
 
 function noRpc(what: string): RelayError {
-  return new RelayError(ErrorCode.RpcFailed, `what answered does not speak RPC as rr does: ${what}`)
+  return new RelayError(ErrorCode.RpcFailed, `the program that answered does not speak rr's RPC: ${what}`)
 }
 
 function gone(): RelayError {
-  return new RelayError(ErrorCode.NotRunning, 'the server went before it answered')
+  return new RelayError(ErrorCode.NotRunning, 'the server ended before it answered')
 }
 
 interface Limit {

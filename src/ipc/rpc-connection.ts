@@ -73,7 +73,7 @@ export class RpcConnection {
     this.#host = host
     this.#decoder = new FrameDecoder(limits, {
       frame: (frame) => this.#take(frame),
-      junk: () => this.close('it sent bytes that are no frame'),
+      junk: () => this.close('it sent bytes that are not a frame'),
     })
     socket.setNoDelay(true)
     socket.on('data', (chunk) => this.#push(chunk))
@@ -130,7 +130,7 @@ export class RpcConnection {
     if (this.#isClosed) return
     const message = readRpc(frame)
     if (message === undefined) {
-      this.close('it sent a frame that is no request')
+      this.close('it sent a frame that is not a request')
       return
     }
     this.#hasAsked = true
@@ -215,8 +215,8 @@ export class RpcConnection {
     if (this.#timer?.about === owes) return
     this.#timer?.handle.clear()
     this.#timer = undefined
-    if (owes === 'frame') this.#wait('frame', frameMsMax, 'it sent half a frame and no more')
-    else if (owes === 'first') this.#wait('first', firstRequestMsMax, 'it asked for nothing')
+    if (owes === 'frame') this.#wait('frame', frameMsMax, 'it did not complete a frame')
+    else if (owes === 'first') this.#wait('first', firstRequestMsMax, 'it sent no request')
   }
 
   #wait(about: 'first' | 'frame' | 'answer', delayMs: number, why: string): void {

@@ -64,7 +64,7 @@ export async function claimFolder(options: ClaimOptions, open: OpenSockets): Pro
 function cannotUse(path: string, cause: unknown): unknown {
   if (cause instanceof RelayError) return cause
   return new RelayError(ErrorCode.PrivateFolder, `cannot write in the folder ${path}: ${messageOf(cause)}`, {
-    hint: 'The server keeps its sockets there: make room, or make it writable.',
+    hint: 'The server keeps its sockets there: free some space, or make it writable.',
     cause,
   })
 }
@@ -96,7 +96,7 @@ function linkAlias(alias: string, folder: string): void {
     symlinkSync(basename(folder), alias)
   } catch (error) {
     throw new RelayError(ErrorCode.PrivateFolder, `cannot make the link ${alias}: ${messageOf(error)}`, {
-      hint: 'Remove it: rr did not make what is in it.',
+      hint: 'Remove it: it is not a link that rr made.',
       cause: error,
     })
   }

@@ -28,7 +28,7 @@ export function pluginFault(definition: unknown): Fault | undefined {
   if (typeof setup !== 'function')
     return {
       what: `\`setup\` is ${kindOf(setup)}`,
-      hint: 'It is a function that is handed config, needs, log and more.',
+      hint: 'It is a function that receives config, needs, log and more.',
     }
   if (version !== undefined && typeof version !== 'string')
     return { what: `\`version\` is ${kindOf(version)}`, hint: 'It is a text, e.g. 1.2.0.' }
@@ -38,17 +38,17 @@ export function pluginFault(definition: unknown): Fault | undefined {
 function needsFault(needs: unknown): Fault | undefined {
   if (needs === undefined) return undefined
   const hint =
-    'Write `needs: { pools: Pools }`: names of your own with keys of services (`serviceKey(name)`, or those of relayrunner).'
+    'Write `needs: { pools: Pools }`: names of your own with service keys (`serviceKey(name)`, or those of relayrunner).'
   if (!isObject(needs) || Array.isArray(needs)) return { what: `\`needs\` is ${kindOf(needs)}`, hint }
   for (const [name, key] of Object.entries(needs))
-    if (!isServiceKey(key)) return { what: `\`needs.${name}\` is ${kindOf(key)}, no key of a service`, hint }
+    if (!isServiceKey(key)) return { what: `\`needs.${name}\` is ${kindOf(key)}, not a service key`, hint }
   return undefined
 }
 
 function providesFault(provides: unknown): Fault | undefined {
   if (provides === undefined || isServiceKey(provides)) return undefined
   return {
-    what: `\`provides\` is ${kindOf(provides)}, no key of a service`,
+    what: `\`provides\` is ${kindOf(provides)}, not a service key`,
     hint: 'Write `provides: serviceKey(name)`.',
   }
 }
@@ -58,14 +58,14 @@ function configFault(config: unknown): Fault | undefined {
   const hint = "Describe its keys: `config: section({ port: { type: 'integer', default: 8080 } })`."
   if (!isObject(config)) return { what: `\`config\` is ${kindOf(config)}`, hint }
   const { properties, entries, check } = config
-  if (!isObject(properties)) return { what: '`config` is no section', hint }
+  if (!isObject(properties)) return { what: '`config` is not a section', hint }
   for (const [key, schema] of Object.entries(properties))
     if (!isSchema(schema))
-      return { what: `\`config\` says of "${key}" that it is ${kindOf(schema)}, no schema`, hint }
+      return { what: `\`config\` has for "${key}" ${kindOf(schema)}, not a schema`, hint }
   if (entries !== undefined && !isSchema(entries))
     return { what: '`config` has entries without a schema', hint }
   if (check === undefined || typeof check === 'function') return undefined
-  return { what: `the check of \`config\` is ${kindOf(check)}, no function`, hint }
+  return { what: `the check of \`config\` is ${kindOf(check)}, not a function`, hint }
 }
 
 function timeoutsFault(timeouts: unknown): Fault | undefined {

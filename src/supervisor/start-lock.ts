@@ -92,6 +92,6 @@ function nameOf(number: number): string {
 function heldTooLong(root: string, pid: number): RelayError {
   const what = `process ${pid} has been starting a server in ${root} for over ${waitMsMax / 1000} s`
   return new RelayError(ErrorCode.AlreadyRunning, what, {
-    hint: `Look whether it is stopped (kill -CONT ${pid}), or end it.`,
+    hint: `If it is stopped, continue it with kill -CONT ${pid}; otherwise end it.`,
   })
 }

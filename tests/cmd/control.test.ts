@@ -148,7 +148,7 @@ test('a peer that takes the connection and says nothing, whose process is unknow
   assert.equal(code, 1)
   assert.match(
     err,
-    /RR_NOT_ANSWERING: the server has not answered for 5 s: what it does cannot be seen from here/,
+    /RR_NOT_ANSWERING: the server has not answered for 5 s: its state cannot be read from here/,
   )
 })
 
@@ -156,8 +156,8 @@ const huge = encodeFrame({ flags: FrameFlag.json, options: [1, 8], head: 'rr.Hel
 huge.writeUInt32LE(0x7fffffff, 2)
 const noJson = encodeFrame({ flags: FrameFlag.json, options: [1, 8], head: 'rr.Hello', body: '{' })
 const peers: readonly [what: string, answer: (socket: Socket) => void, text: RegExp][] = [
-  ['garbage', (one) => one.write('HTTP/1.1 400 Bad Request\r\n\r\n'), /does not speak RPC as rr does/],
-  ['a huge answer', (one) => one.write(huge), /does not speak RPC as rr does/],
+  ['garbage', (one) => one.write('HTTP/1.1 400 Bad Request\r\n\r\n'), /does not speak rr's RPC/],
+  ['a huge answer', (one) => one.write(huge), /does not speak rr's RPC/],
   ['no JSON', (one) => one.write(noJson), /the answer is not JSON/],
   ['an end at once', (one) => one.destroy(), /RR_NOT_ANSWERING: the server drops every connection/],
 ]

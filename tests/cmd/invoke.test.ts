@@ -64,7 +64,7 @@ test('without a server of this project an event goes to nobody, whoever listens 
     assert.deepEqual([code, out], [1, ''], name)
     assert.match(
       err,
-      /^rr: RR_FOREIGN_SERVER: who listens on 127\.0\.0\.1:\d+ \(emulator\.address of rr\.yaml\) is not RelayRunner; the event was not sent\n {4}\S/,
+      /^rr: RR_FOREIGN_SERVER: the program on 127\.0\.0\.1:\d+ \(emulator\.address of rr\.yaml\) is not RelayRunner; the event was not sent\n {4}\S/,
     )
     assert.deepEqual(seen, ['GET /relayrunner'], name)
   }

@@ -32,7 +32,7 @@ async function goneWrong(t: TestContext, how: string) {
 }
 
 function told(rr: RunningRr): readonly LogLine[] {
-  return rr.lines().filter(({ message }) => /^(an uncaught error|a rejection)/.test(message))
+  return rr.lines().filter(({ message }) => /^(an uncaught error|an unhandled rejection)/.test(message))
 }
 
 function assertOnlyLog(rr: RunningRr): void {

@@ -87,7 +87,7 @@ test('a frame that comes with the reply, unasked, fails it', async (t) => {
   const { done } = begin(t, (peer) => peer.write(Buffer.concat([reply, encodeFrame(job)])))
   await assert.rejects(done, {
     code: ErrorCode.Handshake,
-    message: /after it had said that it is ready, unasked/,
+    message: /after it had said that it is ready, it sent unasked/,
   })
 })
 

@@ -12,9 +12,9 @@ const cases: readonly [definition: string, says: RegExp][] = [
   ['{ name: "", setup() {} }', /`name` is a string/],
   ['{ name: "p" }', /plugin "p": `setup` is undefined/],
   ['{ name: "p", setup: {} }', /`setup` is an object/],
-  ['{ name: "p", setup() {}, config: { foo: 1 } }', /`config` is no section/],
+  ['{ name: "p", setup() {}, config: { foo: 1 } }', /`config` is not a section/],
   ['{ name: "p", setup() {}, config: 5 }', /`config` is 5/],
-  ['{ name: "p", setup() {}, config: { properties: { foo: 1 } } }', /says of "foo" that it is 1/],
+  ['{ name: "p", setup() {}, config: { properties: { foo: 1 } } }', /has for "foo" 1, not a schema/],
   ['{ name: "p", setup() {}, config: { properties: {}, check: 1 } }', /check of `config` is 1/],
   ['{ name: "p", setup() {}, needs: ["pools"] }', /`needs` is a list/],
   ['{ name: "p", setup() {}, needs: { pools: "pools" } }', /`needs\.pools` is a string/],
@@ -52,6 +52,6 @@ test('a slip in definePlugin, or in a plain object that stands for it, is told w
   )
   await assert.rejects(loadPlugin(plain, folder), {
     code: 'RR_PLUGIN_API',
-    message: /`config` is no section/,
+    message: /`config` is not a section/,
   })
 })

@@ -235,7 +235,7 @@ test('an error of an earlier event is not blamed on the one that runs', async (t
   assert.equal(told(await handler.call('first', { awsRequestId: 'r-first' })), '"answered"')
   const second = told(await handler.call('second', { awsRequestId: 'r-second' }))
   assert.match(second, /^\d+$/)
-  const line = await handler.line(/an error that nobody caught/)
+  const line = await handler.line(/an uncaught error was thrown/)
   assert.deepEqual([JSON.parse(line.text).thrownBy, JSON.parse(line.text).level], ['r-first', 'error'])
   assert.notEqual(told(await handler.call('third')), second)
 })

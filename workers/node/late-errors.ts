@@ -45,7 +45,7 @@ export class LateErrors {
 function tell(error: unknown, call: WatchedCall | undefined): void {
   const report = reportError(error)
   const when = call === undefined ? 'outside of any event' : `after the answer to ${call.requestId}`
-  const text = `an error that nobody caught was thrown ${when}: ${report.errorType}: ${report.errorMessage}`
+  const text = `an uncaught error was thrown ${when}: ${report.errorType}: ${report.errorMessage}`
   log('error', text, { ...report, ...(call === undefined ? {} : { thrownBy: call.requestId }) })
 }
 

@@ -43,7 +43,7 @@ export class Serving {
     this.#hooks = hooks
     this.#features = ['job_id', ...listenForStack(() => this.#busyCount > 0), ...featuresOf(hooks)]
     relay.read({
-      junk: (bytes) => log('warn', 'the server sent bytes that are no frame', { bytes: bytes.length }),
+      junk: (bytes) => log('warn', 'the server sent bytes that are not a frame', { bytes: bytes.length }),
       closed: () => process.exit(0),
       frame: (frame) => this.#take(frame),
     })

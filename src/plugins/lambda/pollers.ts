@@ -148,7 +148,7 @@ async function makeMode({ settings, pool, log, clock }: PollersOptions, options:
       const { sweepUploads } = await import('./http/upload-sweep.js')
       const uploads = { ...settings.http.uploads, owner: pool.identity }
       void sweepUploads(uploads.dir, clock.nowMs()).then((count) => {
-        if (count > 0) log.info({ count }, 'removed files that an earlier server had left of uploads')
+        if (count > 0) log.info({ count }, 'removed uploaded files that an earlier server had left')
       })
       return httpMode({ codec: codec === 'proto' ? 'proto' : 'json', isRaw, errorStatus, uploads })
     }

@@ -22,7 +22,7 @@ export function checkedJob(job: Job, pool: string): Job {
   textOrNothing(job, 'tenantId', pool)
   if (!codecs.has(codec)) {
     const hint = 'Use a value of `Codec`, e.g. Codec.json; without one the frame has no codec.'
-    throw invalid(pool, id, `codec is ${kindOf(codec)}, which is none that jobs have`, hint)
+    throw invalid(pool, id, `codec is ${kindOf(codec)}, which is not a codec of jobs`, hint)
   }
   for (const [name, value] of [
     ['context', context],
@@ -61,10 +61,10 @@ export function checkRunOptions(
     ['stopStream', stopStream],
   ] as const)
     if (value !== undefined && !isSignal(value))
-      throw refuse(`${name} is ${kindOf(value)}, no AbortSignal`, 'Hand in `controller.signal`.')
+      throw refuse(`${name} is ${kindOf(value)}, not an AbortSignal`, 'Pass `controller.signal`.')
   if (onChunk !== undefined && typeof onChunk !== 'function')
     throw refuse(
-      `onChunk is ${kindOf(onChunk)}, no function`,
+      `onChunk is ${kindOf(onChunk)}, not a function`,
       'It is called with each frame of a streamed answer.',
     )
 }
@@ -81,7 +81,7 @@ function textOrNothing(job: Job, key: 'id' | 'requestId' | 'tenantId', pool: str
     pool,
     undefined,
     `${key} is ${kindOf(value)}, no text`,
-    'It names the job in the log: hand in a string.',
+    'It names the job in the log: pass a string.',
   )
 }
 

@@ -62,10 +62,10 @@ function whyNoFile(file: string): string {
       return messageOf(error)
     }
     if (target === undefined) return `${part} is a link to ${readlinkSync(part)}, which is not there`
-    if (!isLast && !target.isDirectory()) return `${part} is no folder`
+    if (!isLast && !target.isDirectory()) return `${part} is not a folder`
     if (isLast && target.isDirectory()) return 'it is a folder'
   }
-  return 'it is no regular file'
+  return 'it is not a regular file'
 }
 
 function isFile(path: string): boolean {

@@ -73,7 +73,10 @@ export function readReply(frame: Frame, { takesStream = false, jobId }: ReplyExp
     const told = taken?.jobId ?? noJobId
     if (taken !== undefined && told !== jobId) return { kind: 'foreign', jobId: told, wantsPong }
     if (told !== jobId) {
-      return { kind: 'bad', what: `an answer without jobId ${jobId}, and it announced the feature job_id` }
+      return {
+        kind: 'bad',
+        what: `an answer without jobId ${jobId}, although it announced the feature job_id`,
+      }
     }
     context = taken?.context ?? context
   }

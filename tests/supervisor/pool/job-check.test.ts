@@ -36,10 +36,10 @@ test('what is no job is refused with its name, and costs nobody the worker', asy
     [ok, { deadlineMs: -1 }, /deadlineMs is -1/],
     [ok, { execTtlMs: -5 }, /execTtlMs is -5/],
     [ok, { execTtlMs: Number.NaN }, /execTtlMs is NaN/],
-    [ok, { signal: {} }, /signal is of type Object, no AbortSignal/],
+    [ok, { signal: {} }, /signal is of type Object, not an AbortSignal/],
     [ok, { signal: 'stop' }, /signal is a string/],
     [ok, { stopStream: 1 }, /stopStream is 1/],
-    [ok, { onChunk: {} }, /onChunk is of type Object, no function/],
+    [ok, { onChunk: {} }, /onChunk is of type Object, not a function/],
   ]
   for (const [job, options, says] of cases) {
     for (const call of [run, (one: unknown, more: object) => pool.runAlone(untyped(one), untyped(more))])

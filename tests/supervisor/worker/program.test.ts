@@ -99,7 +99,7 @@ test('a program by its path that is missing is told with the part that is', asyn
   for (const [word, says] of [
     ['./bni/php', /there is no \S+\/bni$/],
     ['./bin/php', /there is no \S+\/bin\/php$/],
-    ['./file/php', /\/file is no folder$/],
+    ['./file/php', /\/file is not a folder$/],
     ['./link', /link is a link to \/nowhere\/php, which is not there$/],
     ['./bin/sub', /it is a folder$/],
   ] as const)

@@ -142,7 +142,7 @@ final class Job
             while (!feof($stream)) {
                 $piece = fread($stream, self::PIECE_BYTES_MAX);
                 if ($piece === false) {
-                    throw new \RuntimeException('the stream that was to be the answer cannot be read');
+                    throw new \RuntimeException('the stream of the answer cannot be read');
                 }
                 if ($piece !== '') {
                     yield $piece;

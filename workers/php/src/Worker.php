@@ -74,7 +74,7 @@ final class Worker
         }
         $body = $result instanceof Reply ? $result->body : $result;
         if ($body instanceof \Generator || is_resource($body)) {
-            throw new \InvalidArgumentException('answerNow() takes no stream');
+            throw new \InvalidArgumentException('answerNow() does not accept a stream');
         }
         if ($result instanceof \Throwable && !$result instanceof Verdict) {
             $job->fail($result, true);

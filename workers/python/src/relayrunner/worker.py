@@ -123,7 +123,7 @@ class _Jobs:
 
     def _leave_if_forked(self) -> None:
         if not self._relay.is_ours:
-            log("warn", "a forked child came back from the handler: it ends here, as only the worker answers")
+            log("warn", "a forked child returned from the handler: it ends here, because only the worker may answer")
             raise SystemExit(0)
 
 
