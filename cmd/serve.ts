@@ -7,8 +7,11 @@ import { AwakeClock } from '../src/core/awake-clock.js'
 import { type Clock, systemClock } from '../src/core/clock.js'
 import { commandWords } from '../src/core/command-words.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../src/core/errors.js'
+import type { LogFields } from '../src/core/log.js'
 import { LogHost } from '../src/core/log-sink.js'
 import { seededRandom } from '../src/core/random.js'
+import type { BootFault } from '../src/supervisor/pool/boot/boot-worker.js'
+import type { HeldPool } from '../src/supervisor/pool/pool.js'
 import { type Boots, Server } from '../src/supervisor/server.js'
 import { exitNow, killAtOnce, stopInLambda, stopInOrder, watchExit } from './end-server.js'
 import { Greeting } from './greeting.js'
@@ -90,6 +93,7 @@ class Life {
   readonly #clock: Clock = new AwakeClock(systemClock)
   #plugins: readonly PluginPlace[] = []
   #server: Server | undefined
+  #greeting: Greeting | undefined
   /** Told already: the end has one cause. */
   #toldFault: unknown
 
@@ -140,6 +144,7 @@ class Life {
       clock: this.#clock,
       listen: listenOf(plan),
     })
+    this.#greeting = greeting
     if (!isBootstrap) greeting.starting()
     const slow = this.#clock.timer(slowBootMs, () => void this.#reportSlowBoot(server), { unref: true })
     try {
@@ -159,7 +164,7 @@ class Life {
       // Inside Lambda the log is all that there is to read.
       const isEarly = this.#mode !== 'bootstrap' && startFaults.some((code) => hasCode(error, code))
       if (isUsage || isEarly) sayFault(error)
-      else if (error !== this.#toldFault) this.#log.error({ error }, 'the server could not run')
+      else if (error !== this.#toldFault) this.#log.error(this.#factsOf(error), 'the server could not run')
     }
     await this.#log.flush()
     if (this.#mode === 'bootstrap') await postInit(messageOf(error), this.#log)
@@ -200,11 +205,15 @@ class Life {
     if (this.#end.isAsked) return undefined
     const fault = error instanceof Error ? error : new Error(messageOf(error))
     if (this.#mode !== 'dev') return fault
-    this.#log.error(
-      { error: fault },
-      'no worker could boot; they are tried again, at once when a file changes',
-    )
+    // Each of its pools has said so and waits for a change.
     return undefined
+  }
+
+  /** Inside Lambda the log holds the words of the workers, and what is posted holds them, too. */
+  #factsOf(error: unknown): LogFields {
+    if (this.#mode !== 'bootstrap' || !(error instanceof RelayError)) return { error }
+    const { summary }: BootFault = error
+    return summary === undefined ? { error } : { error: summary, code: error.code, hint: error.hint }
   }
 
   /** What has been told in the log is not told again. */
@@ -237,7 +246,15 @@ class Life {
       log: this.#log,
       splitCommand: (text) => commandWords(text) ?? [],
       onStopAsked: () => this.#end.ask(),
+      tellsBootsOnce: this.#mode !== 'serve',
+      onHeld: this.#mode === 'dev' ? (held) => this.#sayHeld(held) : undefined,
     })
+  }
+
+  #sayHeld(held: HeldPool): void {
+    this.#greeting?.end()
+    const text = 'no worker could boot: waiting for a file change (or `rr reset`)'
+    this.#log.named('watch').warn({ ...held }, text)
   }
 
   async #watch(plan: StartPlan, server: Server): Promise<Watch> {

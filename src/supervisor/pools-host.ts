@@ -12,11 +12,12 @@ import type { InFlightLedger } from './ledger.js'
 import { autoSize, descriptorsFor } from './machine/auto-size.js'
 import { descriptorsMax, readGrant } from './machine/limits.js'
 import { readMemoryBudget } from './machine/memory.js'
+import { BootLines } from './pool/boot/boot-lines.js'
 import { workerEnvironment } from './pool/boot/environment.js'
 import { OutputFifos } from './pool/boot/output-fifos.js'
 import { processBooter } from './pool/boot/process-boot.js'
 import { type ProcessSettings, processFault, processSettings } from './pool/boot/process-settings.js'
-import type { ManagedPool } from './pool/pool.js'
+import type { HeldPool, ManagedPool } from './pool/pool.js'
 import type { PoolConfig } from './pool/pool-keys.js'
 import { ProcessPool } from './pool/process-pool.js'
 import { ThreadPool } from './pool/thread-pool.js'
@@ -44,6 +45,10 @@ export interface PoolsHostOptions {
   readonly writeLine: (line: WorkerLine) => void
   readonly lineBytesMax: () => number
   readonly pacer: OutputPacer
+  /** Workers that fail to boot with the same words are told once. */
+  readonly tellsBootsOnce?: boolean
+  /** A pool of which no worker has ever booted waits for a reset instead of trying again, and tells so here. */
+  readonly onHeld?: ((held: HeldPool) => void) | undefined
   /** Splits a command by shell quoting rules; throws on an open quote. */
   readonly splitCommand: (text: string) => readonly string[]
 }
@@ -181,7 +186,8 @@ export class PoolsHost implements PoolsService {
     if (fault !== undefined) throw fault
     const { cwd, writeLine, lineBytesMax, pacer } = this.#options
     const env = this.#environment(mode, { relayAddress: 'thread', env: config.env })
-    return new ThreadPool({ ...about, ...this.#tools(), env, cwd, writeLine, lineBytesMax, pacer })
+    const lines = this.#bootLines()
+    return new ThreadPool({ ...about, ...this.#tools(), lines, env, cwd, writeLine, lineBytesMax, pacer })
   }
 
   #processPool(about: NewPool): ProcessPool {
@@ -193,8 +199,10 @@ export class PoolsHost implements PoolsService {
     this.#watchdog ??= this.#startWatchdog()
     this.#fifos.prepare(listener === undefined ? size : 2 * size)
     this.#sayUnreachable(name, settings)
+    const lines = this.#bootLines()
     const boot = processBooter({
       pool: name,
+      lines,
       words,
       config,
       cwd: settings.cwd,
@@ -209,13 +217,19 @@ export class PoolsHost implements PoolsService {
       ...this.#tools(),
     })
     const { identity } = settings.launch
-    return new ProcessPool({ name, size, config, boot, command: words.join(' '), identity, ...this.#tools() })
+    const command = words.join(' ')
+    return new ProcessPool({ name, size, config, boot, command, identity, lines, ...this.#tools() })
+  }
+
+  #bootLines(): BootLines | undefined {
+    const { tellsBootsOnce, clock, writeLine } = this.#options
+    return tellsBootsOnce === true ? new BootLines({ clock, writeLine }) : undefined
   }
 
   #tools() {
-    const { clock, random, log, ledger, env } = this.#options
+    const { clock, random, log, ledger, env, onHeld } = this.#options
     const budget = () => readMemoryBudget(readGrant(env).memoryBytes)
-    return { clock, random, log, budget, ...(ledger === undefined ? {} : { ledger }) }
+    return { clock, random, log, budget, onHeld, ...(ledger === undefined ? {} : { ledger }) }
   }
 
   #words(name: string, config: PoolConfig): readonly string[] {

@@ -11,7 +11,8 @@ import type { WorkerLine } from '../core/worker-lines.js'
 import { Container, type LoadedPlugin } from './container.js'
 import { InFlightLedger } from './ledger.js'
 import type { ServiceKey } from './plugin.js'
-import type { WorkerBoot } from './pool/pool.js'
+import { type BootFault, summaryOf } from './pool/boot/boot-worker.js'
+import type { HeldPool, WorkerBoot } from './pool/pool.js'
 import { PoolsHost } from './pools-host.js'
 import { privateFolderPath, type ServerIdentity } from './private-folder.js'
 import { RpcHost } from './rpc-host.js'
@@ -35,6 +36,10 @@ export interface ServerOptions {
     readonly pacer: OutputPacer
   }
   readonly splitCommand: (text: string) => readonly string[]
+  /** Workers that fail to boot with the same words are told once. */
+  readonly tellsBootsOnce?: boolean
+  /** A pool of which no worker has ever booted waits for a reset instead of trying again, and tells so here. */
+  readonly onHeld?: ((held: HeldPool) => void) | undefined
   /** Somebody asked over RPC that the server stop. */
   readonly onStopAsked: () => void
 }
@@ -77,6 +82,8 @@ export class Server {
       writeLine: (line) => log.workerLine(line),
       lineBytesMax: () => log.lineBytesMax,
       pacer: log.pacer,
+      ...(options.tellsBootsOnce === undefined ? {} : { tellsBootsOnce: options.tellsBootsOnce }),
+      onHeld: options.onHeld,
     })
     this.#container = new Container({
       plugins: options.plugins,
@@ -174,12 +181,11 @@ export class Server {
 
 function noWorker(boots: readonly WorkerBoot[]): RelayError {
   const [first] = boots
-  return new RelayError(
-    ErrorCode.WorkerBoot,
-    `no worker could boot; the first said: ${first?.fault?.message ?? ''}`,
-    {
-      hint: 'Run the worker’s command by hand and see what it says.',
-      details: { lastLines: boots.flatMap((boot) => boot.lastLines).slice(-20) },
-    },
-  )
+  const fault: BootFault = first?.fault ?? new Error('')
+  const what = 'no worker could boot; the first said: '
+  const error = new RelayError(ErrorCode.WorkerBoot, `${what}${fault.message}`, {
+    hint: 'Run the worker’s command by hand and see what it says.',
+    details: { lastLines: boots.flatMap((boot) => boot.lastLines).slice(-20) },
+  })
+  return Object.assign(error, { summary: `no worker could boot: ${summaryOf(fault)}` })
 }

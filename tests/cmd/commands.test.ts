@@ -202,7 +202,7 @@ test('dev restarts the workers when a file changes, and outlives workers that ca
   const config = `version: "3"\nserver: { command: "${process.execPath} app.mjs" }\nlambda: { pool: { num_workers: 1 } }\nemulator: { address: "127.0.0.1:0" }\nlogs: { encoding: json }\n`
   const running = await startRr(t, ['dev', '-o', 'logs.encoding=json'], { folder, config })
   await running.line(
-    (line) => line.message === 'no worker could boot; they are tried again, at once when a file changes',
+    (line) => line.message === 'no worker could boot: waiting for a file change (or `rr reset`)',
   )
   const { fixture } = await import('../helpers/project.js')
   await writeFile(join(folder, 'app.mjs'), `import '${fixture('workers', 'echo.mjs')}'\n`)

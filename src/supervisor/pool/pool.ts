@@ -74,6 +74,13 @@ export interface WorkerBoot {
   readonly lastLines: readonly string[]
 }
 
+/** A pool that waits for a reset because no worker of it has booted. */
+export interface HeldPool {
+  readonly pool: string
+  /** Workers whose boot failed. */
+  readonly workers: number
+}
+
 /** What plugins may do with a pool. */
 export interface Pool {
   readonly name: string

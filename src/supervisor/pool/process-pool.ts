@@ -11,13 +11,22 @@ import { treeBytes } from '../machine/memory.js'
 import type { Identity } from '../worker/identity.js'
 import type { Outcome } from '../worker/outcome.js'
 import type { Worker } from '../worker/worker.js'
+import type { BootLines } from './boot/boot-lines.js'
 import type { BootWorker } from './boot/boot-worker.js'
 import { DeadlineWatch } from './deadline-watch.js'
 import { Dealer } from './dealer.js'
 import { checkedJob, checkRunOptions } from './job-check.js'
 import { type LeaseHolder, PoolLease } from './lease.js'
 import { LiveWorkers } from './live-workers.js'
-import type { AcquireOptions, Lease, ManagedPool, PoolHealth, WorkerBoot, WorkerInfo } from './pool.js'
+import type {
+  AcquireOptions,
+  HeldPool,
+  Lease,
+  ManagedPool,
+  PoolHealth,
+  WorkerBoot,
+  WorkerInfo,
+} from './pool.js'
 import type { PoolConfig } from './pool-keys.js'
 import { runAlone } from './run-alone.js'
 import { Resets } from './slots/resets.js'
@@ -42,6 +51,10 @@ export interface ProcessPoolOptions {
   readonly budget?: () => Promise<MemoryBudget>
   /** Is told of every job with a `requestId`. */
   readonly ledger?: InFlightLedger
+  /** What booting workers write; with it a failure that repeats is told once. */
+  readonly lines?: BootLines | undefined
+  /** A pool of which no worker has ever booted waits for a reset instead of trying again, and tells so here. */
+  readonly onHeld?: ((held: HeldPool) => void) | undefined
   /** Bytes of the worker of this pid; absent: of its process and its children. */
   readonly measure?: (pid: number) => Promise<number>
 }
@@ -257,7 +270,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   #makeSlots(onDead: (fault: Error) => void): Slots {
-    const { name, size, config, clock, random, log } = this.#options
+    const { name, size, config, clock, random, log, lines, onHeld } = this.#options
     const live = this.#live
     return new Slots({
       pool: name,
@@ -269,6 +282,8 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
       boot: () => live.boot(),
       onReady: (worker) => this.#dealer.offer(worker),
       onDead,
+      lines,
+      onHeld,
       changed: live.changed,
       gone: (worker) => live.gone(worker),
       stopped: live.stopped,

@@ -19,4 +19,13 @@ export type BootWorker = (events: WorkerEvents, signal: AbortSignal) => Promise<
 export interface BootFault extends Error {
   readonly lastLines?: readonly string[]
   readonly pid?: number
+  /** The message without those lines, for a log that holds them already. */
+  readonly summary?: string
+  /** The worker said what the one before it had said; its lines were not written. */
+  readonly isRepeated?: boolean
+}
+
+/** The message of a fault without the lines that the log holds already. */
+export function summaryOf(fault: BootFault): string {
+  return fault.summary ?? fault.message
 }

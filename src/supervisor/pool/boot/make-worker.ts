@@ -8,6 +8,7 @@ import { stackFeatures } from '../../worker/kill.js'
 import type { WorkerProcess } from '../../worker/process.js'
 import { Worker } from '../../worker/worker.js'
 import type { PoolConfig } from '../pool-keys.js'
+import type { BootLines } from './boot-lines.js'
 import type { WorkerEvents } from './boot-worker.js'
 import type { WorkerOutput } from './worker-output.js'
 
@@ -23,6 +24,8 @@ export interface MakeOptions {
   readonly random: Random
   readonly log: Logger
   readonly writeLine: (line: WorkerLine) => void
+  /** Where a boot that fails as the one before it is told once; absent: all that workers write is written. */
+  readonly lines?: BootLines | undefined
 }
 
 /** What of a worker is its own. */

@@ -21,6 +21,7 @@ import {
 } from '../../worker/process.js'
 import type { Watchdog } from '../../worker/watchdog.js'
 import type { Worker } from '../../worker/worker.js'
+import { bootThrough } from './boot-lines.js'
 import type { BootWorker, WorkerEvents } from './boot-worker.js'
 import { type MakeOptions, makeWorker, signalFeatures, whileAlive } from './make-worker.js'
 import type { OutputFifos } from './output-fifos.js'
@@ -41,11 +42,11 @@ export interface ProcessBootOptions extends MakeOptions {
 /** Makes the function that a pool calls for each process. */
 export function processBooter(options: ProcessBootOptions): BootWorker {
   let isFirst = true
-  return (events, signal) => {
+  return bootThrough(options.lines, options.writeLine, (writeLine) => (events, signal) => {
     if (isFirst) warnOfLostNames(options)
     isFirst = false
-    return bootProcess(options, events, signal)
-  }
+    return bootProcess({ ...options, writeLine }, events, signal)
+  })
 }
 
 /** Names the variables, not their values, that cannot be handed on here. */
@@ -106,7 +107,7 @@ function bootFault(about: {
     hint: bootHint(options, exit),
     cause: error,
   })
-  return Object.assign(fault, { lastLines, pid: worker.pid })
+  return Object.assign(fault, { lastLines, pid: worker.pid, summary: text })
 }
 
 const scriptName = /\.(php|phar|m?js|cjs|ts|py|rb|pl|sh)$/

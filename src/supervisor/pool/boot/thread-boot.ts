@@ -6,6 +6,7 @@ import { StreamRelay } from '../../../ipc/stream-relay.js'
 import type { ThreadOutput } from '../../../ipc/thread-relay.js'
 import { type StartedThread, startThread } from '../../worker/thread.js'
 import type { Worker } from '../../worker/worker.js'
+import { bootThrough } from './boot-lines.js'
 import type { BootWorker, WorkerEvents } from './boot-worker.js'
 import { type MakeOptions, makeWorker, signalFeatures, whileAlive } from './make-worker.js'
 import { threadProgram } from './thread-program.js'
@@ -25,7 +26,9 @@ const heapMegabytesMin = 32
 
 /** Makes the function that a pool calls for each thread. */
 export function threadBooter(options: ThreadBootOptions): BootWorker {
-  return (events, signal) => bootThread(options, events, signal)
+  return bootThrough(options.lines, options.writeLine, (writeLine) => (events, signal) => {
+    return bootThread({ ...options, writeLine }, events, signal)
+  })
 }
 
 async function bootThread(
@@ -101,12 +104,12 @@ function bootFault(about: {
   // Without the frames of the stack, which are Node's own for the most part; all lines are beside the fault.
   const spoken = lastLines.filter((line) => line !== '' && !/^\s+at /.test(line))
   const said = spoken.length === 0 ? '' : `; its last lines: ${spoken.slice(-5).join(' | ')}`
-  const text = `thread ${thread.process.pid} of pool "${options.pool}" did not become ready: ${messageOf(error)}${end}${said}`
-  const fault = new RelayError(ErrorCode.WorkerBoot, text, {
+  const text = `thread ${thread.process.pid} of pool "${options.pool}" did not become ready: ${messageOf(error)}${end}`
+  const fault = new RelayError(ErrorCode.WorkerBoot, `${text}${said}`, {
     hint: 'The module must load, and export a function or call serve(), within allocate_timeout.',
     cause: error,
   })
-  return Object.assign(fault, { lastLines, pid: thread.process.pid })
+  return Object.assign(fault, { lastLines, pid: thread.process.pid, summary: text })
 }
 
 /** Reads a thread's output, which arrives through its port. */

@@ -1,11 +1,11 @@
 /** Fills the empty places of a pool: boots a worker for each, and tries again with back-off, for ever, when it does not come up. */
 import { setMaxListeners } from 'node:events'
 import { type Clock, sleep } from '../../../core/clock.js'
-import { messageOf, type RelayError } from '../../../core/errors.js'
+import { messageOf, RelayError } from '../../../core/errors.js'
 import type { Logger } from '../../../core/log.js'
 import type { Random } from '../../../core/random.js'
 import type { Worker } from '../../worker/worker.js'
-import type { BootFault } from '../boot/boot-worker.js'
+import { type BootFault, summaryOf } from '../boot/boot-worker.js'
 import type { WorkerBoot } from '../pool.js'
 import type { Waiters } from '../waiters.js'
 import { restartDelayMs } from './crash-loop.js'
@@ -25,6 +25,10 @@ export interface FillerOptions {
   readonly intensity: RestartIntensity
   /** A worker has come up for a place that is to be filled still. */
   readonly settle: (slot: Slot, worker: Worker) => void
+  /** False while a place must wait for a reset instead of trying again. */
+  readonly mayTry: (slot: Slot) => boolean
+  /** The log holds what workers said whose boot failed: it is not repeated in the fault. */
+  readonly isSaidOnce: boolean
   /** A boot failed, while the pool works. */
   readonly onFault: (fault: BootFault) => void
   readonly changed: Waiters
@@ -83,11 +87,12 @@ export class Filler {
   }
 
   async #fillUntilGone(slot: Slot, onFirst: (boot: WorkerBoot) => void): Promise<void> {
-    const { clock, settle, stopped, stoppedError } = this.#options
+    const { clock, settle, generations, stopped, stoppedError } = this.#options
     while (!stopped.aborted && !slot.isGone) {
       await this.#delay(slot)
       if (stopped.aborted || slot.isGone) break
       const startedAt = clock.monotonicMs()
+      const generation = generations.current
       try {
         const worker = await this.bring(slot)
         slot.booting = undefined
@@ -98,6 +103,8 @@ export class Filler {
         return
       } catch (error) {
         const fault: BootFault = error instanceof Error ? error : new Error(messageOf(error))
+        // One that began before a reset says nothing of the code that comes next.
+        if (generation === generations.current) slot.failures += 1
         this.#onFault(slot, fault)
         const lastLines = fault.lastLines ?? []
         onFirst({ pid: fault.pid, tookMs: clock.monotonicMs() - startedAt, fault, lastLines })
@@ -107,24 +114,33 @@ export class Filler {
   }
 
   async #delay(slot: Slot): Promise<void> {
-    const { clock, random, intensity } = this.#options
+    const { clock, random, intensity, mayTry } = this.#options
+    while (!mayTry(slot) && !this.#hurry.signal.aborted) await aborted(this.#hurry.signal)
     const view = { failures: slot.failures, deaths: intensity.deaths }
     const delayMs = restartDelayMs(view, intensity.policy, random)
     if (delayMs > 0) await sleep(clock, delayMs, this.#hurry.signal)
   }
 
   #onFault(slot: Slot, fault: BootFault): void {
-    const { log, pool, intensity, stopped, onFault } = this.#options
-    slot.failures += 1
+    const { intensity, stopped, onFault } = this.#options
     const lastLines = fault.lastLines ?? []
     this.#lastLines = lastLines
     if (stopped.aborted || slot.isGone) return
-    // The worker's own lines are in the log already, and so is the first fault: the rest is a count.
-    const tries = slot.failures
-    if (isPowerOfTwo(tries)) log.error({ pool, tries, error: fault }, 'a worker did not boot, trying again')
-    else log.debug({ pool, tries, error: fault }, 'a worker did not boot, trying again')
-    intensity.onDeath(fault, lastLines)
+    this.#tell(slot, fault)
+    if (this.#options.mayTry(slot)) intensity.onDeath(fault, lastLines)
     onFault(fault)
+  }
+
+  #tell(slot: Slot, fault: BootFault): void {
+    const tries = slot.failures
+    const { log, pool, isSaidOnce } = this.#options
+    const hint = fault instanceof RelayError ? fault.hint : undefined
+    const why = isSaidOnce ? { error: summaryOf(fault), hint } : { error: fault }
+    // The first fault is in the log, and so are the worker's own lines: the rest is a count.
+    const isTold = isPowerOfTwo(tries) && !(fault.isRepeated === true && tries === 1)
+    const isTried = this.#options.mayTry(slot)
+    const text = isTried ? 'a worker did not boot, trying again' : 'a worker did not boot'
+    log[isTold ? 'error' : 'debug']({ pool, ...(isTried ? { tries } : {}), ...why }, text)
   }
 }
 
@@ -137,4 +153,8 @@ function newHurry(): AbortController {
   const hurry = new AbortController()
   setMaxListeners(0, hurry.signal)
   return hurry
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

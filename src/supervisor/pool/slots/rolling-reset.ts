@@ -57,12 +57,16 @@ export async function rollingReset(options: ResetOptions): Promise<void> {
   } catch (error) {
     await Promise.all(leaving)
     const fault = resetFault({ pool: pool.name, replaced: leaving.length, total: pool.size, error })
-    if (!hasCode(error, ErrorCode.PoolStopped))
+    // Where none was there, the boot itself is told.
+    if (!hasCode(error, ErrorCode.PoolStopped) && pool.workers.length > 0)
       log.error({ pool: pool.name, error: fault }, 'the workers were not replaced')
     throw fault
   }
   await Promise.all(leaving)
-  log.info({ pool: pool.name, workers: leaving.length }, 'the workers were replaced')
+  log.info(
+    { pool: pool.name, workers: leaving.length },
+    leaving.length > 0 ? 'the workers were replaced' : 'a worker is ready',
+  )
 }
 
 function canary({ pool, canaryJobs, timeoutMs, clock }: ResetOptions, old: Worker) {

@@ -11,7 +11,8 @@ import type { Logger } from '../../../core/log.js'
 import type { Random } from '../../../core/random.js'
 import type { KillReason, RetireReason } from '../../worker/state.js'
 import type { Worker } from '../../worker/worker.js'
-import type { PoolHealth, WorkerBoot } from '../pool.js'
+import type { BootLines } from '../boot/boot-lines.js'
+import type { HeldPool, PoolHealth, WorkerBoot } from '../pool.js'
 import type { Waiters } from '../waiters.js'
 import type { CrashLoopPolicy } from './crash-loop.js'
 import { FailedBoots } from './failed-boots.js'
@@ -34,6 +35,10 @@ export interface SlotsOptions {
   readonly onReady: (worker: Worker) => void
   /** Called when no worker lives and boots have failed in a row for long, after the first ones. */
   readonly onDead: (fault: Error) => void
+  /** What booting workers write; with it a failure that repeats is told once. */
+  readonly lines?: BootLines | undefined
+  /** With it, a pool of which no worker has ever booted waits for a reset instead of trying again. */
+  readonly onHeld?: ((held: HeldPool) => void) | undefined
   /** Woken whenever something of this has changed. */
   readonly changed: Waiters
   /** Resolves when the worker's process has gone. */
@@ -70,6 +75,8 @@ export class Slots {
   readonly #idleSince = new WeakMap<Worker, number>()
   readonly #failedBoots = new FailedBoots()
   #hasBooted = false
+  /** A worker of this pool has become ready once. */
+  #hasWorked = false
 
   constructor(options: SlotsOptions) {
     this.#options = options
@@ -83,8 +90,11 @@ export class Slots {
       ...options,
       generations: this.#generations,
       intensity: this.#intensity,
+      isSaidOnce: options.lines !== undefined,
       settle: (slot, worker) => this.#settle(slot, worker),
+      mayTry: (slot) => options.onHeld === undefined || this.#hasWorked || !this.#isHeldBack(slot),
       onFault: (fault) => {
+        if (this.#tellHeld()) return
         const isOver = this.#failedBoots.failed(clock.monotonicMs(), this.workers.length)
         if (this.#hasBooted && isOver) options.onDead(fault)
       },
@@ -237,6 +247,7 @@ export class Slots {
   newGeneration(): number {
     const generation = this.#generations.begin()
     for (const slot of this.#slots) slot.failures = 0
+    this.#options.lines?.forget()
     this.#filler.hurryUp()
     return generation
   }
@@ -259,6 +270,24 @@ export class Slots {
   #keepsFailing({ worker, failures }: Slot): boolean {
     if (failures < 2) return false
     return worker === undefined || (worker.jobCount === 0 && this.#livedMs(worker) < settledMs)
+  }
+
+  /** Its boot failed, or those of all others did. */
+  #isHeldBack(slot: Slot): boolean {
+    return slot.failures > 0 || this.#isHeld
+  }
+
+  /** Every boot has failed, and they are tried again after a reset only. */
+  get #isHeld(): boolean {
+    const tried = this.#slots.filter(({ failures }) => failures > 0)
+    return tried.length > 0 && this.#slots.every(({ booting }) => booting === undefined)
+  }
+
+  #tellHeld(): boolean {
+    const { onHeld, pool } = this.#options
+    if (onHeld === undefined || this.#hasWorked) return false
+    if (this.#isHeld) onHeld({ pool, workers: this.failingCount })
+    return true
   }
 
   #livedMs(worker: Worker): number {
@@ -289,6 +318,9 @@ export class Slots {
     slot.worker = worker
     slot.booting = undefined
     this.#failedBoots.end()
+    // Those that waited for a reset try again now: the code is good enough for one.
+    if (!this.#hasWorked && this.failingCount > 0) this.#filler.hurryUp()
+    this.#hasWorked = true
     if (this.#hasBooted) this.#intensity.onRestart()
     if (isNew) this.#options.onReady(worker)
     this.#options.changed.wake()

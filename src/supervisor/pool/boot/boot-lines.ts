@@ -1,0 +1,147 @@
+/**
+ * What booting workers of one pool write: it is held until the boot has ended, except that of the first one, which is held for a second
+ * at most. A boot that fails with the same words as the one before it writes nothing, so that one mistake in a worker is told once.
+ */
+import type { Clock, Timer } from '../../../core/clock.js'
+import type { WorkerLine } from '../../../core/worker-lines.js'
+import type { BootFault, BootWorker } from './boot-worker.js'
+
+/** What they are made of. */
+export interface BootLinesOptions {
+  readonly clock: Clock
+  readonly writeLine: (line: WorkerLine) => void
+}
+
+/** The lines of one boot. */
+export interface BootSink {
+  write(line: WorkerLine): void
+  /** The worker is ready: its lines are written, and those that follow as they come. */
+  ready(): void
+  /** The boot failed: its lines are written unless they repeat. True when they do. */
+  failed(): boolean
+}
+
+// A worker that lives on for so long after its first line is watched by somebody who wants to see what it does.
+const heldMsMax = 1000
+const heldLinesMax = 200
+const wordsLengthMax = 64 * 1024
+
+/** Those of one pool. */
+export class BootLines {
+  readonly #options: BootLinesOptions
+  /** In the order in which the boots began. Only the first one's lines may be written before its boot has ended. */
+  readonly #booting = new Set<HeldLines>()
+  #lastWords: string | undefined
+
+  constructor(options: BootLinesOptions) {
+    this.#options = options
+  }
+
+  /** The next failure is told, also when it repeats: the code of the workers may have changed. */
+  forget(): void {
+    this.#lastWords = undefined
+  }
+
+  /** A boot begins. */
+  begin(): BootSink {
+    const held = new HeldLines(this.#options)
+    this.#booting.add(held)
+    this.#leadOn()
+    return {
+      write: (line) => held.write(line),
+      ready: () => {
+        this.#end(held)
+        this.forget()
+        held.release()
+      },
+      failed: () => {
+        this.#end(held)
+        const isRepeated = this.#lastWords === held.words
+        this.#lastWords = held.words
+        if (isRepeated) held.drop()
+        else held.release()
+        return isRepeated
+      },
+    }
+  }
+
+  #end(held: HeldLines): void {
+    this.#booting.delete(held)
+    this.#leadOn()
+  }
+
+  #leadOn(): void {
+    const [first] = this.#booting
+    first?.lead()
+  }
+}
+
+/** Makes a boot whose lines go through `lines`; a fault that repeats is marked. */
+export function bootThrough(
+  lines: BootLines | undefined,
+  writeLine: (line: WorkerLine) => void,
+  boot: (writeLine: (line: WorkerLine) => void) => BootWorker,
+): BootWorker {
+  if (lines === undefined) return boot(writeLine)
+  return async (events, signal) => {
+    const sink = lines.begin()
+    try {
+      const worker = await boot(sink.write)(events, signal)
+      sink.ready()
+      return worker
+    } catch (error) {
+      const isRepeated = sink.failed()
+      throw error instanceof Error ? Object.assign<Error, Partial<BootFault>>(error, { isRepeated }) : error
+    }
+  }
+}
+
+class HeldLines {
+  readonly #options: BootLinesOptions
+  #held: WorkerLine[] | undefined = []
+  #isLeading = false
+  #timer: Timer | undefined
+  #words = ''
+
+  constructor(options: BootLinesOptions) {
+    this.#options = options
+  }
+
+  /** All that was written, with numbers masked: pids and times differ where the cause is one. */
+  get words(): string {
+    return this.#words
+  }
+
+  /** Its lines need not wait for the end of the boot. */
+  lead(): void {
+    this.#isLeading = true
+    if (this.#held !== undefined && this.#held.length > 0) this.#releaseSoon()
+  }
+
+  write(line: WorkerLine): void {
+    if (this.#words.length < wordsLengthMax) this.#words += `${line.text.replace(/\d+/g, '#')}\n`
+    if (this.#held === undefined) {
+      this.#options.writeLine(line)
+      return
+    }
+    if (this.#held.push(line) > heldLinesMax) this.release()
+    else if (this.#isLeading) this.#releaseSoon()
+  }
+
+  release(): void {
+    this.#timer?.clear()
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const line of held) this.#options.writeLine(line)
+  }
+
+  drop(): void {
+    this.#timer?.clear()
+    this.#held = []
+    this.#isLeading = false
+  }
+
+  #releaseSoon(): void {
+    this.#timer ??= this.#options.clock.timer(heldMsMax, () => this.release(), { unref: true })
+  }
+}
