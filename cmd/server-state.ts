@@ -1,10 +1,8 @@
 /** Says what a server that does not answer is doing, as far as the kernel tells. */
-import { readFileSync } from 'node:fs'
 import { ErrorCode, RelayError } from '../src/core/errors.js'
 import { readProcessState } from '../src/supervisor/machine/process-state.js'
 import { isCardAlive, type ServerCard } from '../src/supervisor/server-card.js'
-
-const ancestorsMax = 5
+import { lambdaRunAbove } from './lambda-run-above.js'
 
 /** Makes the error for a server that has not answered for `waitedMs`. */
 export function notAnswering(card: ServerCard | undefined, waitedMs: number): RelayError {
@@ -46,23 +44,4 @@ function thawHint(pid: number): string {
   const emulator = lambdaRunAbove(pid)
   if (emulator === undefined) return `Let it go on: kill -CONT ${pid}`
   return `\`rr lambda run\` (pid ${emulator}) freezes it between events, as Lambda does: send it an event, or end that process.`
-}
-
-/** The pid of the `rr lambda run` that the process runs under. */
-function lambdaRunAbove(pid: number): number | undefined {
-  let at = readProcessState(pid)?.parentPid ?? 0
-  for (let left = ancestorsMax; left > 0 && at > 1; left -= 1) {
-    if (/(^|\0)lambda\0(.*\0)?run(\0|$)/.test(commandLineOf(at))) return at
-    at = readProcessState(at)?.parentPid ?? 0
-  }
-  return undefined
-}
-
-function commandLineOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-  } catch {
-    // It has ended, or we may not see this user's processes.
-    return ''
-  }
 }

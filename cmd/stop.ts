@@ -1,33 +1,67 @@
 /** `rr stop`: asks the running server to stop and returns when its process has gone. */
 import { sleep, systemClock } from '../src/core/clock.js'
-import { isSameProcess } from '../src/supervisor/machine/process-state.js'
-import { type ControlClient, withServer } from './control.js'
+import { isSameProcess, readProcessState } from '../src/supervisor/machine/process-state.js'
+import { isCardAlive, type ServerCard } from '../src/supervisor/server-card.js'
+import { withServer } from './control.js'
+import { candidates, wantedServer } from './find-server.js'
+import { lambdaRunAbove } from './lambda-run-above.js'
 import { type CommonOptions, ExitCode } from './options.js'
 import { printable } from './printable.js'
 import { notAnswering } from './server-state.js'
 
 const lookEveryMs = 20
-// After the socket closes only the log is flushed.
+// The socket closes last but for the log's last words.
 const lastWordsMsMax = 10_000
 
-/** Stops the server. */
+/** Stops the server; one that `rr lambda run` has frozen hears nothing, so that is stopped instead. */
 export async function stop(options: CommonOptions): Promise<number> {
+  const frozen = await frozenServer(options)
+  if (frozen !== undefined) return stopLambdaRun(frozen)
   await withServer(options, async (client) => {
     await client.call('rr.Stop')
     const isClosed = new AbortController()
     void client.closed.then(() => isClosed.abort())
     await Promise.race([client.closed, client.watch(isClosed.signal).then(() => client.closed)])
-    await processGone(client)
+    await processGone({ pid: client.pid, startTicks: client.card?.startTicks, card: client.card })
     process.stderr.write(`stopped: pid ${client.pid}, ${printable(client.path)}\n`)
   })
   return ExitCode.ok
 }
 
-/** Polls until the server's process has ended: it is not our child, so there is no event for it. */
-async function processGone({ pid, card }: ControlClient): Promise<void> {
+/** A server that is frozen by `rr lambda run`. */
+interface FrozenServer {
+  readonly card: ServerCard
+  /** The pid of the `rr lambda run`. */
+  readonly runPid: number
+}
+
+async function frozenServer(options: CommonOptions): Promise<FrozenServer | undefined> {
+  for (const { card } of candidates(await wantedServer(options))) {
+    if (card === undefined || !isCardAlive(card) || readProcessState(card.pid)?.letter !== 'T') continue
+    const runPid = lambdaRunAbove(card.pid)
+    if (runPid !== undefined) return { card, runPid }
+  }
+  return undefined
+}
+
+/** SIGTERM ends the environment in order, as Ctrl-C does. */
+async function stopLambdaRun({ card, runPid }: FrozenServer): Promise<number> {
+  const startTicks = readProcessState(runPid)?.startTicks
+  process.kill(runPid, 'SIGTERM')
+  await processGone({ pid: runPid, startTicks, card })
+  process.stderr.write(`stopped: rr lambda run (pid ${runPid}), ${printable(card.path)}\n`)
+  return ExitCode.ok
+}
+
+/** A server is no child of ours, so looking is all there is. */
+async function processGone(gone: {
+  readonly pid: number
+  readonly startTicks: number | undefined
+  readonly card: ServerCard | undefined
+}): Promise<void> {
   const giveUpAt = systemClock.monotonicMs() + lastWordsMsMax
-  while (isSameProcess(pid, card?.startTicks)) {
-    if (systemClock.monotonicMs() > giveUpAt) throw notAnswering(card, lastWordsMsMax)
+  while (isSameProcess(gone.pid, gone.startTicks)) {
+    if (systemClock.monotonicMs() > giveUpAt) throw notAnswering(gone.card, lastWordsMsMax)
     await sleep(systemClock, lookEveryMs)
   }
 }

@@ -311,17 +311,23 @@ test('a blocked server is told of as blocked', async (t) => {
   assert.match(err, new RegExp(`process ${running.child.pid} is blocked: something computes`))
 })
 
-test('under rr lambda run a frozen server is told of as frozen by it', async (t) => {
+test('under rr lambda run a frozen server is told of as frozen by it, and rr stop ends the run in order', async (t) => {
   const folder = await testFolder(t)
   writeFileSync(join(folder, 'rr.yaml'), lambdaConfig(workerText('echo'), { count: 1, more: '' }))
   const emulator = await startRr(t, ['lambda', 'run', '--address', '127.0.0.1:0'], { folder })
   const { address } = await emulator.line((line) => line.message === 'waiting for events')
   const { invokeAt } = await import('../helpers/rr.js')
   await invokeAt(`http://${address}/2015-03-31/functions/function/invocations`, '1')
-  const { code, err } = await rr(folder, ['stop'])
-  assert.equal(code, 1)
+  await emulator.line((line) => line.message === 'frozen')
+  const asked = await rr(folder, ['workers'])
+  assert.equal(asked.code, 1)
   assert.match(
-    err,
+    asked.err,
     /is frozen: it was stopped \(SIGSTOP\)\n +`rr lambda run` \(pid \d+\) freezes it between events/,
   )
+  const { code, err } = await rr(folder, ['stop'])
+  assert.equal(code, 0, err)
+  assert.match(err, /^stopped: rr lambda run \(pid \d+\), .*rr\.yaml\n$/)
+  assert.equal(await emulator.ended, 0)
+  await emulator.line((line) => line.message === 'ended the environment')
 })
