@@ -67,8 +67,13 @@ function jsonEncoder(isAws: boolean): (record: LogRecord) => string {
     },
   )
   return (record) => {
+    const { level, message, messageJson } = record
     members = membersText(record, isAws)
-    log[record.level](record.message)
+    if (messageJson === undefined) log[level](message)
+    else {
+      members += `,"message":${messageJson.text}`
+      log[level](undefined)
+    }
     return line
   }
 }

@@ -29,7 +29,10 @@ export function partsOf(
   const others = Object.fromEntries(
     Object.entries(record.fields).filter(([key]) => !commonKeys.some((one) => one === key)),
   )
-  const small = { ...record, message: record.message.slice(0, pieceCharacters) }
+  const { timeMs, level, logger } = record
+  // In parts a message is text, whatever it was.
+  const own = { timeMs, level, logger }
+  const small = { ...own, fields: record.fields, message: record.message.slice(0, pieceCharacters) }
   const fits = Buffer.byteLength(encode(small)) <= lambdaLineBytesMax - frameBytes / 2
   const messages = cut(record.message)
   const rest = fits || Object.keys(others).length === 0 ? [] : cut(`{${fieldsText(others).slice(1)}}`)
@@ -42,12 +45,12 @@ export function partsOf(
   })
   return [
     ...messages.map((message, at) => ({
-      ...record,
+      ...own,
       message,
       fields: at === 0 && fits ? { ...others, ...part(at) } : part(at),
     })),
     ...rest.map((fields, at) => ({
-      ...record,
+      ...own,
       message: '',
       fields: { ...part(messages.length + at), fields },
     })),

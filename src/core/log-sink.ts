@@ -157,8 +157,7 @@ export class LogHost implements Logger {
     if (this.#threshold > severity.error) return
     // Most lines are plain ones, which are at info: where those are not wanted, only a line that names a level is looked at.
     if (this.#threshold > severity.info && !namesLevel(line.text)) return
-    const { level, message, fields } = readWorkerLine(line)
-    this.#record({ logger: 'worker', level, fields, message }, 'worker')
+    this.#record({ logger: 'worker', ...readWorkerLine(line) }, 'worker')
   }
 
   /** Writes text for people between the lines of the log. */

@@ -27,6 +27,8 @@ export interface WorkerLine {
 export interface LineRecord {
   readonly level: LogLevel
   readonly message: string
+  /** The message where it is no text, as `message` has it as text. */
+  readonly messageJson?: RawJson
   readonly fields: Readonly<Record<string, unknown>>
 }
 
@@ -111,7 +113,10 @@ export function readWorkerLine(line: WorkerLine): LineRecord {
 function merged(members: readonly JsonMember[], tags: Readonly<Record<string, unknown>>): LineRecord {
   const texts = new Map(members.map(({ key, text }) => [key, text]))
   const levelKey = levelKeys.find((key) => levelOfText(texts.get(key)) !== undefined)
-  const messageKey = messageKeys.find((key) => texts.get(key)?.startsWith('"') === true)
+  const textKey = messageKeys.find((key) => texts.get(key)?.startsWith('"') === true)
+  // An object is a message, too: AWS's JSON format is full of them.
+  const messageKey = textKey ?? (texts.has('message') ? 'message' : undefined)
+  const messageText = messageKey === undefined ? undefined : texts.get(messageKey)
   // Without a prototype, so that a key such as `__proto__` is one like any other.
   const fields: Record<string, unknown> = Object.assign(Object.create(null), tags)
   for (const { key, text } of members) {
@@ -120,9 +125,14 @@ function merged(members: readonly JsonMember[], tags: Readonly<Record<string, un
   }
   return {
     level: (levelKey === undefined ? undefined : levelOfText(texts.get(levelKey))) ?? 'info',
-    message: messageKey === undefined ? '' : JSON.parse(texts.get(messageKey) ?? '""'),
+    ...messageOf(messageText),
     fields,
   }
+}
+
+function messageOf(text = '""'): Pick<LineRecord, 'message' | 'messageJson'> {
+  if (text.startsWith('"')) return { message: JSON.parse(text) }
+  return { message: text, messageJson: new RawJson(text) }
 }
 
 /** The key itself, or with a prefix where it is one of ours; never that of another member. */

@@ -186,6 +186,32 @@ test('inside Lambda a line over 250 KB is cut into parts that fit and join to th
   )
 })
 
+test('a worker’s message that is an object stays one, also under AWS’s names, and is text where it has to be cut', () => {
+  const told = (length: number, env: NodeJS.ProcessEnv) => {
+    const text = `JSON.stringify({ level: 'error', message: { order: 'x'.repeat(${length}) } })`
+    const body = `log.workerLine({ pool: 'p', pid: 1, stream: 'stdout', text: ${text} })`
+    const run = spawnSync(
+      process.execPath,
+      ['--input-type=module', '-e', program(body, env.AWS_LAMBDA_LOG_FORMAT !== undefined)],
+      {
+        encoding: 'utf8',
+        maxBuffer: 1 << 26,
+        env: { ...process.env, ...env },
+      },
+    )
+    return `${run.stdout}${run.stderr}`
+      .trimEnd()
+      .split('\n')
+      .map((one) => JSON.parse(one))
+  }
+  const [plain] = told(3, {})
+  assert.deepEqual([plain.level, plain.message], ['error', { order: 'xxx' }])
+  const [aws] = told(3, { AWS_LAMBDA_LOG_FORMAT: 'JSON' })
+  assert.deepEqual([aws.level, aws.message], ['ERROR', { order: 'xxx' }])
+  const parts = told(300_000, { AWS_LAMBDA_LOG_FORMAT: 'JSON' })
+  assert.equal(parts.map(({ message }) => message).join(''), JSON.stringify({ order: 'x'.repeat(300_000) }))
+})
+
 test('errors become data with code and hint, and the caller’s keys cannot take ours', () => {
   const body =
     "log.error({ error: Object.assign(new Error('broke'), { code: 'E', hint: 'mend' }), level: 'x', message: 'y' }, 'it broke')"

@@ -9,6 +9,14 @@ import { readWorkerLine } from '../../src/core/worker-lines.js'
 
 const line = (text: string) => readWorkerLine({ pool: 'p', pid: 1, stream: 'stderr', text })
 
+test('a message that is no text is the message all the same', () => {
+  for (const text of ['{"a":1.0}', '[1,2]', '7', 'null', 'true']) {
+    const { message, messageJson, fields } = line(`{"message":${text}}`)
+    assert.deepEqual([message, messageJson?.text, Object.keys(fields)], [text, text, ['pool', 'pid']], text)
+  }
+  assert.equal(line('{"message":{"a":1},"msg":"text"}').message, 'text')
+})
+
 const kept: readonly (readonly [given: string, told: string])[] = [
   ['{"n":12345678901234567890}', ',"n":12345678901234567890'],
   ['{"n":1.0,"m":1e400,"z":-0,"d":0.1000}', ',"n":1.0,"m":1e400,"z":-0,"d":0.1000'],
