@@ -171,3 +171,29 @@ test('a formatter of the function’s own makes the message, or the whole line w
   assert.deepEqual([plain?.level, plain?.message], ['warn', 'WARNING|r-7|by a format'])
   assert.deepEqual([json?.level, json?.message, json?.fields.mine], ['error', 'by JSON', 1])
 })
+
+test('a record stays one line with its level, whatever its fields and its exception are', {
+  skip,
+}, async (t) => {
+  const { pool, lines, line } = await start(t)
+  await pool.run(does('oddities'))
+  await line(/^end$/)
+  const records = lines.map(merged)
+  assert.deepEqual(
+    records.map(({ level, message }) => [level, message]),
+    [
+      ['warn', 'not a number'],
+      ['warn', 'a cycle'],
+      ['warn', 'a key'],
+      ['warn', 'no text'],
+      ['error', 'it failed'],
+      ['info', 'end'],
+    ],
+  )
+  const fields = records.map((one) => one.fields)
+  assert.deepEqual(
+    [fields[0]?.share, fields[0]?.order, fields[1]?.cycle, fields[2]?.table, fields[3]?.silent],
+    ['nan', 7, '[[...]]', '{(1, 2): 3}', '<unprintable Silent object>'],
+  )
+  assert.equal(fields[4]?.errorMessage, '<unprintable Silent object>')
+})

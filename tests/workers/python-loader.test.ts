@@ -50,6 +50,7 @@ const raised: readonly (readonly [
   ['key', 'KeyError', "'id'"],
   ['odd', 'Odd', 'odd'],
   ['silent', 'Silent', '<unprintable Silent object>'],
+  ['unlinked', 'Unlinked', 'no links'],
   ['wrong', 'Wrong', '<unprintable Wrong object>'],
   ['surrogate-text', 'ValueError', 'a\ud800b'],
   ['huge', 'ValueError', /^x{200000}… \(3000000 characters\)$/],

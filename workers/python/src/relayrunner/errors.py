@@ -59,10 +59,13 @@ def _described(error: BaseException, causes_left: int, seen: set[int]) -> dict:
 
 def _cause_of(error: BaseException) -> BaseException | None:
     """Returns the exception that Python would print above this one; for a group without one, its first member."""
-    if error.__cause__ is not None:
-        return error.__cause__
-    if error.__context__ is not None and not error.__suppress_context__:
-        return error.__context__
-    members = getattr(error, "exceptions", None)
+    try:
+        if error.__cause__ is not None:
+            return error.__cause__
+        if error.__context__ is not None and not error.__suppress_context__:
+            return error.__context__
+        members = getattr(error, "exceptions", None)
+    except Exception:  # noqa: BLE001 - a property of its own class raised
+        return None
     first = members[0] if isinstance(members, tuple) and members else None
     return first if isinstance(first, BaseException) else None

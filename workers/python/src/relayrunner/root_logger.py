@@ -14,6 +14,8 @@ import time
 import traceback
 from typing import Any
 
+from .errors import message_of
+
 _OWN_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "aws_request_id", "tenant_id"}
 _LEVEL_KEYS = ("level", "level_name", "levelname", "severity")
 _LEVEL_NAMES = {0: "debug", 10: "debug", 20: "info", 30: "warn", 40: "error", 50: "error"}
@@ -56,7 +58,7 @@ class LambdaLoggerHandler(logging.Handler):
         """Writes one record; reports a record that cannot be formatted as Python's own handlers do."""
         try:
             fields = _fields(record) if self.formatter is None else _formatted(self.format(record), record)
-            self.log_sink.log(fields if isinstance(fields, str) else json.dumps(fields, ensure_ascii=False, default=_shown))
+            self.log_sink.log(fields if isinstance(fields, str) else _line(fields))
         except Exception:  # noqa: BLE001 - a log line must not fail the job
             self.handleError(record)
 
@@ -90,7 +92,7 @@ def _exception(record: logging.LogRecord) -> dict[str, Any]:
     kind, error, stack = record.exc_info
     return {
         "errorType": kind.__name__,
-        "errorMessage": str(error),
+        "errorMessage": message_of(error) if error else "",
         "stackTrace": traceback.format_tb(stack),
         "location": f"{record.pathname}:{record.funcName}:{record.lineno}",
     }
@@ -112,5 +114,28 @@ def _level(record: logging.LogRecord) -> str:
     return _LEVEL_NAMES[min(50, max(0, record.levelno)) // 10 * 10]
 
 
+def _line(fields: dict[str, Any]) -> str:
+    try:
+        return _to_json(fields)
+    except (TypeError, ValueError, RecursionError):
+        # NaN, a cycle, a key that is no text: such a field is written as text, so that the line stays JSON.
+        return _to_json({str(key): value if _is_json(value) else _shown(value) for key, value in fields.items()})
+
+
+def _is_json(value: object) -> bool:
+    try:
+        _to_json(value)
+        return True
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_shown, allow_nan=False)
+
+
 def _shown(value: object) -> str:
-    return str(value)
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - its own __str__ raised
+        return f"<unprintable {type(value).__name__} object>"
