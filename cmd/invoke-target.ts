@@ -36,7 +36,7 @@ export async function invokeTarget(options: CommonOptions): Promise<InvokeTarget
   const asked = await askServer(options, named)
   if (asked !== undefined) return asked
   if (isOurs) return targetOf(named.address, seen.identity)
-  throw seen.kind === 'nobody' ? notRunning(named, seen.why) : foreign(named, seen)
+  throw seen.kind === 'none' ? notRunning(named, seen.why) : foreign(named, seen)
 }
 
 function targetOf(address: string, { pid, folder, runs }: EmulatorIdentity): InvokeTarget {
@@ -68,12 +68,12 @@ async function askServer(options: CommonOptions, { file }: FileAddress): Promise
 
 type Listener =
   | { readonly kind: 'relayrunner'; readonly identity: EmulatorIdentity }
-  | { readonly kind: 'stranger' }
-  | { readonly kind: 'nobody'; readonly why: string }
+  | { readonly kind: 'foreign' }
+  | { readonly kind: 'none'; readonly why: string }
 
 /** Asks the listener at an address to identify itself; sends no event. */
 async function whoListens(address: string): Promise<Listener> {
-  if (address.endsWith(':0')) return { kind: 'nobody', why: 'only the running server knows its free port' }
+  if (address.endsWith(':0')) return { kind: 'none', why: 'only the running server knows its free port' }
   const { request } = await import('undici')
   try {
     const signal = AbortSignal.timeout(probeMsMax)
@@ -81,14 +81,14 @@ async function whoListens(address: string): Promise<Listener> {
     let text = ''
     for await (const chunk of body) {
       text += String(chunk)
-      if (text.length > identityBytesMax) return { kind: 'stranger' }
+      if (text.length > identityBytesMax) return { kind: 'foreign' }
     }
     const identity = readIdentity(text)
-    return identity === undefined ? { kind: 'stranger' } : { kind: 'relayrunner', identity }
+    return identity === undefined ? { kind: 'foreign' } : { kind: 'relayrunner', identity }
   } catch (error) {
     const isRefused = error instanceof Error && 'code' in error && neverConnected.has(String(error.code))
     // A program that accepts the connection listens there, even if it does not speak HTTP or does not answer.
-    return isRefused ? { kind: 'nobody', why: messageOf(error) } : { kind: 'stranger' }
+    return isRefused ? { kind: 'none', why: messageOf(error) } : { kind: 'foreign' }
   }
 }
 

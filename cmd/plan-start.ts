@@ -52,9 +52,9 @@ export async function planStart(mode: Mode, options: StartOptions): Promise<Star
   const cwd = workingFolder({ ...find, file, workdir: options.workdir })
   const loaded = await load(file, cwd, env, options)
   const problems: Problem[] = [...loaded.problems]
-  const { strangers, listed } = await loadListed(mode, loaded, problems)
-  const sources = [...builtIns(mode), ...strangers]
-  const always = new Set([...alwaysOn, ...strangers.map(({ plugin }) => plugin.name)])
+  const { external, listed } = await loadListed(mode, loaded, problems)
+  const sources = [...builtIns(mode), ...external]
+  const always = new Set([...alwaysOn, ...external.map(({ plugin }) => plugin.name)])
   if (mode === 'dev') always.add('emulator')
   const owners = sources.map(({ plugin }) => ({ name: plugin.name, config: plugin.config }))
   // A file that could not be read would only make every section look absent.
@@ -134,15 +134,15 @@ async function loadListed(
   mode: Mode,
   loaded: Loaded,
   problems: Problem[],
-): Promise<{ readonly strangers: readonly PluginSource[]; readonly listed: ReadonlyMap<string, Place> }> {
-  const strangers: PluginSource[] = []
+): Promise<{ readonly external: readonly PluginSource[]; readonly listed: ReadonlyMap<string, Place> }> {
+  const external: PluginSource[] = []
   const listed = new Map<string, Place>()
   for (const { specifier, folder, at } of loaded.plugins) {
     try {
       if (isBuiltin(specifier))
         throw new RelayError(ErrorCode.PluginNotFound, `"${specifier}" is a module of Node`)
       const source = await loadPlugin(specifier, folder)
-      strangers.push(source)
+      external.push(source)
       listed.set(source.plugin.name, at)
     } catch (error) {
       if (!isFileFault(mode, error)) throw error
@@ -151,7 +151,7 @@ async function loadListed(
       problems.push({ severity: 'error', at, what, ...(hint === undefined ? {} : { hint }) })
     }
   }
-  return { strangers, listed }
+  return { external, listed }
 }
 
 /** A plugin that is not there is a fault of the file. One that fails to load is the plugin's own, but `rr validate` tells all faults. */

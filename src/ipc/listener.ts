@@ -29,7 +29,7 @@ export interface ListenerOptions {
    * Limit of connections that have not identified themselves, in addition to one for each expected worker, and of identified ones
    * that are not expected yet; 512 when left out. Beyond it the oldest are closed.
    */
-  readonly strangersMax?: number
+  readonly unexpectedMax?: number
 }
 
 /** A worker that has introduced itself. */
@@ -58,7 +58,7 @@ export interface RelayListener {
 }
 
 // Enough for the largest pool, 500 workers, to boot at once, without using up our descriptors.
-const strangersMaxDefault = 512
+const unexpectedMaxDefault = 512
 const helloMsDefault = 5000
 const tellAgainMs = 10_000
 
@@ -86,7 +86,7 @@ class Listener implements RelayListener {
   /** Workers that connected before they were expected. */
   readonly #early = new Map<number, Early>()
   readonly #sockets = new Set<Socket>()
-  readonly #strangersMax: number
+  readonly #unexpectedMax: number
   /** Connections that have not said who they are, in the order in which they came. */
   readonly #silent = new Map<Relay, { isOverdue: boolean }>()
   #toldAt = Number.NEGATIVE_INFINITY
@@ -95,7 +95,7 @@ class Listener implements RelayListener {
   constructor(options: ListenerOptions) {
     this.#options = options
     this.address = options.address
-    this.#strangersMax = options.strangersMax ?? strangersMaxDefault
+    this.#unexpectedMax = options.unexpectedMax ?? unexpectedMaxDefault
     this.#server = createServer((socket) => void this.#accept(socket))
   }
 
@@ -180,7 +180,7 @@ class Listener implements RelayListener {
   /** Makes room for a connection that has said nothing, and begins to count its time. */
   #await(relay: Relay): Timer {
     const { clock, helloMs = helloMsDefault } = this.#options
-    if (this.#silent.size >= this.#strangersMax + this.#expected.size) this.#closeFirst()
+    if (this.#silent.size >= this.#unexpectedMax + this.#expected.size) this.#closeFirst()
     const state = { isOverdue: false }
     this.#silent.set(relay, state)
     const onTimeout = () => {
@@ -230,7 +230,7 @@ class Listener implements RelayListener {
       relay.close()
       return
     }
-    if (this.#early.size >= this.#strangersMax) this.#closeFirstEarly()
+    if (this.#early.size >= this.#unexpectedMax) this.#closeFirstEarly()
     this.#keepEarly(pid, { relay, features })
   }
 

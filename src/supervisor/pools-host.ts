@@ -261,7 +261,7 @@ export class PoolsHost implements PoolsService {
     })
   }
 
-  /** The control socket is ours alone; a worker of another user that wants it needs a door of its own. */
+  /** The control socket is ours alone; a worker of another user needs a socket of its own. */
   #sayUnreachable(pool: string, { launch }: ProcessSettings): void {
     const { log, rpcAddress } = this.#options
     if (launch.identity === undefined || !rpcAddress().startsWith('unix:')) return

@@ -23,7 +23,7 @@ export interface RelayListenersOptions {
 
 const handshakeMsMax = 60_000
 /** Limits of connections that are not workers yet: an eighth of the descriptors that the process may hold, within these. */
-const [strangersFloor, strangersCeiling] = [16, 512]
+const [unexpectedFloor, unexpectedCeiling] = [16, 512]
 
 /** All of one server, opened as pools ask for them. */
 export class RelayListeners {
@@ -67,7 +67,7 @@ export class RelayListeners {
       address,
       ownPid: process.pid,
       handshakeMs: handshakeMsMax,
-      strangersMax: Math.max(strangersFloor, Math.min(strangersCeiling, Math.floor(descriptorsMax() / 8))),
+      unexpectedMax: Math.max(unexpectedFloor, Math.min(unexpectedCeiling, Math.floor(descriptorsMax() / 8))),
       limits: defaultRelayLimits,
       clock,
       log,

@@ -33,8 +33,8 @@ export interface RpcHostOptions {
   readonly log: Logger
 }
 
-/** Socket by which a client connected. */
-type Door = 'operator' | 'client'
+/** Kind of a client, by the socket through which it connected. */
+type ClientKind = 'operator' | 'client'
 
 // Enough for every command that people and scripts run side by side.
 const operatorPlacesMax = 32
@@ -165,17 +165,17 @@ export class RpcHost implements RpcService {
     }
   }
 
-  #makeServer(name: string, door: Door): RpcServer {
+  #makeServer(name: string, kind: ClientKind): RpcServer {
     const { log, clock } = this.#options
     const dispatch: RpcServerOptions['dispatch'] = (method, argument, caller) =>
-      this.#call(door, method, argument, caller)
-    return door === 'operator'
+      this.#call(kind, method, argument, caller)
+    return kind === 'operator'
       ? new RpcServer({ name, dispatch, placesMax: operatorPlacesMax, evicts: 'idle', clock, log })
       : new RpcServer({ name, dispatch, placesMax: clientPlaces(), evicts: 'silent', clock, log })
   }
 
-  async #call(door: Door, name: string, argument: unknown, caller: RpcCaller): Promise<unknown> {
-    const isOwn = door === 'operator' && this.#own.has(name.slice(0, Math.max(0, name.lastIndexOf('.'))))
+  async #call(kind: ClientKind, name: string, argument: unknown, caller: RpcCaller): Promise<unknown> {
+    const isOwn = kind === 'operator' && this.#own.has(name.slice(0, Math.max(0, name.lastIndexOf('.'))))
     const { run, isAudited } = (isOwn ? this.#own : this.#public).find(name)
     if (isAudited) audit(this.#options.log, { command: name, argument, caller })
     return run(argument, caller)

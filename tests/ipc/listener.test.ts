@@ -108,7 +108,7 @@ for (const kind of kinds) {
     )
   })
 
-  test(`${kind}: strangers are closed, and the worker among them is served`, async (t) => {
+  test(`${kind}: unexpected peers are closed, and the worker among them is served`, async (t) => {
     const { listener, log } = await start(t, kind)
     const expected = listener.expect(1, wait)
     const says = [
@@ -182,7 +182,7 @@ test('an early connection that speaks before it is expected is closed', async (t
 })
 
 test('where too many connections have not said who they are, the first make room', async (t) => {
-  const { listener, clock, log } = await start(t, 'unix', { strangersMax: 2 })
+  const { listener, clock, log } = await start(t, 'unix', { unexpectedMax: 2 })
   const silent = [await dial(t, listener), await dial(t, listener)]
   const third = await dial(t, listener)
   await closed(silent[0] ?? third)
@@ -198,9 +198,9 @@ test('where too many connections have not said who they are, the first make room
   await expected
 })
 
-test('a thousand strangers, silent or lying about their pid, keep no booting worker out', async (t) => {
+test('a thousand unexpected peers, silent or with a false pid, do not block a booting worker', async (t) => {
   for (const kind of kinds) {
-    const { listener } = await start(t, kind, { strangersMax: 8 })
+    const { listener } = await start(t, kind, { unexpectedMax: 8 })
     const expected = listener.expect(1, wait)
     for (let pid = 1001; pid <= 2000; pid += 1)
       await (pid % 2 === 0 ? dial(t, listener) : introduce(t, listener, pid))

@@ -1,32 +1,32 @@
-/** The way out of one worker: it is asked to stop, and its processes are forced out when it does not, or must not be asked. */
+/** Ends a worker: asks it to stop, and kills its processes when it does not, or must not be asked. */
 import type { Timer } from '../../core/clock.js'
 import { stopRequest } from '../../ipc/control.js'
 import type { Relay } from '../../ipc/relay.js'
-import { endWithin, type Farewell } from './kill.js'
+import { endWithin, type Termination } from './kill.js'
 import type { WorkerOptions } from './worker-options.js'
 
-/** Ends one worker. What is under way ends with `callOff`. */
+/** Ends one worker. `callOff` cancels pending timers. */
 export class Ending {
   readonly #options: Pick<WorkerOptions<unknown>, 'process' | 'clock' | 'stopTimeoutMs'>
   #timer: Timer | undefined
-  /** How it is ended when its job ran out of time; undefined: by SIGKILL at once. */
-  #farewell: Farewell | undefined
+  /** Termination of a worker whose job ran out of time; undefined: SIGKILL at once. */
+  #termination: Termination | undefined
 
   constructor(options: Pick<WorkerOptions<unknown>, 'process' | 'clock' | 'stopTimeoutMs'>) {
     this.#options = options
   }
 
-  /** The next `force` says good-bye like this. */
-  soften(farewell: Farewell): void {
-    this.#farewell = farewell
+  /** Sets the termination that the next `force` uses. */
+  soften(termination: Termination): void {
+    this.#termination = termination
   }
 
   /** Lets the next `force` give the process `graceMs` to end by itself; `onOverdue` is called before it is killed because it did not. */
   awaitOwnEnd(graceMs: number, onOverdue: () => void): void {
-    this.#farewell = { graceMs, stackSignal: undefined, onOverdue }
+    this.#termination = { graceMs, stackSignal: undefined, onOverdue }
   }
 
-  /** The stop message; `onLate` is called when `stopTimeoutMs` have passed. */
+  /** Sends the stop message; calls `onLate` when `stopTimeoutMs` have passed. */
   ask(relay: Relay, onLate: () => void): void {
     const { clock, stopTimeoutMs } = this.#options
     relay.send(stopRequest)
@@ -35,14 +35,14 @@ export class Ending {
 
   force(): void {
     const { process, clock } = this.#options
-    const farewell = this.#farewell
-    // Whoever kills it again has no patience left.
-    this.#farewell = undefined
-    if (farewell === undefined || farewell.graceMs === 0) process.kill()
-    else this.#timer = endWithin(process, clock, farewell)
+    const termination = this.#termination
+    // A second call kills at once.
+    this.#termination = undefined
+    if (termination === undefined || termination.graceMs === 0) process.kill()
+    else this.#timer = endWithin(process, clock, termination)
   }
 
-  /** What was begun is not waited for any more: it has gone on, or it is gone. */
+  /** Cancels the pending stop or kill timer. */
   callOff(): void {
     this.#timer?.clear()
   }

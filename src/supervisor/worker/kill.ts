@@ -1,4 +1,4 @@
-/** How the processes of a worker that has run out of time are ended: asked where they are, asked to go, forced after a grace. */
+/** Ends the processes of a worker that has run out of time: asks for their stacks, sends SIGTERM, and SIGKILL after a grace. */
 import type { Clock, Timer } from '../../core/clock.js'
 import type { WorkerProcess } from './process.js'
 
@@ -8,17 +8,17 @@ import type { WorkerProcess } from './process.js'
  */
 export const stackFeatures = { anytime: 'stack', atEnd: 'stack_by_sigint' } as const
 
-/** What makes a worker print its stack. */
+/** Signal that makes a worker print its stack. */
 export type StackSignal = 'SIGUSR2' | 'SIGINT'
 
-/** What a worker of these features prints its stack on; `isMute`: its handlers do not run, so that it must die of it. */
+/** Returns the signal on which a worker with these features prints its stack; `isMute`: its handlers do not run, so it ends with it. */
 export function stackSignalOf(features: readonly string[], isMute: boolean): StackSignal | undefined {
   if (isMute && features.includes(stackFeatures.atEnd)) return 'SIGINT'
   return features.includes(stackFeatures.anytime) ? 'SIGUSR2' : undefined
 }
 
-/** The end of one worker. */
-export interface Farewell {
+/** Termination of one worker: SIGTERM, a grace, SIGKILL. */
+export interface Termination {
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number
   readonly stackSignal: StackSignal | undefined
@@ -35,14 +35,14 @@ export function askForStack(pid: number, signal: StackSignal | undefined): boole
   try {
     process.kill(pid, signal)
   } catch {
-    // ESRCH: it has gone, and its end tells the rest.
+    // ESRCH: it has ended, which is reported elsewhere.
   }
   return true
 }
 
-/** SIGTERM to the group, SIGKILL when the grace is over. Clearing the timer calls off what has not been sent. */
-export function endWithin(worker: WorkerProcess, clock: Clock, farewell: Farewell): Timer {
-  const { graceMs, stackSignal, onOverdue } = farewell
+/** Sends SIGTERM to the group, and SIGKILL when the grace is over. Clearing the timer cancels signals not yet sent. */
+export function endWithin(worker: WorkerProcess, clock: Clock, termination: Termination): Timer {
+  const { graceMs, stackSignal, onOverdue } = termination
   if (onOverdue !== undefined) {
     return clock.timer(graceMs, () => {
       onOverdue()
