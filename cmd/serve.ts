@@ -35,7 +35,7 @@ export interface DevOptions extends CommonOptions {
   readonly sqs?: string
 }
 
-/** With the emulator, and a restart of workers when files change. `handler` does without a configuration file. */
+/** Serves with the emulator, and restarts workers when files change. With `handler` no configuration file is needed. */
 export function dev(handler: string | undefined, options: DevOptions): Promise<number> {
   const { override, sqs } = options
   const isAsked = override.some((one) => one.startsWith('logs.encoding='))
@@ -94,7 +94,7 @@ class Life {
   #plugins: readonly PluginPlace[] = []
   #server: Server | undefined
   #greeting: Greeting | undefined
-  /** Told already: the end has one cause. */
+  /** Fault that has been logged already, so that it is not logged again. */
   #toldFault: unknown
 
   constructor(mode: ServeMode, log: LogHost) {
@@ -216,7 +216,7 @@ class Life {
     return summary === undefined ? { error } : { error: summary, code: error.code, hint: error.hint }
   }
 
-  /** What has been told in the log is not told again. */
+  /** Marks a fault as logged, so that it is not logged again. */
   #told(fault: Error): Error {
     this.#toldFault = fault
     return fault

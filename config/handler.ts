@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, extname, join, resolve } from 'node:path'
 import type { Environment } from './env.js'
 
-/** Where the parts of this package are that run other people's handlers. */
+/** Places of this package's loaders for ordinary handlers. */
 export interface LoaderPlaces {
   /** Node's loader of ordinary Lambda handlers. */
   readonly nodeLoader: string
@@ -11,15 +11,15 @@ export interface LoaderPlaces {
   readonly pythonFolder: string
 }
 
-/** What decides which program a handler's name stands for. */
+/** Options for finding the program of a handler's name. */
 export interface HandlerOptions {
   readonly env: Environment
-  /** What relative names count from. */
+  /** Folder to which relative names refer. */
   readonly folder: string
   readonly places: LoaderPlaces
 }
 
-/** How a handler is run. */
+/** Command and mode that run a handler. */
 export interface HandlerCommand {
   readonly command: readonly string[]
   readonly variables: Readonly<Record<string, string>>
@@ -27,7 +27,7 @@ export interface HandlerCommand {
   readonly mode: 'raw' | 'event'
 }
 
-/** What a handler may be, for messages. */
+/** Allowed forms of a handler's name, for messages. */
 export const handlerForms = 'worker.php, or index.handler with an index.js, .mjs, .cjs or .py'
 
 const programs: Readonly<Record<string, string>> = {
@@ -79,7 +79,7 @@ function foldersOf(path: string | undefined): readonly string[] {
 
 const layersFolder = '/opt/python'
 
-/** Where Lambda puts the Python packages of layers: handlers of monitoring services stand there. */
+/** Folders of the Python packages of layers, which hold the handlers of monitoring services. */
 function pythonLayers(): readonly string[] {
   if (!existsSync(layersFolder)) return []
   const libraries = join(layersFolder, 'lib')

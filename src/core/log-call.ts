@@ -1,6 +1,7 @@
 /**
- * What a logger was called with → fields and a sentence. The order is fields, sentence; plugins written for other loggers put the
- * text first, leave one out, or log the error alone, and none of that may cost more than a less tidy line. Never throws. Pure.
+ * Reads the arguments of a logger's call as fields and a sentence. The order is fields, sentence; plugins written for other
+ * loggers put the text first, leave one out, or log the error alone, and none of that may cost more than a less tidy line. Never
+ * throws. Pure.
  */
 import type { LogFields } from './log.js'
 

@@ -64,8 +64,8 @@ function timeText(ms: number): string {
 const colors: Readonly<Record<LogLevel, number>> = { debug: 90, info: 36, warn: 33, error: 31 }
 
 /**
- * What people are shown: time, level, logger, sentence, `key=value`s, and below them the frames of `stackTrace` that lie in the
- * user's own files. Control characters cannot get out.
+ * Formats a record for people: time, level, logger, sentence, `key=value`s, and below them the frames of `stackTrace` that lie in
+ * the user's own files. Control characters are escaped.
  */
 export function consoleText(record: LogRecord, hasColor: boolean): string {
   const paint = (code: number, text: string) => (hasColor ? `\x1b[${code}m${text}\x1b[0m` : text)

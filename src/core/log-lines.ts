@@ -8,7 +8,7 @@ import { consoleText, type LogRecord, membersText } from './log-encode.js'
 import { partsOf } from './log-parts.js'
 import { telemetryFrame } from './log-telemetry.js'
 
-/** What lines look like. */
+/** Format of the lines. */
 export interface LineStyle {
   readonly encoding: 'console' | 'json'
   readonly hasColor: boolean
@@ -20,7 +20,7 @@ export interface LineStyle {
   readonly isFramed: boolean
 }
 
-/** One record's lines, each with its end. */
+/** Makes the lines of one record, each with its line end. */
 export type LineMaker = (record: LogRecord) => readonly (string | Buffer)[]
 
 /** Makes the function that encodes. Loads pino where lines are JSON. */

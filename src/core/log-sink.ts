@@ -1,6 +1,6 @@
 /**
- * The one log of the server and its workers: takes records, filters by level, has them encoded and written. Nothing is opened or
- * loaded before the first line is written and, in Lambda, before the first event has been asked for.
+ * Log of the server and its workers: takes records, filters by level, has them encoded and written. Nothing is opened or loaded
+ * before the first line is written and, in Lambda, before the first event has been requested.
  */
 import { openSync } from 'node:fs'
 import { isatty } from 'node:tty'
@@ -267,7 +267,7 @@ export class LogHost implements Logger {
   }
 }
 
-/** Whether a line may be at another level than info. */
+/** Tells whether a line may be at another level than info. */
 function namesLevel(text: string): boolean {
   return /level|severity|\\u/.test(text)
 }

@@ -9,7 +9,7 @@ import { Socket } from 'node:net'
 /** Called with the bytes that were taken, or with what the system said instead. */
 export type Written = (error: NodeJS.ErrnoException | undefined, bytes: number) => void
 
-/** Where bytes go. */
+/** Destination of the log's bytes. */
 export interface LogTarget {
   /** Writes what is taken of `bytes`; `done` may be called before this returns. One call at a time. */
   write(bytes: Buffer, done: Written): void
@@ -26,7 +26,7 @@ export function targetOf(fd: number): LogTarget {
   return immediate(fd)
 }
 
-/** For regular files, which take bytes or fail, but may do so slowly. */
+/** Makes a target for regular files, which take bytes or fail, but may be slow. */
 function inThread(fd: number): LogTarget {
   return { write: (bytes, done) => write(fd, bytes, (error, count) => done(error ?? undefined, count ?? 0)) }
 }
@@ -48,7 +48,10 @@ function immediate(fd: number): LogTarget {
   }
 }
 
-/** Undefined where that cannot be: a socket, a pipe or terminal of another user's, a system without /proc. */
+/**
+ * Opens the file of a descriptor again; undefined where that is impossible: a socket, a pipe or terminal of another user, a
+ * system without /proc.
+ */
 function openAgain(fd: number): number | undefined {
   const flags = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY
   try {

@@ -16,7 +16,7 @@ const depthMax = 64
 const nodesMax = 100_000
 const causesMax = 4
 
-/** What is left to spend on one value, and the objects that it lies in. */
+/** State of a walk: the remaining budget for one value, and the objects around it. */
 interface Walk {
   nodesLeft: number
   readonly parents: Set<object>

@@ -9,26 +9,26 @@
 import type { Clock, Timer } from './clock.js'
 import type { LogTarget } from './log-target.js'
 
-/** Whose line it is. */
+/** Origin of a line. */
 export type LineSource = 'worker' | 'server'
 
-/** What was dropped until the log worked again. */
+/** Counts of the lines that were dropped until the log worked again. */
 export interface DroppedLines {
   readonly workerLines: number
   readonly serverLines: number
   /** Why it did not work, for people. */
   readonly why: string
-  /** From the first line that was dropped. */
+  /** Time since the first line that was dropped. */
   readonly forMs: number
 }
 
-/** What a writer is made of. */
+/** Options of a log writer. */
 export interface LogWriterOptions {
   readonly target: LogTarget
   readonly clock: Clock
   /** True: workers' output is to be held back; false: it may go on. */
   readonly onHold: (isHeld: boolean) => void
-  /** Lines were dropped, and are no longer. */
+  /** Called when lines have been dropped and writing works again. */
   readonly onRecovered: (dropped: DroppedLines) => void
 }
 
@@ -43,7 +43,7 @@ const holdMsMax = 500
 const retryMsMax = 1000
 /** A new line has a log that failed tried again, but not more often than this. */
 const kickMsMin = 20
-/** How long the end of the process waits for the log. */
+/** Longest wait for the log at the end of the process. */
 export const endMsMax = 250
 
 /** Writes lines in their order. */
@@ -54,7 +54,7 @@ export class LogWriter {
   #bytes = 0
   #isScheduled = false
   #isWriting = false
-  /** What the system said to the last write; undefined: it only was not taken, or it was. */
+  /** System error of the last write; undefined when it succeeded or would only have blocked. */
   #fault: string | undefined
   #retry: Timer | undefined
   #retryMs = 0
@@ -166,7 +166,7 @@ export class LogWriter {
     this.#options.onHold(false)
   }
 
-  /** At the end of the current callback, so that the lines of one chunk are one write. */
+  /** Schedules a write at the end of the current callback, so that the lines of one chunk are one write. */
   #schedule(): void {
     if (this.#isScheduled) return
     if (this.#retry !== undefined && this.#options.clock.monotonicMs() - this.#triedAt < kickMsMin) return
@@ -213,7 +213,7 @@ export class LogWriter {
     if (this.#bytes > 0) this.#attempt()
   }
 
-  /** Whatever it is may pass: a reader comes back, a disk has room again. */
+  /** Handles a failed write, which may be temporary: a reader comes back, a disk has room again. */
   #fail(error: NodeJS.ErrnoException | undefined): void {
     const { clock } = this.#options
     this.#fault = error === undefined || error.code === 'EAGAIN' ? undefined : error.message

@@ -67,12 +67,12 @@ function objectLine(level: Level, value: unknown): string {
   return JSON.stringify({ level, message: format(value) })
 }
 
-/** Of any realm. */
+/** Recognises errors of any realm. */
 function isError(value: unknown): value is object {
   return types.isNativeError(value) || value instanceof Error
 }
 
-/** With what its owner put on it beside name, message and stack. */
+/** Returns an error's fields, including those beside name, message and stack. */
 function shownError(error: object): object {
   return { ...error, ...reportError(error) }
 }

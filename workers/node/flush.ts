@@ -1,4 +1,4 @@
-/** What was printed goes out before the answer: Node writes to pipes asynchronously, and the job of a line ends with its answer. */
+/** Writes printed output before the answer: Node writes to pipes asynchronously, and the job of a line ends with its answer. */
 import type { Writable } from 'node:stream'
 
 /** Resolves when standard output and standard error have been written; undefined when there is nothing to wait for, as nearly always. */
@@ -7,7 +7,7 @@ export function flushOutput(): Promise<unknown> | undefined {
   return waiting.length === 0 ? undefined : Promise.all(waiting.map(written))
 }
 
-/** What its owner holds back by `cork` is not ours to wait for. */
+/** Tells whether a stream has unwritten output; output that its owner holds back by `cork` does not count. */
 function hasUnwritten(stream: Writable): boolean {
   return stream.writableLength > 0 && stream.writableCorked === 0 && stream.writable
 }

@@ -31,7 +31,7 @@ export function nodeJsExit(): RuntimeFault {
   return fault
 }
 
-/** For a handler that is a generator function: what it returned would run only if somebody iterated it, and nobody does. */
+/** Makes the error for a generator function as handler, whose result would run only when iterated. */
 export function generatorFault(): TypeError {
   const fault = new TypeError(
     'the handler is a generator function, of which nothing was run: make it an async function',

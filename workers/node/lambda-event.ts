@@ -17,7 +17,7 @@ export function namesFailures(result: string): boolean {
   return Array.isArray(failures) ? failures.length > 0 : failures !== undefined && failures !== null
 }
 
-/** What a text holds as JSON; anything else, and a text that is no JSON, is itself. */
+/** Parses a text as JSON; returns any other value, or a text that is not JSON, unchanged. */
 function parsed(value: unknown): unknown {
   if (typeof value !== 'string') return value
   try {

@@ -14,7 +14,7 @@ type WriteFirst = (write: (chunk: string | Uint8Array) => void) => void
 export class ResponseStream extends Writable {
   /** Called before the first write; AWS's `HttpResponseStream.from` sets it. */
   _onBeforeFirstWrite: WriteFirst | undefined
-  /** Of the answer. */
+  /** Content type of the answer. */
   contentType = 'application/octet-stream'
   readonly #queue: Uint8Array[] = []
   #hasBegun = false
@@ -39,7 +39,7 @@ export class ResponseStream extends Writable {
     this.contentType = contentType
   }
 
-  /** As AWS's: what is neither text nor bytes is written as JSON. */
+  /** Writes as AWS's stream does: a value that is neither text nor bytes becomes JSON. */
   override write(chunk: unknown, ...rest: readonly unknown[]): boolean {
     const isPlain = typeof chunk === 'string' || chunk instanceof Uint8Array || chunk === null
     return Reflect.apply(super.write, this, [isPlain ? chunk : (JSON.stringify(chunk) ?? ''), ...rest])
@@ -66,7 +66,7 @@ export class ResponseStream extends Writable {
     this._onBeforeFirstWrite?.((chunk) => void this.#queue.push(Buffer.from(chunk)))
   }
 
-  /** What is written, as it comes; ends with the stream. Throws what the stream was destroyed with. */
+  /** Yields what is written, and ends with the stream. Throws the error with which the stream was destroyed. */
   async *pieces(): AsyncGenerator<Uint8Array> {
     try {
       for (;;) {

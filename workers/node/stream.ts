@@ -49,7 +49,7 @@ export async function sendStream(
   turns: StreamTurns,
   answer: {
     readonly flags: number
-    /** Of each frame; only the first has the handler's own context. */
+    /** Makes the context of each frame; only the first has the handler's own. */
     readonly head: (isFirst: boolean) => string
     readonly body: AsyncIterable<unknown>
     readonly encode: (piece: unknown) => Uint8Array | string

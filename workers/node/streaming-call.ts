@@ -1,9 +1,9 @@
-/** One call of a handler of `awslambda.streamifyResponse`: what it writes is the answer. */
+/** Calls a handler of `awslambda.streamifyResponse`: what it writes is the answer. */
 import type { EmptyLoop } from './empty-loop.js'
 import type { LambdaHandler } from './handler-file.js'
 import type { ResponseStream } from './response-stream.js'
 
-/** What a call is made with. */
+/** Options of a call. */
 export interface StreamingOptions {
   readonly event: unknown
   readonly context: object
@@ -39,7 +39,7 @@ export class StreamingCall {
     this.#stream.fail()
   }
 
-  /** What is written, as it comes. Throws what the handler failed with. */
+  /** Yields what is written. Throws the handler's error. */
   async *pieces(): AsyncGenerator<Uint8Array> {
     const pieces = this.#stream.pieces()
     try {

@@ -1,4 +1,4 @@
-/** How many bytes of bodies the emulator holds at once. Each request has a share; a share that finds no room is refused. */
+/** Limits the bytes of bodies that the emulator holds at once. Each request has a share; a share for which there is no room is refused. */
 
 /** The room of all shares together. */
 export class BodyRoom {
@@ -43,7 +43,7 @@ export class BodyRoom {
   }
 }
 
-/** What one request holds. */
+/** Bytes that one request holds. */
 export interface BodyShare {
   /** Takes so many bytes; false when there is no room for them, and nothing is taken. */
   take(bytes: number): boolean

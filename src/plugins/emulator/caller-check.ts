@@ -1,22 +1,22 @@
 /**
- * Who may talk to the emulator: programs of this machine, but no web page that a browser on it shows. Pages reach loopback addresses,
- * and with DNS rebinding they even read what comes back, so a request has to name us by a host that nobody else can own, and must not
- * say that it comes from another site. Programs (curl, SDKs) say nothing of the kind. Pure.
+ * Decides who may use the emulator: programs of this machine, but not web pages in a browser on it. Pages reach loopback
+ * addresses, and with DNS rebinding they even read the answers, so a request has to name us by a host that cannot belong to
+ * anyone else, and must not say that it comes from another site. Programs (curl, SDKs) send no such headers. Pure.
  */
 import { isIPv4, isIPv6, SocketAddress } from 'node:net'
 import type { ApiStatus } from './invocation.js'
 
-/** What is looked at of a request. */
+/** Properties of a request that are checked. */
 export interface CallerFacts {
   /** The request target as it stood in the first line. */
   readonly target: string
   /** The values of every `Host` header. */
   readonly hosts: readonly string[]
-  /** One text for each of these that was sent; several are joined. */
+  /** Value of the header; several are joined. */
   readonly origin: string | undefined
   readonly fetchSite: string | undefined
   readonly upgrade: string | undefined
-  /** Of this connection, on our side. */
+  /** Our address of the connection. */
   readonly localAddress: string | undefined
 }
 
@@ -100,7 +100,7 @@ function plainHost(given: string): string {
   return isIPv6(bare) ? plainAddress(bare) : plainName(bare)
 }
 
-/** One spelling for each address: `::ffff:127.0.0.1` is 127.0.0.1, and an interface's name is left out. */
+/** Returns an address in one spelling: `::ffff:127.0.0.1` is 127.0.0.1, and an interface's name is left out. */
 function plainAddress(given: string): string {
   const address = given.replace(/%.*$/, '').toLowerCase()
   if (!isIPv6(address)) return address

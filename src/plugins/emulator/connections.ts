@@ -13,13 +13,13 @@ import type { ApiStatus } from './invocation.js'
 
 /** Times in ms; 0 is without a limit. */
 export interface SilenceLimits {
-  /** From the first byte of a request, or from the connect, to the end of its head. */
+  /** Limit from the first byte of a request, or from the connect, to the end of its head. */
   readonly headMs: number
-  /** Without a byte of a body that has begun. An answer to an event is as slow as it likes: the event's time-out ends it. */
+  /** Limit without a further byte of a body. An answer to an event may be slower: the event's time-out ends it. */
   readonly bodyMs: number
-  /** From the head to the end of such a body. */
+  /** Limit from the head to the end of a body. */
   readonly wholeBodyMs: number
-  /** Without the reader taking a byte of an answer that is ready. */
+  /** Limit in which the reader takes no byte of an answer that is ready. */
   readonly answerMs: number
   /** Between two requests. */
   readonly keptMs: number
@@ -47,7 +47,7 @@ export function connectionsFor(descriptors: number): number {
   return Math.max(connectionsFloor, Math.min(connectionsCeiling, Math.floor(descriptors / 3)))
 }
 
-/** Who a request is from: a runtime or an extension (`poll` waits for events, `answer` ends one), or somebody who invokes. */
+/** Sender of a request: a runtime or an extension (`poll` waits for events, `answer` ends one), or an invoking caller. */
 export type RequestKind = 'poll' | 'answer' | 'runtime' | 'caller'
 
 /** The kind of a request, by its path. */
@@ -57,7 +57,7 @@ export function kindOf(path: string): RequestKind {
   return /\/invocation\/[^/]+\/(response|error)$/.test(path) ? 'answer' : 'runtime'
 }
 
-/** What they are made of. */
+/** Options of the connections. */
 export interface ConnectionsOptions {
   readonly connectionsMax: number
   readonly silence: SilenceLimits
@@ -65,7 +65,7 @@ export interface ConnectionsOptions {
   readonly log: Logger
 }
 
-/** One request. */
+/** Request that is under way. */
 export interface Call {
   readonly request: IncomingMessage
   readonly response: ServerResponse
@@ -76,7 +76,7 @@ interface Connection {
   readonly socket: Socket
   /** Requests that are not over, with what was counted for each. */
   readonly open: Set<() => void>
-  /** It has polled: it is silent while its event runs. */
+  /** True after it has polled: it is silent while its event runs. */
   isRuntime: boolean
   /** The request whose body is on its way. */
   reading: { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined
@@ -87,18 +87,18 @@ const tooMany: ApiStatus = {
   errorType: 'TooManyConnections',
   errorMessage: 'the emulator has as many requests under way as it takes',
 }
-/** What a request that came too slowly is answered. */
+/** Answer to a request that arrived too slowly. */
 export const tooSlow: ApiStatus = {
   status: 408,
   errorType: 'RequestTimeout',
   errorMessage: 'the request did not come to its end in time',
 }
 
-/** All of one server. */
+/** Connections of one server. */
 export class Connections {
   readonly #options: ConnectionsOptions
   readonly #all = new Map<Socket, Connection>()
-  /** Those that may be closed for another one, in the order in which they fell silent. */
+  /** Connections that may be closed for another one, idle the longest first. */
   readonly #idle = new Set<Connection>()
   readonly #busy = { runtime: 0, caller: 0 }
   #runtimeCount = 0
@@ -220,7 +220,7 @@ export class Connections {
     return clock.timer(silence.wholeBodyMs, () => this.#fallenSilent(socket), { unref: true })
   }
 
-  /** No request is under way; the rest of a body that nobody wanted may still come. */
+  /** Marks a connection as idle; the rest of an unwanted body may still arrive. */
   #rest(connection: Connection): void {
     const { socket, isRuntime, reading } = connection
     if (!this.#all.has(socket)) return

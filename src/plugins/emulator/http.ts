@@ -28,7 +28,7 @@ export const truncatedRequest: ApiStatus = {
   errorMessage: 'HTTP request truncated',
 }
 
-/** What a client is answered while the bodies of others fill all the room that there is. */
+/** Answer while the bodies of other requests fill all the room. */
 export const noRoom: ApiStatus = {
   status: 429,
   errorType: 'TooManyRequestsException',

@@ -1,10 +1,10 @@
 /** Says who listens on an emulator's address, so that a command knows before it sends an event whether it is meant for that one. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** Where the answer is. */
+/** Path of the identity. */
 export const identityPath = '/relayrunner'
 
-/** Who listens. */
+/** Identity of the process that listens. */
 export interface EmulatorIdentity {
   readonly server: 'relayrunner'
   readonly pid: number

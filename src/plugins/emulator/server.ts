@@ -23,9 +23,9 @@ export interface EmulatorOptions {
   readonly hosts?: readonly string[]
   /** Connections at most; 512 when left out. */
   readonly connectionsMax?: number
-  /** For tests: other limits of how long a connection may be silent. */
+  /** Other limits of silence, for tests. */
   readonly silence?: Partial<SilenceLimits>
-  /** What else is served on this address: takes a request that is its own and resolves when it is done with its body. */
+  /** Handler of further paths on this address: takes a request that is its own and resolves when it is done with its body. */
   readonly route?: ExtraRoute
   readonly timeoutMs: number
   readonly clock: Clock
@@ -80,7 +80,7 @@ export class EmulatorServer {
   readonly #server: Server
   readonly #routes: readonly Route[]
   readonly #connections: Connections
-  /** What runtimes send must not be refused because of what callers sent. */
+  /** Room for bodies; separate, so that callers cannot cause the runtimes' requests to be refused. */
   readonly #rooms = { caller: new BodyRoom(roomBytesMax), runtime: new BodyRoom(roomBytesMax) }
   /** The function's events; for the owner of the process. */
   readonly state: FunctionState
@@ -264,7 +264,7 @@ export class EmulatorServer {
       .then(() => share.release())
   }
 
-  /** Undefined: nobody serves such a path. */
+  /** Runs a request; undefined when no route serves its path. */
   #run(
     request: IncomingMessage,
     response: ServerResponse,

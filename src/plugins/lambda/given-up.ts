@@ -1,6 +1,6 @@
 /**
- * What becomes of a record that no further try will help (`lambda.failed`): left to the queue, written into the log, or sent to
- * a queue of its own, and acknowledged only once the log or that queue has taken it.
+ * Handles a record for which a retry is useless (`lambda.failed`): left to the queue, written into the log, or sent to a queue of
+ * its own, and acknowledged only once the log or that queue has taken it.
  */
 import { type Logger, messageOf } from '../../index.js'
 import { type EventTags, givenUpLine } from './report.js'

@@ -57,7 +57,7 @@ export interface OutputFifo {
   /** The child's end; close it with `closeChildEnd` once the child has been spawned; again is harmless. */
   readonly childFd: number
   readonly stream: Readable
-  /** What lies in the FIFO at this moment; undefined when nothing does. The bytes are valid until the next call. */
+  /** Reads what the FIFO holds at this moment; undefined when it is empty. The bytes are valid until the next call. */
   readNow(): Buffer | undefined
   closeChildEnd(): void
 }

@@ -40,7 +40,7 @@ export class Worker {
   #why: RetireReason | KillReason | undefined
   #relay: Relay | undefined
   #features: readonly string[] = []
-  /** It announced `job_id`. */
+  /** True when the worker announced `job_id`. */
   #numbersJobs = false
   #job: RunningJob | undefined
   /** The job in which it was killed: what it says until its end is tagged with it. */

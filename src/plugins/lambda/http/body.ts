@@ -22,7 +22,7 @@ export interface UploadSettings {
   readonly max_files: number
   /** Other parts of one form. */
   readonly max_fields: number
-  /** Whom files belong to; absent: who runs the server. */
+  /** Owner of the files; the server's user when absent. */
   readonly owner?: FileOwner | undefined
 }
 
@@ -263,7 +263,7 @@ async function makeFolder(folder: string, owner: FileOwner | undefined): Promise
   await chmod(folder, 0o700)
 }
 
-/** By its descriptor, so that nobody who may write to the folder can put another file in its place. */
+/** Writes a file and changes its owner by its descriptor, so that no other user of the folder can substitute another file. */
 async function writeOwned(path: string, bytes: Buffer, owner: FileOwner | undefined): Promise<void> {
   const file = await open(path, 'wx', 0o600)
   try {

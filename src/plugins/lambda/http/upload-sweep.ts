@@ -4,7 +4,7 @@ import { lstat, readdir, unlink } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** What follows `upload` in a file's name: whose it is, and a number of its own. */
+/** Makes the part of a file's name after `upload`: its server, and a unique number. */
 export function uploadId(): string {
   return `-${hostMark()}-${process.pid}-${randomUUID()}`
 }

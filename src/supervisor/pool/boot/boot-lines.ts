@@ -6,7 +6,7 @@ import type { Clock, Timer } from '../../../core/clock.js'
 import type { WorkerLine } from '../../../core/worker-lines.js'
 import type { BootFault, BootWorker } from './boot-worker.js'
 
-/** What they are made of. */
+/** Options of the lines. */
 export interface BootLinesOptions {
   readonly clock: Clock
   readonly writeLine: (line: WorkerLine) => void
@@ -26,10 +26,10 @@ const heldMsMax = 1000
 const heldLinesMax = 200
 const wordsLengthMax = 64 * 1024
 
-/** Those of one pool. */
+/** Lines of the booting workers of one pool. */
 export class BootLines {
   readonly #options: BootLinesOptions
-  /** In the order in which the boots began. Only the first one's lines may be written before its boot has ended. */
+  /** Boots in the order in which they began. Only the first one's lines may be written before its boot has ended. */
   readonly #booting = new Set<HeldLines>()
   #lastWords: string | undefined
 
@@ -107,7 +107,7 @@ class HeldLines {
     this.#options = options
   }
 
-  /** All that was written, with numbers masked: pids and times differ where the cause is one. */
+  /** All that was written, with numbers masked: pids and times differ between failures of one cause. */
   get words(): string {
     return this.#words
   }
