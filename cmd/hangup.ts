@@ -4,6 +4,7 @@
  * hands down what it saw; where somebody runs `node rr.js`, signs of `nohup` have to do.
  */
 import { readFileSync, readlinkSync } from 'node:fs'
+import { basename } from 'node:path'
 import { isatty } from 'node:tty'
 
 /** Set by the first lines of `rr.js` and by `docker-entrypoint`: `ignored` or `default`. */
@@ -13,6 +14,8 @@ export const hangupVariable = 'RELAYRUNNER_HANGUP'
 export interface HangupSigns {
   /** Result of the shell that looked before Node reset the signal; undefined without a shell. */
   readonly told: string | undefined
+  /** The shell's `_`, the path of the program that it started, names nohup: bash and zsh export it, and nohup hands it on. */
+  readonly isNamedByShell: boolean
   /** Our parent ignores it, and children inherit that. */
   readonly isIgnoredByParent: boolean
   /** Standard input is /dev/null and cannot be read: GNU nohup puts it in the place of a terminal. */
@@ -24,7 +27,7 @@ export interface HangupSigns {
 /** Decides by what a shell saw, else by the signs that `nohup` leaves. Pure. */
 export function isHangupIgnored(signs: HangupSigns): boolean {
   if (signs.told !== undefined) return signs.told === 'ignored'
-  return signs.isIgnoredByParent || signs.isInputUnreadable || signs.isDetached
+  return signs.isNamedByShell || signs.isIgnoredByParent || signs.isInputUnreadable || signs.isDetached
 }
 
 /** Looks at this process, and takes the variable out of its environment: it says nothing about our children. */
@@ -33,6 +36,7 @@ export function readHangupSigns(): HangupSigns {
   delete process.env[hangupVariable]
   return {
     told,
+    isNamedByShell: basename(process.env._ ?? '') === 'nohup',
     isIgnoredByParent: ignoresHangup(textOf(`/proc/${process.ppid}/status`)),
     isInputUnreadable:
       linkOf('/proc/self/fd/0') === '/dev/null' && isWriteOnly(textOf('/proc/self/fdinfo/0')),

@@ -60,6 +60,7 @@ test('a signal after a stop over RPC insists', () => {
 
 const noSigns: HangupSigns = {
   told: undefined,
+  isNamedByShell: false,
   isIgnoredByParent: false,
   isInputUnreadable: false,
   isDetached: false,
@@ -69,6 +70,7 @@ for (const [name, signs, isIgnored] of [
   ['a shell saw that it is ignored', { told: 'ignored' }, true],
   ['a shell saw that it is not, whatever the signs', { told: 'default', isDetached: true }, false],
   ['our parent ignores it', { isIgnoredByParent: true }, true],
+  ['the shell named nohup', { isNamedByShell: true }, true],
   ['standard input is as nohup leaves it', { isInputUnreadable: true }, true],
   ['there is a terminal and none of our descriptors is it', { isDetached: true }, true],
 ] as const) {
