@@ -1,6 +1,6 @@
 /** A handler's name, as Lambda's `_HANDLER` and `server.handler` have it → the program that runs it. */
-import { existsSync, readdirSync } from 'node:fs'
-import { delimiter, extname, join, resolve } from 'node:path'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { delimiter, dirname, extname, join, resolve } from 'node:path'
 import type { Environment } from './env.js'
 
 /** Places of this package's loaders for ordinary handlers. */
@@ -51,12 +51,37 @@ export function handlerCommand(handler: string, options: HandlerOptions): Handle
     const variables = program === 'python3' ? pythonVariables(options) : {}
     return { command: [program, script], variables, mode: 'raw' }
   }
-  if (isThere(nodeModule(handler), nodeExtensions, [folder, ...foldersOf(env.NODE_PATH)]))
+  if (isNodeModule(handler, options))
     return { command: [process.execPath, places.nodeLoader, handler], variables: {}, mode: 'event' }
   const pythonFolders = [folder, ...foldersOf(env.PYTHONPATH), ...pythonLayers()]
   if (!isThere(pythonModule(handler), ['.py', '/__init__.py'], pythonFolders)) return undefined
   const command = ['python3', '-m', 'relayrunner', handler]
   return { command, variables: pythonVariables(options), mode: 'event' }
+}
+
+/** As the loader looks for it: a file, also one without an extension, then a package from `node_modules` by its name. */
+function isNodeModule(handler: string, { env, folder }: HandlerOptions): boolean {
+  const module = nodeModule(handler)
+  const folders = [folder, ...foldersOf(env.NODE_PATH)]
+  if (isThere(module, nodeExtensions, folders)) return true
+  // Without a function's name it is a program, such as `bootstrap`.
+  if (module === '' || module === handler) return false
+  if (isFile(resolve(folder, module))) return true
+  const layers = ['/opt/nodejs/node_modules', `/opt/nodejs/node${nodeMajor}/node_modules`]
+  const packages = [...foldersAbove(folder).map((above) => join(above, 'node_modules')), ...layers]
+  return isThere(module, nodeExtensions, packages)
+}
+
+const nodeMajor = process.versions.node.split('.')[0]
+
+function foldersAbove(folder: string): readonly string[] {
+  const above = dirname(folder)
+  return above === folder ? [folder] : [folder, ...foldersAbove(above)]
+}
+
+/** False for folders: one of the handler's name may stand beside its Python file. */
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
 }
 
 /** Our package in front of what the environment names: a handler's own imports stay as they are. */

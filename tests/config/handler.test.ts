@@ -22,7 +22,11 @@ async function folderWith(t: TestContext, files: readonly string[]): Promise<str
 
 test('a handler is a script of that name, a module of Node or one of Python, in this order', async (t) => {
   const files = ['worker.php', 'w.py', 'index.mjs', 'both.cjs', 'both.py', 'src/app.py', 'pkg/__init__.py']
-  const folder = await folderWith(t, [...files, 'lib/far.js', 'lib/near.py', 'dir/index.js'])
+  const plain = ['bare', 'tool']
+  const packages = ['datadog-lambda-js/dist/handler.mjs', 'wrapper/package.json', 'single.js']
+  const installed = packages.map((file) => `node_modules/${file}`)
+  const parts = ['lib/far.js', 'lib/near.py', 'dir/index.js']
+  const folder = await folderWith(t, [...files, ...parts, ...plain, ...installed])
   const env = { NODE_PATH: join(folder, 'lib'), PYTHONPATH: `${join(folder, 'lib')}:` }
   const kindOf = (handler: string) => {
     const found = handlerCommand(handler, { env, folder, places })
@@ -39,6 +43,12 @@ test('a handler is a script of that name, a module of Node or one of Python, in 
     ['index.handler.deep', 'node event'],
     [`${folder}/index.handler`, 'node event'],
     ['both.handler', 'node event'],
+    ['bare.handler', 'node event'],
+    ['node_modules/datadog-lambda-js/dist/handler.handler', 'node event'],
+    [`${folder}/node_modules/datadog-lambda-js/dist/handler.handler`, 'node event'],
+    ['wrapper.handler', 'node event'],
+    ['single.handler', 'node event'],
+    ['lib.handler', undefined],
     ['dir.handler', 'node event'],
     ['far.handler', 'node event'],
     ['w.main', 'python event'],
@@ -49,6 +59,7 @@ test('a handler is a script of that name, a module of Node or one of Python, in 
     ['nobody.handler', undefined],
     ['missing.php', undefined],
     ['index', 'node event'],
+    ['tool', undefined],
     ['', undefined],
   ]
   for (const [handler, kind] of cases) assert.equal(kindOf(handler), kind, handler)
