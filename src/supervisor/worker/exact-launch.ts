@@ -1,13 +1,15 @@
 /**
- * Launches a worker with its environment unchanged. The launcher's `sh` drops names that are not identifiers and sets some of its
- * own (IFS, OPTIND). Where it would change something, `setpriv` of util-linux starts the worker instead: it becomes the program
- * and leaves the environment alone. It cannot register with the watchdog, so until the server has done that, the kernel ends the
- * worker together with the server.
+ * Launches a worker with its environment unchanged. The launcher's `sh` drops names that are not identifiers and sets some variables
+ * that a script cannot set back (PPID, RANDOM). Where it would change something, `setpriv` of util-linux starts the worker instead:
+ * it becomes the program and leaves the environment alone. It cannot register with the watchdog, so until the server has done that,
+ * the kernel ends the worker together with the server. A server that is killed between the fork and setpriv's first call, about a
+ * millisecond, can leave such a worker behind; so only environments that need it are launched like this.
  */
 import { spawnSync } from 'node:child_process'
 import { realpathSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Identity } from './identity.js'
+import { isRestored } from './launcher.js'
 
 type Environment = Readonly<Record<string, string>>
 
@@ -16,18 +18,19 @@ const identifier = /^[A-Za-z_][A-Za-z0-9_]*$/
 const setAnew =
   /^(IFS|OPTIND|OPTARG|OPTERR|PPID|LINENO|PS[0-9]|RANDOM|SECONDS|HISTCMD|HOSTTYPE|MACHTYPE|OSTYPE|SHELLOPTS|BASH.*|E?UID|GROUPS|DIRSTACK|FUNCNAME|MAILCHECK)$/
 // Variables with which a shell describes itself: kept where possible; losing them is not worth a warning.
-const ownOfBash = new Set(['SHLVL', '_', 'OLDPWD'])
+const ownOfBash = new Set(['_'])
 const trialTimeoutMs = 10_000
 
 /** Names whose values a launch through `sh` would lose or change, in their order. */
 export function namesLostInShell(env: Environment): readonly string[] {
-  return Object.keys(env).filter((name) => !identifier.test(name) || setAnew.test(name))
+  return Object.entries(env)
+    .filter(([name, value]) => !identifier.test(name) || (setAnew.test(name) && !isRestored(name, value)))
+    .map(([name]) => name)
 }
 
-/** Tells whether a launch through `sh` in the folder `cwd` would change the environment `env`. */
-export function needsExactLaunch(env: Environment, cwd: string): boolean {
+/** Returns true when a launch through `sh` would hand on another environment than `env`. */
+export function needsExactLaunch(env: Environment): boolean {
   if (namesLostInShell(env).length > 0) return true
-  if (env.PWD !== undefined && env.PWD !== cwd) return true
   return isBash() && Object.keys(env).some((name) => ownOfBash.has(name))
 }
 

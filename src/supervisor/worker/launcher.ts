@@ -25,14 +25,59 @@ if [ -n "$2" ] && ! { echo "$2" >/proc/self/oom_score_adj; } 2>/dev/null; then
   exit 126
 fi
 shift 2
-exec "$@"`
+`
 
-/** The file and arguments of the launcher for a program and its arguments; the descriptors 3 and 4 are the watchdogs'. */
-export function launcherWords(
-  words: readonly string[],
-  { umask, oomScoreAdj, identity }: LaunchSettings,
-): { readonly file: string; readonly args: string[] } {
+// Variables that a shell sets anew at its start and lets a script set back.
+const resettable = ['PWD', 'OLDPWD', 'IFS', 'OPTIND', 'PS1', 'PS2', 'PS4', 'SHLVL'] as const
+const carrier = 'RELAYRUNNER_CARRIED_'
+
+type Environment = Readonly<Record<string, string>>
+
+/** Whether the launcher can hand on the variable `name` although a shell sets it anew. */
+export function isRestored(name: string, value: string): boolean {
+  // A shell refuses any other text there.
+  if (name === 'OPTIND') return /^[1-9]\d{0,5}$/.test(value)
+  return resettable.some((one) => one === name)
+}
+
+/** Variables that a shell in the folder `cwd` would change, under names that it leaves alone. */
+function carried(env: Environment, cwd: string): Environment {
+  const names = resettable.filter((name) => {
+    const value = env[name]
+    return value !== undefined && isRestored(name, value) && !(name === 'PWD' && value === cwd)
+  })
+  return Object.fromEntries(names.map((name) => [carrier + name, env[name] ?? '']))
+}
+
+/** A line of the script; the name is one of ours, and an assignment splits and expands nothing. */
+function restoring(name: string): string {
+  const from = carrier + name
+  return `${name}=$${from}; export ${name}; unset ${from}\n`
+}
+
+/** What the launcher is started with. */
+export interface LaunchPlan {
+  readonly words: readonly string[]
+  readonly settings: LaunchSettings
+  readonly env: Environment
+  readonly cwd: string
+}
+
+/** The launcher's file, arguments and environment for a program; the descriptors 3 and 4 are the watchdogs'. */
+export function launcherOf({ words, settings, env, cwd }: LaunchPlan): {
+  readonly file: string
+  readonly args: string[]
+  readonly env: Environment
+} {
+  const { umask, oomScoreAdj, identity } = settings
   const options = [umask ?? '', oomScoreAdj === undefined ? '' : String(oomScoreAdj)]
   const program = [...(identity?.prefix ?? []), ...words]
-  return { file: '/bin/sh', args: ['-c', launcherScript, 'relayrunner-launcher', ...options, ...program] }
+  const more = carried(env, cwd)
+  const restore = Object.keys(more).map((name) => restoring(name.slice(carrier.length)))
+  const script = `${launcherScript}${restore.join('')}exec "$@"`
+  return {
+    file: '/bin/sh',
+    args: ['-c', script, 'relayrunner-launcher', ...options, ...program],
+    env: { ...env, ...more },
+  }
 }

@@ -8,7 +8,7 @@ import type { Readable, Writable } from 'node:stream'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import { exactWords, needsExactLaunch } from './exact-launch.js'
 import type { OutputFifo } from './fifo.js'
-import { type LaunchSettings, launcherWords } from './launcher.js'
+import { type LaunchSettings, launcherOf } from './launcher.js'
 import { resolveProgram } from './program.js'
 import type { Watchdog } from './watchdog.js'
 
@@ -73,17 +73,16 @@ export function spawnProcess(options: SpawnOptions): SpawnedProcess {
   const { outputs, settings } = options
   const { identity } = settings
   const isBare = registerFds.length === 0 && Object.values(settings).every((value) => value === undefined)
-  const exact =
-    !isBare && needsExactLaunch(options.env, options.cwd) ? exactWords(settings.identity) : undefined
+  const exact = !isBare && needsExactLaunch(options.env) ? exactWords(settings.identity) : undefined
   const start = isBare
-    ? { file: program, args: rest }
+    ? { file: program, args: rest, env: options.env }
     : exact === undefined
-      ? launcherWords([program, ...rest], settings)
-      : { file: exact[0] ?? program, args: [...exact.slice(1), program, ...rest] }
+      ? launcherOf({ words: [program, ...rest], settings, env: options.env, cwd: options.cwd })
+      : { file: exact[0] ?? program, args: [...exact.slice(1), program, ...rest], env: options.env }
   const child = withUmask(exact === undefined ? undefined : settings.umask, () =>
     spawn(start.file, start.args, {
       cwd: options.cwd,
-      env: options.env,
+      env: start.env,
       detached: true,
       // Where no words switch to it, Node does, and takes the supplementary groups away: there are none then.
       ...(identity?.prefix.length === 0 ? { uid: identity.uid, gid: identity.gid } : {}),

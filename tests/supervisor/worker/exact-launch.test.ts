@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import type { PoolConfig } from '../../../src/supervisor/pool/pool-keys.js'
-import { namesLostInShell } from '../../../src/supervisor/worker/exact-launch.js'
+import { namesLostInShell, needsExactLaunch } from '../../../src/supervisor/worker/exact-launch.js'
 import { job, startPool, textOf } from '../../helpers/pool.js'
 import { notRoot, openFixture, plainUser } from '../../helpers/users.js'
 
@@ -63,6 +63,25 @@ test('each odd variable alone reaches a worker, too', async (t) => {
   }
 })
 
+test('what a shell sets anew is set back by the launcher, and nothing is left of the way there', async (t) => {
+  const common = {
+    PWD: '/elsewhere than here',
+    OLDPWD: '/nowhere',
+    IFS: ',;\n$(id)`id`"',
+    OPTIND: '7',
+    PS1: '$(id)',
+    PS2: '',
+    PS4: '\'+"',
+    SHLVL: '3',
+    RELAYRUNNER_KEPT: 'as it is',
+  }
+  assert.ok(!needsExactLaunch(common))
+  const { told } = await environmentOf(t, common, {})
+  assert.deepEqual(chosen(told.env, common), common)
+  const own = Object.keys(told.env).filter((name) => /^RELAYRUNNER_(CARRIED|NAME)/.test(name))
+  assert.deepEqual(own, [])
+})
+
 test('umask and oom_score_adj are set beside such variables, too', async (t) => {
   const { told } = await environmentOf(t, { 'x-y': '1' }, { umask: '0027', oom_score_adj: 731 })
   assert.deepEqual([told.env['x-y'], told.mode, told.oomScoreAdj], ['1', '640', 731])
@@ -94,6 +113,17 @@ test('no value is ever on a command line', async (t) => {
 })
 
 test('a shell would lose names that are no identifiers, and its own variables', () => {
-  const env = { PATH: '', A_1: '', 'x-y': '', IFS: '', 'a.b': '', '': '', PS4: '', OPTION: '' }
-  assert.deepEqual(namesLostInShell(env), ['x-y', 'IFS', 'a.b', '', 'PS4'])
+  const env = {
+    PATH: '',
+    A_1: '',
+    'x-y': '',
+    PPID: '',
+    'a.b': '',
+    '': '',
+    OPTIND: 'x',
+    OPTION: '',
+    IFS: ',',
+    PS4: '',
+  }
+  assert.deepEqual(namesLostInShell(env), ['x-y', 'PPID', 'a.b', '', 'OPTIND'])
 })
