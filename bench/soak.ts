@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Random, seededRandom } from '../src/core/random.js'
 import { endingWithUs } from '../tests/helpers/mortal.js'
-import { childrenOf, commandOf } from '../tests/helpers/processes.js'
+import { childrenOf, commandOf, signalIfAlive } from '../tests/helpers/processes.js'
 import { rrCommand } from '../tests/helpers/project.js'
 import { lambdaConfig, workerText } from '../tests/helpers/rr.js'
 import { SoakApi, type SoakCounts } from './soak-api.js'
@@ -142,8 +142,8 @@ async function makeTrouble({ server, folder, random, stopMsMax }: Trouble): Prom
   const victims = childrenOf(server.pid ?? 0).filter((pid) => commandOf(pid).includes('soak.mjs'))
   const victim = victims[Math.floor(random() * victims.length)]
   if (victim === undefined) return 'no process'
-  signal(victim, kind)
-  if (kind === 'SIGSTOP') setTimeout(() => signal(victim, 'SIGCONT'), stopMs)
+  signalIfAlive(victim, kind)
+  if (kind === 'SIGSTOP') setTimeout(() => signalIfAlive(victim, 'SIGCONT'), stopMs)
   return kind
 }
 
@@ -155,14 +155,6 @@ async function sample(server: ChildProcess, api: SoakApi): Promise<SoakSample> {
   ])
   const memoryMb = Math.round((Number(statm.split(' ')[1]) * 4096) / 1e5) / 10
   return { done: api.counts.done, memoryMb, descriptors: descriptors.length }
-}
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name)
-  } catch {
-    // It has ended by itself.
-  }
 }
 
 function pause(ms: number): Promise<void> {

@@ -23,6 +23,15 @@ export function commandOf(pid: number): string {
   return contentOf(pid, 'cmdline').replaceAll('\0', ' ')
 }
 
+/** Sends a signal to a process that may have ended meanwhile. */
+export function signalIfAlive(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // ESRCH: it has ended by itself.
+  }
+}
+
 /** Those with this `NAME=value` in the environment that they were started with; never zombies, which have none. */
 export function withVariable(pair: string): number[] {
   return processes().filter((pid) => contentOf(pid, 'environ').split('\0').includes(pair))

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom } from '../../src/core/random.js'
 import { endingWithUs } from './mortal.js'
-import { childrenOf, commandOf, stateOf, withVariable } from './processes.js'
+import { childrenOf, commandOf, signalIfAlive, stateOf, withVariable } from './processes.js'
 import { rrCommand } from './project.js'
 import { invokeAt, lambdaConfig, workerText } from './rr.js'
 
@@ -71,7 +71,7 @@ export async function stormRound(seed: number, trouble: Trouble): Promise<StormR
         : []
     return { trouble, ...counts, alive, left: [...words, ...said], goneMs }
   } finally {
-    for (const pid of withVariable(mark)) signal(pid, 'SIGKILL')
+    for (const pid of withVariable(mark)) signalIfAlive(pid, 'SIGKILL')
     await rm(folder, { recursive: true, force: true })
   }
 }
@@ -124,7 +124,7 @@ async function storm({ server, mark, trouble, random }: Storm) {
     if (victim === undefined || random() < 0.85) continue
     // A stopped `mkfifo` is no worker: nobody promises its end.
     const isStop = random() < 0.2 && !commandOf(victim).startsWith('mkfifo')
-    signal(victim, isStop ? 'SIGSTOP' : 'SIGKILL')
+    signalIfAlive(victim, isStop ? 'SIGSTOP' : 'SIGKILL')
     if (isStop) counts.stopped += 1
     else counts.killed += 1
     if (!isStop && launchers.length > 0) counts.launchersKilled += 1
@@ -143,7 +143,7 @@ function makeTrouble(trouble: Trouble, all: readonly number[]): boolean {
     'both watchdogs stopped': guards.length === 2 ? guards : [],
     'a launcher stopped': launchers.slice(0, 1),
   }[trouble]
-  for (const pid of hit) signal(pid, trouble === 'a watchdog killed' ? 'SIGKILL' : 'SIGSTOP')
+  for (const pid of hit) signalIfAlive(pid, trouble === 'a watchdog killed' ? 'SIGKILL' : 'SIGSTOP')
   return hit.length > 0
 }
 
@@ -156,14 +156,6 @@ function isWatchdog(pid: number): boolean {
 /** The watchdogs of a server. */
 export function watchdogsOf(server: number): number[] {
   return childrenOf(server).filter(isWatchdog)
-}
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name)
-  } catch {
-    // It has gone by itself.
-  }
 }
 
 function pause(ms: number): Promise<void> {

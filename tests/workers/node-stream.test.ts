@@ -1,28 +1,14 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import { startBootstrap } from '../helpers/bootstrap.js'
-import { albEvent, urlEvent } from '../helpers/http-events.js'
+import { test } from 'node:test'
+import { albEvent } from '../helpers/http-events.js'
 import { fixture } from '../helpers/project.js'
-import { lambdaConfig } from '../helpers/rr.js'
-import { type ApiAnswer, streamingApi } from '../helpers/streaming-api.js'
+import { bodyOf, startStreaming } from '../helpers/streaming-worker.js'
 
-async function start(t: TestContext, relay: string) {
-  const api = await streamingApi(t)
-  const command = `${process.execPath} ${fixture('sdk', 'stream.mjs')}`
-  const text = lambdaConfig(command, { count: 1, more: '', lambda: 'mode: http\n  streaming: true' })
-  const config = text.replace('server: { ', `server: { relay: "${relay}", `)
-  const rr = await startBootstrap(t, api, { config })
-  void rr.ended.then((code) => api.abandon(`rr ended with ${code}:\n${rr.text()}`))
-  return { api, rr, get: (rawPath: string) => api.invoke(urlEvent({ rawPath })) }
-}
-
-function bodyOf(answer: ApiAnswer): readonly string[] {
-  return answer.chunks.slice(2).map(String)
-}
+const command = `${process.execPath} ${fixture('sdk', 'stream.mjs')}`
 
 for (const relay of ['pipes', 'tcp://127.0.0.1:0']) {
   test(`a Node handler streams what its generator yields (${relay})`, async (t) => {
-    const { api, get } = await start(t, relay)
+    const { api, get } = await startStreaming(t, { command, relay })
     const forty = Array.from({ length: 40 }, (_, at) => `piece ${at + 1};`)
     for (const [path, body] of [
       ['/three', forty.slice(0, 3)],
@@ -40,7 +26,7 @@ for (const relay of ['pipes', 'tcp://127.0.0.1:0']) {
   })
 
   test(`a Node generator is ended when its reader has gone, and its worker serves on (${relay})`, async (t) => {
-    const { rr, get } = await start(t, relay)
+    const { rr, get } = await startStreaming(t, { command, relay })
     const answer = await get('/endless')
     await answer.chunk(30)
     answer.cut()
@@ -52,7 +38,7 @@ for (const relay of ['pipes', 'tcp://127.0.0.1:0']) {
 }
 
 test('what a Node generator throws in mid-stream is told behind what was sent', async (t) => {
-  const { get } = await start(t, 'pipes')
+  const { get } = await startStreaming(t, { command, relay: 'pipes' })
   const answer = await get('/breaks')
   assert.equal(await answer.ended, true)
   assert.deepEqual(bodyOf(answer), ['begun'])

@@ -1,30 +1,16 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import { startBootstrap } from '../helpers/bootstrap.js'
-import { albEvent, urlEvent } from '../helpers/http-events.js'
+import { test } from 'node:test'
+import { albEvent } from '../helpers/http-events.js'
 import { fixture, missing } from '../helpers/project.js'
-import { lambdaConfig } from '../helpers/rr.js'
-import { type ApiAnswer, streamingApi } from '../helpers/streaming-api.js'
+import { bodyOf, startStreaming } from '../helpers/streaming-worker.js'
 
 const skip = missing('python3')
 
-async function start(t: TestContext, relay: string) {
-  const api = await streamingApi(t)
-  const command = `python3 ${fixture('sdk', 'stream.py')}`
-  const text = lambdaConfig(command, { count: 1, more: '', lambda: 'mode: http\n  streaming: true' })
-  const config = text.replace('server: { ', `server: { relay: "${relay}", `)
-  const rr = await startBootstrap(t, api, { config })
-  void rr.ended.then((code) => api.abandon(`rr ended with ${code}:\n${rr.text()}`))
-  return { api, rr, get: (rawPath: string) => api.invoke(urlEvent({ rawPath })) }
-}
-
-function bodyOf(answer: ApiAnswer): readonly string[] {
-  return answer.chunks.slice(2).map(String)
-}
+const command = `python3 ${fixture('sdk', 'stream.py')}`
 
 for (const relay of ['pipes', 'tcp://127.0.0.1:0']) {
   test(`a Python handler streams what its iterator yields (${relay})`, { skip }, async (t) => {
-    const { api, get } = await start(t, relay)
+    const { api, get } = await startStreaming(t, { command, relay })
     const forty = Array.from({ length: 40 }, (_, at) => `piece ${at + 1};`)
     for (const [path, body] of [
       ['/three', forty.slice(0, 3)],
@@ -46,7 +32,7 @@ for (const relay of ['pipes', 'tcp://127.0.0.1:0']) {
   test(`a Python generator is closed when its reader has gone, and its worker serves on (${relay})`, {
     skip,
   }, async (t) => {
-    const { rr, get } = await start(t, relay)
+    const { rr, get } = await startStreaming(t, { command, relay })
     for (const [at, path] of ['/endless', '/endless-async'].entries()) {
       const answer = await get(path)
       await answer.chunk(30)
@@ -61,7 +47,7 @@ for (const relay of ['pipes', 'tcp://127.0.0.1:0']) {
 }
 
 test('what a Python generator raises in mid-stream is told behind what was sent', { skip }, async (t) => {
-  const { get } = await start(t, 'pipes')
+  const { get } = await startStreaming(t, { command, relay: 'pipes' })
   for (const path of ['/breaks', '/breaks-async']) {
     const answer = await get(path)
     assert.equal(await answer.ended, true)
