@@ -205,11 +205,11 @@ class Life {
     if (this.#end.isAsked) return undefined
     const fault = error instanceof Error ? error : new Error(messageOf(error))
     if (this.#mode !== 'dev') return fault
-    // Each of its pools has said so and waits for a change.
+    // Each of its pools has reported it and waits for a change.
     return undefined
   }
 
-  /** Inside Lambda the log holds the words of the workers, and what is posted holds them, too. */
+  /** Returns a fault's log fields, inside Lambda without the workers' output, which the log already holds. */
   #factsOf(error: unknown): LogFields {
     if (this.#mode !== 'bootstrap' || !(error instanceof RelayError)) return { error }
     const { summary }: BootFault = error

@@ -10,10 +10,10 @@ import { printable } from './printable.js'
 import { notAnswering } from './server-state.js'
 
 const lookEveryMs = 20
-// The socket closes last but for the log's last words.
+// After the socket closes only the log is flushed.
 const lastWordsMsMax = 10_000
 
-/** Stops the server; one that `rr lambda run` has frozen hears nothing, so that is stopped instead. */
+/** Stops the server. A server that `rr lambda run` has frozen cannot answer, so that run is stopped instead. */
 export async function stop(options: CommonOptions): Promise<number> {
   const frozen = await frozenServer(options)
   if (frozen !== undefined) return stopLambdaRun(frozen)
@@ -53,7 +53,7 @@ async function stopLambdaRun({ card, runPid }: FrozenServer): Promise<number> {
   return ExitCode.ok
 }
 
-/** A server is no child of ours, so looking is all there is. */
+/** Polls until the process has ended: it is not our child, so there is no event for it. */
 async function processGone(gone: {
   readonly pid: number
   readonly startTicks: number | undefined

@@ -47,7 +47,7 @@ export interface PoolsHostOptions {
   readonly pacer: OutputPacer
   /** Workers that fail to boot with the same words are told once. */
   readonly tellsBootsOnce?: boolean
-  /** A pool of which no worker has ever booted waits for a reset instead of trying again, and tells so here. */
+  /** Called when a pool of which no worker has ever booted waits for a reset; without it the pool keeps trying. */
   readonly onHeld?: ((held: HeldPool) => void) | undefined
   /** Splits a command by shell quoting rules; throws on an open quote. */
   readonly splitCommand: (text: string) => readonly string[]

@@ -38,7 +38,7 @@ export interface ServerOptions {
   readonly splitCommand: (text: string) => readonly string[]
   /** Workers that fail to boot with the same words are told once. */
   readonly tellsBootsOnce?: boolean
-  /** A pool of which no worker has ever booted waits for a reset instead of trying again, and tells so here. */
+  /** Called when a pool of which no worker has ever booted waits for a reset; without it the pool keeps trying. */
   readonly onHeld?: ((held: HeldPool) => void) | undefined
   /** Somebody asked over RPC that the server stop. */
   readonly onStopAsked: () => void

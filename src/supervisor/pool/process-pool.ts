@@ -51,9 +51,9 @@ export interface ProcessPoolOptions {
   readonly budget?: () => Promise<MemoryBudget>
   /** Is told of every job with a `requestId`. */
   readonly ledger?: InFlightLedger
-  /** What booting workers write; with it a failure that repeats is told once. */
+  /** Holds the output of boots, so that a repeated failure is logged once. */
   readonly lines?: BootLines | undefined
-  /** A pool of which no worker has ever booted waits for a reset instead of trying again, and tells so here. */
+  /** Called when a pool of which no worker has ever booted waits for a reset; without it the pool keeps trying. */
   readonly onHeld?: ((held: HeldPool) => void) | undefined
   /** Bytes of the worker of this pid; absent: of its process and its children. */
   readonly measure?: (pid: number) => Promise<number>

@@ -1,6 +1,6 @@
 /**
- * What booting workers of one pool write: it is held until the boot has ended, except that of the first one, which is held for a second
- * at most. A boot that fails with the same words as the one before it writes nothing, so that one mistake in a worker is told once.
+ * Holds the output of a pool's booting workers until the boot has ended, but that of the first one for a second at most. A boot that
+ * fails with the same output as the one before it writes nothing, so that one mistake in a worker is logged once.
  */
 import type { Clock, Timer } from '../../../core/clock.js'
 import type { WorkerLine } from '../../../core/worker-lines.js'
@@ -12,16 +12,16 @@ export interface BootLinesOptions {
   readonly writeLine: (line: WorkerLine) => void
 }
 
-/** The lines of one boot. */
+/** Receives the lines of one boot. */
 export interface BootSink {
   write(line: WorkerLine): void
-  /** The worker is ready: its lines are written, and those that follow as they come. */
+  /** Writes the held lines because the worker is ready; later ones are written at once. */
   ready(): void
-  /** The boot failed: its lines are written unless they repeat. True when they do. */
+  /** Writes the held lines of a failed boot unless they repeat the one before; true when they do. */
   failed(): boolean
 }
 
-// A worker that lives on for so long after its first line is watched by somebody who wants to see what it does.
+// A slow boot is shown as it goes on: lines of the first worker are held for this long at most.
 const heldMsMax = 1000
 const heldLinesMax = 200
 const wordsLengthMax = 64 * 1024

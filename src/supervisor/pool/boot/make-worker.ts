@@ -24,7 +24,7 @@ export interface MakeOptions {
   readonly random: Random
   readonly log: Logger
   readonly writeLine: (line: WorkerLine) => void
-  /** Where a boot that fails as the one before it is told once; absent: all that workers write is written. */
+  /** Holds the output of boots, so that a repeated failure is logged once; without it all output is written. */
   readonly lines?: BootLines | undefined
 }
 

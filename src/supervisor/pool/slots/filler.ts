@@ -27,7 +27,7 @@ export interface FillerOptions {
   readonly settle: (slot: Slot, worker: Worker) => void
   /** False while a place must wait for a reset instead of trying again. */
   readonly mayTry: (slot: Slot) => boolean
-  /** The log holds what workers said whose boot failed: it is not repeated in the fault. */
+  /** True when the log already holds the output of failed boots: the fault does not repeat it. */
   readonly isSaidOnce: boolean
   /** A boot failed, while the pool works. */
   readonly onFault: (fault: BootFault) => void
@@ -103,7 +103,7 @@ export class Filler {
         return
       } catch (error) {
         const fault: BootFault = error instanceof Error ? error : new Error(messageOf(error))
-        // One that began before a reset says nothing of the code that comes next.
+        // A boot that began before a reset says nothing about the new code.
         if (generation === generations.current) slot.failures += 1
         this.#onFault(slot, fault)
         const lastLines = fault.lastLines ?? []

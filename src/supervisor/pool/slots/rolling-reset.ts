@@ -57,7 +57,7 @@ export async function rollingReset(options: ResetOptions): Promise<void> {
   } catch (error) {
     await Promise.all(leaving)
     const fault = resetFault({ pool: pool.name, replaced: leaving.length, total: pool.size, error })
-    // Where none was there, the boot itself is told.
+    // Without an old worker, the boot reports its own failure.
     if (!hasCode(error, ErrorCode.PoolStopped) && pool.workers.length > 0)
       log.error({ pool: pool.name, error: fault }, 'the workers were not replaced')
     throw fault

@@ -35,9 +35,9 @@ export interface SlotsOptions {
   readonly onReady: (worker: Worker) => void
   /** Called when no worker lives and boots have failed in a row for long, after the first ones. */
   readonly onDead: (fault: Error) => void
-  /** What booting workers write; with it a failure that repeats is told once. */
+  /** Holds the output of boots, so that a repeated failure is logged once. */
   readonly lines?: BootLines | undefined
-  /** With it, a pool of which no worker has ever booted waits for a reset instead of trying again. */
+  /** Called when a pool of which no worker has ever booted waits for a reset; without it the pool keeps trying. */
   readonly onHeld?: ((held: HeldPool) => void) | undefined
   /** Woken whenever something of this has changed. */
   readonly changed: Waiters
@@ -277,7 +277,7 @@ export class Slots {
     return slot.failures > 0 || this.#isHeld
   }
 
-  /** Every boot has failed, and they are tried again after a reset only. */
+  /** True when every boot has failed: they are tried again only after a reset. */
   get #isHeld(): boolean {
     const tried = this.#slots.filter(({ failures }) => failures > 0)
     return tried.length > 0 && this.#slots.every(({ booting }) => booting === undefined)
@@ -318,7 +318,7 @@ export class Slots {
     slot.worker = worker
     slot.booting = undefined
     this.#failedBoots.end()
-    // Those that waited for a reset try again now: the code is good enough for one.
+    // Slots that waited for a reset try again now: with this code a worker has booted.
     if (!this.#hasWorked && this.failingCount > 0) this.#filler.hurryUp()
     this.#hasWorked = true
     if (this.#hasBooted) this.#intensity.onRestart()
