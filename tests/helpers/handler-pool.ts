@@ -44,13 +44,15 @@ export async function startHandler(
     readonly handler?: string
     readonly env?: Record<string, string>
     readonly folder?: string
+    /** The worker's; absent: a folder of the pool's own. */
+    readonly cwd?: string
   } = {},
 ): Promise<HandlerPool> {
   const folder = options.folder ?? (await testFolder(t))
   await writeFiles(folder, files)
   const command = [process.execPath, nodeLoader, options.handler ?? 'index.handler']
   const env = { LAMBDA_TASK_ROOT: folder, ...options.env }
-  const pool = await startPool(t, command, { env, config: { num_workers: 1 } })
+  const pool = await startPool(t, command, { env, config: { num_workers: 1, cwd: options.cwd } })
   const call = async (event: unknown, context: object = {}): Promise<Called> => {
     const body = Buffer.isBuffer(event) ? event : Buffer.from(JSON.stringify(event))
     const full = { kind: 'event', awsRequestId: 'r-1', traceId: null, ...context }

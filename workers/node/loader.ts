@@ -3,9 +3,10 @@
  * working directory. It does as AWS's own client for Node does (docs/handlers.md).
  */
 import { loadHandler } from './handler-file.js'
+import { handlerName } from './handler-name.js'
 import { runOrdinary } from './ordinary.js'
 
-const name = process.argv[2] ?? process.env._HANDLER ?? ''
+const name = handlerName(process.argv[2], process.env)
 const folder = process.env.LAMBDA_TASK_ROOT ?? process.cwd()
 // Whoever wraps a handler (Datadog, New Relic) loads it by these.
 process.env._HANDLER ??= name
