@@ -1,7 +1,7 @@
 /** Keys of RoadRunner that have no meaning here, and what to use instead: a warning, not a fault. */
 
 /** By dotted path; a path covers everything below it. */
-export const meaninglessKeys: Readonly<Record<string, string>> = {
+const meaninglessKeys: Readonly<Record<string, string>> = {
   envfile: 'use --dotenv FILE',
   endure: 'stopping is bounded by destroy_timeout of each pool',
   reload: 'use `rr dev`, which restarts workers when files change',
@@ -14,6 +14,11 @@ export const meaninglessKeys: Readonly<Record<string, string>> = {
   'server.on_init': 'run it before `rr serve`',
   'server.after_init': 'run it before `rr serve`',
   'server.relay_timeout': 'use allocate_timeout of the pool',
+}
+
+/** Returns what to use instead of a key that has no meaning here; undefined for every other key, `constructor` and its kind included. */
+export function insteadOf(path: string): string | undefined {
+  return Object.hasOwn(meaninglessKeys, path) ? meaninglessKeys[path] : undefined
 }
 
 /** Sections of RoadRunner that are planned and not built. */

@@ -13,7 +13,7 @@ import type {
 } from '../src/core/section.js'
 import { describe } from './describe.js'
 import { nearestName } from './nearest.js'
-import { meaninglessKeys, plannedSections } from './roadrunner-keys.js'
+import { insteadOf, plannedSections } from './roadrunner-keys.js'
 import { readScalar } from './scalar.js'
 import type { Entry, Place, Problem, Tree } from './tree.js'
 
@@ -73,7 +73,7 @@ class Walker {
   }
 
   unowned(key: string, entry: Entry, names: readonly string[]): void {
-    const instead = meaninglessKeys[key]
+    const instead = insteadOf(key)
     if (instead !== undefined) this.#warn(entry.at, `"${key}" has no meaning here`, instead)
     else if (plannedSections.has(key)) this.#fail(entry.at, `section "${key}" is not supported yet`)
     else {
@@ -181,7 +181,7 @@ class Walker {
   }
 
   #unknownKey(key: string, entry: Entry, properties: Properties, path: string): void {
-    const instead = meaninglessKeys[`${path}.${key}`]
+    const instead = insteadOf(`${path}.${key}`)
     if (instead !== undefined) {
       this.#warn(entry.at, `"${path}.${key}" has no meaning here`, instead)
       return

@@ -185,6 +185,16 @@ test('a key of RoadRunner without a meaning here is a warning that says what to 
   )
 })
 
+test('keys that every object has are unknown keys like any other', async (t) => {
+  for (const key of ['__proto__', 'constructor', 'toString']) {
+    const text = `version: "3"\n${key}: { a: 1 }\nserver: { command: "true", ${key}: 1 }\n`
+    const problems = (await read(t, text)).problems.join('\n')
+    assert.doesNotMatch(problems, /no meaning here/, key)
+    assert.match(problems, new RegExp(`2:1: .*"${key}"`), key)
+    assert.match(problems, new RegExp(`3:\\d+: unknown key "${key}" in "server"`), key)
+  }
+})
+
 test('server.env takes RoadRunner’s list of pairs, and a plugin path counts from the file that names it', async (t) => {
   const { values, loaded } = await read(
     t,
