@@ -126,6 +126,8 @@ test('a name that leads nowhere is told in AWS’s words, with what there is', a
     'imported/inner.mjs': 'let a\nlet a\n',
     'throws.js': `throw new RangeError('at load', { cause: new Error('below') })`,
     'throws-text.js': `throw 'a text'`,
+    'floating.js': `Promise.reject(new RangeError('floating')); exports.handler = () => {}`,
+    'floating/app.mjs': `Promise.reject(new RangeError('floating')); export const handler = () => {}`,
     'rejects.mjs': `await Promise.reject(null)`,
     'empty.js': '',
     'broken/package.json': '{',
@@ -168,6 +170,8 @@ test('a name that leads nowhere is told in AWS’s words, with what there is', a
     ['broken/index.handler', /^Runtime\.UserCodeSyntaxError: .*broken\/package\.json/],
     ['throws.handler', /^RangeError: at load\n {4}at .*throws\.js:1/, /\ncaused by Error: below/],
     ['throws-text.handler', /^string: a text\n/],
+    ['floating.handler', /RangeError: floating\n/],
+    ['floating/app.handler', /RangeError: floating\n/],
     ['rejects.handler', /^string: handled\n/],
   ]
   for (const [handler, ...expected] of rows) {

@@ -1,4 +1,5 @@
 /** Runs a worker with an ordinary Lambda handler: everything is prepared before the handler's module is loaded. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isMainThread } from 'node:worker_threads'
 import { guardChildren } from './children.js'
 import { connectRelay } from './connect.js'
@@ -17,7 +18,10 @@ export async function runOrdinary(load: () => Promise<LambdaHandler>): Promise<v
     const link = await connectRelay(address)
     patchConsole(process.env)
     defineAwslambda(process.env)
-    serveLambda(link, await load())
+    const handler = await load()
+    // A rejection that the module left unhandled ends the process before the next turn, and so fails the start, as on AWS.
+    await nextTurn()
+    serveLambda(link, handler)
   } catch (error) {
     tell(error)
     endOf(error)
