@@ -4,6 +4,7 @@
  */
 import { Duplex } from 'node:stream'
 import type { MessagePort } from 'node:worker_threads'
+import type { ThreadOutput, UnreadBytes } from './thread-output.js'
 
 /** What a thread is started with. */
 export interface ThreadStart {
@@ -12,12 +13,7 @@ export interface ThreadStart {
   readonly program: string
   /** Shared; the thread writes, the server reads: the bytes that its JavaScript holds, and 1 once it ends by itself. */
   readonly facts: Float64Array
-}
-
-/** What a thread printed. */
-export interface ThreadOutput {
-  readonly output: 'stdout' | 'stderr'
-  readonly bytes: Uint8Array
+  readonly unread: UnreadBytes
 }
 
 /** What to do beside carrying bytes. */

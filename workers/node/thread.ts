@@ -3,12 +3,12 @@
  * log instead of its output, and serves it. A `process.exit` in here ends the thread and nothing else.
  */
 import { getHeapStatistics } from 'node:v8'
-import type { MessagePort } from 'node:worker_threads'
+import { OutputSender } from '../../src/ipc/thread-output.js'
 import { offerThreadStream, portStream, type ThreadStart } from '../../src/ipc/thread-relay.js'
 import { serveModule } from './serve-module.js'
 
 /** Serves for the thread's whole life: never resolves. */
-export default async function run({ port, program, facts }: ThreadStart): Promise<void> {
+export default async function run({ port, program, facts, unread }: ThreadStart): Promise<void> {
   const measure = () => {
     const { total_heap_size, external_memory, malloced_memory } = getHeapStatistics()
     facts[0] = total_heap_size + external_memory + malloced_memory
@@ -16,8 +16,9 @@ export default async function run({ port, program, facts }: ThreadStart): Promis
   process.once('exit', () => {
     facts[1] = 1
   })
-  printTo(port, 'stdout')
-  printTo(port, 'stderr')
+  const sender = new OutputSender(port, unread)
+  printTo(sender, 'stdout')
+  printTo(sender, 'stderr')
   offerThreadStream(portStream(port, { onWrite: measure }))
   process.argv[1] = program
   try {
@@ -30,11 +31,11 @@ export default async function run({ port, program, facts }: ThreadStart): Promis
 }
 
 /** From now on `console` and all who write to this stream reach the server's log. */
-function printTo(port: MessagePort, output: 'stdout' | 'stderr'): void {
+function printTo(sender: OutputSender, output: 'stdout' | 'stderr'): void {
   const write = (chunk: Uint8Array | string, encoding?: unknown, done?: unknown): boolean => {
     const text = typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8'
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, text) : chunk
-    port.postMessage({ output, bytes: new Uint8Array(bytes) })
+    sender.send(output, bytes)
     const callback = typeof encoding === 'function' ? encoding : done
     if (typeof callback === 'function') process.nextTick(() => callback())
     return true

@@ -2,13 +2,14 @@
  * One thread of a worker, made and ended by tinypool: a pool of one thread that runs one task for its whole life, so that each thread
  * can be replaced by itself. To the rest of the server it is a process: it ends with a code, or is killed.
  */
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel } from 'node:worker_threads'
 import { assert } from '../../core/assert.js'
 import type { Clock } from '../../core/clock.js'
 import { messageOf } from '../../core/errors.js'
-import { portStream, type ThreadOutput, type ThreadStart } from '../../ipc/thread-relay.js'
+import { OutputReceiver, unreadBytes } from '../../ipc/thread-output.js'
+import { portStream, type ThreadStart } from '../../ipc/thread-relay.js'
 import type { ProcessExit, WorkerProcess } from './process.js'
 
 /** What to start. */
@@ -22,8 +23,6 @@ export interface ThreadOptions {
   readonly env: Readonly<Record<string, string>>
   /** V8's limit of the thread's old generation in MB; the thread ends when it is reached. 0: V8's own. */
   readonly heapMegabytesMax: number
-  /** What the thread printed, and the error that ended it. */
-  readonly onOutput: (output: ThreadOutput) => void
   readonly clock: Clock
 }
 
@@ -33,8 +32,8 @@ export interface StartedThread {
   readonly process: WorkerProcess
   /** Its relay. */
   readonly stream: Duplex
-  /** Resolves when all that it printed has been read. */
-  readonly outputEnded: Promise<void>
+  /** What it prints, and the error that ended it; both end after the thread. */
+  readonly output: { readonly stdout: Readable; readonly stderr: Readable }
   /** The heap and the buffers of its JavaScript, as of its last answer. */
   memoryBytes(): number
 }
@@ -44,9 +43,11 @@ const endMsMax = 5_000
 
 /** Starts a thread. Rejects when Node refuses its options. */
 export async function startThread(options: ThreadOptions): Promise<StartedThread> {
-  const { program, onOutput, clock } = options
+  const { program, clock } = options
   const { port1, port2 } = new MessageChannel()
   const facts = new Float64Array(new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT))
+  const unread = unreadBytes()
+  const output = new OutputReceiver(unread)
   const threads = await makePool(options)
   const end = new AbortController()
   const told = new Set<unknown>()
@@ -54,9 +55,9 @@ export async function startThread(options: ThreadOptions): Promise<StartedThread
   const tellFault = (error: unknown) => {
     if (told.has(error)) return
     told.add(error)
-    onOutput({ output: 'stderr', bytes: Buffer.from(`${faultText(error)}\n`) })
+    output.add(`${faultText(error)}\n`)
   }
-  const start: ThreadStart = { port: port2, program, facts }
+  const start: ThreadStart = { port: port2, program, facts, unread }
   threads.on('error', tellFault)
   threads.run(start, { transferList: [port2], signal: end.signal }).catch((error: unknown) => {
     if (!end.signal.aborted) tellFault(error)
@@ -81,10 +82,15 @@ export async function startThread(options: ThreadOptions): Promise<StartedThread
     // Still ours when the thread ended before it was given the port; else this does nothing.
     port2.close()
   })
+  const portClosed = new Promise<void>((resolve) => {
+    port1.once('close', () => resolve())
+  })
+  // What ended the thread is told between the two.
+  void Promise.all([portClosed, exited]).then(() => output.end())
   return {
     process: { pid: thread.threadId, input: undefined, output: undefined, exited, kill, terminate: kill },
-    stream: portStream(port1, { onOutput }),
-    outputEnded: new Promise((resolve) => port1.once('close', resolve)),
+    stream: portStream(port1, { onOutput: (said) => output.take(said) }),
+    output,
     memoryBytes: () => facts[0] ?? 0,
   }
 }

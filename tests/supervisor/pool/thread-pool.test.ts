@@ -75,3 +75,48 @@ test('a command is read as for a process: node and its options, the file, its ar
     { program: join(projectFolder, 'package.json'), argv: ['a', '-b'], execArgv: ['--enable-source-maps'] },
   )
 })
+
+const floodLines = 100_000
+// Four times what the contract allows: tests share their processors.
+const lateMsMax = 1000
+// The lines that the test itself keeps are some 30 MB; unbounded, the messages of the port alone are over 100 MB.
+const memoryBytesMax = 150 * 2 ** 20
+
+test('a thread that floods its output holds up no other, loses nothing, keeps to its job and takes no memory', async (t) => {
+  const { pool, lines } = await threads(t, [handler('floods')], { num_workers: 2 })
+  await pool.booted
+  const before = process.memoryUsage().rss
+  let isFlooding = true
+  const flood = pool.run(job(`flood ${floodLines}`, 'flood')).finally(() => {
+    isFlooding = false
+  })
+  const took: number[] = []
+  let [most, buffers] = [0, 0]
+  while (isFlooding) {
+    const startedAt = performance.now()
+    assert.equal(textOf(await pool.run(job('quick'))), 'quick')
+    took.push(performance.now() - startedAt)
+    most = Math.max(most, process.memoryUsage().rss - before)
+    buffers = Math.max(buffers, process.memoryUsage().arrayBuffers)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.equal(textOf(await flood), `flood ${floodLines}`)
+  assert.ok(
+    took.length >= 3 && Math.max(...took) < lateMsMax,
+    `the longest of ${took.length}: ${Math.max(...took)} ms`,
+  )
+  assert.ok(most < memoryBytesMax, `${most} bytes, ${buffers} of them buffers`)
+  assert.equal(lines.length, floodLines + 1)
+  assert.deepEqual(
+    [lines.at(-2)?.text.slice(0, 11), lines.at(-1)?.text],
+    [`line ${floodLines - 1} `, 'the last word'],
+  )
+  assert.ok(lines.every((line) => line.job === 'flood'))
+})
+
+test('a thread that waits for its output to be read can be ended', async (t) => {
+  const supervisor = { ...poolDefaults.supervisor, exec_ttl: 300 }
+  const { pool } = await threads(t, [handler('floods')], { num_workers: 1, supervisor })
+  await assert.rejects(pool.run(job('flood 100000000')), faultOf('RR_WORKER_TIMEOUT'))
+  assert.equal(textOf(await pool.run(job('next'))), 'next')
+})

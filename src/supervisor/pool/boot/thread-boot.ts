@@ -3,7 +3,6 @@ import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
 import { handshake } from '../../../ipc/handshake.js'
 import { defaultRelayLimits } from '../../../ipc/relay.js'
 import { StreamRelay } from '../../../ipc/stream-relay.js'
-import type { ThreadOutput } from '../../../ipc/thread-relay.js'
 import { type StartedThread, startThread } from '../../worker/thread.js'
 import type { Worker } from '../../worker/worker.js'
 import { bootThrough } from './boot-lines.js'
@@ -36,11 +35,10 @@ async function bootThread(
   events: WorkerEvents,
   signal: AbortSignal,
 ): Promise<Worker> {
-  const { output, hear } = threadOutput(options)
-  const thread = await start(options, hear)
+  const thread = await start(options)
+  const { output, ended: outputEnded } = readOutput(options, thread)
   options.onStarted(thread)
-  const { process, outputEnded } = thread
-  void outputEnded.then(() => output.endLines())
+  const { process } = thread
   // A thread knows no signals: it is ended at once.
   const worker = makeWorker(options, events, { process, killGraceMs: 0, outputEnded, output })
   output.tagWith(worker)
@@ -59,7 +57,7 @@ async function bootThread(
   }
 }
 
-function start(options: ThreadBootOptions, onOutput: (output: ThreadOutput) => void): Promise<StartedThread> {
+function start(options: ThreadBootOptions): Promise<StartedThread> {
   const { words, cwd, config, clock } = options
   const { env, ...program } = threadProgram(words, cwd)
   const limit = config.supervisor.max_worker_memory
@@ -67,7 +65,6 @@ function start(options: ThreadBootOptions, onOutput: (output: ThreadOutput) => v
     ...program,
     env: { ...options.env, ...env },
     heapMegabytesMax: limit === 0 ? 0 : Math.max(heapMegabytesMin, hardLimitTimes * limit),
-    onOutput,
     clock,
   })
 }
@@ -112,13 +109,14 @@ function bootFault(about: {
   return Object.assign(fault, { lastLines, pid: thread.process.pid, summary: text })
 }
 
-/** Reads a thread's output, which arrives through its port. */
-function threadOutput(options: ThreadBootOptions) {
+function readOutput(options: ThreadBootOptions, thread: StartedThread) {
   const names = (worker: Worker | undefined) => ({
     pid: process.pid,
     ...(worker === undefined ? {} : { thread: worker.pid }),
   })
   const output = new WorkerOutput({ ...options, names })
-  const takers = { stdout: output.taker('stdout'), stderr: output.taker('stderr') }
-  return { output, hear: (said: ThreadOutput) => takers[said.output](Buffer.from(said.bytes)) }
+  const ends = (['stdout', 'stderr'] as const).map((name) =>
+    output.read({ stream: thread.output[name] }, name),
+  )
+  return { output, ended: Promise.all(ends).then(() => undefined) }
 }

@@ -24,13 +24,13 @@ const tailLineLengthMax = 2048
 export class WorkerOutput {
   readonly #options: WorkerOutputOptions
   readonly #kept: string[] = []
-  readonly #lines: { readonly junk: LineSplitter; readonly others: LineSplitter[] }
+  readonly #junkLines: LineSplitter
   readonly #readers: OutputReader[] = []
   #worker: Worker | undefined
 
   constructor(options: WorkerOutputOptions) {
     this.#options = options
-    this.#lines = { junk: this.#splitter('stdout'), others: [] }
+    this.#junkLines = this.#splitter('stdout')
   }
 
   /** Tags lines with this worker and its current job from now on. */
@@ -46,23 +46,15 @@ export class WorkerOutput {
     return reader.ended
   }
 
-  /** Returns a function that takes the bytes of a further source. */
-  taker(name: WorkerLine['stream']): (bytes: Buffer) => void {
-    const lines = this.#splitter(name)
-    this.#lines.others.push(lines)
-    return (bytes) => lines.push(bytes)
-  }
-
   /** Logs stray bytes of the relay as lines. */
   junk(bytes: Buffer): void {
-    this.#lines.junk.push(bytes)
+    this.#junkLines.push(bytes)
   }
 
   /** Completes the lines of all streams when a job begins or ends: output written before belongs to the earlier job, even half a line. */
   endLines(): void {
     for (const reader of this.#readers) reader.endLine()
-    for (const lines of this.#lines.others) lines.end()
-    this.#lines.junk.end()
+    this.#junkLines.end()
   }
 
   /** The last lines, oldest first, each cut at 2,048 characters. */
