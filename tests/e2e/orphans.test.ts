@@ -7,8 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { startBootstrap } from '../helpers/bootstrap.js'
 import { cannotEndWithUs, endingWithUs } from '../helpers/mortal.js'
-import { isAlive } from '../helpers/pool.js'
-import { childrenOf, commandOf, processes, withVariable } from '../helpers/processes.js'
+import { childrenOf, commandOf, isRunning, processes, withVariable } from '../helpers/processes.js'
 import { buildFolder, rrCommand } from '../helpers/project.js'
 import {
   invoke,
@@ -28,7 +27,7 @@ const withinMs = 2000
 /** Interface §5: within two seconds none is left. Asserted as stated. */
 async function goneInTime(pids: readonly number[]): Promise<void> {
   const since = performance.now()
-  await eventually(() => pids.every((pid) => !isAlive(pid)))
+  await eventually(() => pids.every((pid) => !isRunning(pid)))
   assert.ok(performance.now() - since < withinMs, `it took ${performance.now() - since} ms`)
 }
 

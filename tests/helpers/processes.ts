@@ -18,6 +18,12 @@ export function stateOf(pid: number): string | undefined {
   return statFields(pid)[0]
 }
 
+/** Returns false once it has ended, also while a slow process 1 has not reaped it yet. */
+export function isRunning(pid: number): boolean {
+  const state = stateOf(pid)
+  return state !== undefined && state !== 'Z'
+}
+
 /** Its words, with blanks between them; empty when it has gone. */
 export function commandOf(pid: number): string {
   return contentOf(pid, 'cmdline').replaceAll('\0', ' ')

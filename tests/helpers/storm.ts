@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededRandom } from '../../src/core/random.js'
 import { endingWithUs } from './mortal.js'
-import { childrenOf, commandOf, signalIfAlive, stateOf, withVariable } from './processes.js'
+import { childrenOf, commandOf, isRunning, signalIfAlive, stateOf, withVariable } from './processes.js'
 import { rrCommand } from './project.js'
 import { invokeAt, lambdaConfig, workerText } from './rr.js'
 
@@ -60,7 +60,7 @@ export async function stormRound(seed: number, trouble: Trouble): Promise<StormR
     const since = performance.now()
     await closed
     while (withVariable(mark).length > 0 && performance.now() - since < withinMs) await pause(10)
-    const left = withVariable(mark)
+    const left = withVariable(mark).filter(isRunning)
     const goneMs = Math.round(performance.now() - since)
     const words = left.map((pid) => `${pid} ${stateOf(pid)} ${commandOf(pid).slice(0, 120)}`)
     const said =
