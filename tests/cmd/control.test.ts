@@ -308,7 +308,7 @@ test('a blocked server is told of as blocked', async (t) => {
   await running.line((line) => line.message === 'blocking')
   const { code, err } = await rr(folder, ['stop'])
   assert.equal(code, 1)
-  assert.match(err, new RegExp(`process ${running.child.pid} is blocked: something computes`))
+  assert.match(err, new RegExp(`process ${running.child.pid} is blocked: a long computation`))
 })
 
 test('under rr lambda run a frozen server is told of as frozen by it, and rr stop ends the run in order', async (t) => {
