@@ -32,9 +32,13 @@ export function nodePackages(pinned: Readonly<Record<string, string>>): string {
     '--omit=peer',
     '--legacy-peer-deps',
     '--fetch-timeout=20000',
+    // Otherwise npm tries for minutes before it says why it cannot reach the registry.
+    '--fetch-retries=1',
+    '--fetch-retry-mintimeout=1000',
   ]
   const npm = spawnSync('npm', [...words, '--prefix', fresh], {
     cwd: fresh,
+    env: npmEnvironment(),
     encoding: 'utf8',
     timeout: installMsMax,
   })
@@ -47,4 +51,10 @@ export function nodePackages(pinned: Readonly<Record<string, string>>): string {
   }
   renameSync(fresh, folder)
   return join(folder, 'node_modules')
+}
+
+/** `scripts/test.mjs` takes the certificates out of the environment of the tests; a registry may need them. */
+function npmEnvironment(): NodeJS.ProcessEnv {
+  const { RR_TEST_CA_CERTS: certificates, ...env } = process.env
+  return certificates === undefined ? env : { ...env, NODE_EXTRA_CA_CERTS: certificates }
 }
