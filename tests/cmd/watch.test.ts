@@ -135,7 +135,7 @@ test('what cannot be watched is one warning with its paths and what to raise; th
   const line = await rr.line(({ logger }) => logger === 'watch')
   assert.deepEqual([line.level, line.code, line.count], ['warn', 'ENOSPC', 6])
   assert.match(String(line.hint), /fs\.inotify\.max_user_watches/)
-  assert.equal((line.paths as unknown as readonly string[]).length, 5)
+  assert.ok(Array.isArray(line.paths) && line.paths.length === 5)
   assert.equal((await invoke(rr, '1')).body, '1')
   assert.equal(rr.lines().filter(({ logger }) => logger === 'watch').length, 1)
 })
@@ -157,10 +157,10 @@ test('a folder that may not be read is a warning with its path, at the start and
     '--reuid',
     '65534',
     '--clear-groups',
-  ]
+  ] as const
   const rr = await startRr(t, ['dev', '-o', 'logs.encoding=json'], {
     folder,
-    command: [...drop, process.execPath, rrCommand] as unknown as readonly [string],
+    command: [...drop, process.execPath, rrCommand],
     env: { HOME: folder },
   })
   const warned = (path: string) =>

@@ -44,7 +44,7 @@ for (const [name, words] of [
   ],
 ] as const) {
   test(`started by ${name}: a hangup does not end it`, { skip: noNohup }, async (t) => {
-    const rr = await startRr(t, ['serve'], { config, command: words as unknown as readonly [string] })
+    const rr = await startRr(t, ['serve'], { config, command: words })
     await started(rr)
     if (words[0] !== 'bash') return livesOn(rr)
     const server = childrenOf(rr.child.pid ?? 0)[0] ?? 0
