@@ -201,7 +201,7 @@ class Life {
   }
 
   #noWorker(error: unknown): Error | undefined {
-    // Boots that a stop gave up are no faults.
+    // Boots that a stop gave up are not faults.
     if (this.#end.isAsked) return undefined
     const fault = error instanceof Error ? error : new Error(messageOf(error))
     if (this.#mode !== 'dev') return fault

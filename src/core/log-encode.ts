@@ -8,7 +8,7 @@ export interface LogRecord {
   readonly level: LogLevel
   readonly logger: string
   readonly message: string
-  /** The message as JSON where a worker's is no text; `message` has the same as text. */
+  /** The message as JSON where a worker's is not a string; `message` holds the same as text. */
   readonly messageJson?: RawJson
   readonly fields: LogFields
 }

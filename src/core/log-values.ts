@@ -147,7 +147,7 @@ function membersText(members: readonly Member[], walk: Walk): string {
   return `{${texts.join(',')}}`
 }
 
-/** Code, sentence, hint; the stack of what is no fault of ours, since ours say all in their sentence; the cause. */
+/** Fields of an error: code, message, hint, cause, and the stack unless it is a RelayError, whose message says enough. */
 function errorText(error: Error, walk: Walk): string {
   const isOurs = error.name === 'RelayError'
   const members: Member[] = [

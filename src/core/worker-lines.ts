@@ -27,7 +27,7 @@ export interface WorkerLine {
 export interface LineRecord {
   readonly level: LogLevel
   readonly message: string
-  /** The message where it is no text, as `message` has it as text. */
+  /** The message as JSON where it is not a string; `message` holds the same as text. */
   readonly messageJson?: RawJson
   readonly fields: Readonly<Record<string, unknown>>
 }

@@ -6,7 +6,7 @@
 import { Readable } from 'node:stream'
 import type { MessagePort } from 'node:worker_threads'
 
-/** What a thread printed. */
+/** Bytes that a thread printed. */
 export interface ThreadOutput {
   readonly output: 'stdout' | 'stderr'
   readonly bytes: Uint8Array

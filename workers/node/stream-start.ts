@@ -9,7 +9,7 @@ const wholeBytesMax = 1024 * 1024
 /** The first pieces of a stream. */
 export interface StreamStart {
   readonly pieces: readonly Uint8Array[]
-  /** What comes behind them, or how the stream fails; undefined: they are all of it. */
+  /** The read that follows them, which may reject; undefined when the pieces are the whole stream. */
   readonly next: Promise<IteratorResult<Uint8Array>> | undefined
 }
 

@@ -57,7 +57,7 @@ export interface RecordReport {
   readonly policy: GivenUpPolicy
 }
 
-/** The error line that holds a record which was given up, as it came: bytes that are no text survive only in the source's own base64. */
+/** Returns the error line that holds a record which was given up, as it came: bytes that are not text survive only in the source's own base64. */
 export function givenUpLine({ tags, job, record, verdict }: Omit<RecordReport, 'policy'>): {
   readonly fields: LogFields
   readonly message: string

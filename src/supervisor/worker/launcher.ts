@@ -33,7 +33,7 @@ const carrier = 'RELAYRUNNER_CARRIED_'
 
 type Environment = Readonly<Record<string, string>>
 
-/** Whether the launcher can hand on the variable `name` although a shell sets it anew. */
+/** Returns true when the launcher can pass on the variable `name` although a shell sets it anew. */
 export function isRestored(name: string, value: string): boolean {
   // A shell refuses any other text there.
   if (name === 'OPTIND') return /^[1-9]\d{0,5}$/.test(value)
@@ -55,7 +55,7 @@ function restoring(name: string): string {
   return `${name}=$${from}; export ${name}; unset ${from}\n`
 }
 
-/** What the launcher is started with. */
+/** The program, its settings, environment and folder. */
 export interface LaunchPlan {
   readonly words: readonly string[]
   readonly settings: LaunchSettings

@@ -32,7 +32,7 @@ export interface StartedThread {
   readonly process: WorkerProcess
   /** Its relay. */
   readonly stream: Duplex
-  /** What it prints, and the error that ended it; both end after the thread. */
+  /** Its output, and the error that ended it; both end after the thread. */
   readonly output: { readonly stdout: Readable; readonly stderr: Readable }
   /** The heap and the buffers of its JavaScript, as of its last answer. */
   memoryBytes(): number

@@ -118,7 +118,7 @@ def _line(fields: dict[str, Any]) -> str:
     try:
         return _to_json(fields)
     except (TypeError, ValueError, RecursionError):
-        # NaN, a cycle, a key that is no text: such a field is written as text, so that the line stays JSON.
+        # NaN, a cycle, a key that is not a string: such a field is written as text, so that the line stays JSON.
         return _to_json({str(key): value if _is_json(value) else _shown(value) for key, value in fields.items()})
 
 
