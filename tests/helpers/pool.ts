@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { systemClock } from '../../src/core/clock.js'
+import { RelayError } from '../../src/core/errors.js'
 import type { LogFields, Logger } from '../../src/core/log.js'
 import { OutputPacer } from '../../src/core/output-pacer.js'
 import { seededRandom } from '../../src/core/random.js'
@@ -146,6 +147,11 @@ export function job(body: string, id?: string) {
 /** The body of a reply as text. */
 export function textOf(reply: { readonly body: Uint8Array }): string {
   return Buffer.from(reply.body).toString()
+}
+
+/** Returns the text that a worker answered with an error, as it came. */
+export function errorTextOf(error: unknown): string {
+  return error instanceof RelayError ? String(error.details.text) : ''
 }
 
 /** True while the process or a zombie of it exists. */

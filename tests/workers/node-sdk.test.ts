@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
-import { messageOf } from '../../src/core/errors.js'
-import { startPool, textOf } from '../helpers/pool.js'
+import { errorTextOf, startPool, textOf } from '../helpers/pool.js'
 import { fixture } from '../helpers/project.js'
 
 const command = [process.execPath, fixture('sdk', 'tells.mjs')]
@@ -73,12 +72,12 @@ test('an answer may be a worker’s last: a result, a reply or a verdict', async
 test('an error keeps its causes, five deep', async (t) => {
   const { pool } = await start(t)
   await assert.rejects(pool.run({ context: '{}', body: 'causes', codec: 0x04 }), (error) => {
-    const told = JSON.parse(messageOf(error))
+    const told = JSON.parse(errorTextOf(error))
     assert.deepEqual(
       [told.errorType, told.cause.errorType, told.cause.errorMessage],
       ['Error', 'TypeError', 'below'],
     )
-    assert.equal(messageOf(error).match(/"cause"/g)?.length, 5)
+    assert.equal(errorTextOf(error).match(/"cause"/g)?.length, 5)
     return true
   })
 })

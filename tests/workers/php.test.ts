@@ -1,7 +1,7 @@
 /** What the PHP SDK does beside what all SDKs do (`sdk.test.ts`); with FFI, by which it keeps descriptors to itself, and without. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { job, startPool, type TestPool, textOf } from '../helpers/pool.js'
+import { errorTextOf, job, startPool, type TestPool, textOf } from '../helpers/pool.js'
 import { fixture, missing } from '../helpers/project.js'
 import { eventually } from '../helpers/wait.js'
 
@@ -144,7 +144,7 @@ test('PHP: an error tells what it was caused by, five deep, and every error can 
   const failureOf = async (body: string) => {
     const error = await pool.run(job(body)).catch((fault: Error) => fault)
     assert.ok(error instanceof Error)
-    return JSON.parse(error.message)
+    return JSON.parse(errorTextOf(error))
   }
   const plain = await failureOf('causes 0')
   assert.deepEqual(
@@ -219,7 +219,7 @@ test('PHP: answerNow answers in the middle of a handler, once, and what comes la
   assert.match(await runAndReplace(started, 'now retry'), /"outcome":"retry","reason":"spot","leave":true/)
   assert.equal(await runAndReplace(started, 'now-and-die'), '{"leave":true}bye')
   await started.pool.whenIdle()
-  await assert.rejects(started.pool.run(job('now-error')), /"DomainException".*out of place/)
+  await assert.rejects(started.pool.run(job('now-error')), /^DomainException: .*out of place/)
   assert.equal(textOf(await started.pool.run(job('next'))), 'next')
   assert.deepEqual(warnings(started), [])
 })

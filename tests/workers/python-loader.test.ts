@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { hasCode } from '../../src/core/errors.js'
-import { job, startPool, textOf } from '../helpers/pool.js'
+import { errorTextOf, job, startPool, textOf } from '../helpers/pool.js'
 import { fixture, missing, projectFolder } from '../helpers/project.js'
 
 const skip = missing('python3')
@@ -33,7 +33,7 @@ async function errorOf(run: Promise<unknown>): Promise<Told> {
     await run
   } catch (error) {
     assert.ok(hasCode(error, 'RR_JOB_FAILED'), String(error))
-    return JSON.parse(error instanceof Error ? error.message : '')
+    return JSON.parse(errorTextOf(error))
   }
   throw new Error('the job was done')
 }

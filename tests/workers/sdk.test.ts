@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { hasCode } from '../../src/core/errors.js'
 import { FrameFlag } from '../../src/ipc/frame.js'
-import { job, startPool, textOf } from '../helpers/pool.js'
+import { errorTextOf, job, startPool, textOf } from '../helpers/pool.js'
 import { fixture, missing, projectFolder } from '../helpers/project.js'
 
 const example = (...path: string[]) => join(projectFolder, 'examples/handlers', ...path)
@@ -58,10 +58,10 @@ for (const [name, skip, echo, worker] of languages) {
     const { pool } = await startPool(t, echo)
     for (let round = 0; round < 2; round += 1) {
       await assert.rejects(pool.run(job('throw')), (error: Error) => {
-        const own = JSON.parse(error.message)
+        const own = JSON.parse(errorTextOf(error))
         assert.deepEqual(
-          [hasCode(error, 'RR_JOB_FAILED'), own.errorType, own.errorMessage],
-          [true, 'TypeError', 'told to'],
+          [hasCode(error, 'RR_JOB_FAILED'), error.message, own.errorType, own.errorMessage],
+          [true, 'TypeError: told to', 'TypeError', 'told to'],
         )
         assert.ok(Array.isArray(own.stackTrace) && own.stackTrace.length > 0)
         return true

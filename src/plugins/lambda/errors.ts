@@ -57,9 +57,17 @@ export function lambdaError(errorType: ErrorType, errorMessage: string): LambdaE
 
 /** Whatever a job rejected with, as Lambda is told it; a worker's own type is kept. */
 export function toLambdaError(error: unknown): LambdaError {
-  if (hasCode(error, ErrorCode.JobFailed)) return workerError(messageOf(error))
+  if (hasCode(error, ErrorCode.JobFailed)) return workerError(answerText(error) ?? messageOf(error))
   const known = Object.entries(typeOfCode).find(([code]) => hasCode(error, code as ErrorCode))
   return lambdaError(known?.[1] ?? ErrorType.WorkerCrashed, messageOf(error))
+}
+
+/** The text of the ERROR frame as it came; undefined for an error that the pool made itself. */
+function answerText(error: unknown): string | undefined {
+  const details: unknown = error instanceof Error && 'details' in error ? error.details : undefined
+  const text: unknown =
+    typeof details === 'object' && details !== null && 'text' in details ? details.text : undefined
+  return typeof text === 'string' ? text : undefined
 }
 
 /** The text of an ERROR frame: JSON with `errorType` and `errorMessage` is the worker's own error. */

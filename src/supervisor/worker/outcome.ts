@@ -43,9 +43,26 @@ export function lastWords(lastLines: readonly string[]): string {
     .join(' | ')
 }
 
-/** The worker answered with an ERROR frame: the job failed, the worker is fit. */
-function jobFailed(about: { pid: number; job: Job; text: string }): RelayError {
-  return new RelayError(ErrorCode.JobFailed, about.text, { details: { pid: about.pid, job: about.job.id } })
+/** The worker answered with an ERROR frame: the job failed, the worker is fit. The frame's text stays in the details. */
+function jobFailed({ pid, job, text }: { pid: number; job: Job; text: string }): RelayError {
+  return new RelayError(ErrorCode.JobFailed, readable(text), { details: { pid, job: job.id, text } })
+}
+
+/** Returns `type: message` for error JSON as AWS defines it, and any other text as it is. */
+function readable(text: string): string {
+  if (!text.startsWith('{')) return text
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // A text that begins with a brace.
+    return text
+  }
+  if (typeof value !== 'object' || value === null || !('errorType' in value) || !('errorMessage' in value))
+    return text
+  const { errorType, errorMessage } = value
+  if (typeof errorType !== 'string' || errorType === '' || typeof errorMessage !== 'string') return text
+  return errorMessage === '' ? errorType : `${errorType}: ${errorMessage}`
 }
 
 /** The job's time was up. */
