@@ -2,8 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { messageOf } from '../../src/core/errors.js'
-import { startPool, type TestPool, textOf } from './pool.js'
+import { errorTextOf, startPool, type TestPool, textOf } from './pool.js'
 import { buildFolder } from './project.js'
 import { testFolder } from './rr.js'
 
@@ -60,7 +59,7 @@ export async function startHandler(
       const reply = await pool.pool.run({ context: JSON.stringify(full), body, codec: 0x04 })
       return { result: textOf(reply), context: Buffer.from(reply.context).toString() }
     } catch (error) {
-      return { error: errorOf(messageOf(error)) }
+      return { error: errorOf(errorTextOf(error)) }
     }
   }
   return { ...pool, folder, call }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { systemClock } from '../../src/core/clock.js'
-import { RelayError } from '../../src/core/errors.js'
+import { messageOf, RelayError } from '../../src/core/errors.js'
 import type { LogFields, Logger } from '../../src/core/log.js'
 import { OutputPacer } from '../../src/core/output-pacer.js'
 import { seededRandom } from '../../src/core/random.js'
@@ -149,9 +149,10 @@ export function textOf(reply: { readonly body: Uint8Array }): string {
   return Buffer.from(reply.body).toString()
 }
 
-/** Returns the text that a worker answered with an error, as it came. */
+/** Returns the text of a worker's error as it came; the message of any other error. */
 export function errorTextOf(error: unknown): string {
-  return error instanceof RelayError ? String(error.details.text) : ''
+  const text = error instanceof RelayError ? error.details.text : undefined
+  return typeof text === 'string' ? text : messageOf(error)
 }
 
 /** True while the process or a zombie of it exists. */
