@@ -146,11 +146,18 @@ async function makeMode({ settings, pool, log, clock }: PollersOptions, options:
       const { codec, raw_body: isRaw, internal_error_code: errorStatus } = settings.http
       const { httpMode } = await import('./modes/http.js')
       const { sweepUploads } = await import('./http/upload-sweep.js')
+      const { uploadRemover } = await import('./http/upload-removal.js')
       const uploads = { ...settings.http.uploads, owner: pool.identity }
       void sweepUploads(uploads.dir, clock.nowMs()).then((count) => {
         if (count > 0) log.info({ count }, 'removed uploaded files that an earlier server had left')
       })
-      return httpMode({ codec: codec === 'proto' ? 'proto' : 'json', isRaw, errorStatus, uploads })
+      return httpMode({
+        codec: codec === 'proto' ? 'proto' : 'json',
+        isRaw,
+        errorStatus,
+        uploads,
+        removeUpload: uploadRemover({ log, clock }),
+      })
     }
   }
 }

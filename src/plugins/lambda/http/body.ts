@@ -2,13 +2,14 @@
  * A request's body as a worker gets it: forms as a tree, uploads as files beside it, anything else as it came. The home of
  * @fastify/busboy, which is loaded for the first multipart body.
  */
-import { chmod, lchown, mkdir, open, rm } from 'node:fs/promises'
+import { chmod, lchown, mkdir, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { messageOf } from '../../../index.js'
 import { unescapeQuery } from './text.js'
 import { fieldsMax, formTree } from './tree.js'
+import type { RemoveUpload } from './upload-removal.js'
 
 /** RoadRunner's keys of `http.uploads`. */
 export interface UploadSettings {
@@ -47,6 +48,7 @@ export interface FormSettings {
   readonly uploads: UploadSettings
   /** Names a file. */
   readonly newId: () => string
+  readonly remove: RemoveUpload
   /** The body of a form without fields: RoadRunner's older servers, which spoke JSON, sent `{}`, newer ones send nothing. */
   readonly emptyForm: '' | '{}'
   /** Aborts when the time for it is over: reading ends, and files that were laid down are removed. */
@@ -130,8 +132,7 @@ async function multipart(contentType: string, body: Buffer, settings: FormSettin
   formTree(files)
   const uploads: (readonly [string, Upload])[] = []
   const clean = async () => {
-    for (const [, { tmpName }] of uploads)
-      if (tmpName !== '') await rm(tmpName, { force: true }).catch(() => undefined)
+    for (const [, { tmpName }] of uploads) if (tmpName !== '') await settings.remove(tmpName)
   }
   // One after the other: whoever sends many must not fill the pool of threads for others.
   for (const [name, file] of files) {
@@ -233,7 +234,10 @@ async function collect(stream: Readable): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-async function store({ fileName, mime, bytes }: File, { uploads, newId }: FormSettings): Promise<Upload> {
+async function store(
+  { fileName, mime, bytes }: File,
+  { uploads, newId, remove }: FormSettings,
+): Promise<Upload> {
   const upload = { name: fileName, mime, size: bytes.length, tmpName: '' }
   if (fileName === '') return { ...upload, size: 0, error: UploadError.noFile }
   if (isRefused(extname(fileName).toLowerCase(), uploads)) return { ...upload, error: UploadError.refused }
@@ -249,7 +253,7 @@ async function store({ fileName, mime, bytes }: File, { uploads, newId }: FormSe
     await writeOwned(path, bytes, uploads.owner)
     return { ...upload, error: UploadError.none, tmpName: path }
   } catch {
-    await rm(path, { force: true }).catch(() => undefined)
+    await remove(path)
     return { ...upload, error: UploadError.cannotWrite }
   }
 }

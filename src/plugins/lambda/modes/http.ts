@@ -11,6 +11,7 @@ import { decodeReply, encodeRequest, type HttpCodec, type HttpReplyHead } from '
 import { type HttpRequest, readHttpEvent, type Values } from '../http/request.js'
 import { albBytesMax, encodeResponse, type HttpCall } from '../http/response.js'
 import { ChunkCollector, httpStreamForm, isFinal, takesStream } from '../http/stream.js'
+import type { RemoveUpload } from '../http/upload-removal.js'
 import { uploadId } from '../http/upload-sweep.js'
 import type { Verdict } from '../verdict.js'
 import type { EventFacts, EventWork, Mode, Unfit } from './mode.js'
@@ -22,6 +23,7 @@ export interface HttpSettings {
   /** Status of an answer to a failed job; 0 fails the invocation instead. */
   readonly errorStatus: number
   readonly uploads: UploadSettings
+  readonly removeUpload: RemoveUpload
 }
 
 const badRequest = 400
@@ -57,11 +59,12 @@ async function eventWork(
   const contentType = headers['Content-Type']?.[0] ?? ''
   const emptyForm = settings.codec === 'json' ? '{}' : ''
   const signal = /^multipart\//i.test(contentType) ? over?.() : undefined
-  const { isRaw, uploads } = settings
+  const { isRaw, uploads, removeUpload } = settings
   const options = {
     isRaw,
     uploads,
     newId: uploadId,
+    remove: removeUpload,
     emptyForm,
     ...(signal === undefined ? {} : { signal }),
   } as const

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import fc from 'fast-check'
 import { readBody } from '../../../../src/plugins/lambda/http/body.js'
 import { depthMax, fieldsMax, formTree } from '../../../../src/plugins/lambda/http/tree.js'
+import { testFolder as folder } from '../../../helpers/rr.js'
 
 const form = 'application/x-www-form-urlencoded'
 let lastFile = 0
@@ -41,6 +41,7 @@ function read(contentType: string, body: string | Buffer, settings: Partial<Sett
     {
       isRaw,
       uploads: { dir, forbid, allow, max_files: maxFiles, max_fields: maxFields },
+      remove: (path) => rm(path, { force: true }),
       newId: () => `${id}-${++lastFile}`,
       emptyForm,
       ...(signal === undefined ? {} : { signal }),
@@ -50,12 +51,6 @@ function read(contentType: string, body: string | Buffer, settings: Partial<Sett
 
 async function tree(text: string): Promise<unknown> {
   return JSON.parse(String((await read(form, text)).body))
-}
-
-async function folder(t: TestContext): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'rr-uploads-'))
-  t.after(() => rm(path, { recursive: true, force: true }))
-  return path
 }
 
 interface Part {

@@ -15,6 +15,7 @@ const defaults: HttpSettings = {
   isRaw: false,
   errorStatus: 500,
   uploads: { dir: '', forbid: [], allow: [], max_files: 20, max_fields: 1000 },
+  removeUpload: () => Promise.resolve(),
 }
 
 interface Answered {
