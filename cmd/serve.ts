@@ -11,6 +11,7 @@ import type { LogFields } from '../src/core/log.js'
 import { LogHost } from '../src/core/log-sink.js'
 import { seededRandom } from '../src/core/random.js'
 import type { BootFault } from '../src/supervisor/pool/boot/boot-worker.js'
+import { repeatsFailedStart } from '../src/supervisor/pool/boot/failed-start.js'
 import type { HeldPool } from '../src/supervisor/pool/pool.js'
 import { type Boots, Server } from '../src/supervisor/server.js'
 import { exitNow, killAtOnce, stopInLambda, stopInOrder, watchExit } from './end-server.js'
@@ -164,7 +165,10 @@ class Life {
       // Inside Lambda the log is all that there is to read.
       const isEarly = this.#mode !== 'bootstrap' && startFaults.some((code) => hasCode(error, code))
       if (isUsage || isEarly) sayFault(error)
-      else if (error !== this.#toldFault) this.#log.error(this.#factsOf(error), 'the server could not run')
+      else if (error !== this.#toldFault) {
+        const isKnown = repeatsFailedStart(messageOf(error), process.env)
+        this.#log[isKnown ? 'debug' : 'error'](this.#factsOf(error), 'the server could not run')
+      }
     }
     await this.#log.flush()
     if (this.#mode === 'bootstrap') await postInit(messageOf(error), this.#log)

@@ -14,6 +14,7 @@ import { descriptorsMax, readGrant } from './machine/limits.js'
 import { readMemoryBudget } from './machine/memory.js'
 import { BootLines } from './pool/boot/boot-lines.js'
 import { workerEnvironment } from './pool/boot/environment.js'
+import { noWorkerText, repeatsFailedStart } from './pool/boot/failed-start.js'
 import { OutputFifos } from './pool/boot/output-fifos.js'
 import { processBooter } from './pool/boot/process-boot.js'
 import { type ProcessSettings, processFault, processSettings } from './pool/boot/process-settings.js'
@@ -222,8 +223,10 @@ export class PoolsHost implements PoolsService {
   }
 
   #bootLines(): BootLines | undefined {
-    const { tellsBootsOnce, clock, writeLine } = this.#options
-    return tellsBootsOnce === true ? new BootLines({ clock, writeLine }) : undefined
+    const { tellsBootsOnce, clock, writeLine, env } = this.#options
+    if (tellsBootsOnce !== true) return undefined
+    const isKnown = (message: string) => repeatsFailedStart(`${noWorkerText}${message}`, env)
+    return new BootLines({ clock, writeLine, isKnown })
   }
 
   #tools() {

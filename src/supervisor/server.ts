@@ -12,6 +12,7 @@ import { Container, type LoadedPlugin } from './container.js'
 import { InFlightLedger } from './ledger.js'
 import type { ServiceKey } from './plugin.js'
 import { type BootFault, summaryOf } from './pool/boot/boot-worker.js'
+import { noWorkerText } from './pool/boot/failed-start.js'
 import type { HeldPool, WorkerBoot } from './pool/pool.js'
 import { PoolsHost } from './pools-host.js'
 import { privateFolderPath, type ServerIdentity } from './private-folder.js'
@@ -182,8 +183,7 @@ export class Server {
 function noWorker(boots: readonly WorkerBoot[]): RelayError {
   const [first] = boots
   const fault: BootFault = first?.fault ?? new Error('')
-  const what = 'no worker could boot; the first said: '
-  const error = new RelayError(ErrorCode.WorkerBoot, `${what}${fault.message}`, {
+  const error = new RelayError(ErrorCode.WorkerBoot, `${noWorkerText}${fault.message}`, {
     hint: 'Run the worker’s command by hand and see what it says.',
     details: { lastLines: boots.flatMap((boot) => boot.lastLines).slice(-20) },
   })

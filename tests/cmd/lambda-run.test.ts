@@ -61,6 +61,26 @@ test('when it is killed, nothing of the environment is left, frozen or not', asy
   await eventually(() => !isAlive(worker) && !isAlive(Number(pid)))
 })
 
+test('a handler that does not load is told once for an event, although its start is repeated', async (t) => {
+  const cases = [
+    ['import error', "import 'no-such-package'\n", /Runtime\.ImportModuleError/],
+    ['missing function', 'export const main = () => 1\n', /Runtime\.HandlerNotFound/],
+  ] as const
+  for (const [name, text, type] of cases) {
+    const words = ['lambda', 'run', '--address', '127.0.0.1:0', 'index.handler']
+    const rr = await startRr(t, words, { files: { 'index.mjs': text } })
+    const url = await urlOf(rr)
+    for (const events of [1, 2]) {
+      assert.match((await invokeAt(url, '1')).body, type)
+      const count = (text: RegExp) => rr.lines().filter(({ message }) => text.test(message)).length
+      // The start of the first event is repeated.
+      await rr.line(() => count(/^ended the environment$/) > events)
+      assert.equal(count(type), events, `${name}: ${rr.text()}`)
+      assert.equal(count(/^the server could not run$/), events, `${name}: ${rr.text()}`)
+    }
+  }
+})
+
 test('what cannot be meant is refused with 2', () => {
   const cases = [
     ['--timeout', '30'],

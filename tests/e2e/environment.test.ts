@@ -29,6 +29,25 @@ test('a runtime that cannot start is tried twice, and the second fault is the in
   assert.equal((await logged('the runtime ended', 1)).code, 78)
 })
 
+test('an event that comes while a failed start still ends has a start of its own', async (t) => {
+  // The repeated start says that it failed and ends only when the next event waits.
+  const script = `
+    import { existsSync } from 'node:fs'
+    const body = '{"errorType":"Own.Fault","errorMessage":"no"}'
+    const headers = { 'Lambda-Runtime-Function-Error-Type': 'Own.Fault' }
+    const address = process.env.AWS_LAMBDA_RUNTIME_API
+    await fetch('http://' + address + '/2018-06-01/runtime/init/error', { method: 'POST', headers, body })
+    const isOver = () => process.env._RELAYRUNNER_FAILED_INIT !== 'no' || existsSync('go')
+    setInterval(() => isOver() && process.exit(1), 10)
+  `
+  const command = [process.execPath, '--input-type=module', '-e', script]
+  const { folder, invoke } = await startEnvironment(t, { command })
+  assert.match(await invoke(1), /"Own\.Fault"/)
+  const next = invoke(2)
+  await writeFile(join(folder, 'go'), '')
+  assert.match(await next, /"Own\.Fault"/)
+})
+
 test('a command that does not exist is an invalid entry point', async (t) => {
   const { invoke } = await startEnvironment(t, { command: ['/no/such/bootstrap'] })
   assert.match(await invoke(1), /^Runtime\.InvalidEntrypoint .*exit status 127/)

@@ -23,6 +23,6 @@ export interface FunctionOptions {
   readonly onChange?: () => void
   /** An event ran over; its invoker is told when this resolves. */
   readonly onTimeout?: (requestId: string) => Promise<void>
-  /** An init error goes to whoever waits, unless this says that initialisation is tried once more. */
-  readonly isInitRepeated?: () => boolean
+  /** Takes the body of an init error. It goes to whoever waits, unless this says that initialisation is tried once more. */
+  readonly isInitRepeated?: (error: Buffer) => boolean
 }

@@ -183,7 +183,7 @@ export class FunctionState {
     const status =
       this.#isManaged && this.#hasPolled ? wrongState('init-error', 'polling') : this.#call('init-error')
     if (status !== undefined) return status
-    if (this.#options.isInitRepeated?.() !== true) this.#waiting.failAll({ kind: 'error', type, body })
+    if (this.#options.isInitRepeated?.(body) !== true) this.#waiting.failAll({ kind: 'error', type, body })
     return accepted
   }
 
@@ -237,13 +237,13 @@ export class FunctionState {
     if (event !== undefined) this.#arm(event)
   }
 
-  /** Ends every event that was handed out; when there is none, and `orWaiting`, the one that waits first. */
-  fail(why: { type: string; message: string }, { orWaiting }: { orWaiting: boolean }): void {
+  /** Ends every event that was handed out; when there is none, the one that waits first: any, or one whose time has begun. */
+  fail(why: { type: string; message: string }, orWaiting: 'none' | 'begun' | 'any'): void {
     const error = (id: string) => platformError(why.type, `RequestId: ${id} Error: ${why.message}`)
-    const ids = [...this.#inHand.keys()]
+    const [ids, { first }] = [[...this.#inHand.keys()], this.#waiting]
     for (const id of ids) this.#end(id, error(id))
-    const { first } = this.#waiting
-    if (ids.length > 0 || !orWaiting || first === undefined) return
+    const isMeant = orWaiting === 'any' || (orWaiting === 'begun' && first?.timer !== undefined)
+    if (first === undefined || ids.length > 0 || !isMeant) return
     this.#waiting.leave(first)
     first.settle(error(first.requestId))
   }

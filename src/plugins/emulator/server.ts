@@ -51,7 +51,7 @@ export interface EmulatorOptions {
 /** What the owner of the process decides and hears. */
 export interface EnvironmentHooks {
   readonly mayHandOut: () => boolean
-  readonly isInitRepeated: () => boolean
+  readonly isInitRepeated: (error: Buffer) => boolean
   readonly onChange: () => void
   readonly onTimeout: (requestId: string) => Promise<void>
   readonly onExtensionFault: (type: string, message: string) => void

@@ -9,6 +9,7 @@ import type { ShutdownReason } from '../extensions.js'
 import type { InvokeResult } from '../invocation.js'
 import { EmulatorServer, type InvokeOptions, type StreamedResult } from '../server.js'
 import { type ExitError, exitError } from './exit.js'
+import { failedInitVariable, initErrorMessage } from './failed-init.js'
 import { type Act, type Happening, hasInitLimit, type Phase, stepOf } from './phase.js'
 import { type ExtensionCommand, Sandbox } from './sandbox.js'
 import { defaultBudgets, type ShutdownBudgets, shutdownPlan } from './shutdown-plan.js'
@@ -64,6 +65,8 @@ export class Environment {
   #startedAt = 0
   #frozenAt = 0
   #hasEverInited = false
+  /** What a failed start said whose event starts the environment again. */
+  #failedInit: string | undefined
   #whenGone: (() => void)[] = []
 
   constructor(options: EnvironmentOptions) {
@@ -83,7 +86,7 @@ export class Environment {
       ...(options.hasExtensions === undefined ? {} : { hasExtensions: options.hasExtensions }),
       environment: {
         mayHandOut: () => this.#phase === 'live',
-        isInitRepeated: () => this.#phase === 'init',
+        isInitRepeated: (error) => this.#keepInitError(error),
         onChange: () => this.#look(),
         onTimeout: () => this.#timeOut(),
         onExtensionFault: (type, message) => this.#fail({ type, message }),
@@ -216,11 +219,17 @@ export class Environment {
       this.server.state.poke()
       this.#look()
     },
-    'tell-fault': (from) => this.server.state.fail(this.#fault, { orWaiting: from !== 'live' }),
+    'tell-fault': (from) => this.#tellFault(from),
     kill: () => this.#end('FAILURE', true),
     'time-out': () => this.#end('TIMEOUT', false),
     fail: () => this.#end('FAILURE', false),
     'spin-down': () => this.#end('SPINDOWN', false),
+  }
+
+  #tellFault(from: Phase): void {
+    // A repeated start may have told its event already that it failed: an event that came since waits for the next start.
+    const orWaiting = from === 'live' ? 'none' : from === 'again' ? 'begun' : 'any'
+    this.server.state.fail(this.#fault, orWaiting)
   }
 
   #start(): void {
@@ -239,7 +248,7 @@ export class Environment {
     }
     this.#sandbox = new Sandbox({
       ...this.#options,
-      variables: lambdaVariables(facts, variables),
+      variables: { ...lambdaVariables(facts, variables), ...this.#failedInitVariable() },
       extensions: this.#options.extensions ?? [],
       mark: `AWS_LAMBDA_LOG_STREAM_NAME=${logStream}`,
       descriptorsMax: sandboxDescriptorsMax,
@@ -252,6 +261,19 @@ export class Environment {
       onExtensionExit: (name) => this.#fail({ type: 'Extension.Crash', message: `extension ${name} ended` }),
     })
     log.info({ pid: this.#sandbox.pid, phase: this.#phase }, 'started the environment')
+  }
+
+  /** Only an event that waits makes the next start a repetition; one that comes later is to find its own report in the log. */
+  #keepInitError(error: Buffer): boolean {
+    const isRepeated = this.#phase === 'init'
+    if (isRepeated && this.server.state.hasWaiting) this.#failedInit = initErrorMessage(error)
+    return isRepeated
+  }
+
+  #failedInitVariable(): Readonly<Record<string, string>> {
+    const message = this.#failedInit
+    this.#failedInit = undefined
+    return message === undefined ? {} : { [failedInitVariable]: message }
   }
 
   /** The facts of Lambda's own INIT_REPORT line. */

@@ -3,13 +3,17 @@
  * fails with the same output as the one before it writes nothing, so that one mistake in a worker is logged once.
  */
 import type { Clock, Timer } from '../../../core/clock.js'
+import { messageOf } from '../../../core/errors.js'
 import type { WorkerLine } from '../../../core/worker-lines.js'
 import type { BootFault, BootWorker } from './boot-worker.js'
+import { maskNumbers } from './failed-start.js'
 
 /** Options of the lines. */
 export interface BootLinesOptions {
   readonly clock: Clock
   readonly writeLine: (line: WorkerLine) => void
+  /** True when a fault was logged before this server started. */
+  readonly isKnown?: (message: string) => boolean
 }
 
 /** Receives the lines of one boot. */
@@ -17,8 +21,8 @@ export interface BootSink {
   write(line: WorkerLine): void
   /** Writes the held lines because the worker is ready; later ones are written at once. */
   ready(): void
-  /** Writes the held lines of a failed boot unless they repeat the one before; true when they do. */
-  failed(): boolean
+  /** Writes the held lines of a failed boot unless its output or its fault repeats the one before; true when it does. */
+  failed(message: string): boolean
 }
 
 // A slow boot is shown as it goes on: lines of the first worker are held for this long at most.
@@ -32,14 +36,17 @@ export class BootLines {
   /** Boots in the order in which they began. Only the first one's lines may be written before its boot has ended. */
   readonly #booting = new Set<HeldLines>()
   #lastWords: string | undefined
+  #isKnown: BootLinesOptions['isKnown']
 
   constructor(options: BootLinesOptions) {
     this.#options = options
+    this.#isKnown = options.isKnown
   }
 
   /** The next failure is told, also when it repeats: the code of the workers may have changed. */
   forget(): void {
     this.#lastWords = undefined
+    this.#isKnown = undefined
   }
 
   /** A boot begins. */
@@ -54,9 +61,9 @@ export class BootLines {
         this.forget()
         held.release()
       },
-      failed: () => {
+      failed: (message) => {
         this.#end(held)
-        const isRepeated = this.#lastWords === held.words
+        const isRepeated = this.#lastWords === held.words || this.#isKnown?.(message) === true
         this.#lastWords = held.words
         if (isRepeated) held.drop()
         else held.release()
@@ -90,7 +97,7 @@ export function bootThrough(
       sink.ready()
       return worker
     } catch (error) {
-      const isRepeated = sink.failed()
+      const isRepeated = sink.failed(messageOf(error))
       throw error instanceof Error ? Object.assign<Error, Partial<BootFault>>(error, { isRepeated }) : error
     }
   }
@@ -119,7 +126,7 @@ class HeldLines {
   }
 
   write(line: WorkerLine): void {
-    if (this.#words.length < wordsLengthMax) this.#words += `${line.text.replace(/\d+/g, '#')}\n`
+    if (this.#words.length < wordsLengthMax) this.#words += `${maskNumbers(line.text)}\n`
     if (this.#held === undefined) {
       this.#options.writeLine(line)
       return

@@ -18,7 +18,7 @@ export interface EnvironmentParts {
 }
 
 // Lambda hands these to the runtime and not to its children: a worker that wrote there would corrupt the log stream.
-const ownVariables = /^_LAMBDA_TELEMETRY_LOG_FD/
+const ownVariables = /^(_LAMBDA_TELEMETRY_LOG_FD|_RELAYRUNNER_)/
 const always = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'RELAYRUNNER_*']
 // The AWS SDKs, the loaders of handlers, and the libraries of layers need theirs.
 const alwaysInLambda = ['AWS_*', 'LAMBDA_*', '_HANDLER', '_X_AMZN_TRACE_ID', 'LD_LIBRARY_PATH']

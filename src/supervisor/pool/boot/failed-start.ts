@@ -1,0 +1,24 @@
+/**
+ * Recognises the fault of the start before this one. `rr lambda run` repeats a failed start for the same event, as Lambda does, and
+ * hands over what the first one said, so that one mistake is logged once. Pure.
+ */
+
+/** Begins the message of a start in which no worker booted; the first worker's fault follows. */
+export const noWorkerText = 'no worker could boot; the first said: '
+
+/** Variable that holds the `errorMessage` of the start before, when that failed for the same event. */
+export const failedStartVariable = '_RELAYRUNNER_FAILED_INIT'
+
+/** True when the start before failed with this message: numbers are masked, since pids differ, and Lambda's copy may be cut. */
+export function repeatsFailedStart(
+  message: string,
+  env: Readonly<Record<string, string | undefined>>,
+): boolean {
+  const told = maskNumbers(env[failedStartVariable] ?? '')
+  return told !== '' && maskNumbers(message).startsWith(told)
+}
+
+/** The text without its numbers: pids and times differ between failures of one cause. */
+export function maskNumbers(text: string): string {
+  return text.replace(/\d+/g, '#')
+}
