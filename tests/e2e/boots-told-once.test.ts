@@ -60,7 +60,9 @@ test('dev: a missing PHP file is told once for all workers', { skip: missing('ph
 })
 
 test('dev: two different mistakes are both told', async (t) => {
-  const script = 'mkdir first 2>/dev/null && { echo one >&2; exit 1; }; echo another >&2; exit 2'
+  // The one fails between two others.
+  const late = 'mkdir b 2>/dev/null && { sleep 0.3; echo one >&2; exit 1; }; sleep 0.6'
+  const script = `mkdir a 2>/dev/null || { ${late}; }; echo another >&2; exit 2`
   const rr = await startDev(t, { config: shellConfig(script, 3) })
   await nth(rr, waits, 1)
   assert.deepEqual([linesWith(rr, 'one'), linesWith(rr, 'another')], [1, 1])

@@ -1,6 +1,6 @@
 /**
  * Holds the output of a pool's booting workers until the boot has ended, but that of the first one for a second at most. A boot that
- * fails with the same output as the one before it writes nothing, so that one mistake in a worker is logged once.
+ * fails with the same output as one before it writes nothing, so that one mistake in a worker is logged once.
  */
 import type { Clock, Timer } from '../../../core/clock.js'
 import { messageOf } from '../../../core/errors.js'
@@ -21,7 +21,7 @@ export interface BootSink {
   write(line: WorkerLine): void
   /** Writes the held lines because the worker is ready; later ones are written at once. */
   ready(): void
-  /** Writes the held lines of a failed boot unless its output or its fault repeats the one before; true when it does. */
+  /** Writes the held lines of a failed boot unless its output or its fault repeats one before; true when it does. */
   failed(message: string): boolean
 }
 
@@ -29,13 +29,15 @@ export interface BootSink {
 const heldMsMax = 1000
 const heldLinesMax = 200
 const wordsLengthMax = 64 * 1024
+// Several workers make a few different mistakes, not many.
+const toldWordsMax = 16
 
 /** Lines of the booting workers of one pool. */
 export class BootLines {
   readonly #options: BootLinesOptions
   /** Boots in the order in which they began. Only the first one's lines may be written before its boot has ended. */
   readonly #booting = new Set<HeldLines>()
-  #lastWords: string | undefined
+  readonly #toldWords = new Set<string>()
   #isKnown: BootLinesOptions['isKnown']
 
   constructor(options: BootLinesOptions) {
@@ -45,7 +47,7 @@ export class BootLines {
 
   /** The next failure is told, also when it repeats: the code of the workers may have changed. */
   forget(): void {
-    this.#lastWords = undefined
+    this.#toldWords.clear()
     this.#isKnown = undefined
   }
 
@@ -63,8 +65,8 @@ export class BootLines {
       },
       failed: (message) => {
         this.#end(held)
-        const isRepeated = this.#lastWords === held.words || this.#isKnown?.(message) === true
-        this.#lastWords = held.words
+        const isRepeated = this.#toldWords.has(held.words) || this.#isKnown?.(message) === true
+        if (this.#toldWords.size < toldWordsMax) this.#toldWords.add(held.words)
         if (isRepeated) held.drop()
         else held.release()
         return isRepeated
