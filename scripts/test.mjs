@@ -28,6 +28,14 @@ const files = readdirSync(`${folder}/tests`, { recursive: true, encoding: 'utf8'
   )
   .sort()
   .map((file) => `${folder}/tests/${file}`)
+const idle = words.filter((word) => !files.some((file) => file.slice(folder.length).includes(word)))
+if (files.length === 0 || idle.length > 0) {
+  // Without a file Node would look for tests itself, and run them all.
+  console.error(
+    `no test file below dist/tests has ${idle.map((word) => `"${word}"`).join(' or ')} in its path`,
+  )
+  process.exit(1)
+}
 const env = { ...process.env, NO_COLOR: '1' }
 // It slows every start of Node 20 by 80 ms, and only npm speaks TLS here: `tests/helpers/node-packages.ts` hands it on.
 if (env.NODE_EXTRA_CA_CERTS !== undefined) env.RR_TEST_CA_CERTS = env.NODE_EXTRA_CA_CERTS
