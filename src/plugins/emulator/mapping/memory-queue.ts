@@ -2,10 +2,12 @@
  * An SQS queue in memory: visibility, receive count, redrive, and for FIFO the group lock and deduplication. Time and ids are
  * given, so that tests own them. Not there: retention (a message stays until it is deleted) and a short poll's partial sight.
  *
- * Invariant: `#messages` is in the order in which messages were sent; a receipt stands for the last delivery of its message.
+ * Invariant: `#messages` is in the order in which messages were sent, and each is in `#order`; a receipt stands for the last delivery of
+ * its message.
  */
 import { createHash } from 'node:crypto'
 import { type Clock, ErrorCode, RelayError, type Timer } from '../../../index.js'
+import { MessageOrder } from './message-order.js'
 import { deduplicationIdOf, problemOfOutgoing } from './outgoing.js'
 import type { Outgoing, Queue, QueueCounts, Received, ReceiveOptions } from './queue.js'
 
@@ -31,6 +33,7 @@ interface Message {
   readonly id: string
   readonly outgoing: Outgoing
   readonly sequence: bigint
+  readonly group: string
   readonly sentAtMs: number
   readonly deadFrom: string | undefined
   visibleAtMs: number
@@ -56,6 +59,7 @@ export class MemoryQueue implements Queue {
   readonly isFifo: boolean
   readonly #options: MemoryQueueOptions
   readonly #messages = new Map<string, Message>()
+  readonly #order: MessageOrder<Message>
   readonly #byReceipt = new Map<string, Message>()
   readonly #seen = new Map<string, { readonly id: string; readonly untilMs: number }>()
   #sent = 0
@@ -66,6 +70,7 @@ export class MemoryQueue implements Queue {
     this.#options = options
     this.name = options.name
     this.isFifo = options.name.endsWith('.fifo')
+    this.#order = new MessageOrder({ locksGroups: this.isFifo, random: options.random })
     this.arn = `arn:aws:sqs:${region}:${account}:${options.name}`
   }
 
@@ -128,7 +133,9 @@ export class MemoryQueue implements Queue {
     const message = this.#byReceipt.get(receiptHandle)
     const nowMs = this.#options.clock.nowMs()
     if (message === undefined || message.visibleAtMs <= nowMs) return
+    this.#order.remove(message)
     message.visibleAtMs = nowMs + afterMs
+    this.#order.add(message, nowMs)
     this.#wake()
   }
 
@@ -139,35 +146,35 @@ export class MemoryQueue implements Queue {
   }
 
   async counts(): Promise<QueueCounts> {
-    const nowMs = this.#options.clock.nowMs()
-    let [inFlight, delayed] = [0, 0]
-    for (const { visibleAtMs, receiveCount } of this.#messages.values()) {
-      if (visibleAtMs <= nowMs) continue
-      if (receiveCount > 0) inFlight += 1
-      else delayed += 1
-    }
+    this.#order.surface(this.#options.clock.nowMs())
+    const { inFlight, delayed } = this.#order
     return { visible: this.#messages.size - inFlight - delayed, inFlight, delayed }
   }
 
   /** Drops every message, as PurgeQueue does. */
   purge(): void {
+    for (const message of this.#messages.values()) this.#order.remove(message)
     this.#messages.clear()
     this.#byReceipt.clear()
   }
 
   #add(message: Pick<Message, 'id' | 'outgoing' | 'sentAtMs' | 'deadFrom' | 'visibleAtMs'>): void {
     const sequence = firstSequence + BigInt(this.#sent++)
-    this.#messages.set(message.id, {
+    const added: Message = {
       ...message,
       sequence,
+      group: message.outgoing.group ?? '',
       receipt: undefined,
       receiveCount: 0,
       firstReceivedAtMs: undefined,
-    })
+    }
+    this.#messages.set(message.id, added)
+    this.#order.add(added, this.#options.clock.nowMs())
     this.#wake()
   }
 
   #forget(message: Message): void {
+    this.#order.remove(message)
     this.#messages.delete(message.id)
     if (message.receipt !== undefined) this.#byReceipt.delete(message.receipt)
   }
@@ -183,38 +190,16 @@ export class MemoryQueue implements Queue {
 
   #take(max: number): readonly Received[] {
     const nowMs = this.#options.clock.nowMs()
-    const locked = new Set<string>()
-    let inFlight = 0
-    const ready: Message[] = []
-    for (const message of this.#messages.values()) {
-      const { visibleAtMs, receiveCount, outgoing } = message
-      if (visibleAtMs <= nowMs) ready.push(message)
-      else if (receiveCount > 0) {
-        inFlight += 1
-        locked.add(outgoing.group ?? '')
-      }
-    }
-    const room = (this.#options.inFlightMax ?? inFlightMaxDefault) - inFlight
+    this.#order.surface(nowMs)
+    const room = (this.#options.inFlightMax ?? inFlightMaxDefault) - this.#order.inFlight
     const taken: Message[] = []
-    for (const message of this.#inTurn(ready)) {
-      if (taken.length >= Math.min(max, room)) break
-      if (this.isFifo && locked.has(message.outgoing.group ?? '')) continue
+    while (taken.length < Math.min(max, room)) {
+      const message = this.#order.take()
+      if (message === undefined) break
       if (!this.#isDead(message)) taken.push(message)
       else this.#redrive(message)
     }
     return taken.map((message) => this.#deliver(message, nowMs))
-  }
-
-  #inTurn(ready: Message[]): readonly Message[] {
-    const { random } = this.#options
-    if (this.isFifo || random === undefined) return ready
-    // Fisher and Yates: every order is as likely.
-    for (let at = ready.length - 1; at > 0; at -= 1) {
-      const other = Math.floor(random() * (at + 1))
-      const [a, b] = [ready[at], ready[other]]
-      if (a !== undefined && b !== undefined) [ready[at], ready[other]] = [b, a]
-    }
-    return ready
   }
 
   #isDead({ receiveCount }: Message): boolean {
@@ -237,6 +222,7 @@ export class MemoryQueue implements Queue {
     message.receiveCount += 1
     message.firstReceivedAtMs ??= nowMs
     message.visibleAtMs = nowMs + this.#options.visibilityMs
+    this.#order.add(message, nowMs)
     const receiptHandle = `${this.name}-receipt-${++this.#receipts}`
     message.receipt = receiptHandle
     this.#byReceipt.set(receiptHandle, message)
@@ -270,9 +256,7 @@ export class MemoryQueue implements Queue {
   #change(endMs: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     const nowMs = clock.nowMs()
-    let nextMs = endMs
-    for (const { visibleAtMs } of this.#messages.values())
-      if (visibleAtMs > nowMs && visibleAtMs < nextMs) nextMs = visibleAtMs
+    const nextMs = Math.max(nowMs, Math.min(endMs, this.#order.nextVisibleMs ?? endMs))
     return new Promise((resolve) => {
       let timer: Timer | undefined
       const done = () => {
