@@ -61,6 +61,7 @@ interface NewPool {
   readonly config: PoolConfig
   readonly words: readonly string[]
   readonly mode: string
+  readonly bootFirst: number | undefined
 }
 
 /** The pools of one server. */
@@ -89,12 +90,16 @@ export class PoolsHost implements PoolsService {
   }
 
   open(pool: PoolConfig | string, options: OpenPool): ManagedPool {
-    if (typeof pool !== 'string') return this.#make(options.name, pool, options.mode)
-    return this.#pools.get(pool) ?? this.#make(pool, this.#declaredPool(pool), options.mode)
+    if (typeof pool !== 'string') return this.#make(options.name, pool, options)
+    const shared = this.#pools.get(pool)
+    if (shared === undefined) return this.#make(pool, this.#declaredPool(pool), options)
+    // Another plugin does not know of workers that are held back.
+    if (options.bootFirst === undefined) shared.bootRest()
+    return shared
   }
 
   get(name: string): ManagedPool {
-    return this.#pools.get(name) ?? this.#make(name, this.#declaredPool(name), 'jobs')
+    return this.open(name, { name, mode: 'jobs' })
   }
 
   names(): readonly string[] {
@@ -114,7 +119,7 @@ export class PoolsHost implements PoolsService {
 
   /** Opens the declared pools that no plugin has asked for: they are meant to be warm. */
   openDeclared(): void {
-    for (const name of Object.keys(this.#declared)) this.get(name)
+    for (const name of Object.keys(this.#declared)) if (!this.#pools.has(name)) this.get(name)
   }
 
   /** The longest `destroy_timeout` of the open pools, in ms. */
@@ -155,17 +160,15 @@ export class PoolsHost implements PoolsService {
     )
   }
 
-  #make(name: string, config: PoolConfig, mode: string): ManagedPool {
+  #make(name: string, config: PoolConfig, options: Pick<OpenPool, 'mode' | 'bootFirst'>): ManagedPool {
     if (this.#pools.has(name)) {
       throw new RelayError(ErrorCode.PluginDuplicate, `two plugins open a pool of the name "${name}"`)
     }
     const words = this.#words(name, config)
     const grant = readGrant(this.#options.env)
     const size = config.num_workers === 'auto' ? autoSize(grant) : config.num_workers
-    const pool =
-      config.runtime === 'thread'
-        ? this.#threadPool({ name, size, config, words, mode })
-        : this.#processPool({ name, size, config, words, mode })
+    const about = { name, size, config, words, mode: options.mode, bootFirst: options.bootFirst }
+    const pool = config.runtime === 'thread' ? this.#threadPool(about) : this.#processPool(about)
     this.#pools.set(name, pool)
     if (config.runtime === 'process') this.#checkDescriptors(name)
     this.#destroyMs.set(name, config.destroy_timeout)
@@ -192,7 +195,7 @@ export class PoolsHost implements PoolsService {
   }
 
   #processPool(about: NewPool): ProcessPool {
-    const { name, size, config, words, mode } = about
+    const { name, size, config, words, mode, bootFirst } = about
     const { relay } = this.#settings
     const { cwd: folder, env } = this.#options
     const settings = processSettings(name, { pool: config, server: this.#settings, folder, env })
@@ -219,7 +222,8 @@ export class PoolsHost implements PoolsService {
     })
     const { identity } = settings.launch
     const command = words.join(' ')
-    return new ProcessPool({ name, size, config, boot, command, identity, lines, ...this.#tools() })
+    const parts = { boot, command, identity, lines, ...this.#tools() }
+    return new ProcessPool({ name, size, config, bootFirst, ...parts })
   }
 
   #bootLines(): BootLines | undefined {

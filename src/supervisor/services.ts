@@ -25,6 +25,8 @@ export interface OpenPool {
   readonly mode: string
   /** The name of a pool of one's own; ignored when `pool` is the name of a shared one. */
   readonly name: string
+  /** Number of workers that boot first; the others follow when one of them fails, or after `Pool.bootRest`. Absent: all at once. */
+  readonly bootFirst?: number
 }
 
 /** The pools of this server. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { existsSync, readdirSync } from 'node:fs'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startBootstrap as start } from '../helpers/bootstrap.js'
+import { rr as command } from '../helpers/command.js'
 import { isAlive } from '../helpers/pool.js'
 import { fixture, missing } from '../helpers/project.js'
 import {
@@ -16,6 +18,14 @@ import {
   workerText,
 } from '../helpers/rr.js'
 import { type ApiCall, testApi } from '../helpers/runtime-api.js'
+import { eventually } from '../helpers/wait.js'
+
+function shellConfig(
+  command: readonly string[],
+  { count, minReady }: { count: number; minReady: number },
+): string {
+  return `version: "3"\nserver: { command: ${JSON.stringify(command)} }\nlambda: { min_ready: ${minReady}, pool: { num_workers: ${count} } }\n`
+}
 
 function isInitError(call: ApiCall): boolean {
   return call.path.endsWith('/init/error')
@@ -102,6 +112,53 @@ test('a late boot failure ends nothing while it may be bad luck; after five in a
   assert.match((await last).body, /RR\.(Stopped|NoWorkers)/)
 })
 
+test('min_ready workers boot first, the others with the first /next', async (t) => {
+  const folder = await testFolder(t)
+  const [first, gate, boots] = ['first', 'gate', 'boots'].map((name) => join(folder, name))
+  const bootCount = async () => (await readFile(String(boots), 'utf8')).split('\n').length - 1
+  const api = await testApi(t)
+  const script = `echo boot >>${boots}; mkdir ${first} 2>/dev/null || until [ -e ${gate} ]; do sleep 0.05; done; exec ${workerText('who')}`
+  const config = shellConfig(['/bin/sh', '-c', script], { count: 5, minReady: 2 })
+  const rr = await start(t, api, { config, folder })
+  // One is ready, and the second one still boots.
+  await eventually(async () => {
+    const { out } = await command(folder, ['workers', '--json'])
+    return out !== '' && JSON.parse(out).length === 1
+  })
+  assert.equal(await bootCount(), 2)
+  assert.ok(!api.calls.some((call) => call.path.endsWith('/invocation/next')))
+  await writeFile(String(gate), '')
+  const { pools } = await rr.line((line) => line.message === 'server started')
+  assert.match(JSON.stringify(pools), /"readyCount":5/)
+  assert.equal(await bootCount(), 5)
+  assert.ok(Number((await invokeAt(api.invokeUrl, '1')).body) > 0)
+})
+
+test('when the first worker fails the others boot at once, side by side, before any is ready', async (t) => {
+  const folder = await testFolder(t)
+  const [first, gate, boots] = ['first', 'gate', 'boots'].map((name) => join(folder, name))
+  const api = await testApi(t)
+  const script = `mkdir ${first} 2>/dev/null && { echo no luck; exit 1; }; mkdir -p ${boots}/$$; until [ -e ${gate} ]; do sleep 0.05; done; exec ${workerText('who')}`
+  const config = shellConfig(['/bin/sh', '-c', script], { count: 4, minReady: 1 })
+  await start(t, api, { config, folder })
+  // The three others, at least: the first one is tried again.
+  await eventually(() => existsSync(String(boots)) && readdirSync(String(boots)).length >= 3)
+  assert.ok(!api.calls.some((call) => call.path.endsWith('/invocation/next')))
+  await writeFile(String(gate), '')
+  assert.ok(Number((await invokeAt(api.invokeUrl, '1')).body) > 0)
+})
+
+test('when one of the first workers fails the others boot at once, and one that is ready is enough', async (t) => {
+  const api = await testApi(t)
+  const folder = await testFolder(t)
+  const script = `mkdir ${join(folder, 'first')} 2>/dev/null && exec ${workerText('who')}; echo no luck; exit 1`
+  const config = shellConfig(['/bin/sh', '-c', script], { count: 3, minReady: 2 })
+  const rr = await start(t, api, { config, folder })
+  assert.ok(Number((await invokeAt(api.invokeUrl, '1')).body) > 0)
+  const { pools } = await rr.line((line) => line.message === 'server started')
+  assert.match(JSON.stringify(pools), /"size":3,"readyCount":1/)
+})
+
 test('without the variable there is nothing to pull from: 78', async (t) => {
   const rr = await startRr(t, ['bootstrap'], {
     config: lambdaConfig(workerText('echo')),
@@ -145,6 +202,7 @@ test('no file and a handler that leads nowhere is an init error', async (t) => {
 test('pain 1: SIGTERM while idle ends within 250 ms with 0 and no worker left', async (t) => {
   const api = await testApi(t)
   const rr = await start(t, api, { config: lambdaConfig(workerText('who'), { more: '' }) })
+  await rr.line((line) => line.message === 'server started')
   const pid = Number((await invokeAt(api.invokeUrl, '1')).body)
   const since = performance.now()
   rr.child.kill('SIGTERM')

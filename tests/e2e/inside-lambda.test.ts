@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { startBootstrap } from '../helpers/bootstrap.js'
 import { freeze, treeOf } from '../helpers/freeze.js'
 import { missing, rrCommand } from '../helpers/project.js'
@@ -77,6 +78,7 @@ test('rule 10: a freeze costs no worker and no event, and nothing of ours expire
     await invokeAt(api.invokeUrl, event)
     return treeOf(rr.child.pid ?? 0)
   }
+  await started(rr)
   const before = await pids()
   const answers: string[] = []
   for (let times = 0; times < 2; times += 1) {
@@ -119,6 +121,8 @@ test('rule 3: neither /next nor the extension’s call has a time limit: both ou
   const rr = await startBootstrap(t, api, { config: echo })
   assert.equal((await invokeAt(api.invokeUrl, '1')).body, '1')
   await api.call(isExtensionNext)
+  // All workers are there, so that no process ends or begins while the tree is listed.
+  await started(rr)
   await eventually(() => api.calls.filter(isNext).length === 2)
   await frozen(rr.child.pid)
   assert.equal((await invokeAt(api.invokeUrl, '2')).body, '2')
@@ -164,32 +168,44 @@ async function byTurns(t: TestContext, about: { readonly count: number; readonly
   return { rr, api, folder, count, go, readyAtNext }
 }
 
-test('pain 8: workers boot side by side: none waits for another to be ready', async (t) => {
-  const { count } = await byTurns(t, { count: 4 })
-  // None of them is let go: all have been started all the same.
+/** Long enough for workers that should not have been started to show up. */
+const settleMs = 300
+
+test('pain 8: the first worker boots alone, the others side by side once the first event is asked for', async (t) => {
+  const { api, count, go, readyAtNext } = await byTurns(t, { count: 4 })
+  await eventually(() => count('turn-') === 1)
+  await setTimeout(settleMs)
+  assert.equal(count('turn-'), 1)
+  assert.deepEqual(readyAtNext, [])
+  await go(0)
+  await api.call(isNext)
+  // None of them is let go: all are started all the same.
   await eventually(() => count('turn-') === 4)
-  assert.equal(count('ready-'), 0)
+  assert.equal(count('ready-'), 1)
+  assert.deepEqual(readyAtNext, [1])
 })
 
-test('rule 13: the first event is asked for as soon as one worker is ready, and the others boot on beside it', async (t) => {
+test('rule 13: the first event is asked for and served by one worker while the others still boot', async (t) => {
   const { api, folder, count, go, readyAtNext } = await byTurns(t, { count: 3 })
+  await go(0)
   await eventually(() => count('turn-') === 3)
-  assert.deepEqual(readyAtNext, [])
-  await go(1)
-  await api.call(isNext)
   assert.deepEqual(readyAtNext, [1])
   await writeFile(join(folder, 'free'), '')
   assert.equal((await invokeAt(api.invokeUrl, 'free')).body, '"waited"')
   assert.equal(count('ready-'), 1)
 })
 
-test('pain 7: with min_ready the first event is asked for when so many workers are ready, and not before all are', async (t) => {
-  const { api, count, go, readyAtNext } = await byTurns(t, { count: 3, lambda: 'min_ready: 2' })
-  await eventually(() => count('turn-') === 3)
-  await go(0)
+test('pain 7: min_ready workers boot side by side, and all are ready before the first /next', async (t) => {
+  const { api, count, go, readyAtNext } = await byTurns(t, { count: 4, lambda: 'min_ready: 2' })
+  await eventually(() => count('turn-') === 2)
+  await go(1)
   await eventually(() => count('ready-') === 1)
-  await go(2)
+  await setTimeout(settleMs)
+  assert.equal(count('turn-'), 2)
+  assert.deepEqual(readyAtNext, [])
+  await go(0)
   await api.call(isNext)
+  await eventually(() => count('turn-') === 4)
   assert.deepEqual(readyAtNext, [2])
 })
 

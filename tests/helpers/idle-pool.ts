@@ -27,6 +27,7 @@ export function idlePool(idle: number): IdlePool {
     runAlone: unused,
     acquire: unused,
     tryAcquire: () => undefined,
+    bootRest: () => undefined,
     tell: () => 0,
     ask: async () => 0,
     whenIdle: async (signal, wanted = 1) => {

@@ -44,7 +44,8 @@ export interface RrOptions {
 /** A folder that goes with the test. */
 export async function testFolder(t: TestContext): Promise<string> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'rr-e2e-')))
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  // Workers that are still there may write into it meanwhile.
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }))
   return folder
 }
 

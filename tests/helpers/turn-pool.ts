@@ -54,6 +54,7 @@ export function turnPool(
     booted: Promise.resolve([]),
     workers: async () => [],
     run: () => Promise.reject(new Error('not used')),
+    bootRest: () => undefined,
     tell: () => 0,
     ask: async () => 0,
     runAlone: () => Promise.reject(new Error('not used')),

@@ -11,6 +11,7 @@ import {
   RuntimeApi,
   section,
 } from '../../index.js'
+import { isSnapStart } from './snap-start.js'
 
 const config = section(
   {
@@ -95,7 +96,8 @@ const config = section(
       minimum: 1,
       maximum: 2048,
       default: 1,
-      description: 'Workers that must be ready before the first event is asked for.',
+      description:
+        'Workers that must be ready before the first event is asked for. Under `rr bootstrap` they boot before the others.',
     },
     streaming: {
       type: 'boolean',
@@ -214,7 +216,12 @@ export default definePlugin({
     }
     const rrMode = settings.mode === 'jobs' || settings.mode === 'http' ? settings.mode : 'lambda'
     // The workers boot while the rest is loaded.
-    const pool = needs.pools.open(settings.pool, { name: 'lambda', mode: rrMode })
+    const pool = needs.pools.open(settings.pool, {
+      name: 'lambda',
+      mode: rrMode,
+      // Inside Lambda the start ends with the first `/next`. A snapshot must hold all workers.
+      ...(env.RELAYRUNNER_BOOTSTRAP === '1' && !isSnapStart(env) ? { bootFirst: settings.min_ready } : {}),
+    })
     const { startPollers } = await import('./pollers.js')
     return startPollers({
       settings,

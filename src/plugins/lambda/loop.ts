@@ -1,5 +1,5 @@
 /** The loop of one poller: next → handle → exactly one answer. What ends the server is thrown; all else goes on. */
-import { ErrorCode, type LedgerService, RelayError, sleep } from '../../index.js'
+import { ErrorCode, type LedgerService, type Pool, RelayError, sleep } from '../../index.js'
 import type { Answer } from './answer.js'
 import { ErrorType, headerType, lambdaError } from './errors.js'
 import { EventRun } from './handle.js'
@@ -47,7 +47,7 @@ export class Loop {
     const { pool, client, clock, gate, minReady } = this.#options
     const stop = () => client.close()
     signal.addEventListener('abort', stop, { once: true })
-    await pool.whenIdle(signal, minReady)
+    await whenReady(pool, minReady, signal)
     if (!signal.aborted) await this.#options.beforeFirst()
     while (!signal.aborted) {
       await gate.enter(signal)
@@ -82,10 +82,11 @@ export class Loop {
   }
 
   async #next(signal: AbortSignal): Promise<Invocation | undefined> {
-    const { client, clock, log } = this.#options
+    const { client, clock, log, pool } = this.#options
     const askedAt = clock.nowMs()
     try {
-      const invocation = await client.next()
+      // Only once the request is out: spawning takes milliseconds of the cold start.
+      const invocation = await client.next(() => pool.bootRest())
       this.#lostCount = 0
       this.#tellThaw(clock.nowMs() - askedAt)
       if (invocation.requestId !== this.#lastAnswered) return invocation
@@ -139,6 +140,18 @@ export class Loop {
     if (answer.kind === 'result') return client.respond(requestId, answer.body)
     return client.fail(requestId, JSON.stringify(answer.error), headerType(answer.error))
   }
+}
+
+/** Resolves when `count` workers are idle, or one and the first boots of the others have failed; also when `signal` aborts. */
+async function whenReady(pool: Pool, count: number, signal: AbortSignal): Promise<void> {
+  const over = new AbortController()
+  const stop = () => over.abort()
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  const rest = pool.booted.then(() => pool.whenIdle(over.signal))
+  await Promise.race([pool.whenIdle(over.signal, count), rest])
+  signal.removeEventListener('abort', stop)
+  over.abort()
 }
 
 /** Posts that initialisation failed, in Lambda's shape; resolves whatever becomes of it. */

@@ -53,6 +53,11 @@ function utf8(header: string | undefined): string | undefined {
   return header === undefined ? undefined : Buffer.from(header, 'latin1').toString('utf8')
 }
 
+/** Makes the callback of a write, which is also called with the error of a lost connection. */
+function withoutError(onSent: (() => void) | undefined): ((error?: Error | null) => void) | undefined {
+  return onSent && ((error) => (error ? undefined : onSent()))
+}
+
 /** A connection that was lost: before the answer, or refused. */
 function lost(address: string, why: string): RelayError {
   return new RelayError(ErrorCode.RuntimeApi, `the Runtime API at ${address} ${why}`, {
@@ -83,10 +88,10 @@ export class RuntimeClient {
 
   /**
    * Waits for the next event, as long as it takes. Rejects with RR_RUNTIME_API; `details.isLost` says that asking again may
-   * help, else `details.status` is what was answered.
+   * help, else `details.status` is what was answered. `onSent` is called once the request is out.
    */
-  async next(): Promise<Invocation> {
-    const response = await this.#send(this.#getNext)
+  async next(onSent?: () => void): Promise<Invocation> {
+    const response = await this.#send(this.#getNext, undefined, onSent)
     const { status, headers, body } = response
     if (status !== 200) {
       const text = `the Runtime API answered /next with ${status}: ${body.toString('utf8', 0, 300)}`
@@ -171,11 +176,11 @@ export class RuntimeClient {
     }
   }
 
-  #send(head: string, body?: Uint8Array | string): Promise<HttpResponse> {
+  #send(head: string, body?: Uint8Array | string, onSent?: () => void): Promise<HttpResponse> {
     return new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject }
       const socket = this.#socket ?? this.#connect()
-      if (body === undefined || body.length === 0) socket.write(head, 'latin1')
+      if (body === undefined || body.length === 0) socket.write(head, 'latin1', withoutError(onSent))
       else if (typeof body === 'string') socket.write(head + body)
       else if (body.length <= copyBytesMax) socket.write(joined(head, body))
       else {

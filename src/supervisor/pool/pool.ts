@@ -116,6 +116,8 @@ export interface Pool {
   whenIdle(signal?: AbortSignal, count?: number): Promise<void>
   /** Resolves with one entry a worker when all first boots have ended, well or badly. Never rejects. */
   readonly booted: Promise<readonly WorkerBoot[]>
+  /** Boots the workers that were held back by `bootFirst`; does nothing when there are none. */
+  bootRest(): void
   workers(): Promise<readonly WorkerInfo[]>
 }
 

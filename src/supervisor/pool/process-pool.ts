@@ -39,6 +39,8 @@ export interface ProcessPoolOptions {
   readonly name: string
   readonly size: number
   readonly config: PoolConfig
+  /** Number of workers that boot before the others; absent: all at once. */
+  readonly bootFirst?: number | undefined
   /** The command as `rr workers` shows it. */
   readonly command: string
   /** User and group of the workers, where they are not the server's own. */
@@ -177,6 +179,10 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     return this.#dealer.whenIdle(signal, count)
   }
 
+  bootRest(): void {
+    this.#slots.bootRest()
+  }
+
   workers(): Promise<readonly WorkerInfo[]> {
     const { command, measure = treeBytes } = this.#options
     return this.#live.infos(command, measure)
@@ -270,7 +276,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   #makeSlots(onDead: (fault: Error) => void): Slots {
-    const { name, size, config, clock, random, log, lines, onHeld } = this.#options
+    const { name, size, config, clock, random, log, lines, onHeld, bootFirst } = this.#options
     const live = this.#live
     return new Slots({
       pool: name,
@@ -284,6 +290,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
       onDead,
       lines,
       onHeld,
+      bootFirst,
       changed: live.changed,
       gone: (worker) => live.gone(worker),
       stopped: live.stopped,

@@ -11,7 +11,7 @@ import { ProcessPool, type ProcessPoolOptions } from './process-pool.js'
 /** What a thread pool is made of. */
 export interface ThreadPoolOptions
   extends Omit<ThreadBootOptions, 'pool' | 'onStarted'>,
-    Pick<ProcessPoolOptions, 'name' | 'size' | 'budget' | 'ledger' | 'onHeld'> {}
+    Pick<ProcessPoolOptions, 'name' | 'size' | 'budget' | 'ledger' | 'onHeld' | 'bootFirst'> {}
 
 /** Threads behind the `Pool` port. */
 export class ThreadPool extends ProcessPool {

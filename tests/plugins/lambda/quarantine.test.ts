@@ -39,6 +39,7 @@ function watched(pool: Pool, ran: { readonly ids: readonly string[]; readonly is
     booted: pool.booted,
     workers: () => pool.workers(),
     run: (job, options) => pool.run(job, options),
+    bootRest: () => pool.bootRest(),
     tell: () => 0,
     ask: async () => 0,
     whenIdle: (signal, count) => pool.whenIdle(signal, count),

@@ -19,6 +19,7 @@ test('pain 2: workers are told of a thaw, with the gap, before the event that wo
   const pool: Pool = {
     ...idlePool(1),
     idleCount: 1,
+    bootRest: () => undefined,
     tell: (feature, message) => told.push({ feature, ...message }),
     tryAcquire: () => ({
       pid: 1,

@@ -25,6 +25,8 @@ import { isFailing, newSlot, type Slot } from './slot.js'
 export interface SlotsOptions {
   readonly pool: string
   readonly size: number
+  /** Number of places that are filled first; the others follow when a boot fails, or after `bootRest`. Absent: all at once. */
+  readonly bootFirst?: number | undefined
   readonly crashLoop: CrashLoopPolicy
   readonly clock: Clock
   readonly random: Random
@@ -75,6 +77,8 @@ export class Slots {
   readonly #idleSince = new WeakMap<Worker, number>()
   readonly #failedBoots = new FailedBoots()
   #hasBooted = false
+  /** Lets `start` go on with the places that `bootFirst` holds back. */
+  #startRest: (() => void) | undefined
   /** A worker of this pool has become ready once. */
   #hasWorked = false
 
@@ -92,25 +96,38 @@ export class Slots {
       intensity: this.#intensity,
       isSaidOnce: options.lines !== undefined,
       settle: (slot, worker) => this.#settle(slot, worker),
-      mayTry: (slot) => options.onHeld === undefined || this.#hasWorked || !this.#isHeldBack(slot),
+      mayTry: ({ failures }) =>
+        options.onHeld === undefined || this.#hasWorked || (failures === 0 && !this.#isHeld),
       onFault: (fault) => {
-        if (this.#tellHeld()) return
+        this.bootRest()
+        if (this.#isHeld) options.onHeld?.({ pool, workers: this.failingCount })
+        if (options.onHeld !== undefined && !this.#hasWorked) return
         const isOver = this.#failedBoots.failed(clock.monotonicMs(), this.workers.length)
         if (this.#hasBooted && isOver) options.onDead(fault)
       },
     })
   }
 
-  /** Fills all of them, side by side; resolves with how each first try went. */
+  /** Fills the first places side by side, and the rest after `bootRest`; resolves with how each first try went. */
   async start(): Promise<readonly WorkerBoot[]> {
-    const boots = await Promise.all(this.#slots.map((slot) => this.#filler.fill(slot)))
+    const { bootFirst = this.#slots.length } = this.#options
+    const rest = this.#slots.slice(bootFirst)
+    const first = this.#slots.slice(0, bootFirst).map((slot) => this.#filler.fill(slot))
+    if (rest.length > 0) await new Promise<void>((resolve) => (this.#startRest = resolve))
+    const boots = await Promise.all([...first, ...rest.map((slot) => this.#filler.fill(slot))])
     this.#hasBooted = true
     return boots
+  }
+
+  /** Fills the places that were held back; does nothing from the second call on. */
+  bootRest(): void {
+    this.#startRest?.()
   }
 
   /** The pool stops: nobody waits for a later try, and no timer is left. */
   close(): void {
     this.#filler.close()
+    this.bootRest()
     this.#intensity.close()
   }
 
@@ -272,22 +289,11 @@ export class Slots {
     return worker === undefined || (worker.jobCount === 0 && this.#livedMs(worker) < settledMs)
   }
 
-  /** Its boot failed, or those of all others did. */
-  #isHeldBack(slot: Slot): boolean {
-    return slot.failures > 0 || this.#isHeld
-  }
-
   /** True when every boot has failed: they are tried again only after a reset. */
   get #isHeld(): boolean {
-    const tried = this.#slots.filter(({ failures }) => failures > 0)
-    return tried.length > 0 && this.#slots.every(({ booting }) => booting === undefined)
-  }
-
-  #tellHeld(): boolean {
-    const { onHeld, pool } = this.#options
-    if (onHeld === undefined || this.#hasWorked) return false
-    if (this.#isHeld) onHeld({ pool, workers: this.failingCount })
-    return true
+    return (
+      !this.#hasWorked && this.failingCount > 0 && !this.#slots.some(({ booting }) => booting !== undefined)
+    )
   }
 
   #livedMs(worker: Worker): number {
