@@ -1,4 +1,5 @@
 /** The file's values with the place of each: what `load.ts` makes and `validate.ts` reads. Pure data. */
+import { unreachable } from '../src/core/assert.js'
 
 /** Where something was written; lines and columns count from 1. `file` may be a word such as `-o lambda.mode`. */
 export interface Place {
@@ -14,7 +15,7 @@ export type Tree =
   | { readonly kind: 'list'; readonly items: readonly Tree[]; readonly at: Place }
 
 /** A value that holds no others. */
-export type Scalar = string | number | boolean | null
+type Scalar = string | number | boolean | null
 
 /** A key with its value, each with its own place. */
 export interface Entry {
@@ -65,5 +66,7 @@ export function plain(tree: Tree): unknown {
       return tree.items.map(plain)
     case 'map':
       return Object.fromEntries([...tree.entries].map(([key, entry]) => [key, plain(entry.value)]))
+    default:
+      return unreachable(tree)
   }
 }

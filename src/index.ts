@@ -1,6 +1,7 @@
 /**
  * The public API for plugin authors; built-in plugins import only this. Nothing is exported by `*`, nothing here runs.
  */
+export { unreachable } from './core/assert.js'
 export { type Clock, sleep, systemClock, type Timer } from './core/clock.js'
 export { ErrorCode, hasCode, messageOf, RelayError, type RelayErrorOptions } from './core/errors.js'
 export { type LogFields, type Logger, LogLevel, silentLogger } from './core/log.js'

@@ -1,4 +1,5 @@
 /** What to change, in the words of where the setup was read: a property of the template, a key of serverless.yml, AWS's CLI. Pure. */
+import { unreachable } from '../../src/core/assert.js'
 import { type FunctionSetup, isWritten, type Mapping, type Origin, type Queue } from './setup.js'
 
 /** A setting of the function. */
@@ -34,6 +35,8 @@ export function setFunction(
     case 'template':
     case 'flags':
       return `set ${template}: ${value} of the function ${setup.name}`
+    default:
+      return unreachable(setup.origin)
   }
 }
 
@@ -68,6 +71,8 @@ export function reportFailures(setup: FunctionSetup, mapping: Mapping): string {
     case 'template':
     case 'flags':
       return `add FunctionResponseTypes: [ReportBatchItemFailures] to ${mapping.name}`
+    default:
+      return unreachable(setup.origin)
   }
 }
 
@@ -81,6 +86,8 @@ export function limitConcurrency(setup: FunctionSetup, mapping: Mapping, value: 
     case 'template':
     case 'flags':
       return `set ScalingConfig: { MaximumConcurrency: ${value} } of ${mapping.name}`
+    default:
+      return unreachable(setup.origin)
   }
 }
 

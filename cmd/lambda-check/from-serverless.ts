@@ -1,5 +1,7 @@
 /** serverless.yml → setups: `functions.*` with their sqs, stream and kafka events; queues stand under `resources`. */
+
 import type { Entry, Place, Tree } from '../../config/tree.js'
+import { unreachable } from '../../src/core/assert.js'
 import { bootstrapFault } from './bootstrap-file.js'
 import { type FoundFunction, kindOfArn, merged } from './from-template.js'
 import { childOf, entriesOf, Template } from './intrinsics.js'
@@ -187,6 +189,8 @@ function withVariables(tree: Tree, root: Tree, depth: number): Tree {
       })
       return { ...tree, value }
     }
+    default:
+      return unreachable(tree)
   }
 }
 

@@ -1,5 +1,7 @@
 /** The routes that the runtime calls: the Runtime API, 2018-06-01. */
+
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { unreachable } from '../../index.js'
 import { AnswerStream } from './answer-stream.js'
 import type { Ticket } from './event.js'
 import type { FunctionState } from './function-state.js'
@@ -120,6 +122,8 @@ async function buffer(
         type === undefined ? { kind: 'result', body } : { kind: 'error', body, type }
       return send(response, state.finish(ticket, result))
     }
+    default:
+      return unreachable(read)
   }
 }
 

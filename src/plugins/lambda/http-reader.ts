@@ -2,6 +2,7 @@
  * HTTP/1.1 responses out of bytes in any chunking, one after the other: Content-Length, chunked, or to the end of the
  * connection. Does no I/O. AWS's Runtime API sends bodies over 2 KB chunked.
  */
+import { unreachable } from '../../index.js'
 
 /** A whole response. Header names are lower case; of repeated ones the last counts. */
 export interface HttpResponse {
@@ -115,6 +116,8 @@ export class HttpReader {
       case 'until-close':
         this.#keep(input, input.length)
         return input.length
+      default:
+        return unreachable(phase)
     }
   }
 

@@ -1,5 +1,12 @@
 /** Puts the plugin together: as many pollers as the environment runs events at once, one drain for all of them. */
-import type { Clock, LedgerService, Logger, Pool, RunningPlugin } from '../../index.js'
+import {
+  type Clock,
+  type LedgerService,
+  type Logger,
+  type Pool,
+  type RunningPlugin,
+  unreachable,
+} from '../../index.js'
 import type { FunctionFacts } from './context.js'
 import { registerExtension } from './extension.js'
 import { GivenUp } from './given-up.js'
@@ -53,7 +60,7 @@ export interface PollersOptions {
 const pollersMax = 10_000
 
 /** What AWS counts runtimes by. */
-export function userAgent(version: string | undefined): string {
+function userAgent(version: string | undefined): string {
   return `relayrunner/${version ?? '0'} (node/${process.versions.node}; ${process.arch})`
 }
 
@@ -159,6 +166,8 @@ async function makeMode({ settings, pool, log, clock }: PollersOptions, options:
         removeUpload: uploadRemover({ log, clock }),
       })
     }
+    default:
+      return unreachable(settings.mode)
   }
 }
 

@@ -1,4 +1,5 @@
 /** How a job ends, and the sentences of its faults. Pure: values in, one outcome or one `RelayError` out. */
+import { unreachable } from '../../core/assert.js'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import type { Job, Reply } from '../job.js'
 import type { ProcessExit } from './process.js'
@@ -17,8 +18,10 @@ export function outcomeOf(answer: WholeAnswer, about: { pid: number; job: Job })
       return { kind: 'fault', error: jobFailed({ ...about, text: answer.text }) }
     case 'self_stop':
       return { kind: 'unserved', why: 'self_stop' }
-    default:
+    case 'reply':
       return { kind: 'reply', reply: answer.reply }
+    default:
+      return unreachable(answer)
   }
 }
 

@@ -1,4 +1,5 @@
 /** How much time the end of an environment takes, from who registered. Pure. */
+import { unreachable } from '../../../index.js'
 import type { ShutdownReason } from '../extensions.js'
 
 /** The times that AWS gives, in ms; its sources disagree about the runtime's share, so all are settings. */
@@ -36,5 +37,7 @@ export function shutdownPlan(
       const share = Math.min(runtimeMs, externalMs)
       return { runtimeMs: share, extensionsMs: externalMs - share }
     }
+    default:
+      return unreachable(kind)
   }
 }

@@ -1,6 +1,8 @@
 /** A worker's HTTP answer → what API Gateway, a Function URL or a load balancer take as one. Pure. */
+
 import { isUtf8 } from 'node:buffer'
 import { STATUS_CODES } from 'node:http'
+import { unreachable } from '../../../index.js'
 import type { HttpReplyHead } from './message.js'
 import type { HttpSource, Values } from './request.js'
 
@@ -56,6 +58,8 @@ export function encodeHead({ source }: HttpCall, { status, headers: given }: Htt
       return { statusCode: status, statusDescription: description(status), headers: spelledApart(headers) }
     case 'websocket':
       return { statusCode: status }
+    default:
+      return unreachable(source)
   }
 }
 
