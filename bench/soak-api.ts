@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Random } from '../src/core/random.js'
 
 /** Faults that workers are told to show; the last one is none. */
-export const deeds = [
+const deeds = [
   'exit 0',
   'exit 1',
   'exit 2',

@@ -30,7 +30,7 @@ export interface SoakResult extends SoakCounts {
 }
 
 /** State of the server at one moment. */
-export interface SoakSample {
+interface SoakSample {
   readonly done: number
   readonly memoryMb: number
   readonly descriptors: number

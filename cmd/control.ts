@@ -10,7 +10,7 @@ import { printable, printableJson, printableLines } from './printable.js'
 import { notAnswering } from './server-state.js'
 
 /** Longest time until a server's first answer to a request. */
-export const answerMsMax = 5000
+const answerMsMax = 5000
 const againMs = 100
 
 /** A connection to a running server that has said who it is. */

@@ -8,7 +8,7 @@ import { basename } from 'node:path'
 import { isatty } from 'node:tty'
 
 /** Set by the first lines of `rr.js` and by `docker-entrypoint`: `ignored` or `default`. */
-export const hangupVariable = 'RELAYRUNNER_HANGUP'
+const hangupVariable = 'RELAYRUNNER_HANGUP'
 
 /** Observations that tell whether SIGHUP was ignored. */
 export interface HangupSigns {

@@ -72,7 +72,7 @@ export function pluginOf(stack: string, plugins: readonly PluginPlace[]): Plugin
 }
 
 /** Returns the log fields of any thrown value, even of one whose getters throw. */
-export function fieldsOf(thrown: unknown, plugins: readonly PluginPlace[]): LogFields {
+function fieldsOf(thrown: unknown, plugins: readonly PluginPlace[]): LogFields {
   const fault = described(thrown)
   const plugin = pluginOf(fault.stackTrace?.join('\n') ?? '', plugins)
   return { ...(plugin === undefined ? {} : { plugin: plugin.name, file: plugin.file }), ...fault }

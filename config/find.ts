@@ -16,7 +16,7 @@ export interface FindOptions {
 
 const fileNames = ['rr.yaml', '.rr.yaml']
 /** A configuration of more bytes is a mistake. */
-export const configBytesMax = 1024 * 1024
+const configBytesMax = 1024 * 1024
 
 /**
  * The file: `-c`, RR_CONFIG, ./rr.yaml, ./.rr.yaml, and under `bootstrap` those of LAMBDA_TASK_ROOT. Undefined when none is

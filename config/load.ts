@@ -7,7 +7,7 @@ import type { Entry, Place, Problem, Tree } from './tree.js'
 import { emptyMap, parseYaml } from './yaml.js'
 
 /** A plugin that the file lists, with the folder that its path counts from. */
-export interface ListedPlugin {
+interface ListedPlugin {
   readonly specifier: string
   readonly folder: string
   readonly at: Place

@@ -24,7 +24,7 @@ export interface Clock {
 }
 
 /** The longest delay of Node's timers; a longer one would fire at once. */
-export const timerDelayMsMax = 2 ** 31 - 1
+const timerDelayMsMax = 2 ** 31 - 1
 
 /** Clock of the machine. A late timer runs only after pending input has been read. */
 export const systemClock: Clock = {

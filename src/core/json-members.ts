@@ -10,7 +10,7 @@ export interface JsonMember {
 }
 
 /** Longest line that is parsed; a longer one is plain text, because parsing it would block the event loop. */
-export const jsonCharactersMax = 2 ** 20
+const jsonCharactersMax = 2 ** 20
 
 const quote = 0x22
 const comma = 0x2c

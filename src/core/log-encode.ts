@@ -123,7 +123,7 @@ function shownError(error: Error): string {
 const hidden = /(?!\t)[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
 
 /** Keeps text from forging lines, sending terminal escapes, or showing itself in another order than it has. */
-export function escapeControls(text: string): string {
+function escapeControls(text: string): string {
   return text.replace(hidden, (one) => {
     const code = one.charCodeAt(0)
     return code < 0x100

@@ -60,7 +60,7 @@ export interface ArraySchema extends Described {
   readonly items: Schema
 }
 /** One of several kinds, told apart by what was written (a list, an object, a scalar), first match wins. */
-export interface AnyOfSchema extends Described {
+interface AnyOfSchema extends Described {
   readonly anyOf: readonly Schema[]
   readonly default?: string | number
 }

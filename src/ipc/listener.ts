@@ -33,13 +33,13 @@ export interface ListenerOptions {
 }
 
 /** A worker that has introduced itself. */
-export interface Introduced {
+interface Introduced {
   readonly relay: Relay
   readonly features: readonly string[]
 }
 
 /** How long to wait for a worker. */
-export interface ExpectOptions {
+interface ExpectOptions {
   readonly timeoutMs: number
   readonly signal?: AbortSignal
 }

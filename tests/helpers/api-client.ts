@@ -6,7 +6,7 @@ import { silentLogger } from '../../src/core/log.js'
 import { type EmulatorOptions, EmulatorServer } from '../../src/plugins/emulator/server.js'
 
 /** What came back. */
-export interface ApiAnswer {
+interface ApiAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: string
@@ -16,7 +16,7 @@ export interface ApiAnswer {
 }
 
 /** What is sent. */
-export interface ApiRequest {
+interface ApiRequest {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Buffer
 }

@@ -12,7 +12,7 @@ import { rrCommand } from './project.js'
 import { testFolder } from './rr.js'
 
 /** One line of the environment's own log. */
-export interface EnvironmentLine extends LogFields {
+interface EnvironmentLine extends LogFields {
   readonly message: string
 }
 

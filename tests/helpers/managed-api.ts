@@ -5,13 +5,13 @@ import type { TestContext } from 'node:test'
 import { eventually } from './wait.js'
 
 /** An answer that came for an event. */
-export interface ManagedAnswer {
+interface ManagedAnswer {
   readonly kind: 'response' | 'error'
   readonly body: string
 }
 
 /** An event to hand out. */
-export interface ManagedEvent {
+interface ManagedEvent {
   readonly id: string
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>

@@ -10,7 +10,7 @@ import { VirtualTime } from '../schedules/virtual-time.js'
 import { poolDefaults, recordingLogger } from './pool.js'
 
 /** What a test changes while the pool runs. */
-export interface Knobs {
+interface Knobs {
   bootMs: number
   failsBoot: boolean
   script: (id: string) => Script

@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test'
 import { type FauxqsServer, startFauxqs } from 'fauxqs'
 
 /** A message as it lies in a queue. */
-export interface Stored {
+interface Stored {
   readonly body: string
   readonly attributes: Readonly<Record<string, string>>
   readonly group: string | undefined

@@ -20,7 +20,7 @@ export interface TestUser {
 }
 
 /** The user of a name. */
-export function userOf(name: string): TestUser {
+function userOf(name: string): TestUser {
   const line = lines('/etc/passwd').find((one) => one[0] === name)
   if (line === undefined) throw new Error(`there is no user ${name}`)
   const groups = execFileSync('id', ['-G', name], { encoding: 'utf8' }).trim().split(' ').map(Number).sort()

@@ -56,7 +56,7 @@ export interface Plan {
 }
 
 /** One message: what each try of it comes to; the last deed is for all further ones. */
-export interface MessagePlan {
+interface MessagePlan {
   readonly group: string | undefined
   readonly scripts: readonly Script[]
 }

@@ -25,7 +25,7 @@ export function patchConsole(env: NodeJS.ProcessEnv): void {
 }
 
 /** Formats a call of the console as one line of JSON. */
-export function lineOf(level: Level, values: readonly unknown[], isStructured: boolean): string {
+function lineOf(level: Level, values: readonly unknown[], isStructured: boolean): string {
   const [only] = values
   if (values.length === 1) {
     if (typeof only === 'string') return textLine(level, only)

@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http'
 import { type FunctionError, platformError } from './invocation.js'
 
 /** Bytes of a streamed answer at most. */
-export const streamBytesMax = 200 * 1024 * 1024
+const streamBytesMax = 200 * 1024 * 1024
 
 /** How a stream ended. `gone`: its reader left first. */
 export type StreamEnd = { readonly kind: 'complete' } | { readonly kind: 'gone' } | FunctionError

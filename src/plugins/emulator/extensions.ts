@@ -41,7 +41,7 @@ interface Extension {
 }
 
 /** Extensions of one environment at most. */
-export const extensionsMax = 10
+const extensionsMax = 10
 const eventTypes = new Set(['INVOKE', 'SHUTDOWN'])
 
 /** The registry. */

@@ -13,7 +13,7 @@ export interface Exchange {
 }
 
 /** Answers an exchange. */
-export type Handler = (exchange: Exchange) => void | Promise<void>
+type Handler = (exchange: Exchange) => void | Promise<void>
 
 /** `[method, path, handler]`; the first group of the path becomes the exchange's id. */
 export type Route = readonly [method: string, path: RegExp, handler: Handler]

@@ -49,7 +49,7 @@ export interface EmulatorOptions {
 }
 
 /** What the owner of the process decides and hears. */
-export interface EnvironmentHooks {
+interface EnvironmentHooks {
   readonly mayHandOut: () => boolean
   readonly isInitRepeated: (error: Buffer) => boolean
   readonly onChange: () => void

@@ -11,7 +11,7 @@ import type { Verdict } from './verdict.js'
 export type GivenUpPolicy = 'redrive' | 'log' | { readonly url: string }
 
 /** A message for the queue of records that were given up. */
-export interface GivenUpMessage {
+interface GivenUpMessage {
   readonly body: string
   /** At most 10, SQS's own limit; texts. */
   readonly attributes: Readonly<Record<string, string>>

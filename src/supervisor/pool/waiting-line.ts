@@ -11,9 +11,9 @@ import { ErrorCode, RelayError } from '../../core/errors.js'
 import { type Leavable, LeavableQueue } from './leavable-queue.js'
 
 /** RoadRunner's default. */
-export const defaultPriority = 10
+const defaultPriority = 10
 /** Less is more often; whatever is outside is taken as the nearest. */
-export const priorityMax = 1000
+const priorityMax = 1000
 
 /** How one caller waits. */
 export interface WaitOptions {

@@ -3,7 +3,7 @@
  * end, kill the group. It knows nothing of frames or jobs.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import { exactWords, needsExactLaunch } from './exact-launch.js'
@@ -172,16 +172,5 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
     process.kill(-pid, signal)
   } catch {
     // ESRCH: the group has gone, which is what was wanted. (EPERM cannot be: the group is our own children's.)
-  }
-}
-
-const pageBytes = 4096
-
-/** Resident memory of a process in bytes; 0 where it cannot be read (it has gone, or there is no /proc). */
-export function residentBytes(pid: number): number {
-  try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * pageBytes
-  } catch {
-    return 0
   }
 }

@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test'
 export type Answers = Readonly<Record<string, Answer | ((body: Readonly<Record<string, unknown>>) => Answer)>>
 
 /** One answer. */
-export interface Answer {
+interface Answer {
   readonly status?: number
   readonly type?: string
   readonly body: unknown

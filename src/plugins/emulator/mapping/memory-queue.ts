@@ -43,7 +43,7 @@ interface Message {
 }
 
 /** SQS hands out this many at once. */
-export const receiveCountMax = 10
+const receiveCountMax = 10
 const inFlightMaxDefault = 120_000
 const deduplicationMs = 5 * 60_000
 const region = 'us-east-1'

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto'
 import type { MessageAttribute, Outgoing } from './queue.js'
 
 /** SQS's limit, attributes included. */
-export const messageBytesMax = 1024 * 1024
+const messageBytesMax = 1024 * 1024
 /** SQS's longest delay: 15 minutes. */
-export const delayMsMax = 900_000
+const delayMsMax = 900_000
 const attributesMax = 10
 
 // What XML 1.0 allows, which SQS's first protocol was made of.

@@ -10,7 +10,7 @@ import { sqsRoute } from './sqs-endpoint.js'
 import { openSqsQueue, placeOfQueue } from './sqs-queue.js'
 
 /** How the emulator says that an event ended. */
-export type Ended =
+type Ended =
   | { readonly kind: 'result'; readonly body: Uint8Array }
   | { readonly kind: 'error'; readonly body: Uint8Array; readonly type: string }
 

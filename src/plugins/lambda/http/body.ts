@@ -28,7 +28,7 @@ export interface UploadSettings {
 }
 
 /** The user that workers run as. */
-export interface FileOwner {
+interface FileOwner {
   readonly uid: number
   readonly gid: number
 }

@@ -7,7 +7,7 @@ import type { HttpSource } from './request.js'
 import { encodeHead, type HttpCall, hasBody } from './response.js'
 
 /** AWS's name of a stream that begins with an HTTP head. */
-export const httpStreamType = 'application/vnd.awslambda.http-integration-response'
+const httpStreamType = 'application/vnd.awslambda.http-integration-response'
 /** Between the head and the body. */
 const separator = Buffer.alloc(8)
 

@@ -39,7 +39,7 @@ export function pathLine(text: string): string {
 }
 
 /** Without line breaks. */
-export function oneLine(text: string): string {
+function oneLine(text: string): string {
   return text.replace(/[\r\n]/g, '')
 }
 

@@ -31,7 +31,7 @@ export interface EventWork extends Work {
 }
 
 /** Puts the frames of a stream together. */
-export interface ChunkSink {
+interface ChunkSink {
   /** Why nothing will come of it; undefined while something may. */
   readonly fault: Error | undefined
   take(chunk: Reply): void

@@ -7,7 +7,7 @@
 export const noWorkerText = 'no worker could boot; the first said: '
 
 /** Variable that holds the `errorMessage` of the start before, when that failed for the same event. */
-export const failedStartVariable = '_RELAYRUNNER_FAILED_INIT'
+const failedStartVariable = '_RELAYRUNNER_FAILED_INIT'
 
 /** True when the start before failed with this message: numbers are masked, since pids differ, and Lambda's copy may be cut. */
 export function repeatsFailedStart(

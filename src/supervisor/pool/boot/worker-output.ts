@@ -17,7 +17,7 @@ export interface WorkerOutputOptions {
 }
 
 /** Number of output lines that are kept to report a worker's end. */
-export const tailLinesMax = 20
+const tailLinesMax = 20
 const tailLineLengthMax = 2048
 
 /** The output of one worker, from all the ways by which it comes. */

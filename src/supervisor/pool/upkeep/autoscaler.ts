@@ -7,7 +7,7 @@ import type { Logger } from '../../../core/log.js'
 import { planScale, type ScalePolicy, type ScaleStep, type ScaleView } from './scaler.js'
 
 /** The pool as an autoscaler sees it. */
-export interface Scalable {
+interface Scalable {
   readonly name: string
   /** All of a view but the time since the last growth. */
   view(nowMs: number): Omit<ScaleView, 'sinceGrowthMs'>

@@ -19,7 +19,7 @@ import {
 } from './retire.js'
 
 /** The pool as a keeper sees it. */
-export interface Kept {
+interface Kept {
   readonly name: string
   readonly size: number
   /** Workers in their places. */

@@ -40,7 +40,7 @@ export interface Retirement {
 }
 
 /** The share of a pool that may be on its way out at once; at least one worker. */
-export const leavingShareMax = 0.25
+const leavingShareMax = 0.25
 
 /** Workers of a pool of `size` that may be on their way out at once. */
 export function leavingMax(size: number): number {
@@ -89,10 +89,10 @@ export interface MemoryBudget {
 }
 
 /** From this share of the limit on we act, before the kernel kills whom it likes. */
-export const budgetShareMax = 0.9
+const budgetShareMax = 0.9
 
 /** A worker that has grown to so many times its first size may be what uses the memory up. */
-export const grownTimes = 1.5
+const grownTimes = 1.5
 
 /** The worker to let go because the budget is nearly used up: the biggest that has grown; undefined while there is room. */
 export function overBudget(lives: readonly WorkerLife[], budget: MemoryBudget): Retirement | undefined {
