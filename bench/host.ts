@@ -1,8 +1,8 @@
 /** The pools that the programs here measure: no log, nothing printed, always the same chance. */
 import { systemClock } from '../src/core/clock.js'
-import { silentLogger } from '../src/core/log.js'
-import { OutputPacer } from '../src/core/output-pacer.js'
 import { seededRandom } from '../src/core/random.js'
+import { silentLogger } from '../src/logging/logger.js'
+import { OutputPacer } from '../src/logging/output-pacer.js'
 import type { InFlightLedger } from '../src/supervisor/ledger.js'
 import { PoolsHost } from '../src/supervisor/pools-host.js'
 

@@ -1,6 +1,6 @@
 /** Options, exit codes and error output that all commands share. */
 import { messageOf, RelayError } from '../src/core/errors.js'
-import { printable, printableLines } from './printable.js'
+import { printable, printableLines } from './output.js'
 
 /** `-c`, `-w`, `-o`, `--dotenv` and `--json` as commander hands them over. */
 export interface CommonOptions {

@@ -12,9 +12,9 @@ import { createRequire } from 'node:module'
 import { basename } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { roadRunnerVersion } from '../src/supervisor/version.js'
-import { withCheckFlags } from './lambda-check/flags.js'
+import { withCheckFlags } from './lambda/check-flags.js'
 import { type CommonOptions, ExitCode, sayFault } from './options.js'
-import { listenForEnd } from './signals.js'
+import { listenForEnd } from './server/signals.js'
 import { checkFolder } from './working-folder.js'
 
 const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
@@ -88,7 +88,7 @@ function server(load: () => Promise<Run>): () => Promise<Run> {
 
 add(
   withConfig(new Command('serve').description('run until SIGTERM or SIGINT')),
-  server(async () => (await import('./serve.js')).serve),
+  server(async () => (await import('./server/serve.js')).serve),
 )
 add(
   withConfig(
@@ -98,30 +98,30 @@ add(
   )
     .argument('[handler]', 'what workers run, without a file: worker.php, or index.handler (Node, Python)')
     .option('--sqs <queue>', 'poll a queue: a name (orders, orders.fifo) for one in memory, or a URL'),
-  server(async () => (await import('./serve.js')).dev),
+  server(async () => (await import('./server/serve.js')).dev),
 )
 add(
   withConfig(
     new Command('bootstrap').description('serve inside AWS Lambda: pull from $AWS_LAMBDA_RUNTIME_API'),
   ).argument('[handler]', 'what workers run (else that of the file, else $_HANDLER)'),
-  server(async () => (await import('./serve.js')).bootstrap),
+  server(async () => (await import('./server/serve.js')).bootstrap),
 )
 add(
   new Command('init')
     .description('write a project that runs: rr.yaml with its schema, a worker, a test')
     .argument('[language]', 'php, node or python (else by what the folder holds)')
     .argument('[dir]', 'its folder (else this one)'),
-  async () => (await import('./init.js')).init,
+  async () => (await import('./server/init.js')).init,
 )
 add(
   withConfig(
     new Command('validate').description('report every fault of the configuration, start nothing'),
   ).option('--json', 'one JSON document on standard output'),
-  async () => (await import('./validate.js')).validate,
+  async () => (await import('./server/validate.js')).validate,
 )
 add(
   withConfig(new Command('schema').description('print the JSON Schema of rr.yaml, for editors')),
-  async () => (await import('./schema.js')).schema,
+  async () => (await import('./server/schema.js')).schema,
 )
 add(
   withConfig(new Command('invoke').description('send one event to the emulator and print the answer'))
@@ -131,7 +131,7 @@ add(
     .option('--fifo', 'make it a FIFO batch')
     .option('--address <host:port>', 'where the emulator listens')
     .option('--json', 'print the answer on one line'),
-  async () => (await import('./invoke.js')).invoke,
+  async () => (await import('./lambda/invoke.js')).invoke,
 )
 add(
   withConfig(new Command('send').description('send messages to the queue that the running server polls'))
@@ -143,52 +143,52 @@ add(
     .option('--delay <duration>', 'not before so long, e.g. 5s; standard queues only')
     .option('--queue <name>', 'the queue; else the one that is polled')
     .option('--json', 'one JSON document on standard output'),
-  async () => (await import('./send.js')).send,
+  async () => (await import('./lambda/send.js')).send,
 )
 add(
   withConfig(new Command('queue').description('count the messages of the queue that is polled')).option(
     '--json',
     'one JSON document on standard output',
   ),
-  async () => (await import('./queue.js')).queue,
+  async () => (await import('./lambda/queue.js')).queue,
 )
 add(
   withConfig(new Command('workers').description('list the workers of the running server'))
     .option('--json', 'one JSON document on standard output')
     .option('-i, --interactive', 'redraw every second'),
-  async () => (await import('./workers.js')).workers,
+  async () => (await import('./remote/workers.js')).workers,
 )
 add(
   withConfig(new Command('pools').description('say how each pool of the running server is')).option(
     '--json',
     'one JSON document on standard output',
   ),
-  async () => (await import('./pools.js')).pools,
+  async () => (await import('./remote/pools.js')).pools,
 )
 add(
   withConfig(new Command('ledger').description('say what is in flight in the running server')).option(
     '--json',
     'one JSON document on standard output',
   ),
-  async () => (await import('./ledger.js')).ledger,
+  async () => (await import('./remote/ledger.js')).ledger,
 )
 add(
   withConfig(new Command('reset').description('restart the workers, one after the other')).argument(
     '[pool...]',
     'pools',
   ),
-  async () => (await import('./reset.js')).reset,
+  async () => (await import('./remote/reset.js')).reset,
 )
 add(
   withConfig(new Command('stop').description('stop the running server and wait until it has gone')),
-  async () => (await import('./stop.js')).stop,
+  async () => (await import('./remote/stop.js')).stop,
 )
 add(
   withConfig(new Command('plugins').description('list the plugins of the running server')).option(
     '--json',
     'one JSON document on standard output',
   ),
-  async () => (await import('./plugins.js')).plugins,
+  async () => (await import('./remote/plugins.js')).plugins,
 )
 const lambda = new Command('lambda').description('about the deployed function').exitOverride()
 program.addCommand(lambda)
@@ -196,7 +196,7 @@ add(
   withCheckFlags(
     withConfig(new Command('check').description('say what of the function’s configuration will hurt')),
   ),
-  async () => (await import('./lambda-check.js')).lambdaCheck,
+  async () => (await import('./lambda/check.js')).lambdaCheck,
   lambda,
 )
 add(
@@ -223,7 +223,7 @@ add(
     .option('--concurrency <n>', 'Managed Instances: n events at once, no freeze, no reset')
     .option('--no-freeze', 'let the processes run between events')
     .option('--user <uid[:gid]>', 'run as another user; needs root'),
-  server(async () => (await import('./lambda-run.js')).lambdaRun),
+  server(async () => (await import('./lambda/run.js')).lambdaRun),
   lambda,
 )
 

@@ -1,11 +1,11 @@
 /**
  * A SAM, CloudFormation or serverless.yml file → `Tree`: CloudFormation's short tags become the long form (`!Ref X` is
  * `{Ref: X}`), so that a template in JSON, with long names or with short ones is one tree. What the functions mean is
- * `cmd/lambda-check/intrinsics.ts`'s business.
+ * `src/lambda-check/intrinsics.ts`'s business.
  */
 import { relative } from 'node:path'
+import type { Entry, Tree } from '../src/schema/tree.js'
 import { readConfig } from './find.js'
-import type { Entry, Tree } from './tree.js'
 import { type ParsedFile, parseYaml } from './yaml.js'
 
 // serverless.yml shares settings by anchors.

@@ -1,5 +1,5 @@
 /** What a schema takes, in the words of a fault's "expected …". Pure. */
-import type { Schema, StringSchema } from '../src/core/section.js'
+import type { Schema, StringSchema } from '../src/schema/section.js'
 
 /** One kind of value, in words. */
 export function describe(schema: Schema): string {

@@ -1,5 +1,5 @@
 /** Sections → JSON Schema (draft-07) of the whole file, for editors. Pure. */
-import type { Properties, Schema, Section, StringSchema } from '../src/core/section.js'
+import type { Properties, Schema, Section, StringSchema } from '../src/schema/section.js'
 import type { SectionOwner } from './validate.js'
 
 type Json = { readonly [key: string]: unknown }

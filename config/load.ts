@@ -1,9 +1,9 @@
 /** File, includes and `-o` → one tree with places. What the keys mean is `validate.ts`'s business. */
 import { dirname, relative, resolve } from 'node:path'
 import { ErrorCode, hasCode, messageOf } from '../src/core/errors.js'
+import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
 import type { Environment } from './env.js'
 import { readConfig } from './find.js'
-import type { Entry, Place, Problem, Tree } from './tree.js'
 import { emptyMap, parseYaml } from './yaml.js'
 
 /** A plugin that the file lists, with the folder that its path counts from. */

@@ -1,8 +1,8 @@
 /** One scalar against one schema: text that reads as what is wanted is accepted, units are turned into ms and bytes. Pure. */
 import { commandWords, shellWord } from '../src/core/command-words.js'
-import type { BooleanSchema, NumberSchema, StringSchema } from '../src/core/section.js'
+import type { BooleanSchema, NumberSchema, StringSchema } from '../src/schema/section.js'
+import type { Tree } from '../src/schema/tree.js'
 import { describe } from './describe.js'
-import type { Tree } from './tree.js'
 import { parseDuration, parseSize } from './units.js'
 
 /** A value, or what is wrong with it. */

@@ -1,6 +1,6 @@
 /**
  * Tree + sections → validated values and every problem, in one walk. The sections' schemas say what is allowed
- * (`src/core/section.ts`); this file knows how people write it. It does not need ajv, which would cost a cold start 100 ms;
+ * (`src/schema/section.ts`); this file knows how people write it. It does not need ajv, which would cost a cold start 100 ms;
  * a test holds that the JSON Schema made of the same sections accepts the same files.
  */
 import type {
@@ -10,12 +10,12 @@ import type {
   Properties,
   Schema,
   Section,
-} from '../src/core/section.js'
+} from '../src/schema/section.js'
+import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
 import { describe } from './describe.js'
 import { nearestName } from './nearest.js'
 import { insteadOf, plannedSections } from './roadrunner-keys.js'
 import { readScalar } from './scalar.js'
-import type { Entry, Place, Problem, Tree } from './tree.js'
 
 const plain = { enumerable: true, configurable: true, writable: true } as const
 

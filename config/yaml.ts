@@ -1,7 +1,7 @@
 /** Text → `Tree`, with the place of every value. The home of the package `yaml`, which is loaded on the first call. */
 import type { Node } from 'yaml'
+import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
 import { expandText } from './expand.js'
-import type { Entry, Place, Problem, Tree } from './tree.js'
 
 /** A parsed file and what is wrong with it. */
 export interface ParsedFile {

@@ -3,8 +3,8 @@
  * `server.handler`.
  */
 import { ErrorCode, RelayError } from '../src/core/errors.js'
+import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
 import { type HandlerCommand, type HandlerOptions, handlerCommand, handlerForms } from './handler.js'
-import type { Entry, Place, Problem, Tree } from './tree.js'
 
 /**
  * Builds the configuration without a file. `source` names in messages where the handler came from. Throws RR_CONFIG_NOT_FOUND

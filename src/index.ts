@@ -4,9 +4,9 @@
 export { unreachable } from './core/assert.js'
 export { type Clock, sleep, systemClock, type Timer } from './core/clock.js'
 export { ErrorCode, hasCode, messageOf, RelayError, type RelayErrorOptions } from './core/errors.js'
-export { type LogFields, type Logger, LogLevel, silentLogger } from './core/log.js'
-export type { LogSettings } from './core/log-sink.js'
 export { isLoopback } from './core/loopback.js'
+export { type LogFields, type Logger, LogLevel, silentLogger } from './logging/logger.js'
+export type { LogSettings } from './logging/sink.js'
 export {
   type ConfigOf,
   mapSection,
@@ -17,7 +17,7 @@ export {
   type SectionConfig,
   type SectionFault,
   section,
-} from './core/section.js'
+} from './schema/section.js'
 export { Codec, type Job, type Reply, type RunOptions } from './supervisor/job.js'
 export type { LedgerCounts, LedgerEnd, LedgerEntry, LedgerService, LedgerView } from './supervisor/ledger.js'
 export { descriptorsMax } from './supervisor/machine/limits.js'
@@ -34,10 +34,10 @@ export {
   type ServiceKey,
   type SetupContext,
   serviceKey,
-} from './supervisor/plugin.js'
+} from './supervisor/plugins/definition.js'
+export { type PoolConfig, poolProperties } from './supervisor/pool/keys.js'
 export type { AcquireOptions, Lease, Pool, WorkerBoot, WorkerInfo } from './supervisor/pool/pool.js'
-export { type PoolConfig, poolProperties } from './supervisor/pool/pool-keys.js'
-export { envProperty, processProperties } from './supervisor/pool/process-keys.js'
+export { envProperty, processProperties, type ServerSettings } from './supervisor/pool/process-keys.js'
 export {
   ClockKey,
   Ledger,
@@ -53,5 +53,4 @@ export {
   type RpcSettings,
   RuntimeApi,
   type RuntimeApiService,
-  type ServerSettings,
 } from './supervisor/services.js'

@@ -6,12 +6,12 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { assert } from '../core/assert.js'
 import type { Clock, Timer } from '../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
-import type { Logger } from '../core/log.js'
+import type { Logger } from '../logging/logger.js'
 import type { PidReply } from './control.js'
 import { handshake } from './handshake.js'
 import { listenTcp, listenUnix } from './listen.js'
 import type { Relay, RelayLimits } from './relay.js'
-import { socketRelay } from './socket-relay.js'
+import { socketRelay } from './relays/socket-relay.js'
 
 /** Where and how to listen. */
 export interface ListenerOptions {

@@ -1,7 +1,9 @@
-/** The built-in plugins in the order in which they are set up. Each loads its heavy parts in `setup`. */
+/** The one door to the built-in plugins: their list, in the order of their set-up, and what commands use of them without a server. */
 import type { AnyPlugin } from '../index.js'
+import type { Environment } from './emulator/environment/environment.js'
 import emulator from './emulator/index.js'
 import lambda from './lambda/index.js'
+import type { InitFaultOptions } from './lambda/polling/init-fault.js'
 import logs from './logs/index.js'
 import pools from './pools/index.js'
 import rpc from './rpc/index.js'
@@ -9,3 +11,16 @@ import server from './server/index.js'
 
 /** Sections of `rr.yaml` that need no npm package. */
 export const builtInPlugins: readonly AnyPlugin[] = [logs, rpc, server, pools, emulator, lambda]
+
+export { type EmulatorIdentity, identityPath, readIdentity } from './emulator/http/identity.js'
+
+/** Loads the process runner behind `rr lambda run`. */
+export async function loadEnvironment(): Promise<typeof Environment> {
+  return (await import('./emulator/environment/environment.js')).Environment
+}
+
+/** Tells Lambda why the server could not start (`POST …/init/error`). Resolves whatever becomes of it. */
+export async function postInitFault(message: string, options: InitFaultOptions): Promise<void> {
+  const { postInitError } = await import('./lambda/polling/init-fault.js')
+  await postInitError(message, options)
+}

@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../core/clock.js'
 import { ErrorCode, RelayError } from '../core/errors.js'
-import type { Logger } from '../core/log.js'
+import type { Logger } from '../logging/logger.js'
 
 /** How an entry ended. */
 export type LedgerEnd = 'done' | 'failed' | 'given up' | 'returned'

@@ -4,12 +4,12 @@
  */
 import { lchownSync, rmdirSync } from 'node:fs'
 import type { Clock } from '../core/clock.js'
-import type { Logger } from '../core/log.js'
 import { openListener, type RelayListener } from '../ipc/listener.js'
 import { defaultRelayLimits } from '../ipc/relay.js'
+import type { Logger } from '../logging/logger.js'
+import { openRelayFolder } from './folder/private-folder.js'
 import { descriptorsMax } from './machine/limits.js'
-import { openRelayFolder } from './private-folder.js'
-import type { Identity } from './worker/identity.js'
+import type { Identity } from './worker/os/identity.js'
 
 /** What they are made of. */
 export interface RelayListenersOptions {

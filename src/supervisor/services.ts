@@ -3,21 +3,13 @@
  * as a stranger's plugin would.
  */
 import type { Clock } from '../core/clock.js'
-import type { Logger } from '../core/log.js'
-import type { LogSettings } from '../core/log-sink.js'
-import type { ConfigOf } from '../core/section.js'
+import type { Logger } from '../logging/logger.js'
+import type { LogSettings } from '../logging/sink.js'
 import type { LedgerService } from './ledger.js'
-import { serviceKey } from './plugin.js'
+import { serviceKey } from './plugins/definition.js'
+import type { PoolConfig } from './pool/keys.js'
 import type { Pool } from './pool/pool.js'
-import type { PoolConfig } from './pool/pool-keys.js'
-import type { processProperties } from './pool/process-keys.js'
-
-/** What every pool inherits: the validated `server:` section. */
-export interface ServerSettings extends Partial<ConfigOf<typeof processProperties>> {
-  readonly command: string | readonly string[] | undefined
-  readonly relay: string
-  readonly env: Readonly<Record<string, string>>
-}
+import type { ServerSettings } from './pool/process-keys.js'
 
 /** How a plugin opens a pool. */
 export interface OpenPool {

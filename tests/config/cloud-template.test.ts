@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseTemplate } from '../../config/cloud-template.js'
-import { plain } from '../../config/tree.js'
+import { plain } from '../../src/schema/tree.js'
 
 async function read(text: string): Promise<unknown> {
   const { tree, problems } = await parseTemplate(text, 'template.yaml')

@@ -3,10 +3,10 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { handlerCommand } from '../../config/handler.js'
-import { formatProblem, plain } from '../../config/tree.js'
 import { parseYaml } from '../../config/yaml.js'
 import { expandHandler, zeroConfig } from '../../config/zero.js'
 import { hasCode } from '../../src/core/errors.js'
+import { formatProblem, plain } from '../../src/schema/tree.js'
 import { testFolder } from '../helpers/rr.js'
 
 const places = { nodeLoader: '/rr/loader.js', pythonFolder: '/rr/python' }

@@ -235,7 +235,7 @@ async function busyCount(rr: RunningRr): Promise<number> {
 }
 
 async function workers(rr: RunningRr): Promise<{ pid: number; state: string }[]> {
-  const { connectRpc } = await import('../../src/ipc/rpc-client.js')
+  const { connectRpc } = await import('../../src/ipc/rpc/client.js')
   const client = await connectRpc(String((await started(rr)).control))
   try {
     return (await client.call('rr.Workers')) as { pid: number; state: string }[]

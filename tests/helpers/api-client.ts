@@ -2,8 +2,8 @@
 import { type IncomingHttpHeaders, request } from 'node:http'
 import type { TestContext } from 'node:test'
 import { systemClock } from '../../src/core/clock.js'
-import { silentLogger } from '../../src/core/log.js'
-import { type EmulatorOptions, EmulatorServer } from '../../src/plugins/emulator/server.js'
+import { silentLogger } from '../../src/logging/logger.js'
+import { type EmulatorOptions, EmulatorServer } from '../../src/plugins/emulator/http/server.js'
 
 /** What came back. */
 interface ApiAnswer {

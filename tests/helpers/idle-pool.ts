@@ -1,6 +1,6 @@
 /** A pool of which only the number of idle workers matters. */
 import type { Pool } from '../../src/supervisor/pool/pool.js'
-import { Waiters } from '../../src/supervisor/pool/waiters.js'
+import { Waiters } from '../../src/supervisor/pool/queue/waiters.js'
 
 /** Workers fall idle by `give` and are taken by `take`. */
 export interface IdlePool extends Pool {

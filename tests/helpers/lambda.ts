@@ -1,12 +1,13 @@
 /** The parts of the lambda plugin, put together for tests without a Runtime API. */
 import { systemClock } from '../../src/core/clock.js'
-import { silentLogger } from '../../src/core/log.js'
-import { GivenUp, type GivenUpPolicy, type SendGivenUp } from '../../src/plugins/lambda/given-up.js'
-import type { HandlerOptions } from '../../src/plugins/lambda/handling.js'
+import { silentLogger } from '../../src/logging/logger.js'
+import type { HandlerOptions } from '../../src/plugins/lambda/event/handling.js'
+import { GivenUp, type SendGivenUp } from '../../src/plugins/lambda/failures/given-up.js'
+import { DeathBook } from '../../src/plugins/lambda/failures/quarantine.js'
+import type { GivenUpPolicy } from '../../src/plugins/lambda/failures/report.js'
 import { rawMode } from '../../src/plugins/lambda/modes/raw.js'
-import { DeathBook } from '../../src/plugins/lambda/quarantine.js'
-import type { Invocation } from '../../src/plugins/lambda/runtime-client.js'
-import type { SplitOptions } from '../../src/plugins/lambda/split.js'
+import type { SplitOptions } from '../../src/plugins/lambda/plan/split.js'
+import type { Invocation } from '../../src/plugins/lambda/runtime-api/client.js'
 import type { Pool } from '../../src/supervisor/pool/pool.js'
 
 /** An event as the Runtime API hands it out. */

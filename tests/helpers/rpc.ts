@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { FrameDecoder } from '../../src/ipc/decoder.js'
 import { encodeFrame, FrameFlag } from '../../src/ipc/frame.js'
-import { type RpcMessage, readRpc, rpcParts } from '../../src/ipc/rpc-codec.js'
+import { type RpcMessage, readRpc, rpcParts } from '../../src/ipc/rpc/codec.js'
 
 /** One connection. */
 export interface RawRpc {

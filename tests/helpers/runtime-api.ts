@@ -2,8 +2,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TestContext } from 'node:test'
 import { systemClock } from '../../src/core/clock.js'
-import { silentLogger } from '../../src/core/log.js'
-import { EmulatorServer } from '../../src/plugins/emulator/server.js'
+import { silentLogger } from '../../src/logging/logger.js'
+import { EmulatorServer } from '../../src/plugins/emulator/http/server.js'
 
 /** One request that came in. */
 export interface ApiCall {

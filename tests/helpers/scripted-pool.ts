@@ -2,7 +2,7 @@
 import type { TestContext } from 'node:test'
 import { seededRandom } from '../../src/core/random.js'
 import { Codec, type Job } from '../../src/supervisor/job.js'
-import type { PoolConfig } from '../../src/supervisor/pool/pool-keys.js'
+import type { PoolConfig } from '../../src/supervisor/pool/keys.js'
 import { ProcessPool, type ProcessPoolOptions } from '../../src/supervisor/pool/process-pool.js'
 import type { Worker } from '../../src/supervisor/worker/worker.js'
 import { type Script, scriptedBoot } from '../schedules/scripted-workers.js'

@@ -3,12 +3,12 @@
  * process. What each did with each message is written down where the oracle reads it.
  */
 import type { Clock, Timer } from '../../src/core/clock.js'
-import { silentLogger } from '../../src/core/log.js'
 import { FrameFlag } from '../../src/ipc/frame.js'
-import { memoryRelayPair } from '../../src/ipc/memory-relay.js'
 import { defaultRelayLimits, type Relay } from '../../src/ipc/relay.js'
+import { memoryRelayPair } from '../../src/ipc/relays/memory-relay.js'
+import { silentLogger } from '../../src/logging/logger.js'
 import type { BootWorker } from '../../src/supervisor/pool/boot/boot-worker.js'
-import type { ProcessExit } from '../../src/supervisor/worker/process.js'
+import type { ProcessExit } from '../../src/supervisor/worker/os/process.js'
 import { Worker } from '../../src/supervisor/worker/worker.js'
 
 /** What a worker does with one try of one message. */

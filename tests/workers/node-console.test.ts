@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readWorkerLine } from '../../src/core/worker-lines.js'
+import { readWorkerLine } from '../../src/logging/worker-lines.js'
 import { startHandler } from '../helpers/handler-pool.js'
 
 const code = `exports.handler = async (code) => { await new Function('require', 'process', 'return (async () => {' + code + '})()')(require, process) }`

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { readWorkerLine, type WorkerLine } from '../../src/core/worker-lines.js'
+import { readWorkerLine, type WorkerLine } from '../../src/logging/worker-lines.js'
 import { job, startPool, textOf } from '../helpers/pool.js'
 import { fixture, missing, projectFolder } from '../helpers/project.js'
 
@@ -153,7 +153,7 @@ def handler(event, context):
       [
         'python3',
         '-c',
-        `import sys, types; m = types.ModuleType("m"); exec(${JSON.stringify(code)}, m.__dict__); sys.modules["m"] = m; from relayrunner.bootstrap import run; run("m.handler")`,
+        `import sys, types; m = types.ModuleType("m"); exec(${JSON.stringify(code)}, m.__dict__); sys.modules["m"] = m; from relayrunner.handler.bootstrap import run; run("m.handler")`,
       ],
       { env: { PYTHONPATH: `${projectFolder}/workers/python/src`, AWS_LAMBDA_LOG_LEVEL: level } },
     )

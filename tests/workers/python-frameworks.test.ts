@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { readWorkerLine } from '../../src/core/worker-lines.js'
+import { readWorkerLine } from '../../src/logging/worker-lines.js'
 import { httpApiEvent, restEvent } from '../helpers/http-events.js'
 import { job, startPool, textOf } from '../helpers/pool.js'
 import { fixture, missing, projectFolder } from '../helpers/project.js'

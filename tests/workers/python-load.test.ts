@@ -138,7 +138,7 @@ const order = `
 import os, sys
 os.path.isdir = lambda folder: True
 sys.path[:] = ["/own/first", "/own/second", "/usr/lib/python", "/usr/lib/python/site-packages"]
-from relayrunner.handler_file import prepare_path
+from relayrunner.handler.file import prepare_path
 prepare_path()
 print([folder.replace(f"python{sys.version_info.major}.{sys.version_info.minor}", "pythonX") for folder in sys.path])
 `

@@ -2,11 +2,11 @@
 import { connect, type Socket } from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import { MessagePort } from 'node:worker_threads'
-import { pipesRelay } from '../../src/ipc/pipes-relay.js'
 import { defaultRelayLimits, type Relay } from '../../src/ipc/relay.js'
-import { socketRelay } from '../../src/ipc/socket-relay.js'
-import { StreamRelay } from '../../src/ipc/stream-relay.js'
-import { markRelayTaken, takeThreadStream } from '../../src/ipc/thread-relay.js'
+import { pipesRelay } from '../../src/ipc/relays/pipes-relay.js'
+import { socketRelay } from '../../src/ipc/relays/socket-relay.js'
+import { StreamRelay } from '../../src/ipc/relays/stream-relay.js'
+import { markRelayTaken, takeThreadStream } from '../../src/ipc/relays/thread-relay.js'
 
 /** Relay that can be told whether it keeps the process running. */
 export interface RelayLink {

@@ -2,9 +2,9 @@
  * Runs an ordinary Lambda handler file unchanged: `node loader.js index.handler`, or `_HANDLER`, from LAMBDA_TASK_ROOT or the
  * working directory. It does as AWS's own client for Node does (docs/handlers.md).
  */
-import { loadHandler } from './handler-file.js'
-import { handlerName } from './handler-name.js'
-import { runOrdinary } from './ordinary.js'
+import { loadHandler } from './handler/file.js'
+import { handlerName } from './handler/name.js'
+import { runOrdinary } from './handler/ordinary.js'
 
 const name = handlerName(process.argv[2], process.env)
 const folder = process.env.LAMBDA_TASK_ROOT ?? process.cwd()

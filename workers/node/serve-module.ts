@@ -3,11 +3,11 @@
  * Lambda knows it. So one file runs in a process (`run.ts`) and in a thread (`thread.ts`).
  */
 import { pathToFileURL } from 'node:url'
-import { isRelayTaken } from '../../src/ipc/thread-relay.js'
-import type { LambdaHandler } from './handler-file.js'
+import { isRelayTaken } from '../../src/ipc/relays/thread-relay.js'
+import type { LambdaHandler } from './handler/file.js'
+import { runOrdinary } from './handler/ordinary.js'
+import { defineAwslambda } from './handler/response-stream.js'
 import { type Handler, serve } from './index.js'
-import { runOrdinary } from './ordinary.js'
-import { defineAwslambda } from './response-stream.js'
 
 /** Imports the file and serves it. Rejects with what the module throws when it loads. */
 export async function serveModule(file: string): Promise<void> {

@@ -3,8 +3,8 @@
  * log instead of its output, and serves it. A `process.exit` in here ends the thread and nothing else.
  */
 import { getHeapStatistics } from 'node:v8'
-import { OutputSender } from '../../src/ipc/thread-output.js'
-import { offerThreadStream, portStream, type ThreadStart } from '../../src/ipc/thread-relay.js'
+import { OutputSender } from '../../src/ipc/relays/thread-output.js'
+import { offerThreadStream, portStream, type ThreadStart } from '../../src/ipc/relays/thread-relay.js'
 import { serveModule } from './serve-module.js'
 
 /** Serves for the thread's whole life: never resolves. */

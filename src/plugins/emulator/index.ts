@@ -48,8 +48,8 @@ export default definePlugin({
     ({ sqs, timeout }) => sqsFaults(sqs, timeout),
   ),
   async setup({ config, needs, log, clock, env, defer }) {
-    const { EmulatorServer } = await import('./server.js')
-    const { connectionsFor } = await import('./connections.js')
+    const { EmulatorServer } = await import('./http/server.js')
+    const { connectionsFor } = await import('./http/connections.js')
     const { openSource } = await import('./mapping/source.js')
     const source = await openSource({
       settings: config.sqs,

@@ -11,7 +11,7 @@ import {
   RuntimeApi,
   section,
 } from '../../index.js'
-import { isSnapStart } from './snap-start.js'
+import { isSnapStart } from './polling/snap-start.js'
 
 const config = section(
   {
@@ -222,7 +222,7 @@ export default definePlugin({
       // Inside Lambda the start ends with the first `/next`. A snapshot must hold all workers.
       ...(env.RELAYRUNNER_BOOTSTRAP === '1' && !isSnapStart(env) ? { bootFirst: settings.min_ready } : {}),
     })
-    const { startPollers } = await import('./pollers.js')
+    const { startPollers } = await import('./polling/pollers.js')
     return startPollers({
       settings,
       pool,

@@ -3,12 +3,18 @@
  * them), RSS else. Also what the cgroup allows all of us together. Reads `/proc` and `/sys/fs/cgroup`; decides nothing.
  */
 import { readdir, readFile } from 'node:fs/promises'
-import type { MemoryBudget } from '../pool/upkeep/retire.js'
 import { cgroupFolders, memoryLimit, type SystemRoots, systemRoots } from './cgroup.js'
 
 const pageBytes = 4096
 // A worker that forks without end must not cost us more than this.
 const treeSizeMax = 256
+
+/** What all processes together may use, and use. */
+export interface MemoryBudget {
+  /** Infinity where nothing limits it. */
+  readonly limitBytes: number
+  readonly usedBytes: number
+}
 
 /** Bytes of `pid` and its descendants; 0 where it cannot be read (it has gone, or there is no `/proc`). */
 export async function treeBytes(pid: number): Promise<number> {

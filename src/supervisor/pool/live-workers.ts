@@ -5,12 +5,12 @@
 import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
-import type { Logger } from '../../core/log.js'
-import { outlasted } from '../worker/outcome.js'
+import type { Logger } from '../../logging/logger.js'
+import { outlasted } from '../worker/job/outcome.js'
 import type { Worker } from '../worker/worker.js'
 import type { BootWorker, WorkerEvents } from './boot/boot-worker.js'
 import type { WorkerInfo } from './pool.js'
-import { Waiters } from './waiters.js'
+import { Waiters } from './queue/waiters.js'
 
 /** What they are brought up with. */
 export interface LiveWorkersOptions {

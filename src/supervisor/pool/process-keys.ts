@@ -1,4 +1,5 @@
 /** The keys that say what a worker's process is: those of a pool, and of `server:`, which every pool inherits. */
+import type { ConfigOf } from '../../schema/section.js'
 
 /** `user`, `group`, `umask`, `oom_score_adj`, `cwd`, `env_allow`: a pool's own value wins over that of `server:`. */
 export const processProperties = {
@@ -53,3 +54,10 @@ export const envProperty = {
   description:
     'Environment variables that workers get beside the server’s own; a pool’s over those of `server`.',
 } as const
+
+/** What every pool inherits: the validated `server:` section. */
+export interface ServerSettings extends Partial<ConfigOf<typeof processProperties>> {
+  readonly command: string | readonly string[] | undefined
+  readonly relay: string
+  readonly env: Readonly<Record<string, string>>
+}

@@ -3,20 +3,20 @@
  * that are always filled again in `slots/`, what brings a worker up in `boot/`, what grows and renews them in `upkeep/`.
  */
 import type { Clock } from '../../core/clock.js'
-import type { Logger } from '../../core/log.js'
 import type { Random } from '../../core/random.js'
+import type { Logger } from '../../logging/logger.js'
 import type { Job, Reply, RunOptions } from '../job.js'
 import type { InFlightLedger, LedgerEntry } from '../ledger.js'
+import type { MemoryBudget } from '../machine/memory.js'
 import { treeBytes } from '../machine/memory.js'
-import type { Identity } from '../worker/identity.js'
-import type { Outcome } from '../worker/outcome.js'
+import type { Outcome } from '../worker/job/outcome.js'
+import type { Identity } from '../worker/os/identity.js'
 import type { Worker } from '../worker/worker.js'
 import type { BootLines } from './boot/boot-lines.js'
 import type { BootWorker } from './boot/boot-worker.js'
 import { DeadlineWatch } from './deadline-watch.js'
-import { Dealer } from './dealer.js'
 import { checkedJob, checkRunOptions } from './job-check.js'
-import { type LeaseHolder, PoolLease } from './lease.js'
+import type { PoolConfig } from './keys.js'
 import { LiveWorkers } from './live-workers.js'
 import type {
   AcquireOptions,
@@ -27,11 +27,11 @@ import type {
   WorkerBoot,
   WorkerInfo,
 } from './pool.js'
-import type { PoolConfig } from './pool-keys.js'
+import { Dealer } from './queue/dealer.js'
+import { type LeaseHolder, PoolLease } from './queue/lease.js'
 import { runAlone } from './run-alone.js'
 import { Resets } from './slots/resets.js'
 import { Slots } from './slots/slots.js'
-import type { MemoryBudget } from './upkeep/retire.js'
 import { Upkeep } from './upkeep/upkeep.js'
 
 /** What a pool is made of. */

@@ -3,8 +3,8 @@ import type { Clock } from '../../core/clock.js'
 import { ErrorCode, RelayError } from '../../core/errors.js'
 import type { Job, Reply, RunOptions } from '../job.js'
 import type { Worker } from '../worker/worker.js'
-import { abortedError, type LeaseHolder } from './lease.js'
 import type { LiveWorkers } from './live-workers.js'
+import { abortedError, type LeaseHolder } from './queue/lease.js'
 
 /** What such a job needs of its pool. */
 export interface AloneOptions {

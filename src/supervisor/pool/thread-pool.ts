@@ -2,8 +2,8 @@
  * A pool whose workers are threads of the server's own process, for JavaScript without a child. Everything that makes a pool is the
  * process pool's; here is how a thread is brought up and measured, and how it is named: by its number beside the server's pid.
  */
-import type { Logger } from '../../core/log.js'
-import type { StartedThread } from '../worker/thread.js'
+import type { Logger } from '../../logging/logger.js'
+import type { StartedThread } from '../worker/os/thread.js'
 import { type ThreadBootOptions, threadBooter } from './boot/thread-boot.js'
 import type { WorkerInfo } from './pool.js'
 import { ProcessPool, type ProcessPoolOptions } from './process-pool.js'

@@ -1,7 +1,7 @@
 /** The end of a worker's process: what it still had to say is read, and one line of the log tells how it ended. */
 import type { Clock } from '../../core/clock.js'
-import type { Logger } from '../../core/log.js'
-import type { ProcessExit } from './process.js'
+import type { Logger } from '../../logging/logger.js'
+import type { ProcessExit } from './os/process.js'
 import type { KillReason, RetireReason } from './state.js'
 
 // What a process wrote before it ended is still in the relay and the log pipe; both are given this long to be read.

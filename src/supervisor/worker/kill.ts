@@ -1,6 +1,6 @@
 /** Ends the processes of a worker that has run out of time: asks for their stacks, sends SIGTERM, and SIGKILL after a grace. */
 import type { Clock, Timer } from '../../core/clock.js'
-import type { WorkerProcess } from './process.js'
+import type { WorkerProcess } from './os/process.js'
 
 /**
  * What workers announce that can print their stack: on SIGUSR2 and go on, or on SIGINT and die of it (Node in a loop, where

@@ -1,7 +1,7 @@
 /** What a worker is made of and what it tells; `worker.ts` is the worker. No behaviour. */
 import type { Clock } from '../../core/clock.js'
-import type { Logger } from '../../core/log.js'
-import type { WorkerProcess } from './process.js'
+import type { Logger } from '../../logging/logger.js'
+import type { WorkerProcess } from './os/process.js'
 
 /** What a worker is made of. */
 export interface WorkerOptions<Self> {

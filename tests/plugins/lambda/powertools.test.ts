@@ -9,7 +9,7 @@ import {
 } from '@aws-lambda-powertools/batch'
 import fc from 'fast-check'
 import { seededRandom } from '../../../src/core/random.js'
-import { EventRun } from '../../../src/plugins/lambda/handle.js'
+import { EventRun } from '../../../src/plugins/lambda/event/handle.js'
 import { rawMode } from '../../../src/plugins/lambda/modes/raw.js'
 import { handlerOptions, invocationOf } from '../../helpers/lambda.js'
 import { sqsEvent } from '../../helpers/rr.js'

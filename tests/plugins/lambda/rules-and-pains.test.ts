@@ -53,7 +53,7 @@ test('each of the 25 pains of other runtimes’ users has a test that bears its 
 })
 
 test('what is beyond us and can be seen in a function’s configuration is found by rr lambda check', () => {
-  const rules = readFileSync(join(folder, 'cmd/lambda-check/rules.test.ts'), 'utf8')
+  const rules = readFileSync(join(folder, 'lambda-check/rules.test.ts'), 'utf8')
   for (const { check } of beyondUs.values())
     if (check !== undefined) assert.ok(rules.includes(`rule: '${check}'`), `${check} is not tested`)
 })

@@ -12,7 +12,7 @@ import {
   restartDelayMs,
 } from '../../../src/supervisor/pool/slots/crash-loop.js'
 import { planScale, type ScalePolicy, type ScaleView } from '../../../src/supervisor/pool/upkeep/scaler.js'
-import type { JobScore } from '../../../src/supervisor/worker/job-tally.js'
+import type { JobScore } from '../../../src/supervisor/worker/job/tally.js'
 
 const policy: ScalePolicy = {
   floor: 2,

@@ -1,6 +1,6 @@
 /** How much time the end of an environment takes, from who registered. Pure. */
 import { unreachable } from '../../../index.js'
-import type { ShutdownReason } from '../extensions.js'
+import type { ShutdownReason } from '../function/extensions.js'
 
 /** The times that AWS gives, in ms; its sources disagree about the runtime's share, so all are settings. */
 export interface ShutdownBudgets {

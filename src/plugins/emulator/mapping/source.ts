@@ -1,7 +1,7 @@
 /** What `emulator.sqs` switches on: the queue, the mapping that polls it, and the remote procedures of `rr send` and `rr queue`. */
 import { randomUUID } from 'node:crypto'
 import { type Clock, ErrorCode, type Logger, messageOf, RelayError, type RpcMethod } from '../../../index.js'
-import type { ExtraRoute } from '../server.js'
+import type { ExtraRoute } from '../http/server.js'
 import { Mapping } from './mapping.js'
 import { MemoryQueue } from './memory-queue.js'
 import type { Outgoing, Queue } from './queue.js'

@@ -4,9 +4,9 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Logger, messageOf } from '../../../index.js'
-import type { BodyShare } from '../body-room.js'
-import { readBody } from '../http.js'
-import type { ExtraRoute } from '../server.js'
+import type { BodyShare } from '../http/body-room.js'
+import { readBody } from '../http/exchange.js'
+import type { ExtraRoute } from '../http/server.js'
 import type { MemoryQueue } from './memory-queue.js'
 import { type Actions, type Input, runAction, SqsRefusal } from './sqs-actions.js'
 

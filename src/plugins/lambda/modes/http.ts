@@ -3,17 +3,17 @@
  * the event's, so that a PSR-7 worker answers API Gateway unchanged.
  */
 import { Codec, messageOf, type Reply } from '../../../index.js'
-import { resultBytesMax } from '../answer.js'
+import { type FormBody, FormFault, readBody, type UploadSettings } from '../../../work/http/body.js'
+import { faultOf, type HttpFault } from '../../../work/http/faults.js'
+import { decodeReply, encodeRequest, type HttpCodec, type HttpReplyHead } from '../../../work/http/message.js'
+import { type HttpRequest, readHttpEvent, type Values } from '../../../work/http/request.js'
+import { albBytesMax, encodeResponse, type HttpCall } from '../../../work/http/response.js'
+import type { RemoveUpload } from '../../../work/http/upload-removal.js'
+import { uploadId } from '../../../work/http/upload-sweep.js'
+import { resultBytesMax } from '../answer/answer.js'
+import type { Verdict } from '../answer/verdict.js'
 import { ErrorType, lambdaError } from '../errors.js'
-import { type FormBody, FormFault, readBody, type UploadSettings } from '../http/body.js'
-import { faultOf, type HttpFault } from '../http/faults.js'
-import { decodeReply, encodeRequest, type HttpCodec, type HttpReplyHead } from '../http/message.js'
-import { type HttpRequest, readHttpEvent, type Values } from '../http/request.js'
-import { albBytesMax, encodeResponse, type HttpCall } from '../http/response.js'
-import { ChunkCollector, httpStreamForm, isFinal, takesStream } from '../http/stream.js'
-import type { RemoveUpload } from '../http/upload-removal.js'
-import { uploadId } from '../http/upload-sweep.js'
-import type { Verdict } from '../verdict.js'
+import { ChunkCollector, httpStreamForm, isFinal, takesStream } from './http-stream.js'
 import type { EventFacts, EventWork, Mode, Unfit } from './mode.js'
 
 /** `lambda.http`, validated. */

@@ -3,9 +3,9 @@
  * runs unchanged. Its acknowledgements become batch item failures. Pure.
  */
 import { Codec, type Reply } from '../../../index.js'
+import type { Verdict } from '../answer/verdict.js'
 import { ErrorType, lambdaError } from '../errors.js'
-import type { RecordPlan } from '../split.js'
-import type { Verdict } from '../verdict.js'
+import type { RecordPlan } from '../plan/record.js'
 import type { EventFacts, EventWork, Mode, Work } from './mode.js'
 
 /** What RoadRunner calls a message that it did not push itself. */

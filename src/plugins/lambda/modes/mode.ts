@@ -3,11 +3,11 @@
  * ours, `jobs` and `http` are RoadRunner's. No I/O; `handle.ts` runs what comes out.
  */
 import type { Codec, Reply } from '../../../index.js'
-import type { ContextMaker } from '../context.js'
-import type { Invocation } from '../runtime-client.js'
-import type { RecordPlan } from '../split.js'
-import type { StreamForm } from '../streamed-answer.js'
-import type { Verdict } from '../verdict.js'
+import type { StreamForm } from '../answer/streamed-answer.js'
+import type { Verdict } from '../answer/verdict.js'
+import type { ContextMaker } from '../plan/context.js'
+import type { RecordPlan } from '../plan/record.js'
+import type { Invocation } from '../runtime-api/client.js'
 
 /** The bytes of one job. */
 export interface Work {

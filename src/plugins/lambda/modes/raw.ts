@@ -1,11 +1,12 @@
 /** `mode: raw` and `mode: event`: our own context as JSON, then the bytes as they came. Pure. */
 import { Codec, type Reply } from '../../../index.js'
-import { problemOfAnswer, readFailures } from '../batch-answer.js'
+import { problemOfAnswer, readFailures } from '../answer/batch-answer.js'
+import type { StreamForm } from '../answer/streamed-answer.js'
+import { readVerdict, type Verdict } from '../answer/verdict.js'
 import { ErrorType, lambdaError } from '../errors.js'
-import { ChunkCollector } from '../http/stream.js'
-import { planEvent, type RecordPlan, type SplitOptions } from '../split.js'
-import type { StreamForm } from '../streamed-answer.js'
-import { readVerdict, type Verdict } from '../verdict.js'
+import type { RecordPlan } from '../plan/record.js'
+import { planEvent, type SplitOptions } from '../plan/split.js'
+import { ChunkCollector } from './http-stream.js'
 import type { EventFacts, EventWork, Mode, Work } from './mode.js'
 
 /** How batches are answered when the worker gets them whole. */

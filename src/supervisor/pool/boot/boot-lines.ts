@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from '../../../core/clock.js'
 import { messageOf } from '../../../core/errors.js'
-import type { WorkerLine } from '../../../core/worker-lines.js'
+import type { WorkerLine } from '../../../logging/worker-lines.js'
 import type { BootFault, BootWorker } from './boot-worker.js'
 import { maskNumbers } from './failed-start.js'
 

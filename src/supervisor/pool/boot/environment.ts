@@ -1,5 +1,5 @@
 /** The environment of a worker, from that of the server, its allow-list, and what the file sets. Pure. */
-import type { Identity } from '../../worker/identity.js'
+import type { Identity } from '../../worker/os/identity.js'
 
 /** What it is made of. */
 export interface EnvironmentParts {

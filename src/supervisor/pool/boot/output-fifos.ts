@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path'
 import { messageOf } from '../../../core/errors.js'
-import type { Logger } from '../../../core/log.js'
-import { type FifoOwner, makeFifos, type OutputFifo, openOutputFifo } from '../../worker/fifo.js'
+import type { Logger } from '../../../logging/logger.js'
+import { type FifoOwner, makeFifos, type OutputFifo, openOutputFifo } from '../../worker/os/fifo.js'
 
 /** The FIFOs of one server, in its private folder. */
 export class OutputFifos {

@@ -7,19 +7,19 @@ import { resolve } from 'node:path'
 import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
 import { handshake } from '../../../ipc/handshake.js'
 import type { RelayListener } from '../../../ipc/listener.js'
-import { pipesRelay } from '../../../ipc/pipes-relay.js'
 import { defaultRelayLimits, type Relay } from '../../../ipc/relay.js'
-import { exactWords, namesLostInShell } from '../../worker/exact-launch.js'
-import type { LaunchSettings } from '../../worker/launcher.js'
-import { lastWords } from '../../worker/outcome.js'
+import { pipesRelay } from '../../../ipc/relays/pipes-relay.js'
+import { lastWords } from '../../worker/job/outcome.js'
+import { exactWords, namesLostInShell } from '../../worker/os/exact-launch.js'
+import type { LaunchSettings } from '../../worker/os/launcher.js'
 import {
   type ProcessExit,
   type SpawnedProcess,
   type SpawnOptions,
   spawnProcess,
   type WorkerProcess,
-} from '../../worker/process.js'
-import type { Watchdog } from '../../worker/watchdog.js'
+} from '../../worker/os/process.js'
+import type { Watchdog } from '../../worker/os/watchdog.js'
 import type { Worker } from '../../worker/worker.js'
 import { bootThrough } from './boot-lines.js'
 import type { BootWorker, WorkerEvents } from './boot-worker.js'

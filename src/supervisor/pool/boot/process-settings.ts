@@ -2,11 +2,10 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { ErrorCode, RelayError } from '../../../core/errors.js'
-import type { ServerSettings } from '../../services.js'
-import { resolveIdentity } from '../../worker/identity.js'
-import type { LaunchSettings } from '../../worker/launcher.js'
-import type { PoolConfig } from '../pool-keys.js'
-import { processProperties } from '../process-keys.js'
+import { resolveIdentity } from '../../worker/os/identity.js'
+import type { LaunchSettings } from '../../worker/os/launcher.js'
+import type { PoolConfig } from '../keys.js'
+import { processProperties, type ServerSettings } from '../process-keys.js'
 
 /** The settings of one pool. */
 export interface ProcessSettings {

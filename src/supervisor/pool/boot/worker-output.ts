@@ -1,9 +1,9 @@
 /** Logs what a worker writes apart from its answers, as lines that name the worker and its current job. */
-import { LineSplitter } from '../../../core/line-splitter.js'
-import type { OutputPacer } from '../../../core/output-pacer.js'
-import { OutputReader } from '../../../core/output-reader.js'
-import type { WorkerLine } from '../../../core/worker-lines.js'
-import type { OutputStream } from '../../worker/process.js'
+import { LineSplitter } from '../../../logging/line-splitter.js'
+import type { OutputPacer } from '../../../logging/output-pacer.js'
+import { OutputReader } from '../../../logging/output-reader.js'
+import type { WorkerLine } from '../../../logging/worker-lines.js'
+import type { OutputStream } from '../../worker/os/process.js'
 import type { Worker } from '../../worker/worker.js'
 
 /** Options for the lines of one worker. */

@@ -1,5 +1,5 @@
 /** Whether the first worker with new code does worse than the old ones did. Pure. */
-import type { JobScore } from '../../worker/job-tally.js'
+import type { JobScore } from '../../worker/job/tally.js'
 
 /** Why the new worker must not stay, as a sentence; undefined when nothing speaks against it. */
 export function canaryFault(fresh: JobScore, old: readonly JobScore[]): string | undefined {

@@ -4,7 +4,7 @@
  */
 import type { RelayError } from '../../../core/errors.js'
 import type { Worker } from '../../worker/worker.js'
-import type { Waiters } from '../waiters.js'
+import type { Waiters } from '../queue/waiters.js'
 import type { Slot } from './slot.js'
 
 /** What they need of their pool. */

@@ -1,9 +1,9 @@
 /** The resets of one pool, one at a time. How one goes is in `rolling-reset.ts`. */
 import type { Clock } from '../../../core/clock.js'
-import type { Logger } from '../../../core/log.js'
+import type { Logger } from '../../../logging/logger.js'
+import type { PoolConfig } from '../keys.js'
 import type { LiveWorkers } from '../live-workers.js'
-import type { PoolConfig } from '../pool-keys.js'
-import { leavingMax } from '../upkeep/retire.js'
+import { leavingMax } from './leaving.js'
 import { type Resettable, rollingReset } from './rolling-reset.js'
 import type { Slots } from './slots.js'
 

@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from '../../../core/clock.js'
 import { messageOf } from '../../../core/errors.js'
-import type { Logger } from '../../../core/log.js'
+import type { Logger } from '../../../logging/logger.js'
 import type { PoolHealth } from '../pool.js'
 import { type CrashLoopPolicy, deathsMaxOf, isCrashLoop, recentDeaths } from './crash-loop.js'
 

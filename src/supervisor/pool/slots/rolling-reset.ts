@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from '../../../core/clock.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../../../core/errors.js'
-import type { Logger } from '../../../core/log.js'
+import type { Logger } from '../../../logging/logger.js'
 import type { Worker } from '../../worker/worker.js'
 import { canaryFault } from './canary.js'
 

@@ -3,7 +3,7 @@
  * until the line is empty, and asks `scaler.ts` what follows.
  */
 import type { Clock, Timer } from '../../../core/clock.js'
-import type { Logger } from '../../../core/log.js'
+import type { Logger } from '../../../logging/logger.js'
 import { planScale, type ScalePolicy, type ScaleStep, type ScaleView } from './scaler.js'
 
 /** The pool as an autoscaler sees it. */

@@ -4,13 +4,13 @@
  */
 import type { Clock, Timer } from '../../../core/clock.js'
 import { messageOf } from '../../../core/errors.js'
-import type { Logger } from '../../../core/log.js'
+import type { Logger } from '../../../logging/logger.js'
+import type { MemoryBudget } from '../../machine/memory.js'
 import type { Worker } from '../../worker/worker.js'
 import {
   countOver,
   hasRoomFor,
   type LifePolicy,
-  type MemoryBudget,
   overBudget,
   planRetirements,
   type Retirement,

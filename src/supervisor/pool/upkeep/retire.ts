@@ -2,7 +2,9 @@
  * Which workers have lived, idled or grown for long enough, and how many of them may go at once. Pure: whoever asks has looked at
  * the clock and at `/proc`, and does what comes out.
  */
+import type { MemoryBudget } from '../../machine/memory.js'
 import type { RetireReason } from '../../worker/state.js'
+import { leavingMax } from '../slots/leaving.js'
 
 /** The limits of a worker's life; 0 is no limit. */
 export interface LifePolicy {
@@ -39,14 +41,6 @@ export interface Retirement {
   readonly limit: number
 }
 
-/** The share of a pool that may be on its way out at once; at least one worker. */
-const leavingShareMax = 0.25
-
-/** Workers of a pool of `size` that may be on their way out at once. */
-export function leavingMax(size: number): number {
-  return Math.max(1, Math.floor(size * leavingShareMax))
-}
-
 /** Why this worker is due; undefined when it is not. In RoadRunner's order: age, memory, idleness. */
 export function dueOf(life: WorkerLife, policy: LifePolicy): Retirement | undefined {
   const { pid, ageMs, idleMs, memoryBytes, samplesOver } = life
@@ -79,13 +73,6 @@ export function planRetirements({ lives, policy, size, leaving }: PoolAge): read
   const rank = ({ why, is, limit }: Retirement) => (why === 'max_memory' ? 1e6 : 0) + is / limit
   due.sort((a, b) => rank(b) - rank(a))
   return due.slice(0, Math.max(0, leavingMax(size) - leaving))
-}
-
-/** What all processes together may use, and use. */
-export interface MemoryBudget {
-  /** Infinity where nothing limits it. */
-  readonly limitBytes: number
-  readonly usedBytes: number
 }
 
 /** From this share of the limit on we act, before the kernel kills whom it likes. */

@@ -1,14 +1,15 @@
 /** What looks after a pool while it works: its keeper and, where it is asked for, its autoscaler, made of the pool's keys. */
 import type { Clock } from '../../../core/clock.js'
-import type { Logger } from '../../../core/log.js'
+import type { Logger } from '../../../logging/logger.js'
+import type { MemoryBudget } from '../../machine/memory.js'
 import { treeBytes } from '../../machine/memory.js'
 import type { Worker } from '../../worker/worker.js'
-import type { Dealer } from '../dealer.js'
-import type { PoolConfig } from '../pool-keys.js'
+import type { PoolConfig } from '../keys.js'
+import type { Dealer } from '../queue/dealer.js'
+import { leavingMax } from '../slots/leaving.js'
 import type { Slots } from '../slots/slots.js'
 import { Autoscaler } from './autoscaler.js'
 import { Keeper } from './keeper.js'
-import { leavingMax, type MemoryBudget } from './retire.js'
 import type { ScaleView } from './scaler.js'
 
 /** A pool's parts, as its upkeep needs them. */

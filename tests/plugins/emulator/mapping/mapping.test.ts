@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { silentLogger } from '../../../../src/core/log.js'
+import { silentLogger } from '../../../../src/logging/logger.js'
 import type { Invoked } from '../../../../src/plugins/emulator/mapping/answer.js'
 import {
   type BatchFacts,

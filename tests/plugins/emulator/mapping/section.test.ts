@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { loadConfig } from '../../../../config/load.js'
-import { formatProblem } from '../../../../config/tree.js'
 import { validateConfig } from '../../../../config/validate.js'
 import { builtInPlugins } from '../../../../src/plugins/index.js'
+import { formatProblem } from '../../../../src/schema/tree.js'
 import { testFolder } from '../../../helpers/rr.js'
 
 const owners = builtInPlugins.map(({ name, config }) => ({ name, config }))

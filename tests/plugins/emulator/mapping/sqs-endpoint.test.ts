@@ -16,11 +16,11 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import { systemClock } from '../../../../src/core/clock.js'
-import { silentLogger } from '../../../../src/core/log.js'
+import { silentLogger } from '../../../../src/logging/logger.js'
+import { EmulatorServer } from '../../../../src/plugins/emulator/http/server.js'
 import { MemoryQueue } from '../../../../src/plugins/emulator/mapping/memory-queue.js'
 import { sqsRoute } from '../../../../src/plugins/emulator/mapping/sqs-endpoint.js'
 import { openSqsQueue } from '../../../../src/plugins/emulator/mapping/sqs-queue.js'
-import { EmulatorServer } from '../../../../src/plugins/emulator/server.js'
 import { lambdaConfig, started, startRr, workerText } from '../../../helpers/rr.js'
 
 const credentials = { accessKeyId: 'any', secretAccessKey: 'any' }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { systemClock } from '../../../../src/core/clock.js'
-import { type Logger, silentLogger } from '../../../../src/core/log.js'
+import { type Logger, silentLogger } from '../../../../src/logging/logger.js'
 import { Mapping } from '../../../../src/plugins/emulator/mapping/mapping.js'
 import {
   openSqsQueue,

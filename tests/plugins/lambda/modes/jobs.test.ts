@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DynamoDBStreamEvent, KinesisStreamEvent, MSKEvent, SQSEvent, SQSRecord } from 'aws-lambda'
-import { ContextMaker } from '../../../../src/plugins/lambda/context.js'
 import { jobsMode, readJobsReply } from '../../../../src/plugins/lambda/modes/jobs.js'
-import { planEvent } from '../../../../src/plugins/lambda/split.js'
+import { ContextMaker } from '../../../../src/plugins/lambda/plan/context.js'
+import { planEvent } from '../../../../src/plugins/lambda/plan/split.js'
 import { invocationOf } from '../../../helpers/lambda.js'
 
 const facts = { functionName: 'f', functionVersion: '1', memoryLimitInMB: 128 }

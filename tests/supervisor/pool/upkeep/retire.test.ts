@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { leavingMax } from '../../../../src/supervisor/pool/slots/leaving.js'
 import {
   countOver,
   dueOf,
   hasRoomFor,
   type LifePolicy,
-  leavingMax,
   overBudget,
   planRetirements,
   roomFor,

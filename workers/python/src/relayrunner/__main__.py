@@ -6,7 +6,7 @@ import os
 import sys
 
 # Instrumentation looks for `bootstrap` in this module, as it would in AWS's.
-from . import bootstrap
+from .handler import bootstrap
 
 if __name__ == "__main__":
     bootstrap.run(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("_HANDLER", ""))

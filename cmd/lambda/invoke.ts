@@ -1,0 +1,83 @@
+/** `rr invoke`: sends one event to the emulator and prints the function's answer. The home of undici. */
+import { ErrorCode, messageOf, RelayError } from '../../src/core/errors.js'
+import { type CommonOptions, ExitCode, wrongUsage } from '../options.js'
+import { printableLines } from '../output.js'
+import { reachable } from './emulator-address.js'
+import { readInput } from './input.js'
+import { invokeTarget } from './invoke-target.js'
+import { sqsBatch } from './sqs-batch.js'
+
+/** Beside the common ones. */
+export interface InvokeOptions extends CommonOptions {
+  /** Records of a batch to make. */
+  readonly sqs?: string
+  readonly fifo?: boolean
+  /** The event, or the body of each record, where `{n}` is its number. */
+  readonly body?: string
+  readonly address?: string
+}
+
+/** Exit 0 for any answer of the function, 1 when it failed. */
+export async function invoke(file: string | undefined, options: InvokeOptions): Promise<number> {
+  if (file !== undefined && options.body !== undefined) return wrongUsage('give either a file or --body')
+  const input = file === undefined ? undefined : readInput(file)
+  if (typeof input === 'string') return wrongUsage(input)
+  const event = makeEvent(input, options)
+  if (event === undefined)
+    return wrongUsage(`--sqs takes a number of records from 1 to 10000, not ${JSON.stringify(options.sqs)}`)
+  const { address, who } =
+    options.address === undefined
+      ? await invokeTarget(options)
+      : { address: options.address, who: 'named by --address' }
+  process.stderr.write(printableLines(`rr: sending to ${address}, ${who}\n`))
+  const { status, answer, isError } = await post(address, event)
+  const text = options.json === true ? answer : pretty(answer)
+  // A program gets the answer unchanged; a terminal would execute escape sequences in it.
+  process.stdout.write(`${process.stdout.isTTY === true ? printableLines(text) : text}\n`)
+  if (status === 200 && !isError) return ExitCode.ok
+  const what = status === 200 ? 'the function failed' : `the event was refused (status ${status})`
+  process.stderr.write(`rr: ${what}\n`)
+  return ExitCode.fault
+}
+
+async function post(
+  address: string,
+  event: Buffer,
+): Promise<{ status: number; answer: string; isError: boolean }> {
+  const { request } = await import('undici')
+  const url = `http://${reachable(address)}/2015-03-31/functions/function/invocations`
+  try {
+    // A function may take as long as its time-out says; that is the emulator's business.
+    const options = { method: 'POST', body: event, headersTimeout: 0, bodyTimeout: 0 } as const
+    const { statusCode, headers, body } = await request(url, options)
+    const isError = headers['x-amz-function-error'] !== undefined
+    return { status: statusCode, answer: await body.text(), isError }
+  } catch (error) {
+    const isRefused = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED'
+    const what = isRefused
+      ? `no emulator answers on ${address}`
+      : `the connection to ${address} failed before the answer`
+    throw new RelayError(ErrorCode.NotRunning, `${what}: ${messageOf(error)}`, {
+      hint: 'Start one with `rr dev` or `rr lambda run`, or name it with --address.',
+      cause: error,
+    })
+  }
+}
+
+function makeEvent(input: Buffer | undefined, { sqs, fifo, body }: InvokeOptions): Buffer | undefined {
+  if (sqs === undefined && fifo !== true) return input ?? Buffer.from(body ?? '{}')
+  const count = Number(sqs ?? 1)
+  if (!Number.isInteger(count) || count < 1 || count > 10_000) return undefined
+  return Buffer.from(
+    JSON.stringify(sqsBatch({ count, isFifo: fifo === true, body: input?.toString('utf8'), template: body })),
+  )
+}
+
+function pretty(answer: string): string {
+  try {
+    return JSON.stringify(JSON.parse(answer), undefined, 2)
+  } catch {
+    // Not JSON: as it came.
+    return answer
+  }
+}

@@ -1,0 +1,233 @@
+/** Finds the running server of a configuration, makes sure that it is one, and calls it. Never waits in silence. */
+import { userInfo } from 'node:os'
+import { sleep, systemClock } from '../../src/core/clock.js'
+import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors.js'
+import { connectRpc, type RpcClient } from '../../src/ipc/rpc/client.js'
+import type { ServerCard } from '../../src/supervisor/folder/card.js'
+import type { CommonOptions } from '../options.js'
+import { printable, printableJson, printableLines } from '../output.js'
+import { type Candidate, candidates, notRunning, requireConfig, wantedServer } from './find-server.js'
+import { notAnswering } from './server-state.js'
+
+/** Longest time until a server's first answer to a request. */
+const answerMsMax = 5000
+const againMs = 100
+
+/** A connection to a running server that has said who it is. */
+export interface ControlClient {
+  /** The server's process, as it says. */
+  readonly pid: number
+  /** The server's configuration file, or its working directory. */
+  readonly path: string
+  readonly card: ServerCard | undefined
+  /** Calls a method that answers at once. Rejects with RR_NOT_ANSWERING after 5 s, and as `RpcClient.call` does. */
+  call(method: string, argument?: unknown): Promise<unknown>
+  /** Calls a method that may take long: waits while a second, concurrent request shows that the server still makes progress. */
+  waitFor(method: string, argument?: unknown): Promise<unknown>
+  /** Rejects when the server no longer reports progress; resolves when it has ended, or with `signal`. */
+  watch(signal: AbortSignal): Promise<void>
+  readonly closed: Promise<void>
+  close(): void
+}
+
+/**
+ * Connects to the server's private socket. Without a file that is the one of the working directory, as of `rr dev HANDLER`. Rejects
+ * with RR_NOT_RUNNING, RR_NOT_ANSWERING, RR_PRIVATE_FOLDER, RR_RPC_FAILED, or RR_CONFIG_NOT_FOUND where there is neither file nor server.
+ */
+export async function connectServer(options: CommonOptions): Promise<ControlClient> {
+  const wanted = await wantedServer(options)
+  for (const candidate of candidates(wanted)) {
+    const client = await greeted(candidate)
+    if (client !== undefined) return client
+  }
+  // Says which files were looked for; inside Lambda there need be none.
+  if (!wanted.isNamed) requireConfig(options)
+  throw notRunning(wanted)
+}
+
+/** The same for as long as `act` takes. */
+export async function withServer(
+  options: CommonOptions,
+  act: (client: ControlClient) => Promise<void>,
+): Promise<void> {
+  const client = await connectServer(options)
+  try {
+    await act(client)
+  } finally {
+    client.close()
+  }
+}
+
+/** Connects to a server and greets it; undefined when no process listens. Tries again while connections are closed at once. */
+async function greeted(candidate: Candidate): Promise<ControlClient | undefined> {
+  const giveUpAt = systemClock.monotonicMs() + answerMsMax
+  for (;;) {
+    const client = await connected(candidate)
+    if (client === undefined) return undefined
+    try {
+      return new Control(client, candidate, await greet(client, candidate))
+    } catch (error) {
+      client.close()
+      // A server without a free descriptor, or about to end, takes a connection and drops it.
+      if (!hasCode(error, ErrorCode.NotRunning)) throw error
+      if (systemClock.monotonicMs() >= giveUpAt) throw dropped(candidate)
+    }
+    await sleep(systemClock, againMs)
+  }
+}
+
+async function connected({ socket, card }: Candidate): Promise<RpcClient | undefined> {
+  try {
+    return await connectRpc(`unix://${socket}`, { timeoutMs: answerMsMax })
+  } catch (error) {
+    if (hasCode(error, ErrorCode.NotRunning)) return undefined
+    throw hasCode(error, ErrorCode.NotAnswering) ? notAnswering(card, answerMsMax) : error
+  }
+}
+
+interface Greeting {
+  readonly pid: number
+  readonly path: string
+}
+
+async function greet(client: RpcClient, { socket, card }: Candidate): Promise<Greeting> {
+  const self = { pid: process.pid, user: userName() }
+  let answer: unknown
+  try {
+    answer = await client.call('rr.Hello', self, answerMsMax)
+  } catch (error) {
+    throw hasCode(error, ErrorCode.NotAnswering) ? notAnswering(card, answerMsMax) : error
+  }
+  const [{ name, pid, path } = {}] = rowsOf([answer])
+  if (name === 'relayrunner' && typeof pid === 'number' && typeof path === 'string') return { pid, path }
+  throw new RelayError(ErrorCode.RpcFailed, `the program that answers on ${socket} is not rr`, {
+    hint: 'End the program that listens there, and start the server again.',
+  })
+}
+
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    // A uid without an entry in the password file.
+    return String(process.getuid?.() ?? '')
+  }
+}
+
+function dropped({ socket }: Candidate): RelayError {
+  return new RelayError(ErrorCode.NotAnswering, `the server drops every connection to ${socket}`, {
+    hint: 'It may have run out of descriptors (`ulimit -n`): see its log.',
+  })
+}
+
+class Control implements ControlClient {
+  readonly pid: number
+  readonly path: string
+  readonly card: ServerCard | undefined
+  readonly closed: Promise<void>
+  readonly #client: RpcClient
+  readonly #candidate: Candidate
+
+  constructor(client: RpcClient, candidate: Candidate, { pid, path }: Greeting) {
+    this.#client = client
+    this.#candidate = candidate
+    this.card = candidate.card
+    this.closed = client.closed
+    this.pid = pid
+    this.path = path
+  }
+
+  async call(method: string, argument?: unknown): Promise<unknown> {
+    try {
+      return await this.#client.call(method, argument, answerMsMax)
+    } catch (error) {
+      throw hasCode(error, ErrorCode.NotAnswering) ? notAnswering(this.card, answerMsMax) : shown(error)
+    }
+  }
+
+  async waitFor(method: string, argument?: unknown): Promise<unknown> {
+    const isDone = new AbortController()
+    const answer = this.#client.call(method, argument)
+    try {
+      // When the watch ends because the server has ended, the call itself rejects.
+      return await Promise.race([answer, this.watch(isDone.signal).then(() => answer)])
+    } catch (error) {
+      throw shown(error)
+    } finally {
+      isDone.abort()
+    }
+  }
+
+  async watch(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await sleep(systemClock, answerMsMax, signal)
+      if (signal.aborted) return
+      const beside = await greeted(this.#candidate)
+      if (beside === undefined) return
+      const status = await beside.call('rr.Status').finally(() => beside.close())
+      if (!signal.aborted) process.stderr.write(`${progressLine(this.pid, status)}\n`)
+    }
+  }
+
+  close(): void {
+    this.#client.close()
+  }
+}
+
+/** A server's own words as they may be printed: indented, so that no line of theirs can pose as one of ours. */
+function shown(error: unknown): unknown {
+  if (!hasCode(error, ErrorCode.RpcFailed)) return error
+  return new RelayError(ErrorCode.RpcFailed, printableLines(messageOf(error), '    '), { cause: error })
+}
+
+function progressLine(pid: number, status: unknown): string {
+  const [{ state, live, idle, waiting } = {}] = rowsOf([status])
+  const words = `${String(state)}, ${String(live)} workers, ${String(idle)} idle, ${String(waiting)} callers waiting`
+  return printable(`waiting for the server (pid ${pid}): ${words}`)
+}
+
+/** Prints a server's answer: as JSON with `--json`, else as `textOf` puts it. Neither holds anything that a terminal obeys. */
+export function printAnswer(
+  options: CommonOptions,
+  answer: unknown,
+  textOf: (answer: unknown) => string,
+): void {
+  const text = options.json === true ? printableJson(answer) : textOf(answer)
+  process.stdout.write(`${text}\n`)
+}
+
+/** Calls a procedure of the queue that the server polls. Rejects with RR_QUEUE_REFUSED and the server's words. */
+export async function queueCall(client: ControlClient, method: string, argument?: unknown): Promise<unknown> {
+  try {
+    return await client.waitFor(method, argument)
+  } catch (error) {
+    if (!hasCode(error, ErrorCode.RpcFailed)) throw error
+    const text = messageOf(error)
+    // A server without an emulator does not know the method.
+    const isNone = text.includes("can't find") || text.includes('polls no queue')
+    const hint = isNone ? 'Start it with `rr dev --sqs orders`, or set `emulator.sqs.queue`.' : undefined
+    throw new RelayError(ErrorCode.QueueRefused, isNone ? 'the server polls no queue' : text, {
+      cause: error,
+      ...(hint === undefined ? {} : { hint }),
+    })
+  }
+}
+
+/** A value of a server's answer as a list of objects; what is no object is left out. */
+export function rowsOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
+  return Array.isArray(value) ? value.filter((row) => typeof row === 'object' && row !== null) : []
+}
+
+/** Rows under headings, each column as wide as it needs. Cells hold what a server said, so they are made printable here. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = rows.map((row) => row.map(printable))
+  const widths = headings.map((heading, at) =>
+    Math.max(heading.length, ...cells.map((row) => row[at]?.length ?? 0)),
+  )
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd()
+  return [line(headings), ...cells.map(line)].join('\n')
+}

@@ -1,0 +1,26 @@
+/** `rr reset`: restarts the workers of some pools or of all, one worker after the other. */
+import { ErrorCode, hasCode, messageOf } from '../../src/core/errors.js'
+import { type CommonOptions, ExitCode } from '../options.js'
+import { printable } from '../output.js'
+import { withServer } from './control.js'
+
+/** Resets the named pools, all without names. */
+export async function reset(pools: readonly string[], options: CommonOptions): Promise<number> {
+  let code: number = ExitCode.ok
+  await withServer(options, async (client) => {
+    const all = await client.call('resetter.List')
+    const names = pools.length > 0 ? pools : Array.isArray(all) ? all.map(String) : []
+    for (const name of names) {
+      try {
+        await client.waitFor('resetter.Reset', name)
+        process.stderr.write(`pool ${printable(name)}: every worker was replaced\n`)
+      } catch (error) {
+        if (!hasCode(error, ErrorCode.RpcFailed)) throw error
+        // It names the pool.
+        process.stderr.write(`rr: ${messageOf(error)}\n`)
+        code = ExitCode.fault
+      }
+    }
+  })
+  return code
+}

@@ -1,0 +1,85 @@
+/** `rr init`: writes a project that runs as it is, and never over a file that is there. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { jsonSchema } from '../../config/json-schema.js'
+import { messageOf } from '../../src/core/errors.js'
+import { builtInPlugins } from '../../src/plugins/index.js'
+import { ExitCode, wrongUsage } from '../options.js'
+import { type InitLanguage, initFiles, initLanguages, type PackagePaths } from './init-files.js'
+
+/** Files that tell which language a folder is of. */
+const signs: readonly (readonly [file: string, language: InitLanguage])[] = [
+  ['composer.json', 'php'],
+  ['pyproject.toml', 'python'],
+  ['requirements.txt', 'python'],
+]
+
+/** Exit 0; 1 when a file is there already or cannot be written, and then nothing has been overwritten. */
+export async function init(language: string | undefined, dir: string | undefined): Promise<number> {
+  if (language === 'laravel') {
+    process.stderr.write('rr: `rr init laravel` is not supported yet\n')
+    return ExitCode.fault
+  }
+  const folder = resolve(dir ?? '.')
+  const chosen = language === undefined ? languageOf(folder) : initLanguages.find((one) => one === language)
+  if (chosen === undefined)
+    return wrongUsage(`rr init takes one of ${initLanguages.join(', ')}, not ${JSON.stringify(language)}`)
+  const paths = packagePaths(folder)
+  const owners = builtInPlugins.map(({ name, config }) => ({ name, config }))
+  const files = initFiles(chosen, paths, `${JSON.stringify(jsonSchema(owners), undefined, 2)}\n`)
+  const there = Object.keys(files).filter((name) => existsSync(join(folder, name)))
+  if (there.length > 0) {
+    process.stderr.write(`rr: ${there.join(', ')} exists in ${folder}: nothing was written\n`)
+    return ExitCode.fault
+  }
+  return write(folder, files, dir)
+}
+
+function write(folder: string, files: Readonly<Record<string, string>>, dir: string | undefined): number {
+  try {
+    mkdirSync(folder, { recursive: true })
+    // `wx`: a file that was created meanwhile stays.
+    for (const [name, text] of Object.entries(files))
+      writeFileSync(join(folder, name), text, { flag: 'wx', mode: name.endsWith('.sh') ? 0o755 : 0o644 })
+  } catch (error) {
+    process.stderr.write(`rr: cannot write the project: ${messageOf(error)}\n`)
+    return ExitCode.fault
+  }
+  const go = dir === undefined ? '' : `cd ${dir} && `
+  process.stderr.write(`wrote ${Object.keys(files).join(', ')}
+next: ${go}npx relayrunner dev          start the workers and a Lambda emulator
+      npx relayrunner invoke --sqs 3   send them three records, in another terminal
+      ./test.sh                        does both and compares the answers
+`)
+  return ExitCode.ok
+}
+
+function languageOf(folder: string): InitLanguage {
+  return signs.find(([file]) => existsSync(join(folder, file)))?.[1] ?? 'node'
+}
+
+/** Finds the paths of the package that the project has installed, else of this one, so that the project runs in any case. */
+function packagePaths(folder: string): PackagePaths {
+  const own = dirname(createRequire(import.meta.url).resolve('relayrunner/package.json'))
+  const installed = installedFolder(folder)
+  if (installed !== undefined)
+    return {
+      nodeModule: 'relayrunner/worker',
+      folder: installed,
+      command: `node ${installed}/dist/cmd/rr.js`,
+    }
+  const rr = fileURLToPath(new URL('../rr.js', import.meta.url))
+  const worker = fileURLToPath(new URL('../../workers/node/index.js', import.meta.url))
+  return { nodeModule: pathToFileURL(worker).href, folder: own, command: `node '${rr}'` }
+}
+
+/** Finds the package as Node would from `folder`; the path is relative to it. */
+function installedFolder(folder: string): string | undefined {
+  for (let at = folder; ; at = dirname(at)) {
+    if (existsSync(join(at, 'node_modules/relayrunner/package.json')))
+      return relative(folder, join(at, 'node_modules/relayrunner'))
+    if (at === dirname(at)) return undefined
+  }
+}

@@ -1,0 +1,173 @@
+/** From options to everything a server is made of: file, environment, plugins, validated sections. Starts nothing. */
+import { createRequire, isBuiltin } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Environment, readEnvironment } from '../../config/env.js'
+import { findConfig, identityPath, workingFolder } from '../../config/find.js'
+import type { LoaderPlaces } from '../../config/handler.js'
+import { type Loaded, loadConfig } from '../../config/load.js'
+import { validateConfig } from '../../config/validate.js'
+import { expandHandler, withHandler, zeroConfig } from '../../config/zero.js'
+import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors.js'
+import { builtInPlugins } from '../../src/plugins/index.js'
+import type { Place, Problem } from '../../src/schema/tree.js'
+import { builtInFile, type LoadedPlugin } from '../../src/supervisor/plugins/container.js'
+import { loadPlugin, type PluginSource } from '../../src/supervisor/plugins/load.js'
+import type { CommonOptions } from '../options.js'
+
+/** How `rr` was asked to run; `check` is `rr validate`. */
+export type Mode = 'serve' | 'dev' | 'bootstrap' | 'check'
+
+/** Beside the common options. */
+export interface StartOptions extends CommonOptions {
+  /** The handler that workers run, named on the command line. */
+  readonly handler?: string
+}
+
+/** What to start, and what is wrong with it. */
+export interface StartPlan {
+  readonly file: string | undefined
+  /** What the private folder is named by. */
+  readonly identityPath: string
+  readonly cwd: string
+  readonly env: Environment
+  readonly plugins: readonly LoadedPlugin[]
+  /** Places in the file that list each plugin, by the plugin's name. */
+  readonly listed: ReadonlyMap<string, Place>
+  /** The top-level keys as they were written, for whoever says where a value stands. */
+  readonly entries: Loaded['entries']
+  readonly problems: readonly Problem[]
+}
+
+/** Built-in plugins that are on without a section. */
+const alwaysOn: readonly string[] = ['logs', 'rpc', 'server']
+
+/** Reads and checks everything. Rejects with RR_CONFIG_NOT_FOUND, RR_PLUGIN_LOAD or RR_PLUGIN_API; the rest are problems. */
+export async function planStart(mode: Mode, options: StartOptions): Promise<StartPlan> {
+  const startedIn = process.cwd()
+  const env = readEnvironment(options.dotenv)
+  const mayBeMissing = mode === 'bootstrap' || options.handler !== undefined
+  const find = { config: options.config, cwd: startedIn, env, isBootstrap: mayBeMissing }
+  const file = findConfig(find)
+  const cwd = workingFolder({ ...find, file, workdir: options.workdir })
+  const loaded = await load(file, cwd, env, options)
+  const problems: Problem[] = [...loaded.problems]
+  const { external, listed } = await loadListed(mode, loaded, problems)
+  const sources = [...builtIns(mode), ...external]
+  const always = new Set([...alwaysOn, ...external.map(({ plugin }) => plugin.name)])
+  if (mode === 'dev') always.add('emulator')
+  const owners = sources.map(({ plugin }) => ({ name: plugin.name, config: plugin.config }))
+  // A file that could not be read would only make every section look absent.
+  const checked = problems.some(isYaml)
+    ? { values: new Map(), problems: [] }
+    : check(loaded, owners, always, mode)
+  problems.push(...checked.problems)
+  const plugins = sources.flatMap((source) =>
+    checked.values.has(source.plugin.name)
+      ? [{ ...source, config: checked.values.get(source.plugin.name) }]
+      : [],
+  )
+  problems.sort(byPlace)
+  const identity = identityPath({ ...find, file, workdir: options.workdir })
+  return { file, identityPath: identity, cwd, env, plugins, listed, entries: loaded.entries, problems }
+}
+
+/** The file, or what stands for it; with `server.handler` replaced by what runs it. */
+async function load(
+  file: string | undefined,
+  cwd: string,
+  env: Environment,
+  { handler, override }: StartOptions,
+): Promise<Loaded> {
+  const about = { env, folder: cwd, places: loaderPlaces() }
+  const zero = () =>
+    zeroConfig(handler ?? env._HANDLER ?? '', handler === undefined ? '_HANDLER' : 'HANDLER', about)
+  const loaded = await loadConfig({
+    file,
+    cwd: process.cwd(),
+    env,
+    overrides: override,
+    ...(file === undefined ? { zero: zero() } : {}),
+  })
+  const isNamed = file !== undefined && handler !== undefined
+  const entries = isNamed ? withHandler(loaded.entries, handler) : loaded.entries
+  const expanded = expandHandler(entries, about)
+  return { ...loaded, entries: expanded.entries, problems: [...loaded.problems, ...expanded.problems] }
+}
+
+/** A configuration file as people know it: below the working directory by its relative path. */
+export function shownFile(file: string | undefined): string {
+  if (file === undefined) return '(no file)'
+  const below = relative(process.cwd(), file)
+  return below.startsWith('..') ? file : below
+}
+
+/** As a reader goes through the file; the order of files stays. */
+function byPlace({ at: a }: Problem, { at: b }: Problem): number {
+  return a.file === b.file ? a.line - b.line || a.column - b.column : 0
+}
+
+function isYaml(problem: Problem): boolean {
+  return problem.what.startsWith('not YAML')
+}
+
+function builtIns(mode: Mode): PluginSource[] {
+  return builtInPlugins
+    .filter((plugin) => plugin.name !== 'emulator' || mode !== 'bootstrap')
+    .map((plugin) => ({ plugin, file: builtInFile, version: undefined }))
+}
+
+function check(
+  loaded: Loaded,
+  owners: Parameters<typeof validateConfig>[1],
+  always: ReadonlySet<string>,
+  mode: Mode,
+): ReturnType<typeof validateConfig> {
+  if (mode !== 'bootstrap') return validateConfig(loaded.entries, owners, always)
+  // Inside Lambda the emulator stays off, and its section is not a fault.
+  const entries = new Map(loaded.entries)
+  entries.delete('emulator')
+  return validateConfig(entries, owners, new Set([...always, 'lambda']))
+}
+
+async function loadListed(
+  mode: Mode,
+  loaded: Loaded,
+  problems: Problem[],
+): Promise<{ readonly external: readonly PluginSource[]; readonly listed: ReadonlyMap<string, Place> }> {
+  const external: PluginSource[] = []
+  const listed = new Map<string, Place>()
+  for (const { specifier, folder, at } of loaded.plugins) {
+    try {
+      if (isBuiltin(specifier))
+        throw new RelayError(ErrorCode.PluginNotFound, `"${specifier}" is a module of Node`)
+      const source = await loadPlugin(specifier, folder)
+      external.push(source)
+      listed.set(source.plugin.name, at)
+    } catch (error) {
+      if (!isFileFault(mode, error)) throw error
+      const hint = error instanceof RelayError ? error.hint : undefined
+      const what = messageOf(error)
+      problems.push({ severity: 'error', at, what, ...(hint === undefined ? {} : { hint }) })
+    }
+  }
+  return { external, listed }
+}
+
+/** A plugin that is not there is a fault of the file. One that fails to load is the plugin's own, but `rr validate` tells all faults. */
+function isFileFault(mode: Mode, error: unknown): boolean {
+  if (hasCode(error, ErrorCode.PluginNotFound)) return true
+  const isLoad = hasCode(error, ErrorCode.PluginLoad) || hasCode(error, ErrorCode.PluginApi)
+  return mode === 'check' && isLoad
+}
+
+/** Returns the places of this package's loaders for ordinary handlers. */
+export function loaderPlaces(): LoaderPlaces {
+  return {
+    nodeLoader: fileURLToPath(new URL('../../workers/node/loader.js', import.meta.url)),
+    pythonFolder: join(
+      dirname(createRequire(import.meta.url).resolve('relayrunner/package.json')),
+      'workers/python/src',
+    ),
+  }
+}

@@ -1,0 +1,51 @@
+/** Two relays joined in memory, through the real codec: sockets without sockets, for tests and for in-process peers. */
+import { Duplex } from 'node:stream'
+import type { Relay, RelayLimits } from '../relay.js'
+import { StreamRelay } from './stream-relay.js'
+
+/** How the bytes travel. */
+export interface MemoryRelayOptions {
+  /** The most bytes that arrive at once; without it what was written at once arrives at once. */
+  readonly chunkBytes?: number
+}
+
+/**
+ * What one end sends the other reads. Closing one end ends the other, after it has read what was sent. Nothing bounds what
+ * waits for a slow reader: for peers that answer before they are sent more.
+ */
+export function memoryRelayPair(
+  limits: RelayLimits,
+  options: MemoryRelayOptions = {},
+): readonly [Relay, Relay] {
+  const [left, right] = memoryStreamPair(options)
+  return [new StreamRelay(left, left, limits), new StreamRelay(right, right, limits)]
+}
+
+/** The two streams alone, for a peer that says what a relay would not. */
+export function memoryStreamPair(options: MemoryRelayOptions = {}): readonly [Duplex, Duplex] {
+  const chunkBytes = options.chunkBytes ?? Number.POSITIVE_INFINITY
+  const left: Duplex = streamTo(() => right, chunkBytes)
+  const right: Duplex = streamTo(() => left, chunkBytes)
+  return [left, right]
+}
+
+function streamTo(other: () => Duplex, chunkBytes: number): Duplex {
+  return new Duplex({
+    // Bytes come by `push` from the other end.
+    read() {},
+    write(bytes: Buffer, _encoding, done) {
+      for (let at = 0; at < bytes.length; at += chunkBytes) {
+        if (!other().destroyed) other().push(bytes.subarray(at, at + chunkBytes))
+      }
+      done()
+    },
+    final(done) {
+      if (!other().destroyed) other().push(null)
+      done()
+    },
+    destroy(error, done) {
+      if (!other().destroyed) other().push(null)
+      done(error)
+    },
+  })
+}

@@ -1,0 +1,25 @@
+/** Is there a `bootstrap` that Lambda can start in a folder of code? */
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Place } from '../schema/tree.js'
+import type { Known } from './setup.js'
+
+/** What is wrong with it; undefined when nothing is, or when the code is not a folder here. */
+export function bootstrapFault(
+  templateFolder: string,
+  folder: string | undefined,
+  at: Place,
+): Known<'missing' | 'not executable'> {
+  if (folder === undefined) return undefined
+  const full = resolve(templateFolder, folder)
+  if (!existsSync(full) || !statSync(full).isDirectory()) return undefined
+  const file = join(full, 'bootstrap')
+  if (!existsSync(file)) return { value: 'missing', at }
+  try {
+    accessSync(file, constants.X_OK)
+    return undefined
+  } catch {
+    // Not ours to run: neither is it Lambda's.
+    return { value: 'not executable', at }
+  }
+}

@@ -1,0 +1,133 @@
+/** What is known of a function, its event sources and our workers: what every reader makes and every rule reads. Pure data. */
+import type { Place } from '../schema/tree.js'
+
+/** A value that is known, with its place. What is not known (a parameter, another stack's export) is no fact at all. */
+export interface Fact<T> {
+  readonly value: T
+  readonly at?: Place | undefined
+  /** Nobody wrote it: it is what AWS, or the framework, takes instead. */
+  readonly isDefault?: boolean
+}
+
+/** A fact, or nothing known. */
+export type Known<T> = Fact<T> | undefined
+
+/** Where a setup was read from; fixes speak its language. */
+export type Origin = 'flags' | 'template' | 'serverless' | 'aws'
+
+/** One function with everything that calls it in batches. */
+export interface FunctionSetup {
+  readonly name: string
+  readonly origin: Origin
+  readonly at?: Place | undefined
+  readonly timeoutSeconds?: Known<number>
+  readonly memoryMb?: Known<number>
+  /** `Zip` functions need a runtime, a handler and a bootstrap; an image brings its own. */
+  readonly packageType?: Known<'Zip' | 'Image'>
+  readonly runtime?: Known<string>
+  /** The value is empty when there is none. */
+  readonly handler?: Known<string>
+  /** What is wrong with the bootstrap in the function's folder; undefined when it is fine or cannot be seen. */
+  readonly bootstrapFault?: Known<'missing' | 'not executable'>
+  /** The value is undefined when none is reserved. */
+  readonly reservedConcurrency?: Known<number | undefined>
+  readonly logFormat?: Known<string>
+  /** Nothing deployed leads from a function to these: only templates and flags know them. */
+  readonly gateways: readonly Gateway[]
+  readonly mappings: readonly Mapping[]
+  readonly workers: WorkerSetup
+}
+
+/** An API Gateway in front of the function, and how long it waits. */
+export interface Gateway {
+  readonly name: string
+  readonly at?: Place | undefined
+  readonly limitSeconds: number
+}
+
+/** An event source mapping: who reads batches from a queue, a stream or a topic and invokes the function. */
+export interface Mapping {
+  readonly kind: 'sqs' | 'kinesis' | 'dynamodb' | 'kafka'
+  readonly name: string
+  readonly at?: Place | undefined
+  /** For AWS's command line. */
+  readonly uuid?: string | undefined
+  /** FunctionResponseTypes has ReportBatchItemFailures. */
+  readonly reportsFailures?: Known<boolean>
+  readonly batchSize?: Known<number>
+  readonly windowSeconds?: Known<number>
+  /** The value is undefined when there is no limit. */
+  readonly maximumConcurrency?: Known<number | undefined>
+  readonly isProvisioned?: Known<boolean>
+  /** Streams: −1 is for ever. */
+  readonly retriesMax?: Known<number>
+  /** Streams: −1 is for ever. */
+  readonly recordAgeSeconds?: Known<number>
+  /** Undefined: not a queue, or one that nothing is known of. */
+  readonly queue?: Queue | undefined
+}
+
+/** A queue that a mapping reads. */
+export interface Queue {
+  readonly name: string
+  readonly at?: Place | undefined
+  /** For AWS's command line. */
+  readonly url?: string | undefined
+  /** Why it could not be read, when that is so: then no other fact but its kind is known. */
+  readonly unread?: string | undefined
+  readonly isFifo?: Known<boolean>
+  readonly visibilitySeconds?: Known<number>
+  readonly retentionSeconds?: Known<number>
+  /** The value is undefined when there is no redrive policy. */
+  readonly redrive?: Known<Redrive | undefined>
+}
+
+/** Where a queue's messages go that were received too often. */
+export interface Redrive {
+  readonly receivesMax?: Known<number>
+  readonly deadLetters?: DeadLetters | undefined
+}
+
+/** The dead-letter queue. */
+export interface DeadLetters {
+  readonly name: string
+  readonly at?: Place | undefined
+  readonly isFifo?: Known<boolean>
+  readonly retentionSeconds?: Known<number>
+}
+
+/** What `rr.yaml` says that matters here; without a file its defaults. */
+export interface WorkerSetup {
+  readonly mode: 'raw' | 'event'
+  /** Where the pool's keys stand: `lambda.pool`, or `pools.NAME`. */
+  readonly poolKey: string
+  readonly partialFailures: Fact<boolean>
+  readonly count: Fact<number | 'auto'>
+  /** 0 is no limit. */
+  readonly execTtlMs: Fact<number>
+  readonly allocateTimeoutMs: Fact<number>
+  /** 0 is none. */
+  readonly marginMs: Fact<number>
+}
+
+/** Something that will hurt. */
+export interface Finding {
+  /** Its permanent name, as `docs/lambda-check.md` explains it. */
+  readonly rule: string
+  readonly severity: 'error' | 'warning' | 'note'
+  readonly at: Place | undefined
+  /** What is so, with the values, and what comes of it. */
+  readonly reason: string
+  /** What to change to what. */
+  readonly fix: string
+}
+
+/** A finding with the function it is about. */
+export interface FunctionFinding extends Finding {
+  readonly function: string
+}
+
+/** True when the value itself was written; a default is nobody's decision. */
+export function isWritten(fact: Known<unknown>): boolean {
+  return fact !== undefined && fact.isDefault !== true
+}

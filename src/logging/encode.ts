@@ -1,0 +1,133 @@
+/** A log record → one line of text: the members of a JSON line under our names or AWS's, or a line for people. Pure. */
+import type { LogFields, LogLevel } from './logger.js'
+import { jsonText, RawJson } from './values.js'
+
+/** A line before it is text. */
+export interface LogRecord {
+  readonly timeMs: number
+  readonly level: LogLevel
+  readonly logger: string
+  readonly message: string
+  /** The message as JSON where a worker's is not a string; `message` holds the same as text. */
+  readonly messageJson?: RawJson
+  readonly fields: LogFields
+}
+
+const ownKeys: ReadonlySet<string> = new Set(['time', 'timestamp', 'level', 'logger', 'message'])
+
+/** The fields that have a value, under the names that they are written with: the caller's keys that are ours get a prefix. */
+function namedFields(fields: LogFields): readonly (readonly [key: string, value: unknown])[] {
+  return Object.keys(fields).flatMap((key) => {
+    const value = fieldOf(fields, key)
+    return value === undefined ? [] : [[freeName(key, fields), value] as const]
+  })
+}
+
+function freeName(key: string, fields: LogFields): string {
+  if (!ownKeys.has(key)) return key
+  let name = `app_${key}`
+  while (Object.hasOwn(fields, name)) name = `app_${name}`
+  return name
+}
+
+/** A getter of the caller's may throw. */
+function fieldOf(fields: LogFields, key: string): unknown {
+  try {
+    return fields[key]
+  } catch (error) {
+    return `(not shown: ${error instanceof Error ? error.message : 'it threw'})`
+  }
+}
+
+/** `"key":value` of each field, each with a comma before it. */
+export function fieldsText(fields: LogFields): string {
+  let text = ''
+  for (const [key, value] of namedFields(fields)) text += `,${JSON.stringify(key)}:${jsonText(value)}`
+  return text
+}
+
+/** The members of a JSON line between its level and its message, each with a comma before it; AWS's name for the time when `isAws`. */
+export function membersText(record: LogRecord, isAws: boolean): string {
+  const { timeMs, logger, fields } = record
+  const name = isAws ? 'timestamp' : 'time'
+  return `,"${name}":"${timeText(timeMs)}","logger":${JSON.stringify(logger)}${fieldsText(fields)}`
+}
+
+let lastTime = { ms: Number.NaN, text: '' }
+
+/** RFC 3339; most lines of a millisecond share its text. */
+function timeText(ms: number): string {
+  if (lastTime.ms !== ms) lastTime = { ms, text: new Date(ms).toISOString() }
+  return lastTime.text
+}
+
+const colors: Readonly<Record<LogLevel, number>> = { debug: 90, info: 36, warn: 33, error: 31 }
+
+/**
+ * Formats a record for people: time, level, logger, sentence, `key=value`s, and below them the frames of `stackTrace` that lie in
+ * the user's own files. Control characters are escaped.
+ */
+export function consoleText(record: LogRecord, hasColor: boolean): string {
+  const paint = (code: number, text: string) => (hasColor ? `\x1b[${code}m${text}\x1b[0m` : text)
+  const fields = namedFields(record.fields)
+    .filter(([key]) => key !== 'stackTrace' && !(key === 'requestId' && isInJob(record.fields)))
+    .map(([key, value]) => `${key}=${shown(value)}`)
+  const level = paint(colors[record.level], record.level.toUpperCase().padEnd(5))
+  const tail = fields.length === 0 ? '' : `  ${paint(90, escapeControls(fields.join(' ')))}`
+  const time = timeText(record.timeMs).slice(11, 23)
+  const line = `${paint(90, time)} ${level} ${record.logger.padEnd(8)} ${escapeControls(record.message)}${tail}`
+  return [
+    line,
+    ...ownFrames(fieldOf(record.fields, 'stackTrace')).map((frame) =>
+      paint(90, `    ${escapeControls(frame)}`),
+    ),
+  ].join('\n')
+}
+
+/** The job's name holds the request's id. */
+function isInJob(fields: LogFields): boolean {
+  const [job, requestId] = [fieldOf(fields, 'job'), fieldOf(fields, 'requestId')]
+  return typeof job === 'string' && typeof requestId === 'string' && job.startsWith(requestId)
+}
+
+const frameLinesMax = 20
+// Of packages, of the languages themselves, and of our own SDKs.
+const foreignFrame =
+  /\/node_modules\/|node:|\/vendor\/|\/(?:site|dist)-packages\/|\/lib\/python\d|<frozen |\/dist\/workers\/node\/|\/workers\/php\/src\/|\/relayrunner\//
+
+/** The frames of a stack that are the user's own; of a stack without any, none. */
+function ownFrames(stackTrace: unknown): readonly string[] {
+  if (!Array.isArray(stackTrace)) return []
+  return stackTrace
+    .filter((frame): frame is string => typeof frame === 'string' && !foreignFrame.test(frame))
+    .flatMap((frame) => frame.trim().split('\n'))
+    .filter((line) => line !== '')
+    .slice(0, frameLinesMax)
+}
+
+function shown(value: unknown): string {
+  if (value instanceof RawJson) return value.text.startsWith('"') ? shown(JSON.parse(value.text)) : value.text
+  if (value instanceof Error) return shownError(value)
+  if (typeof value === 'string') return /[\s="]/.test(value) ? JSON.stringify(value) : value
+  return jsonText(value)
+}
+
+function shownError(error: Error): string {
+  const text = jsonText(error)
+  const { code, message, hint, stack }: Record<string, unknown> = JSON.parse(text)
+  if (code === undefined) return typeof stack === 'string' ? JSON.stringify(stack) : text
+  return `${String(code)}: ${String(message)}${hint === undefined ? '' : ` (${String(hint)})`}`
+}
+
+// Beside control characters: what turns the direction of text around, and the line ends of Unicode.
+const hidden = /(?!\t)[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
+
+/** Keeps text from forging lines, sending terminal escapes, or showing itself in another order than it has. */
+function escapeControls(text: string): string {
+  return text.replace(hidden, (one) => {
+    const code = one.charCodeAt(0)
+    return code < 0x100
+      ? `\\x${code.toString(16).padStart(2, '0')}`
+      : `\\u${code.toString(16).padStart(4, '0')}`
+  })
+}

@@ -1,0 +1,82 @@
+/**
+ * A record that is too long for Lambda's collector → numbered records that share an id and join to the whole. CloudWatch's
+ * collector cuts a line at 256 KB wherever that falls; what we cut ourselves can be put together again. Pure.
+ */
+import { fieldsText, type LogRecord } from './encode.js'
+
+/** The longest line that goes out whole, in bytes. */
+export const lambdaLineBytesMax = 250_000
+
+// Time, level, names, ids and the part's own keys.
+const frameBytes = 4000
+// Escaping makes a character up to six bytes long, in JSON as well as for people.
+const bytesPerCharacterMax = 6
+const pieceCharacters = Math.floor((lambdaLineBytesMax - frameBytes) / bytesPerCharacterMax)
+/** Of the keys of a record the ones that every part carries. */
+const commonKeys = ['pool', 'pid', 'job', 'requestId', 'tenantId'] as const
+
+/**
+ * The record itself when its line fits. Else its message in parts; values beside the message that are long themselves come after
+ * it, as parts of the JSON text of `fields`.
+ */
+export function partsOf(
+  record: LogRecord,
+  id: string,
+  encode: (record: LogRecord) => string,
+): readonly LogRecord[] {
+  if (isShort(record) || Buffer.byteLength(encode(record)) <= lambdaLineBytesMax) return [record]
+  const common = Object.fromEntries(commonKeys.map((key) => [key, record.fields[key]]))
+  const others = Object.fromEntries(
+    Object.entries(record.fields).filter(([key]) => !commonKeys.some((one) => one === key)),
+  )
+  const { timeMs, level, logger } = record
+  // In parts a message is text, whatever it was.
+  const own = { timeMs, level, logger }
+  const small = { ...own, fields: record.fields, message: record.message.slice(0, pieceCharacters) }
+  const fits = Buffer.byteLength(encode(small)) <= lambdaLineBytesMax - frameBytes / 2
+  const messages = cut(record.message)
+  const rest = fits || Object.keys(others).length === 0 ? [] : cut(`{${fieldsText(others).slice(1)}}`)
+  const count = messages.length + rest.length
+  const part = (at: number) => ({
+    ...common,
+    partId: id,
+    part: at + 1,
+    ...(at === count - 1 ? { lastPart: true } : {}),
+  })
+  return [
+    ...messages.map((message, at) => ({
+      ...own,
+      message,
+      fields: at === 0 && fits ? { ...others, ...part(at) } : part(at),
+    })),
+    ...rest.map((fields, at) => ({
+      ...own,
+      message: '',
+      fields: { ...part(messages.length + at), fields },
+    })),
+  ]
+}
+
+/** A line of plain values that is far below the limit need not be encoded twice. */
+function isShort({ message, fields }: LogRecord): boolean {
+  let characters = message.length
+  for (const value of Object.values(fields)) {
+    if (typeof value === 'object' && value !== null) return false
+    characters += typeof value === 'string' ? value.length : 0
+  }
+  return characters < pieceCharacters
+}
+
+function cut(text: string): readonly string[] {
+  if (text === '') return ['']
+  const pieces: string[] = []
+  for (let at = 0; at < text.length; ) {
+    let end = Math.min(text.length, at + pieceCharacters)
+    // Never between the halves of a character beyond 16 bits.
+    const last = text.charCodeAt(end - 1)
+    if (end < text.length && last >= 0xd800 && last < 0xdc00) end -= 1
+    pieces.push(text.slice(at, end))
+    at = end
+  }
+  return pieces
+}

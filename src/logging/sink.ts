@@ -1,0 +1,284 @@
+/**
+ * Log of the server and its workers: takes records, filters by level, has them encoded and written. Nothing is opened or loaded
+ * before the first line is written and, in Lambda, before the first event has been requested.
+ */
+import { openSync } from 'node:fs'
+import { isatty } from 'node:tty'
+import type { Clock, Timer } from '../core/clock.js'
+import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
+import type { LogRecord } from './encode.js'
+import { type LineMaker, lineMaker } from './lines.js'
+import { readCall } from './log-call.js'
+import { type LogFields, type Logger, LogLevel } from './logger.js'
+import { OutputPacer } from './output-pacer.js'
+import { targetOf } from './target.js'
+import { telemetryFd } from './telemetry.js'
+import { levelOf, readWorkerLine, type WorkerLine } from './worker-lines.js'
+import { type DroppedLines, endMsMax, type LineSource, LogWriter } from './writer.js'
+
+/** The validated `logs:` section. */
+export interface LogSettings {
+  readonly level: LogLevel | 'off'
+  readonly encoding: 'auto' | 'console' | 'json'
+  /** The longest line that stays whole, in bytes. */
+  readonly lineBytesMax: number
+  /** `stderr`, `stdout`, or a file's path; inside Lambda it is standard output whatever this says. Default: `stderr`. */
+  readonly output?: string
+}
+
+/** Where the log is and what it looks like before `logs:` is known. */
+export interface LogHostOptions {
+  /** AWS_LAMBDA_LOG_FORMAT and _LEVEL are read from here when `isLambda`; NO_COLOR and FORCE_COLOR always. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly isLambda: boolean
+  /** Standard error is a terminal. */
+  readonly isTerminal: boolean
+  readonly clock: Clock
+}
+
+const severity: Readonly<Record<LogLevel | 'off', number>> = {
+  debug: 20,
+  info: 30,
+  warn: 40,
+  error: 50,
+  off: 100,
+}
+const lambdaLoadAfterMs = 100
+// Lines before the first is written: more than this many are written at once instead.
+const bufferedMax = 1000
+// Of `logs.output`: whoever collects logs is in the group, others need not read them.
+const outputMode = 0o640
+const stdoutFd = 1
+const stderrFd = 2
+/** Between two events of Lambda's, the longest wait for the log. */
+const restMsMax = 50
+
+/** The log's owner: everything else has a `Logger`. */
+export class LogHost implements Logger {
+  /** Shares the event loop between the output of workers, which it holds back when the log is behind. */
+  readonly pacer: OutputPacer
+  readonly #options: LogHostOptions
+  #settings: LogSettings = { level: 'info', encoding: 'auto', lineBytesMax: 16 * 2 ** 20 }
+  #threshold: number
+  #isConfigured = false
+  #buffer: { readonly record: LogRecord; readonly source: LineSource }[] = []
+  #makeLines: LineMaker | undefined
+  #writer: LogWriter | undefined
+  /** Outside Lambda. */
+  #fd = stderrFd
+  #timer: Timer | undefined
+  /** The log was not taken in the time between two events; it is not waited for until it is. */
+  #isBehind = false
+
+  constructor(options: LogHostOptions) {
+    this.#options = options
+    this.#threshold = this.#severityOf('info')
+    this.pacer = new OutputPacer(options.clock)
+  }
+
+  /** Takes the `logs:` section; lines that came earlier are written under it, too. Throws RR_LOG_OUTPUT. */
+  configure(settings: LogSettings): void {
+    const { isLambda } = this.#options
+    const output = settings.output ?? 'stderr'
+    if (!isLambda && output !== (this.#settings.output ?? 'stderr')) this.#openOutput(output)
+    this.#settings = settings
+    this.#isConfigured = true
+    this.#threshold = this.#severityOf(settings.level)
+    this.#makeLines = undefined
+    if (!isLambda) this.#drain()
+  }
+
+  /** The longest line of a worker that stays whole, in bytes. */
+  get lineBytesMax(): number {
+    return this.#settings.lineBytesMax
+  }
+
+  /** What `encoding: auto` came to. */
+  get encoding(): 'console' | 'json' {
+    const { encoding } = this.#settings
+    // Managed Instances take JSON alone: with several events at once a line is nobody's without its request id.
+    if (this.#isManaged) return 'json'
+    if (encoding !== 'auto') return encoding
+    return this.#isTerminal && !this.#options.isLambda ? 'console' : 'json'
+  }
+
+  get #isTerminal(): boolean {
+    return this.#fd === stderrFd ? this.#options.isTerminal : isatty(this.#fd)
+  }
+
+  get #isManaged(): boolean {
+    const { env, isLambda } = this.#options
+    return isLambda && env.AWS_LAMBDA_INITIALIZATION_TYPE === 'lambda-managed-instances'
+  }
+
+  /** AWS's names and levels. */
+  get #isAws(): boolean {
+    const { env, isLambda } = this.#options
+    return isLambda && (this.#isManaged || env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON')
+  }
+
+  debug(fields: LogFields, message: string): void {
+    this.#log('server', 'debug', fields, message)
+  }
+  info(fields: LogFields, message: string): void {
+    this.#log('server', 'info', fields, message)
+  }
+  warn(fields: LogFields, message: string): void {
+    this.#log('server', 'warn', fields, message)
+  }
+  error(fields: LogFields, message: string): void {
+    this.#log('server', 'error', fields, message)
+  }
+
+  writeError(fields: LogFields, message: string, limitMs: number): Promise<boolean> {
+    return this.#writeError('server', readCall(fields, message), limitMs)
+  }
+
+  named(logger: string): Logger {
+    const add = (level: LogLevel) => (fields: LogFields, message: string) =>
+      this.#log(logger, level, fields, message)
+    return {
+      debug: add('debug'),
+      info: add('info'),
+      warn: add('warn'),
+      error: add('error'),
+      writeError: (fields, message, limitMs) => this.#writeError(logger, readCall(fields, message), limitMs),
+      named: (other) => this.named(other),
+      isEnabled: (level) => this.isEnabled(level),
+    }
+  }
+
+  isEnabled(level: LogLevel): boolean {
+    return severity[level] >= this.#threshold
+  }
+
+  /** A line that a worker wrote. */
+  workerLine(line: WorkerLine): void {
+    if (this.#threshold > severity.error) return
+    // Most lines are plain ones, which are at info: where those are not wanted, only a line that names a level is looked at.
+    if (this.#threshold > severity.info && !namesLevel(line.text)) return
+    this.#record({ logger: 'worker', ...readWorkerLine(line) }, 'worker')
+  }
+
+  /** Writes text for people between the lines of the log. */
+  print(text: string): void {
+    this.#drain()
+    this.#writerNow().write(`${text}\n`, 'server')
+  }
+
+  /** Between two events: resolves when the lines so far have been written, or after a moment. Never rejects. */
+  async flush(): Promise<void> {
+    this.#drain()
+    const writer = this.#writer
+    if (writer === undefined || writer.isEmpty) return
+    const isWritten = await writer.flush(this.#isBehind ? 0 : restMsMax)
+    this.#isBehind = !isWritten
+  }
+
+  /** The last flush, at the end of the process: waits for the log no longer than `limitMs`. Never rejects. */
+  async end(limitMs = endMsMax): Promise<void> {
+    this.#drain()
+    this.#writer?.tellDropped()
+    await this.#writer?.flush(limitMs)
+  }
+
+  #log(logger: string, level: LogLevel, first: unknown, second: unknown): void {
+    if (severity[level] < this.#threshold) return
+    this.#record({ logger, level, ...readCall(first, second) }, 'server')
+  }
+
+  async #writeError(logger: string, call: ReturnType<typeof readCall>, limitMs: number): Promise<boolean> {
+    if (!this.isEnabled('error')) return false
+    // Also what waits for the first line: it comes before this one.
+    this.#drain()
+    const record = { timeMs: this.#options.clock.nowMs(), logger, level: LogLevel.error, ...call }
+    return this.#write(record, 'server') && this.#writerNow().whenWritten(limitMs)
+  }
+
+  /** Any line: the loggers end here. */
+  #record(what: Omit<LogRecord, 'timeMs'>, source: LineSource): void {
+    if (severity[what.level] < this.#threshold) return
+    const record = { timeMs: this.#options.clock.nowMs(), ...what }
+    if (this.#makeLines !== undefined) {
+      this.#write(record, source)
+      return
+    }
+    this.#buffer.push({ record, source })
+    // An error may be the only copy of a record that was given up, and a kill may follow it.
+    if (this.#buffer.length >= bufferedMax || (what.level === 'error' && this.#isConfigured)) this.#drain()
+    else this.#timer ??= this.#options.clock.timer(lambdaLoadAfterMs, () => this.#drain(), { unref: true })
+  }
+
+  #severityOf(level: LogLevel | 'off'): number {
+    const { env, isLambda } = this.#options
+    const aws = isLambda ? levelOf(env.AWS_LAMBDA_LOG_LEVEL) : undefined
+    return Math.max(severity[level], aws === undefined ? 0 : severity[aws])
+  }
+
+  #drain(): void {
+    this.#timer?.clear()
+    this.#timer = undefined
+    if (this.#buffer.length === 0) return
+    const lines = this.#buffer
+    this.#buffer = []
+    for (const { record, source } of lines)
+      if (severity[record.level] >= this.#threshold) this.#write(record, source)
+  }
+
+  /** Returns false when it, or a part of it, was dropped. */
+  #write(record: LogRecord, source: LineSource): boolean {
+    this.#makeLines ??= this.#openLines()
+    const writer = this.#writerNow()
+    let isKept = true
+    for (const line of this.#makeLines(record)) isKept = writer.write(line, source) && isKept
+    if (record.level === 'error') writer.writeNow()
+    return isKept
+  }
+
+  #openLines(): LineMaker {
+    const { env, isLambda } = this.#options
+    return lineMaker({
+      encoding: this.encoding,
+      hasColor: env.NO_COLOR === undefined && (this.#isTerminal || env.FORCE_COLOR !== undefined),
+      isAws: this.#isAws,
+      hasParts: isLambda,
+      isFramed: isLambda && telemetryFd(env) !== undefined,
+    })
+  }
+
+  #openOutput(output: string): void {
+    this.#fd = output === 'stderr' ? stderrFd : output === 'stdout' ? stdoutFd : openFile(output)
+    this.#writer = undefined
+  }
+
+  #writerNow(): LogWriter {
+    const { env, isLambda, clock } = this.#options
+    this.#writer ??= new LogWriter({
+      target: targetOf(isLambda ? (telemetryFd(env) ?? stdoutFd) : this.#fd),
+      clock,
+      onHold: (isHeld) => this.pacer.hold(isHeld),
+      onRecovered: (dropped) => this.#tellDropped(dropped),
+    })
+    return this.#writer
+  }
+
+  #tellDropped(dropped: DroppedLines): void {
+    this.#log('log', 'warn', dropped, 'lines were dropped because the log could not be written')
+  }
+}
+
+/** Tells whether a line may be at another level than info. */
+function namesLevel(text: string): boolean {
+  return /level|severity|\\u/.test(text)
+}
+
+function openFile(path: string): number {
+  try {
+    return openSync(path, 'a', outputMode)
+  } catch (error) {
+    throw new RelayError(ErrorCode.LogOutput, `the log cannot be written to ${path}: ${messageOf(error)}`, {
+      hint: '`logs.output` takes stderr, stdout, or the path of a file that may be written.',
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,28 @@
+/** What an emulated function is made of, and who asks it for events; `function-state.ts` is the function. No behaviour. */
+import type { Clock } from '../../../index.js'
+import type { ApiStatus, HandedOut } from './invocation.js'
+
+/** Who asked `/next`. */
+export interface Poller {
+  readonly hand: (event: HandedOut) => void
+  readonly refuse: (status: ApiStatus) => void
+}
+
+/** What a function is made of. */
+export interface FunctionOptions {
+  readonly clock: Clock
+  readonly timeoutMs: number
+  /** Managed Instances: this many events at once. */
+  readonly concurrency?: number | undefined
+  /** Events are handed out to whoever asks, as Lambda does with several environments; what nobody asks for waits. */
+  readonly isParallel?: boolean | undefined
+  /** No event is handed out while this is false; `poke` looks again. */
+  readonly mayHandOut?: () => boolean
+  readonly onHandedOut?: (event: HandedOut) => void
+  /** Something changed that may let somebody else go on. */
+  readonly onChange?: () => void
+  /** An event ran over; its invoker is told when this resolves. */
+  readonly onTimeout?: (requestId: string) => Promise<void>
+  /** Takes the body of an init error. It goes to whoever waits, unless this says that initialisation is tried once more. */
+  readonly isInitRepeated?: (error: Buffer) => boolean
+}

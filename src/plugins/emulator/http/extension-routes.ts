@@ -1,0 +1,60 @@
+/** The routes that extensions call: the Extensions API, 2020-01-01. */
+import type { Extensions } from '../function/extensions.js'
+import { type Exchange, header, type Route, readBody, send } from './exchange.js'
+
+const bodyBytesMax = 64 * 1024
+const idHeader = 'lambda-extension-identifier'
+
+/** What a registered extension is told of its function. */
+export interface ExtensionFacts {
+  readonly functionName: string
+  readonly functionVersion: string
+  readonly handler: string
+}
+
+/** All four. */
+export function extensionRoutes(extensions: Extensions, facts: ExtensionFacts): readonly Route[] {
+  return [
+    ['POST', /^\/2020-01-01\/extension\/register$/, (exchange) => register(exchange, extensions, facts)],
+    ['GET', /^\/2020-01-01\/extension\/event\/next$/, (exchange) => next(exchange, extensions)],
+    ['POST', /^\/2020-01-01\/extension\/(init|exit)\/error$/, (exchange) => fail(exchange, extensions)],
+  ]
+}
+
+async function register(exchange: Exchange, extensions: Extensions, facts: ExtensionFacts): Promise<void> {
+  const { request, response, share } = exchange
+  const read = await readBody(request, bodyBytesMax, share)
+  if (read.kind === 'cut') return
+  const text = read.kind === 'whole' ? read.body.toString('utf8') : 'too large'
+  const registered = extensions.register(header(request, 'lambda-extension-name'), text)
+  if ('status' in registered) return send(response, registered)
+  const isAccountAsked = header(request, 'lambda-extension-accept-feature')?.includes('accountId') === true
+  response.setHeader('Lambda-Extension-Identifier', registered.identifier)
+  response.setHeader('Content-Type', 'application/json')
+  response.end(JSON.stringify({ ...facts, ...(isAccountAsked ? { accountId: '123456789012' } : {}) }))
+}
+
+/** With an empty list of events this call never returns. */
+function next({ request, response }: Exchange, extensions: Extensions): void {
+  const waiting = extensions.next(header(request, idHeader), (event, eventId) => {
+    response.setHeader('Lambda-Extension-Event-Identifier', eventId)
+    response.setHeader('Content-Type', 'application/json')
+    response.end(JSON.stringify(event))
+  })
+  if (typeof waiting !== 'function') {
+    send(response, waiting)
+    return
+  }
+  request.socket.once('close', waiting)
+  response.once('finish', () => request.socket.off('close', waiting))
+}
+
+async function fail({ request, response, id, share }: Exchange, extensions: Extensions): Promise<void> {
+  const read = await readBody(request, bodyBytesMax, share)
+  if (read.kind === 'cut') return
+  const type = header(request, 'lambda-extension-function-error-type')
+  send(
+    response,
+    extensions.fail(header(request, idHeader), { call: id === 'init' ? 'init-error' : 'exit-error', type }),
+  )
+}

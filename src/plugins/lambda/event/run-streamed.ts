@@ -1,0 +1,41 @@
+/** A job whose answer is streamed, and replies that no worker gave on the same way. */
+import { type Job, type Lease, messageOf, type Reply, type RunOptions } from '../../../index.js'
+import { type Answer, answerEvent } from '../answer/answer.js'
+import type { StreamedAnswer } from '../answer/streamed-answer.js'
+import type { Verdict } from '../answer/verdict.js'
+import { ErrorType, lambdaError } from '../errors.js'
+import type { EventWork } from '../modes/mode.js'
+
+/** Runs a job; its frames are passed on as they come. Rejects as `Lease.run` does. */
+export async function runStreamed(
+  lease: Lease,
+  job: Job,
+  about: { readonly options: RunOptions; readonly work: EventWork; readonly streamed: StreamedAnswer },
+): Promise<Verdict> {
+  const { options, work, streamed } = about
+  const onChunk = (chunk: Reply) => streamed.take(chunk)
+  const last = await lease.run(job, { ...options, onChunk, stopStream: streamed.gone })
+  if (!streamed.hasBegun) {
+    const read = work.stream?.read ?? work.read
+    const verdict = streamed.fault === undefined ? read(last) : badHead(streamed.fault)
+    if (verdict.kind !== 'done') return verdict
+  }
+  await streamed.end(last)
+  return { kind: 'done', body: last.body }
+}
+
+/** Answers with a reply that no worker gave: as a stream where there is one to be begun. */
+export async function answerReply(
+  streamed: StreamedAnswer | undefined,
+  reply: Reply,
+  read: (reply: Reply) => Verdict,
+): Promise<Answer> {
+  if (streamed === undefined) return answerEvent(read(reply))
+  await streamed.end(reply)
+  return { kind: 'streamed' }
+}
+
+function badHead(fault: unknown): Verdict {
+  const what = `the worker's answer has a head that cannot be read: ${messageOf(fault)}`
+  return { kind: 'again', error: lambdaError(ErrorType.BadReply, what) }
+}

@@ -1,0 +1,168 @@
+/**
+ * Handles a record for which a retry is useless (`lambda.failed`): left to the queue, written into the log, or sent to a queue of
+ * its own, and acknowledged only once the log or that queue has taken it.
+ */
+import { type Logger, messageOf } from '../../../index.js'
+import type { Verdict } from '../answer/verdict.js'
+import type { RecordPlan } from '../plan/record.js'
+import { type EventTags, type GivenUpPolicy, givenUpLine } from './report.js'
+
+/** A message for the queue of records that were given up. */
+interface GivenUpMessage {
+  readonly body: string
+  /** At most 10, SQS's own limit; texts. */
+  readonly attributes: Readonly<Record<string, string>>
+  /** For a FIFO queue. */
+  readonly group?: string
+  readonly deduplicationId?: string
+}
+
+/** Sends one message; rejects when the queue has not taken it. */
+export type SendGivenUp = (message: GivenUpMessage, signal: AbortSignal) => Promise<void>
+
+/** A record with its verdict, and what settling needs to know of the event. */
+export interface SettledRecord {
+  readonly verdict: Verdict
+  readonly record: RecordPlan
+  readonly job: string
+  readonly tags: EventTags
+  readonly invocation: EventOf
+  /** Wall-clock ms at which the event is answered whatever is finished. */
+  readonly endMs: number | undefined
+}
+
+interface EventOf {
+  readonly requestId: string
+  readonly functionArn: string | undefined
+}
+
+// A line is written at once by a log that works; a disk or a reader that is slow gets a moment.
+const writeMsMax = 2000
+// Of a log that has not taken the last one: a batch of them must not hold its workers this long each.
+const stuckWriteMsMax = 50
+// Between the end of the record's time and Lambda's: the send itself takes some 20 ms within a region.
+const sendMsMax = 5000
+// SQS takes 1 MiB a message, the names, types and values of its attributes included.
+const messageBytesMax = 1024 * 1024
+const reasonCharactersMax = 2000
+
+/** Decides, and sends where there is somewhere to send to. */
+export class GivenUp {
+  readonly policy: GivenUpPolicy
+  readonly #send: SendGivenUp | undefined
+  readonly #log: Logger
+  readonly #nowMs: () => number
+  /** The log has not taken the last record that was given to it. */
+  #isLogStuck = false
+
+  constructor(options: {
+    readonly policy: GivenUpPolicy
+    readonly send?: SendGivenUp
+    readonly log: Logger
+    readonly nowMs: () => number
+  }) {
+    this.policy = options.policy
+    this.#send = options.send
+    this.#log = options.log
+    this.#nowMs = options.nowMs
+  }
+
+  /** The source must deliver it again: it failed, or it was given up and nobody else has it. */
+  isFailed(verdict: Verdict): boolean {
+    if (verdict.kind === 'done') return false
+    if (verdict.kind === 'again') return true
+    return this.policy === 'redrive' || verdict.isKept !== true
+  }
+
+  /** Writes or sends a record that was given up; any other verdict is returned as it is. Never rejects. */
+  async settle(settled: SettledRecord): Promise<Verdict> {
+    const { verdict } = settled
+    if (verdict.kind !== 'never' || this.policy === 'redrive') return verdict
+    const isKept = this.policy === 'log' ? await this.#writeDown(settled) : await this.#sendOn(settled)
+    return isKept ? { ...verdict, isKept } : verdict
+  }
+
+  /** The line may be the only copy: it counts once it was written, not while it waits in memory. */
+  async #writeDown(settled: SettledRecord): Promise<boolean> {
+    const { fields, message } = givenUpLine(settled)
+    const limitMs = this.#isLogStuck ? stuckWriteMsMax : writeMsMax
+    const isWritten = await this.#log.writeError(fields, message, this.#leftMs(settled, limitMs))
+    this.#isLogStuck = !isWritten
+    return isWritten
+  }
+
+  async #sendOn(settled: SettledRecord): Promise<boolean> {
+    const { verdict, record, invocation } = settled
+    if (verdict.kind === 'done' || this.#send === undefined) return false
+    const message = messageFor(record, verdict.error, invocation)
+    try {
+      if (message === undefined) throw new Error(tooLarge)
+      await this.#send(message, AbortSignal.timeout(this.#leftMs(settled, sendMsMax)))
+      return true
+    } catch (error) {
+      this.#log.error(
+        { requestId: invocation.requestId, error: messageOf(error) },
+        'a send to `lambda.failed` failed',
+      )
+      return false
+    }
+  }
+
+  #leftMs({ endMs }: SettledRecord, limitMs: number): number {
+    return endMs === undefined ? limitMs : Math.max(1, Math.min(limitMs, Math.floor(endMs - this.#nowMs())))
+  }
+}
+
+const tooLarge = `the record is larger than the ${messageBytesMax} bytes that SQS takes`
+
+/** The message for a record, with as much about it as there is room for; undefined when the body alone is too much. */
+function messageFor(
+  record: RecordPlan,
+  error: { readonly errorType: string; readonly errorMessage: string },
+  event: EventOf,
+): GivenUpMessage | undefined {
+  const message = fullMessage(record, error, event)
+  // The body counts; what is said about it goes first of all what is least needed.
+  const attributes = Object.entries(message.attributes)
+  while (bytesOf(message.body, attributes) > messageBytesMax)
+    if (attributes.pop() === undefined) return undefined
+  return { ...message, attributes: Object.fromEntries(attributes) }
+}
+
+function bytesOf(body: string, attributes: readonly (readonly [string, string])[]): number {
+  const one = ([name, value]: readonly [string, string]) =>
+    name.length + 'String'.length + Buffer.byteLength(value)
+  return Buffer.byteLength(body) + attributes.reduce((sum, attribute) => sum + one(attribute), 0)
+}
+
+// SQS refuses a message with any other character: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+const refused = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu
+
+function fullMessage(
+  { body, rest, identifier, identifierText, name }: RecordPlan,
+  error: { readonly errorType: string; readonly errorMessage: string },
+  { requestId, functionArn }: EventOf,
+): GivenUpMessage {
+  const attributes = 'attributes' in rest && typeof rest.attributes === 'object' ? rest.attributes : {}
+  const group =
+    attributes !== null && 'MessageGroupId' in attributes ? String(attributes.MessageGroupId) : 'failed'
+  const source = 'eventSourceARN' in rest ? String(rest.eventSourceARN) : ''
+  const isText = typeof body === 'string' && body.search(refused) < 0
+  const text = isText ? body : Buffer.from(body).toString('base64')
+  return {
+    body: text,
+    group,
+    deduplicationId: name.replace(/[^A-Za-z0-9_.:/-]/g, '-').slice(-128),
+    attributes: {
+      // In the order in which they are needed: without the first a body of bytes cannot be read.
+      ...(isText ? {} : { Encoding: 'base64' }),
+      ErrorType: error.errorType,
+      RecordId: typeof identifier === 'string' ? identifier : (identifierText ?? JSON.stringify(identifier)),
+      RequestId: requestId,
+      ...(source === '' ? {} : { SourceArn: source }),
+      ...(functionArn === undefined ? {} : { FunctionArn: functionArn }),
+      // A worker's last lines may be in it, colours and all.
+      ErrorMessage: error.errorMessage.slice(0, reasonCharactersMax).replace(refused, '?') || 'unknown',
+    },
+  }
+}

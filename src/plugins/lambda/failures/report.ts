@@ -1,0 +1,109 @@
+/** What the log is told of events and records that were not done. */
+import type { LogFields, Logger } from '../../../index.js'
+import type { Verdict } from '../answer/verdict.js'
+import { ErrorType, type LambdaError } from '../errors.js'
+import type { RecordPlan } from '../plan/record.js'
+
+/** `redrive`, `log`, or the queue. */
+export type GivenUpPolicy = 'redrive' | 'log' | { readonly url: string }
+
+/** What every line about an event carries, so that lines of several events at once can be told apart. */
+export interface EventTags {
+  readonly requestId: string
+  /** Only where tenants are isolated. */
+  readonly tenantId?: string
+}
+
+/** Tells of an event that failed or was given up, and of an answer with something odd about it. */
+export function reportEvent(log: Logger, tags: EventTags, verdict: Verdict): void {
+  const fields = { job: tags.requestId, ...tags }
+  if (verdict.kind === 'done') {
+    if (verdict.warning !== undefined) log.warn(fields, verdict.warning)
+    return
+  }
+  const what = { ...fields, ...errorFields(verdict) }
+  if (verdict.kind === 'never') log.warn(what, 'a worker gave up an event')
+  else log[levelOf(verdict.error)](what, 'an event failed')
+}
+
+/** Level of a failure. A requested retry is not a fault, and a stop is not the job's fault; anything else needs attention. */
+function levelOf({ errorType }: LambdaError): 'info' | 'warn' | 'error' {
+  if (errorType === ErrorType.Retry) return 'info'
+  return errorType === ErrorType.Stopped ? 'warn' : 'error'
+}
+
+/** Log fields of a failure: what failed, where, why, and with which verdict. */
+function errorFields(verdict: Exclude<Verdict, { readonly kind: 'done' }>): LogFields {
+  const { errorType, errorMessage, stackTrace, cause } = verdict.error
+  return {
+    errorType,
+    errorMessage,
+    ...(stackTrace.length === 0 ? {} : { stackTrace }),
+    ...(cause === undefined ? {} : { cause }),
+    verdict: verdict.kind,
+    ...waitOf(verdict),
+  }
+}
+
+/** The wait that a worker asked for; nobody can grant it but the owner of the queue. */
+function waitOf(verdict: Verdict): { readonly afterMs?: number } {
+  return verdict.kind === 'again' && verdict.afterMs !== undefined ? { afterMs: verdict.afterMs } : {}
+}
+
+/** A record with its verdict. */
+export interface RecordReport {
+  readonly tags: EventTags
+  readonly job: string
+  readonly record: RecordPlan
+  readonly verdict: Verdict
+  readonly policy: GivenUpPolicy
+}
+
+/** Returns the error line that holds a record which was given up, as it came: bytes that are not text survive only in the source's own base64. */
+export function givenUpLine({ tags, job, record, verdict }: Omit<RecordReport, 'policy'>): {
+  readonly fields: LogFields
+  readonly message: string
+} {
+  const what = verdict.kind === 'done' ? {} : errorFields(verdict)
+  const fields = { job, ...tags, ...what, record: { ...record.rest, ...record.whole } }
+  return { fields, message: 'a worker gave up a record' }
+}
+
+/** Tells of a record that was not done. Its content is in a line of its own, and only where `failed: log` asks for it. */
+export function reportRecord(log: Logger, { tags, job, verdict, policy }: RecordReport): void {
+  if (verdict.kind === 'done') {
+    if (verdict.warning !== undefined) log.warn({ job, ...tags }, verdict.warning)
+    return
+  }
+  const fields = { job, ...tags, ...errorFields(verdict) }
+  if (verdict.kind === 'again') {
+    log[levelOf(verdict.error)](fields, 'a record failed, it comes again')
+  } else if (policy === 'redrive') {
+    log.warn(fields, 'a worker gave up a record: it is left to the queue’s redrive policy')
+  } else if (policy === 'log') {
+    // Of one that was written, its line has told all.
+    if (verdict.isKept !== true)
+      log.warn(fields, 'a record that was given up could not be written into the log, it comes again')
+  } else if (verdict.isKept === true) {
+    log.warn(
+      { ...fields, queue: policy.url },
+      'a worker gave up a record: it was sent to the queue for those',
+    )
+  } else
+    log.error(
+      { ...fields, queue: policy.url },
+      'a record that was given up could not be sent, it comes again',
+    )
+}
+
+/** Logs in one line the records behind a failed one in its group, which were not run and come again. */
+export function reportHeldBack(
+  log: Logger,
+  tags: EventTags,
+  held: { readonly records: number; readonly behind: string },
+): void {
+  log.info(
+    { job: held.behind, ...tags, records: held.records },
+    'records were held back behind the failed one',
+  )
+}

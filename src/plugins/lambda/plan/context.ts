@@ -1,0 +1,86 @@
+/** The context JSON that goes before a job's body. What all records of an event share is made into text once. Pure. */
+
+import type { Invocation } from '../runtime-api/client.js'
+import type { RecordPlan } from './record.js'
+import { batchText } from './record-text.js'
+
+/** What the function's environment says; null where it says nothing. */
+export interface FunctionFacts {
+  readonly functionName: string | null
+  readonly functionVersion: string | null
+  readonly memoryLimitInMB: number | null
+}
+
+/** Makes the contexts of one event. */
+export class ContextMaker {
+  /** The function's name, where the environment tells it. */
+  readonly functionName: string | null
+  readonly #source: string
+  readonly #shared: string
+  readonly #besideRecords: string
+
+  /** `besideRecords`: what the event holds beside its records, as the members of a JSON object. */
+  constructor(invocation: Invocation, facts: FunctionFacts, source: string | null, besideRecords = '') {
+    this.#besideRecords = besideRecords
+    this.functionName = facts.functionName
+    this.#source = JSON.stringify(source)
+    this.#shared = [
+      `"awsRequestId":${JSON.stringify(invocation.requestId)},"deadlineMs":${invocation.deadlineMs ?? null}`,
+      `"invokedFunctionArn":${textOrNull(invocation.functionArn)},${factsText(facts)}`,
+      `"traceId":${textOrNull(invocation.traceId)},"clientContext":${jsonOrText(invocation.clientContext)}`,
+      `"identity":${jsonOrText(invocation.cognitoIdentity)},"tenantId":${textOrNull(invocation.tenantId)}`,
+    ].join(',')
+  }
+
+  /** For the event as a whole. */
+  ofEvent(): string {
+    return `{"kind":"event","source":${this.#source},${this.#shared},"attempt":null,"record":null}`
+  }
+
+  /** Makes the context of a small batch: `records` holds everything but the bodies of its records, in order. */
+  ofRecords(records: readonly RecordPlan[]): string {
+    const list = records.map(({ text }) => text.rest()).join(',')
+    return `{"kind":"records","source":${this.#source},${this.#shared},"attempt":null,"record":null,"records":[${list}]}`
+  }
+
+  /** Makes the context of one record. Its envelope is the event with an empty list in the record's place, unless that is `{"Records":[]}`. */
+  ofRecord({ attempt, text, place }: RecordPlan): string {
+    const isPlain = this.#besideRecords === '' && place[0] === 'Records'
+    const envelope = isPlain ? '' : `,"envelope":${batchText(this.#besideRecords, [{ place, text: '' }])}`
+    return `{"kind":"record","source":${this.#source},${this.#shared},"attempt":${attempt},"record":${text.rest()}${envelope}}`
+  }
+
+  /** Returns the event with these records and no others. */
+  eventOf(records: readonly RecordPlan[]): string {
+    return batchText(
+      this.#besideRecords,
+      records.map(({ place, text }) => ({ place, text: text.whole() })),
+    )
+  }
+}
+
+function textOrNull(header: string | undefined): string {
+  return header === undefined ? 'null' : JSON.stringify(header)
+}
+
+const factsTexts = new WeakMap<FunctionFacts, string>()
+
+/** The function does not change while we run: its part is made once. */
+function factsText(facts: FunctionFacts): string {
+  const known = factsTexts.get(facts)
+  if (known !== undefined) return known
+  const made = JSON.stringify(facts).slice(1, -1)
+  factsTexts.set(facts, made)
+  return made
+}
+
+/** Returns a header's JSON unchanged, with all digits of its numbers; a JSON string of the text when it is not JSON. */
+function jsonOrText(header: string | undefined): string {
+  if (header === undefined) return 'null'
+  try {
+    JSON.parse(header)
+    return header
+  } catch {
+    return JSON.stringify(header)
+  }
+}

@@ -1,0 +1,72 @@
+/** The file's values with the place of each: what `load.ts` makes and `validate.ts` reads. Pure data. */
+import { unreachable } from '../core/assert.js'
+
+/** Where something was written; lines and columns count from 1. `file` may be a word such as `-o lambda.mode`. */
+export interface Place {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+/** A value of the file. `isQuoted` scalars are text, whatever they look like. */
+export type Tree =
+  | { readonly kind: 'scalar'; readonly value: Scalar; readonly isQuoted: boolean; readonly at: Place }
+  | { readonly kind: 'map'; readonly entries: ReadonlyMap<string, Entry>; readonly at: Place }
+  | { readonly kind: 'list'; readonly items: readonly Tree[]; readonly at: Place }
+
+/** A value that holds no others. */
+type Scalar = string | number | boolean | null
+
+/** A key with its value, each with its own place. */
+export interface Entry {
+  readonly at: Place
+  readonly value: Tree
+}
+
+/** A fault or a warning of the file. */
+export interface Problem {
+  readonly severity: 'error' | 'warning'
+  readonly at: Place
+  /** What was read. */
+  readonly what: string
+  readonly expected?: string
+  /** The nearest valid name. */
+  readonly nearest?: string
+  readonly hint?: string
+}
+
+/** `FILE:LINE:COLUMN: what, expected …, nearest …` on one line. */
+export function formatProblem({ at, severity, what, expected, nearest, hint }: Problem): string {
+  const parts = [
+    severity === 'warning' ? `warning: ${what}` : what,
+    ...(expected === undefined ? [] : [`expected ${expected}`]),
+    ...(nearest === undefined ? [] : [`did you mean "${nearest}"?`]),
+    ...(hint === undefined ? [] : [hint]),
+  ]
+  return `${at.file}:${at.line}:${at.column}: ${parts.join(', ')}`
+}
+
+/** Returns a key's value; undefined also for a key without a value. */
+export function childOf(tree: Tree | undefined, key: string): Tree | undefined {
+  const value = tree?.kind === 'map' ? tree.entries.get(key)?.value : undefined
+  return value?.kind === 'scalar' && value.value === null ? undefined : value
+}
+
+/** Returns a scalar as text, and an empty text for anything else. */
+export function textOf(tree: Tree | undefined): string {
+  return tree?.kind === 'scalar' && tree.value !== null ? String(tree.value) : ''
+}
+
+/** The value as ordinary data, for messages and for schemas that take anything. */
+export function plain(tree: Tree): unknown {
+  switch (tree.kind) {
+    case 'scalar':
+      return tree.value
+    case 'list':
+      return tree.items.map(plain)
+    case 'map':
+      return Object.fromEntries([...tree.entries].map(([key, entry]) => [key, plain(entry.value)]))
+    default:
+      return unreachable(tree)
+  }
+}

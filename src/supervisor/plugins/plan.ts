@@ -1,0 +1,94 @@
+/**
+ * Orders plugins into levels: everything a plugin needs sits in an earlier level. Pure: no loading, no set-up, no logging.
+ * `container.ts` runs what this returns.
+ */
+import { ErrorCode, RelayError } from '../../core/errors.js'
+import type { AnyPlugin, ServiceKey } from './definition.js'
+
+/** Plugins by level, in listing order inside a level. */
+export type Plan = readonly (readonly AnyPlugin[])[]
+
+/** The key as text: two keys are the same when their name and major are. */
+export function keyText(key: ServiceKey<unknown>): string {
+  return `${key.name}@${key.major}`
+}
+
+/**
+ * Makes the plan. Throws RR_PLUGIN_DUPLICATE (two of a name, or two that provide one service), RR_PLUGIN_MISSING_NEED (both
+ * named), RR_PLUGIN_CYCLE (as a path).
+ */
+export function planPlugins(plugins: readonly AnyPlugin[], hostServices: ReadonlySet<string>): Plan {
+  const providers = findProviders(plugins, hostServices)
+  const needs = new Map(plugins.map((plugin) => [plugin, providersOf(plugin, providers, hostServices)]))
+  const levels: AnyPlugin[][] = []
+  const placed = new Set<AnyPlugin>()
+  while (placed.size < plugins.length) {
+    const level = plugins.filter(
+      (plugin) => !placed.has(plugin) && (needs.get(plugin) ?? []).every((need) => placed.has(need)),
+    )
+    if (level.length === 0) throw cycle(plugins, needs, placed)
+    levels.push(level)
+    for (const plugin of level) placed.add(plugin)
+  }
+  return levels
+}
+
+function findProviders(
+  plugins: readonly AnyPlugin[],
+  hostServices: ReadonlySet<string>,
+): Map<string, AnyPlugin> {
+  const names = new Set<string>()
+  const providers = new Map<string, AnyPlugin>()
+  for (const plugin of plugins) {
+    if (names.has(plugin.name)) {
+      throw new RelayError(ErrorCode.PluginDuplicate, `two plugins have the name "${plugin.name}"`, {
+        hint: 'A name is also a section of rr.yaml: list one of them only.',
+      })
+    }
+    names.add(plugin.name)
+    if (plugin.provides === undefined) continue
+    const key = keyText(plugin.provides)
+    const other = providers.get(key)?.name ?? (hostServices.has(key) ? 'the server itself' : undefined)
+    if (other !== undefined) {
+      const text = `plugin "${plugin.name}" provides service "${key}", which ${other} provides already`
+      throw new RelayError(ErrorCode.PluginDuplicate, text, { hint: 'List one of the two only.' })
+    }
+    providers.set(key, plugin)
+  }
+  return providers
+}
+
+function providersOf(
+  plugin: AnyPlugin,
+  providers: ReadonlyMap<string, AnyPlugin>,
+  hostServices: ReadonlySet<string>,
+): readonly AnyPlugin[] {
+  return Object.values(plugin.needs).flatMap((need) => {
+    const key = keyText(need)
+    const provider = providers.get(key)
+    if (provider !== undefined) return [provider]
+    if (need.isOptional || hostServices.has(key)) return []
+    const what = `plugin "${plugin.name}" needs service "${key}", which no plugin provides`
+    throw new RelayError(ErrorCode.PluginMissingNeed, what, {
+      hint: `Add a plugin that provides "${key}", or make the need optional().`,
+    })
+  })
+}
+
+function cycle(
+  plugins: readonly AnyPlugin[],
+  needs: ReadonlyMap<AnyPlugin, readonly AnyPlugin[]>,
+  placed: ReadonlySet<AnyPlugin>,
+): RelayError {
+  const path: AnyPlugin[] = []
+  let next = plugins.find((plugin) => !placed.has(plugin))
+  while (next !== undefined && !path.includes(next)) {
+    path.push(next)
+    next = (needs.get(next) ?? []).find((need) => !placed.has(need))
+  }
+  const loop = next === undefined ? path : [...path.slice(path.indexOf(next)), next]
+  const text = loop.map((plugin) => plugin.name).join(' -> ')
+  return new RelayError(ErrorCode.PluginCycle, `plugins need each other in a circle: ${text}`, {
+    hint: 'Make one of these needs optional(), or move what both need into a third plugin.',
+  })
+}

@@ -1,0 +1,199 @@
+/** The keys of a pool in `rr.yaml`, and what they are once they have been checked. */
+import type { ConfigOf } from '../../schema/section.js'
+import { envProperty, processProperties } from './process-keys.js'
+
+/** The keys of a pool, RoadRunner's names (`reference/roadrunner.md` §3.1 of that server's documentation). */
+export const poolProperties = {
+  num_workers: {
+    anyOf: [
+      { type: 'integer', minimum: 1, maximum: 2048 },
+      { type: 'string', enum: ['auto'] },
+    ],
+    default: 'auto',
+    description: 'Workers kept ready: a number, or `auto` from the cpu and memory of the cgroup.',
+  },
+  command: {
+    anyOf: [
+      { type: 'string', format: 'command' },
+      { type: 'array', items: { type: 'string' } },
+    ],
+    description: 'Overrides `server.command` for this pool.',
+  },
+  ...processProperties,
+  env: envProperty,
+  runtime: {
+    type: 'string',
+    enum: ['process', 'thread'],
+    default: 'process',
+    description: 'Child processes, or JavaScript in threads of the server.',
+  },
+  max_jobs: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description: 'Jobs after which a worker is replaced (up to 14 % later, by chance); 0 is no limit.',
+  },
+  max_queue_size: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description: 'Jobs waiting or running at most; 0 is no limit.',
+  },
+  allocate_timeout: {
+    type: 'string',
+    format: 'duration',
+    default: '60s',
+    description:
+      'The longest boot of a worker; also the longest wait for one where `queue_timeout` is not set.',
+  },
+  queue_timeout: {
+    type: 'string',
+    format: 'duration',
+    description: 'The longest wait for a worker. Not set: `allocate_timeout`, as in RoadRunner.',
+  },
+  destroy_timeout: {
+    type: 'string',
+    format: 'duration',
+    default: '60s',
+    description: 'How long running jobs may take at the end.',
+  },
+  reset_timeout: {
+    type: 'string',
+    format: 'duration',
+    default: '60s',
+    description: 'How long a reset waits for a busy worker, and for the answers of a canary.',
+  },
+  reset_canary: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 100_000,
+    default: 0,
+    description:
+      'Jobs that the first new worker of a reset has to answer, failing no larger a share than the old ones did, before the next is replaced.',
+  },
+  crash_loop: {
+    type: 'object',
+    description: 'When a pool counts as degraded, so that new workers boot more slowly.',
+    properties: {
+      deaths: {
+        type: 'integer',
+        minimum: 0,
+        maximum: 100_000,
+        default: 0,
+        description:
+          'Deaths and failed boots that are still bad luck. 0: three times the workers, at least ten.',
+      },
+      within: {
+        type: 'string',
+        format: 'duration',
+        default: '30s',
+        description: 'How long each of them counts.',
+      },
+    },
+  },
+  stream_timeout: {
+    type: 'string',
+    format: 'duration',
+    default: '60s',
+    description: 'How long a cancelled stream may take to end.',
+  },
+  debug: { type: 'boolean', notYet: true, description: 'A fresh worker for every job.' },
+  supervisor: {
+    type: 'object',
+    description: 'Limits of a worker’s life.',
+    properties: {
+      exec_ttl: {
+        type: 'string',
+        format: 'duration',
+        zero: 'allowed',
+        default: '0s',
+        description: 'The longest run of one job; then the worker is killed. 0s is no limit.',
+      },
+      kill_grace: {
+        type: 'string',
+        format: 'duration',
+        zero: 'allowed',
+        default: '500ms',
+        description:
+          'What a worker whose job ran out of time has between SIGTERM and SIGKILL; its caller does not wait for it. The same for one that closed its relay and is about to end by itself. 0s is SIGKILL at once.',
+      },
+      ttl: {
+        type: 'string',
+        format: 'duration',
+        zero: 'allowed',
+        default: '0s',
+        description: 'The age at which a worker is replaced once it is free. 0s is no limit.',
+      },
+      idle_ttl: {
+        type: 'string',
+        format: 'duration',
+        zero: 'allowed',
+        default: '0s',
+        description: 'How long after its last job an idle worker is replaced. 0s is no limit.',
+      },
+      max_worker_memory: {
+        type: 'integer',
+        minimum: 0,
+        default: 0,
+        description:
+          'Megabytes of a worker and its children at which it is replaced once it is free; 0 is no limit.',
+      },
+      memory_samples: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 1000,
+        default: 2,
+        description: 'Checks in a row that must be over `max_worker_memory`: one peak is no leak.',
+      },
+      watch_tick: {
+        type: 'string',
+        format: 'duration',
+        default: '5s',
+        description: 'How often the limits are checked.',
+      },
+    },
+  },
+  dynamic_allocator: {
+    type: 'object',
+    optional: true,
+    description:
+      'Adds workers while callers wait, and gives them back when they idle; off unless it is there.',
+    properties: {
+      max_workers: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 2048,
+        default: 10,
+        description: 'Workers beside `num_workers` at most.',
+      },
+      spawn_rate: {
+        type: 'integer',
+        minimum: 1,
+        maximum: 100,
+        default: 5,
+        description: 'Workers that are added, or given back, at once.',
+      },
+      idle_timeout: {
+        type: 'string',
+        format: 'duration',
+        default: '1m',
+        description: 'How long a worker above `num_workers` idles until it is given back.',
+      },
+      grow_after: {
+        type: 'string',
+        format: 'duration',
+        default: '100ms',
+        description: 'How long somebody must have waited until workers are added.',
+      },
+      cool_down: {
+        type: 'string',
+        format: 'duration',
+        default: '1s',
+        description: 'The least time between two additions.',
+      },
+    },
+  },
+} as const
+
+/** A pool's validated keys: durations in ms. */
+export type PoolConfig = ConfigOf<typeof poolProperties>

@@ -1,0 +1,132 @@
+/**
+ * Deals the idle workers of a pool round-robin to those who want one: callers that stand in line, and those who wait for an idle
+ * worker without taking it. How long the line may be, and in which order it is served, is in `waiting-line.ts`.
+ */
+import type { Clock } from '../../../core/clock.js'
+import { ErrorCode, RelayError } from '../../../core/errors.js'
+import type { RunOptions } from '../../job.js'
+import { question } from '../../worker/job/running.js'
+import type { Worker } from '../../worker/worker.js'
+import type { PoolConfig } from '../keys.js'
+import type { AcquireOptions } from '../pool.js'
+import { IdleRing } from './idle-ring.js'
+import { Waiters } from './waiters.js'
+import { WaitingLine } from './waiting-line.js'
+
+/** What a dealer is made of. */
+export interface DealerOptions {
+  readonly pool: string
+  readonly config: PoolConfig
+  readonly clock: Clock
+  /** Aborted when the pool stops. */
+  readonly stopped: AbortSignal
+  readonly stoppedError: () => RelayError
+  /** Somebody begins to wait. */
+  readonly onWait: () => void
+}
+
+// Also without `max_queue_size` a line is not endless: this many callers hold about 100 MB of promises.
+const lineLengthMax = 100_000
+
+/** Who is idle in one pool, and who waits. */
+export class Dealer {
+  readonly idle = new IdleRing()
+  readonly line: WaitingLine<Worker>
+  readonly idleWaiters = new Waiters()
+  readonly #options: DealerOptions
+
+  constructor(options: DealerOptions) {
+    this.#options = options
+    this.line = new WaitingLine(options)
+  }
+
+  /** A worker is free, if it is. */
+  offer(worker: Worker): void {
+    if (worker.state !== 'idle') return
+    if (this.line.length > 0 && !this.#isTurnOfIdleWaiters()) {
+      this.line.serve(worker)
+      return
+    }
+    this.idle.add(worker)
+    this.idleWaiters.wake()
+    // Whoever was woken takes it in this turn of the loop, or leaves it to the line.
+    if (this.line.length > 0) setImmediate(() => this.#serveLine())
+  }
+
+  /** Waits for a worker until `deadlineMs` (wall clock) at most. */
+  take(options: AcquireOptions, deadlineMs?: number): Promise<Worker> {
+    const { clock, config, stopped, stoppedError, onWait } = this.#options
+    if (stopped.aborted) return Promise.reject(stoppedError())
+    const front = options.front === true
+    const worker = this.line.length > 0 && !front ? undefined : this.idle.take()
+    if (worker !== undefined) return Promise.resolve(worker)
+    const leftMs = deadlineMs === undefined ? Number.POSITIVE_INFINITY : deadlineMs - clock.nowMs()
+    const longestMs = options.waitMsMax ?? config.queue_timeout ?? config.allocate_timeout
+    onWait()
+    return this.line.wait({
+      front,
+      signal: options.signal,
+      priority: options.priority,
+      key: options.key,
+      waitMsMax: Math.max(0, Math.min(longestMs, leftMs)),
+    })
+  }
+
+  /** Resolves when `count` workers are idle, without taking them; also when `signal` aborts or the pool stops. */
+  async whenIdle(signal: AbortSignal | undefined, count: number): Promise<void> {
+    const { clock, stopped, onWait } = this.#options
+    const since = clock.monotonicMs()
+    while (this.idle.size < count && !stopped.aborted && signal?.aborted !== true) {
+      onWait()
+      await this.idleWaiters.wait(signal, since)
+    }
+  }
+
+  /** Puts a question to every idle worker that announced `feature`; resolves with their number, rejects with the first fault. */
+  async ask(feature: string, message: object, options: RunOptions): Promise<number> {
+    const asked: Worker[] = []
+    const held: Worker[] = []
+    for (let worker = this.idle.take(); worker !== undefined; worker = this.idle.take()) {
+      if (worker.has(feature)) asked.push(worker)
+      else held.push(worker)
+    }
+    for (const worker of held) this.offer(worker)
+    const outcomes = await Promise.all(
+      asked.map((worker) => worker.run(question(message), options).finally(() => this.offer(worker))),
+    )
+    for (const outcome of outcomes) if (outcome.kind === 'fault') throw outcome.error
+    return asked.length
+  }
+
+  /** Throws RR_POOL_QUEUE_FULL when there is no room for one more job beside those that `leaseCount` leases run. */
+  checkRoom(leaseCount: number): void {
+    const asked = this.#options.config.max_queue_size
+    const inside = this.line.length + leaseCount
+    if ((asked === 0 || inside < asked) && this.line.length < lineLengthMax) return
+    const text = `pool "${this.#options.pool}" holds ${inside} jobs, its max_queue_size is ${asked === 0 ? lineLengthMax : asked}`
+    throw new RelayError(ErrorCode.PoolQueueFull, text, {
+      hint: 'Raise `max_queue_size` or `num_workers`, or slow the source.',
+    })
+  }
+
+  /** The pool stops: nobody waits any longer. */
+  close(): void {
+    this.line.failAll(this.#options.stoppedError())
+    this.idleWaiters.wake()
+  }
+
+  /** Those who wait for an idle worker without standing in line are not passed over for ever, but by those in front. */
+  #isTurnOfIdleWaiters(): boolean {
+    if (this.line.hasFront) return false
+    const since = this.idleWaiters.oldestSince
+    return since !== undefined && this.#options.clock.monotonicMs() - since > this.line.oldestMs()
+  }
+
+  #serveLine(): void {
+    while (this.line.length > 0) {
+      const worker = this.idle.take()
+      if (worker === undefined) return
+      this.line.serve(worker)
+    }
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Callers that wait for a worker, each of whom can give up. Priorities are weights, not ranks: a caller of priority 1 is served ten
+ * times as often as one of 10, so that neither is ever starved by the other; within a priority the keys (tenants, message groups)
+ * take turns; within a key the first come is the first served.
+ *
+ * Invariant: a waiter is in `#all` and in exactly one of `#front` and a class's keys, until it is served or leaves; then it is marked,
+ * and its two queues are told.
+ */
+import type { Clock } from '../../../core/clock.js'
+import { ErrorCode, RelayError } from '../../../core/errors.js'
+import { type Leavable, LeavableQueue } from './leavable-queue.js'
+
+/** RoadRunner's default. */
+const defaultPriority = 10
+/** Less is more often; whatever is outside is taken as the nearest. */
+const priorityMax = 1000
+
+/** How one caller waits. */
+export interface WaitOptions {
+  /** Ahead of everybody else, behind others in front. */
+  readonly front: boolean
+  /** How long, in ms; then RR_POOL_NO_WORKERS. */
+  readonly waitMsMax: number
+  readonly signal: AbortSignal | undefined
+  /** 1 to 1000, 10 when absent: the share is its inverse. */
+  readonly priority?: number | undefined
+  /** Whose work it is; keys of one priority take turns. */
+  readonly key?: string | undefined
+}
+
+interface Waiter<T> extends Leavable {
+  isWaiting: boolean
+  readonly sinceMs: number
+  readonly serve: (worker: T) => void
+  readonly fail: (error: RelayError) => void
+}
+
+/** The waiters of one priority. The map's order is the turn of the keys. */
+interface PriorityClass<T> {
+  readonly cost: number
+  /** Where its next service ends in virtual time; the smallest is served. */
+  finish: number
+  readonly keys: Map<string, LeavableQueue<Waiter<T>>>
+}
+
+/** The line of one pool for its workers, whatever stands for one. Its length is the pool's to bound. */
+export class WaitingLine<T> {
+  readonly #pool: string
+  readonly #clock: Clock
+  readonly #all = new LeavableQueue<Waiter<T>>()
+  readonly #front = new LeavableQueue<Waiter<T>>()
+  readonly #classes = new Map<number, PriorityClass<T>>()
+  #virtualTime = 0
+
+  constructor(options: { readonly pool: string; readonly clock: Clock }) {
+    this.#pool = options.pool
+    this.#clock = options.clock
+  }
+
+  get length(): number {
+    return this.#all.size
+  }
+
+  /** Somebody waits ahead of everybody else. */
+  get hasFront(): boolean {
+    return this.#front.size > 0
+  }
+
+  /** How long the one that came first has waited, in ms; 0 when nobody waits. */
+  oldestMs(): number {
+    const oldest = this.#all.first()
+    return oldest === undefined ? 0 : this.#clock.monotonicMs() - oldest.sinceMs
+  }
+
+  /** Resolves with a worker; rejects with RR_POOL_NO_WORKERS, RR_JOB_ABORTED or what `failAll` is given. */
+  wait(options: WaitOptions): Promise<T> {
+    const { waitMsMax, signal } = options
+    if (signal?.aborted === true) return Promise.reject(this.#aborted())
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        timer.clear()
+        signal?.removeEventListener('abort', onAbort)
+        waiter.isWaiting = false
+        this.#all.left()
+        forget()
+      }
+      const waiter: Waiter<T> = {
+        isWaiting: true,
+        sinceMs: this.#clock.monotonicMs(),
+        serve: (worker) => {
+          leave()
+          resolve(worker)
+        },
+        fail: (error) => {
+          leave()
+          reject(error)
+        },
+      }
+      const onAbort = () => waiter.fail(this.#aborted())
+      const timer = this.#clock.timer(waitMsMax, () => waiter.fail(this.#tooLong(waitMsMax)))
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#all.add(waiter)
+      const forget = this.#queue(waiter, options)
+    })
+  }
+
+  /** Gives the worker to whoever's turn it is; false when nobody waits. */
+  serve(worker: T): boolean {
+    const next = this.#front.first() ?? this.#nextByShare()
+    next?.serve(worker)
+    return next !== undefined
+  }
+
+  /** Sends everybody away. */
+  failAll(error: RelayError): void {
+    for (const waiter of this.#all.all()) if (waiter.isWaiting) waiter.fail(error)
+  }
+
+  /** Queues a waiter; call the returned function when it has left. */
+  #queue(waiter: Waiter<T>, { front, priority, key = '' }: WaitOptions): () => void {
+    if (front) {
+      this.#front.add(waiter)
+      return () => this.#front.left()
+    }
+    const cost = costOf(priority)
+    const group = this.#classOf(cost)
+    const line = group.keys.get(key) ?? new LeavableQueue()
+    group.keys.set(key, line)
+    line.add(waiter)
+    return () => {
+      line.left()
+      if (line.size > 0) return
+      // The same key may have a new queue by now.
+      if (group.keys.get(key) === line) group.keys.delete(key)
+      if (group.keys.size === 0) this.#classes.delete(cost)
+    }
+  }
+
+  /** A class that comes back begins at the present: it has saved nothing up while it was empty, and owes nothing. */
+  #classOf(cost: number): PriorityClass<T> {
+    const known = this.#classes.get(cost)
+    if (known !== undefined) return known
+    const group: PriorityClass<T> = { cost, finish: this.#virtualTime + cost, keys: new Map() }
+    this.#classes.set(cost, group)
+    return group
+  }
+
+  #nextByShare(): Waiter<T> | undefined {
+    let chosen: PriorityClass<T> | undefined
+    for (const one of this.#classes.values())
+      if (chosen === undefined || one.finish < chosen.finish) chosen = one
+    if (chosen === undefined) return undefined
+    this.#virtualTime = chosen.finish
+    chosen.finish += chosen.cost
+    for (const [key, line] of chosen.keys) {
+      // To the end of the turn.
+      chosen.keys.delete(key)
+      chosen.keys.set(key, line)
+      return line.first()
+    }
+    return undefined
+  }
+
+  #aborted(): RelayError {
+    return new RelayError(
+      ErrorCode.JobAborted,
+      `the caller gave up waiting for a worker of pool "${this.#pool}"`,
+    )
+  }
+
+  #tooLong(waitMs: number): RelayError {
+    return new RelayError(
+      ErrorCode.PoolNoWorkers,
+      `no worker of pool "${this.#pool}" became free within ${Math.round(waitMs)} ms`,
+      { hint: 'Raise `num_workers` or `queue_timeout`, or see in the log why workers do not boot.' },
+    )
+  }
+}
+
+/** What is no number would take the whole line out of order: it counts as the default. */
+function costOf(priority: number | undefined): number {
+  if (priority === undefined || Number.isNaN(priority)) return defaultPriority
+  return Math.min(priorityMax, Math.max(1, Math.round(priority)))
+}

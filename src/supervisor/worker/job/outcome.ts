@@ -1,0 +1,152 @@
+/** How a job ends, and the sentences of its faults. Pure: values in, one outcome or one `RelayError` out. */
+import { unreachable } from '../../../core/assert.js'
+import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
+import type { Job, Reply } from '../../job.js'
+import type { ProcessExit } from '../os/process.js'
+import type { WholeAnswer } from './reply.js'
+
+/** How a job ended: an answer, a fault of the job, or not at all (the job is to go to another worker). */
+export type Outcome =
+  | { readonly kind: 'reply'; readonly reply: Reply }
+  | { readonly kind: 'fault'; readonly error: RelayError }
+  | { readonly kind: 'unserved'; readonly why: 'self_stop' | 'left' }
+
+/** What a whole answer means for its job. */
+export function outcomeOf(answer: WholeAnswer, about: { pid: number; job: Job }): Outcome {
+  switch (answer.kind) {
+    case 'error':
+      return { kind: 'fault', error: jobFailed({ ...about, text: answer.text }) }
+    case 'self_stop':
+      return { kind: 'unserved', why: 'self_stop' }
+    case 'reply':
+      return { kind: 'reply', reply: answer.reply }
+    default:
+      return unreachable(answer)
+  }
+}
+
+function named(job: Job | undefined): string {
+  return job?.id === undefined ? 'a job' : `job ${job.id}`
+}
+
+const toldMax = 5
+// Node writes the message first, then up to ten lines of stack, some of its own, and its version.
+const toldOfEndMax = 12
+const noise = /^\s*$|\bnode:internal\/|^Node\.js v\d/
+
+function said(lastLines: readonly string[]): string {
+  return lastLines.length === 0 ? '' : `; its last lines: ${lastLines.slice(-toldMax).join(' | ')}`
+}
+
+/** The lines of a process that ended which tell why, for one line of text; empty when it said nothing. */
+export function lastWords(lastLines: readonly string[]): string {
+  return lastLines
+    .filter((line) => !noise.test(line))
+    .slice(-toldOfEndMax)
+    .join(' | ')
+}
+
+/** The worker answered with an ERROR frame: the job failed, the worker is fit. The frame's text stays in the details. */
+function jobFailed({ pid, job, text }: { pid: number; job: Job; text: string }): RelayError {
+  return new RelayError(ErrorCode.JobFailed, readable(text), { details: { pid, job: job.id, text } })
+}
+
+/** Returns `type: message` for error JSON as AWS defines it, and any other text as it is. */
+function readable(text: string): string {
+  if (!text.startsWith('{')) return text
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // A text that begins with a brace.
+    return text
+  }
+  if (typeof value !== 'object' || value === null || !('errorType' in value) || !('errorMessage' in value))
+    return text
+  const { errorType, errorMessage } = value
+  if (typeof errorType !== 'string' || errorType === '' || typeof errorMessage !== 'string') return text
+  return errorMessage === '' ? errorType : `${errorType}: ${errorMessage}`
+}
+
+/** The job's time was up. */
+export function lateError(about: {
+  pid: number
+  job: Job
+  why: 'exec_ttl' | 'deadline'
+  ranMs: number
+  limitMs: number
+  seenAt: string | undefined
+  lastLines: readonly string[]
+}): RelayError {
+  const { pid, job, why, ranMs, limitMs, seenAt, lastLines } = about
+  const limit = why === 'exec_ttl' ? 'exec_ttl' : 'the time left before the deadline'
+  const where = seenAt === undefined ? said(lastLines) : `; where it was, it says: ${seenAt}`
+  const text = `${named(job)} ran ${Math.round(ranMs)} ms in worker ${pid}; ${limit} was ${Math.round(limitMs)} ms${where}`
+  return new RelayError(ErrorCode.WorkerTimeout, text, {
+    hint: 'The worker was killed. Raise the limit, or find out what the job waits for.',
+    details: { pid, job: job.id },
+  })
+}
+
+/** The worker was to leave, and its job took longer than that could wait. */
+export function outlasted(about: {
+  pid: number
+  job: Job | undefined
+  limit: 'reset_timeout' | 'destroy_timeout'
+  limitMs: number
+}): RelayError {
+  const { pid, job, limit, limitMs } = about
+  const code = limit === 'reset_timeout' ? ErrorCode.WorkerTimeout : ErrorCode.PoolStopped
+  const text = `${named(job)} did not end within the ${Math.round(limitMs)} ms that ${limit} left its worker ${pid}`
+  return new RelayError(code, text, {
+    hint: `The worker was killed. Raise \`${limit}\`, or limit jobs by \`exec_ttl\`.`,
+    details: { pid, job: job?.id },
+  })
+}
+
+/** The worker answered with something that is no answer. */
+export function badFrame(about: { pid: number; job: Job; what: string; bytes: Buffer }): RelayError {
+  const { pid, job, what, bytes } = about
+  const excerpt =
+    bytes.length === 0 ? '' : ` (begins ${bytes.subarray(0, 32).toString('hex')}, "${printable(bytes)}")`
+  return new RelayError(ErrorCode.BadFrame, `worker ${pid} answered ${named(job)} with ${what}${excerpt}`, {
+    hint: 'Over pipes, standard output is the protocol: print to standard error instead.',
+    details: { pid, job: job.id },
+  })
+}
+
+function printable(bytes: Buffer): string {
+  return bytes.toString('latin1').replace(/[^\x20-\x7e]/g, '.')
+}
+
+/** The process ended before it answered. */
+export function crash(about: {
+  pid: number
+  running: { readonly job: Job; readonly lines: readonly string[] } | undefined
+  exit: ProcessExit
+  /** Time that the worker had to end after it closed its relay; undefined when it did not close it. */
+  lostRelayMs: number | undefined
+}): RelayError {
+  const { pid, running, exit, lostRelayMs } = about
+  const job = running?.job
+  const ended = exit.signal === null ? `with exit code ${exit.code ?? 'unknown'}` : `by ${exit.signal}`
+  const end =
+    lostRelayMs === undefined
+      ? `ended ${ended}`
+      : `closed its relay, did not end within ${lostRelayMs} ms and was killed`
+  return new RelayError(
+    ErrorCode.WorkerCrashed,
+    `worker ${pid} ${end} before it answered ${named(job)}${said(running?.lines ?? [])}`,
+    {
+      hint: 'The worker is replaced. Look at its log lines just before.',
+      details: { pid, job: job?.id, exitCode: exit.code, signal: exit.signal },
+    },
+  )
+}
+
+/** Makes the error for a job that could not be encoded as a frame: nothing was sent, and the worker is free again. */
+export function unsent(pid: number, cause: unknown): Outcome {
+  const what = `a job could not be sent to worker ${pid}: ${messageOf(cause)}`
+  const error = cause instanceof RelayError ? cause : new RelayError(ErrorCode.JobInvalid, what, { cause })
+  return { kind: 'fault', error }
+}

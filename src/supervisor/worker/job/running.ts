@@ -1,0 +1,212 @@
+/** The job that a worker runs: whom to tell its outcome, its limits, and the stray bytes that came meanwhile. */
+import type { Clock, Timer } from '../../../core/clock.js'
+import type { RelayError } from '../../../core/errors.js'
+import type { Relay } from '../../../ipc/relay.js'
+import type { Logger } from '../../../logging/logger.js'
+import { Codec, type Job, type RunOptions } from '../../job.js'
+import { badFrame, lateError, type Outcome } from './outcome.js'
+import { SlowJob, slowShare } from './slow.js'
+import { StreamReader } from './stream.js'
+
+/** A control message that is to be answered runs as a job does, with its deadline and its end. */
+export function question(message: object): Job {
+  return { context: JSON.stringify(message), body: '', codec: Codec.control, id: 'a control message' }
+}
+
+/** What a job needs of its worker; the same for all of them, so that a job costs no copy. */
+export interface JobHost {
+  readonly pool: string
+  readonly pid: number
+  readonly clock: Clock
+  readonly log: Logger
+  readonly relay: () => Relay | undefined
+  /** The longest run of any job in ms; 0 is no limit. */
+  readonly execTtlMs: number
+  /** How long a stream that was asked to end may go on, in ms. */
+  readonly streamTimeoutMs: number
+  /** It did go on. */
+  readonly onStreamTimeout: () => void
+}
+
+// A worker that wrote something that is no frame and then is silent for this long has given its answer, a bad one.
+// RoadRunner reads stray output for as long before it gives up.
+const junkSilenceMs = 2000
+const junkExcerptBytes = 64
+// What a caller is told of its job's end.
+const linesMax = 5
+const lineLengthMax = 2048
+
+/** Parts of a running job. */
+export interface RunningJobParts {
+  readonly job: Job
+  readonly run: RunOptions
+  /** Number that its answer must carry, `noJobId` for none; undefined when its worker did not announce `job_id`. */
+  readonly jobId: number | undefined
+  readonly resolve: (outcome: Outcome) => void
+}
+
+/** One job under way. */
+export class RunningJob {
+  readonly job: Job
+  readonly jobId: number | undefined
+  /** True when the whole answer has been read and is about to be settled. */
+  isAnswered = false
+  readonly stream: StreamReader | undefined
+  readonly resolve: (outcome: Outcome) => void
+  readonly #host: JobHost
+  readonly #execTtlMs: number
+  /** Wall-clock ms that the caller named. */
+  readonly #deadlineMs: number | undefined
+  #startedAt: number
+  #ttlAt: number
+  #slow: SlowJob | undefined
+  readonly #lines: string[] = []
+  /** The first stray bytes that came while it ran. */
+  #junk: Buffer | undefined
+  #junkTimer: Timer | undefined
+
+  constructor(host: JobHost, { job, run, jobId, resolve }: RunningJobParts) {
+    const { clock } = host
+    this.job = job
+    this.jobId = jobId
+    this.resolve = resolve
+    this.stream = streamReader(host, run)
+    this.#host = host
+    this.#execTtlMs = shorter(host.execTtlMs, run.execTtlMs)
+    this.#startedAt = clock.monotonicMs()
+    this.#ttlAt = this.#ttlFrom(this.#startedAt)
+    this.#deadlineMs = run.deadlineMs
+  }
+
+  /** A question of the pool's own, and no work. */
+  get isQuestion(): boolean {
+    return this.job.codec === Codec.control
+  }
+
+  /** Writes the job's frame; throws when the job cannot be encoded. */
+  send(context: Job['context']): void {
+    const { codec: flags, body } = this.job
+    this.#host.relay()?.send({ flags, options: this.isQuestion ? [] : 'head', head: context, body })
+  }
+
+  /** Monotonic ms at which it is over; Infinity without a limit. */
+  get deadlineAt(): number {
+    return Math.min(this.#ttlAt, this.#askedAt())
+  }
+
+  /** Which limit that is. */
+  get deadlineWhy(): 'exec_ttl' | 'deadline' {
+    return this.#ttlAt < this.#askedAt() ? 'exec_ttl' : 'deadline'
+  }
+
+  /** Monotonic ms at which something is due: the warning, then the end; Infinity without a limit. */
+  get markAt(): number {
+    const { deadlineAt } = this
+    if (this.#slow !== undefined || deadlineAt === Number.POSITIVE_INFINITY) return deadlineAt
+    return this.#startedAt + (deadlineAt - this.#startedAt) * slowShare
+  }
+
+  /** It was warned of, and its worker did not say where it is. */
+  get isMute(): boolean {
+    return this.#slow !== undefined && this.#slow.top === undefined
+  }
+
+  /** Says that most of its time is used up; `isAsked`: the worker has been asked where it is. */
+  warn(nowMonotonicMs: number, isAsked: boolean): void {
+    const { pool, pid, log, clock } = this.#host
+    const { id, requestId } = this.job
+    const ranMs = Math.round(nowMonotonicMs - this.#startedAt)
+    const limitMs = Math.round(this.deadlineAt - this.#startedAt)
+    const fields = { pool, pid, job: id, requestId, ranMs, limitMs }
+    this.#slow = new SlowJob({ log, clock, fields, isAsked })
+  }
+
+  /** The worker wrote a line. */
+  hear(line: string): void {
+    if (this.#lines.push(line.slice(0, lineLengthMax)) > linesMax) this.#lines.shift()
+    this.#slow?.hear(line)
+  }
+
+  /** The last lines that the worker wrote since it was sent this job: its caller must not be told those of others. */
+  get lines(): readonly string[] {
+    return this.#lines
+  }
+
+  /** `exec_ttl` counts for each frame of a stream, as in RoadRunner; the job's deadline stays. */
+  extend(): void {
+    if (this.#ttlAt === Number.POSITIVE_INFINITY) return
+    this.#startedAt = this.#host.clock.monotonicMs()
+    if (this.#ttlAt < this.#askedAt()) this.#forgetSlow()
+    this.#ttlAt = this.#ttlFrom(this.#startedAt)
+  }
+
+  /** Stray bytes have come while it ran. */
+  get hasJunk(): boolean {
+    return this.#junk !== undefined
+  }
+
+  /** Stray bytes came; `onSilence` is called with the job's fault when nothing follows them. */
+  addJunk(bytes: Buffer, onSilence: (fault: RelayError) => void): void {
+    this.#junk ??= Buffer.from(bytes.subarray(0, junkExcerptBytes))
+    this.#junkTimer?.clear()
+    this.#junkTimer = this.#host.clock.timer(junkSilenceMs, () => {
+      onSilence(this.#junkError(`bytes that are no frame, then nothing for ${junkSilenceMs} ms`))
+    })
+  }
+
+  /** It has its outcome: nothing of it goes on. */
+  end(): void {
+    this.stream?.end()
+    this.#junkTimer?.clear()
+    this.#slow?.tell()
+  }
+
+  /** What its caller is told when its time is up. */
+  lateError(nowMonotonicMs: number): RelayError {
+    if (this.hasJunk) return this.#junkError('bytes that are no frame')
+    const ranMs = nowMonotonicMs - this.#startedAt
+    const limitMs = this.deadlineAt - this.#startedAt
+    const { pid } = this.#host
+    const [why, seenAt] = [this.deadlineWhy, this.#slow?.top]
+    return lateError({ pid, job: this.job, why, ranMs, limitMs, seenAt, lastLines: this.#lines })
+  }
+
+  /** It went on after all, and has its whole time again. */
+  #forgetSlow(): void {
+    this.#slow?.tell()
+    this.#slow = undefined
+  }
+
+  #junkError(what: string): RelayError {
+    return badFrame({ pid: this.#host.pid, job: this.job, what, bytes: this.#junk ?? Buffer.alloc(0) })
+  }
+
+  /** By the wall clock, each time anew: our own count of time leaves out what it takes for a freeze. */
+  #askedAt(): number {
+    const { clock } = this.#host
+    return this.#deadlineMs === undefined
+      ? Number.POSITIVE_INFINITY
+      : clock.monotonicMs() + this.#deadlineMs - clock.nowMs()
+  }
+
+  #ttlFrom(startedAt: number): number {
+    return this.#execTtlMs > 0 ? startedAt + this.#execTtlMs : Number.POSITIVE_INFINITY
+  }
+}
+
+/** The shorter of two limits, 0 and undefined being none. */
+function shorter(oneMs: number, otherMs = 0): number {
+  return oneMs === 0 || otherMs === 0 ? oneMs + otherMs : Math.min(oneMs, otherMs)
+}
+
+function streamReader(host: JobHost, run: RunOptions): StreamReader | undefined {
+  if (run.onChunk === undefined) return undefined
+  return new StreamReader({
+    onChunk: run.onChunk,
+    signal: run.stopStream,
+    relay: host.relay(),
+    clock: host.clock,
+    timeoutMs: host.streamTimeoutMs,
+    onTimeout: host.onStreamTimeout,
+  })
+}

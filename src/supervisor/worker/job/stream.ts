@@ -1,0 +1,92 @@
+/** Hands the frames of one streamed answer on, one after the other, at the pace of whoever takes them. */
+import type { Clock, Timer } from '../../../core/clock.js'
+import { StreamBit } from '../../../ipc/frame.js'
+import type { Relay } from '../../../ipc/relay.js'
+import type { Reply } from '../../job.js'
+
+/** What a reader is made of. */
+export interface StreamReaderOptions {
+  readonly onChunk: (chunk: Reply) => void | Promise<void>
+  /** Aborting asks the worker to end early. */
+  readonly signal: AbortSignal | undefined
+  readonly relay: Relay | undefined
+  readonly clock: Clock
+  /** How long the stream may go on after that, in ms. */
+  readonly timeoutMs: number
+  /** It did go on. */
+  readonly onTimeout: () => void
+}
+
+/** The reader of one job's stream. */
+export class StreamReader {
+  readonly #options: StreamReaderOptions
+  readonly #onAbort = () => this.stop()
+  #state: 'open' | 'stopped' | 'over' = 'open'
+  #taken: Promise<void> = Promise.resolve()
+  #timer: Timer | undefined
+  #pendingCount = 0
+  #freed: (() => void)[] = []
+
+  constructor(options: StreamReaderOptions) {
+    this.#options = options
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** Settles when all that came so far has been taken. */
+  get taken(): Promise<void> {
+    return this.#taken
+  }
+
+  /** Settles when the reader of the frames no longer holds anything up, or the job is over; undefined when nothing is held up. */
+  get held(): Promise<void> | undefined {
+    if (this.#pendingCount === 0 || this.#state === 'over') return undefined
+    return new Promise((resolve) => void this.#freed.push(resolve))
+  }
+
+  /** Another frame came; nothing more is read until it has been taken. */
+  push(chunk: Reply, wantsPong: boolean): void {
+    const { relay, onChunk } = this.#options
+    relay?.pause()
+    this.#pendingCount += 1
+    const taken = this.#taken
+      .then(() => onChunk(chunk))
+      // Whoever takes the chunks has gone: the worker is asked to end.
+      .catch(() => this.stop())
+      .then(() => {
+        // Over pipes PHP waits for this before it goes on, so a slow reader slows its worker. A stop that has gone out is an answer, too.
+        if (wantsPong && this.#state === 'open') this.#send(StreamBit.pong)
+        this.#pendingCount -= 1
+        if (this.#taken !== taken) return
+        relay?.resume()
+        this.#free()
+      })
+    this.#taken = taken
+  }
+
+  /** Asks the worker to end early; it has `timeoutMs` for that. */
+  stop(): void {
+    if (this.#state !== 'open') return
+    this.#state = 'stopped'
+    this.#send(StreamBit.stop)
+    const { clock, timeoutMs, onTimeout } = this.#options
+    this.#timer = clock.timer(timeoutMs, onTimeout)
+  }
+
+  /** The job is over. */
+  end(): void {
+    this.#state = 'over'
+    this.#timer?.clear()
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    this.#free()
+  }
+
+  #free(): void {
+    const freed = this.#freed
+    this.#freed = []
+    for (const resolve of freed) resolve()
+  }
+
+  #send(stream: number): void {
+    this.#options.relay?.send({ flags: 0, stream, options: [], head: '' })
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * One operating-system process of a worker: resolve the program, start it in a process group of its own, hear of its
+ * end, kill the group. It knows nothing of frames or jobs.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { statSync, writeFileSync } from 'node:fs'
+import type { Readable, Writable } from 'node:stream'
+import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
+import { exactWords, needsExactLaunch } from './exact-launch.js'
+import type { OutputFifo } from './fifo.js'
+import { type LaunchSettings, launcherOf } from './launcher.js'
+import { resolveProgram } from './program.js'
+import type { Watchdog } from './watchdog.js'
+
+/** How a process ended: a code, or the signal that killed it. */
+export interface ProcessExit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** A running child. */
+export interface WorkerProcess {
+  readonly pid: number
+  /** The relay's two ends when it is `pipes`. */
+  readonly input: Writable | undefined
+  readonly output: Readable | undefined
+  /** Resolves once it has gone; its group may live on until `kill`. */
+  readonly exited: Promise<ProcessExit>
+  /** SIGKILL to the whole process group; a group that has gone is fine. */
+  kill(): void
+  /** SIGTERM to the whole process group. */
+  terminate(): void
+}
+
+/** What to start. */
+export interface SpawnOptions {
+  /** The program and its arguments, as the user wrote them. */
+  readonly words: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+  /** True: stdin and stdout are the relay. */
+  readonly usesPipes: boolean
+  /** Where stderr goes (and stdout, where it is not the relay). Undefined: socket pairs, when FIFOs cannot be made. */
+  readonly outputs: { readonly stderr: OutputFifo; readonly stdout?: OutputFifo } | undefined
+  /** Undefined: the process may outlive a killed server. */
+  readonly watchdog: Watchdog | undefined
+  readonly settings: LaunchSettings
+}
+
+/** A started child with the streams of its output. */
+export interface SpawnedProcess {
+  readonly process: WorkerProcess
+  readonly stderr: OutputStream
+  readonly stdout: OutputStream | undefined
+}
+
+/** A stream of output, and a way to read it at once where there is one. */
+export interface OutputStream {
+  readonly stream: Readable
+  readonly readNow?: () => Buffer | undefined
+}
+
+/** Starts a worker's process. Throws RR_WORKER_COMMAND when there is nothing to start. */
+export function spawnProcess(options: SpawnOptions): SpawnedProcess {
+  const [first, ...rest] = options.words
+  if (first === undefined) {
+    throw new RelayError(ErrorCode.WorkerCommand, 'the worker has an empty command', {
+      hint: 'Set `server.command`, or `command` in the pool.',
+    })
+  }
+  const program = resolveProgram(first, options.cwd, options.env.PATH ?? '/usr/local/bin:/usr/bin:/bin')
+  const registerFds = options.watchdog?.registerFds ?? []
+  const { outputs, settings } = options
+  const { identity } = settings
+  const isBare = registerFds.length === 0 && Object.values(settings).every((value) => value === undefined)
+  const exact = !isBare && needsExactLaunch(options.env) ? exactWords(settings.identity) : undefined
+  const start = isBare
+    ? { file: program, args: rest, env: options.env }
+    : exact === undefined
+      ? launcherOf({ words: [program, ...rest], settings, env: options.env, cwd: options.cwd })
+      : { file: exact[0] ?? program, args: [...exact.slice(1), program, ...rest], env: options.env }
+  const child = withUmask(exact === undefined ? undefined : settings.umask, () =>
+    spawn(start.file, start.args, {
+      cwd: options.cwd,
+      env: start.env,
+      detached: true,
+      // Where no words switch to it, Node does, and takes the supplementary groups away: there are none then.
+      ...(identity?.prefix.length === 0 ? { uid: identity.uid, gid: identity.gid } : {}),
+      stdio: [
+        options.usesPipes ? 'pipe' : 'ignore',
+        options.usesPipes ? 'pipe' : (outputs?.stdout?.childFd ?? 'pipe'),
+        outputs?.stderr.childFd ?? 'pipe',
+        // Nobody would close them but the launcher's shell.
+        ...(exact === undefined ? registerFds : []),
+      ],
+    }),
+  )
+  outputs?.stderr.closeChildEnd()
+  outputs?.stdout?.closeChildEnd()
+  const spawned = watch(child, options)
+  if (exact !== undefined) setOomScore(spawned.process, settings.oomScoreAdj)
+  return spawned
+}
+
+/** Runs `start` under another umask: a child inherits it. The spawn is over when it returns. */
+function withUmask<T>(octal: string | undefined, start: () => T): T {
+  if (octal === undefined) return start()
+  const before = process.umask(Number.parseInt(octal, 8))
+  try {
+    return start()
+  } finally {
+    process.umask(before)
+  }
+}
+
+function setOomScore(worker: WorkerProcess, score: number | undefined): void {
+  if (score === undefined) return
+  try {
+    writeFileSync(`/proc/${worker.pid}/oom_score_adj`, String(score))
+  } catch (error) {
+    worker.kill()
+    const what = `oom_score_adj ${score} was refused: ${messageOf(error)}`
+    throw new RelayError(ErrorCode.WorkerBoot, what, {
+      hint: 'Lowering it needs CAP_SYS_RESOURCE.',
+      cause: error,
+    })
+  }
+}
+
+function watch(child: ChildProcess, options: SpawnOptions): SpawnedProcess {
+  const { pid } = child
+  const { outputs, watchdog } = options
+  const exited = new Promise<ProcessExit>((resolveExit) => {
+    child.once('exit', (code, signal) => resolveExit({ code, signal }))
+    // Without a pid the spawn itself failed (EAGAIN, EMFILE): there will be no exit.
+    child.once('error', () => pid === undefined && resolveExit({ code: null, signal: null }))
+  })
+  const stderr = outputs?.stderr ?? streamOf(child.stderr)
+  const stdout = options.usesPipes ? undefined : (outputs?.stdout ?? streamOf(child.stdout))
+  if (pid === undefined || stderr === undefined) {
+    child.on('error', () => undefined)
+    if (statSync(options.cwd, { throwIfNoEntry: false })?.isDirectory() !== true) {
+      const what = `the working directory of ${options.words.join(' ')} is not there: ${options.cwd}`
+      throw new RelayError(ErrorCode.WorkerBoot, what, { hint: 'Make the folder, or correct `cwd` or -w.' })
+    }
+    throw new RelayError(ErrorCode.WorkerBoot, `the system could not start ${options.words.join(' ')}`, {
+      hint: 'The machine may be out of processes or descriptors: see `ulimit -a`.',
+    })
+  }
+  watchdog?.add(pid)
+  void exited.then(() => watchdog?.remove(pid))
+  return {
+    process: {
+      pid,
+      input: options.usesPipes ? (child.stdin ?? undefined) : undefined,
+      output: options.usesPipes ? (child.stdout ?? undefined) : undefined,
+      exited,
+      kill: () => signalGroup(pid, 'SIGKILL'),
+      terminate: () => signalGroup(pid, 'SIGTERM'),
+    },
+    stderr,
+    stdout,
+  }
+}
+
+function streamOf(stream: Readable | null): OutputStream | undefined {
+  return stream === null ? undefined : { stream }
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // ESRCH: the group has gone, which is what was wanted. (EPERM cannot be: the group is our own children's.)
+  }
+}

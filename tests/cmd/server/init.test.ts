@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { missing, projectFolder, rrCommand } from '../../helpers/project.js'
+import { testFolder } from '../../helpers/rr.js'
+
+function rr(folder: string, words: readonly string[]) {
+  const run = spawnSync(process.execPath, [rrCommand, ...words], { cwd: folder, encoding: 'utf8' })
+  return { code: run.status, out: run.stdout, err: run.stderr }
+}
+
+const languages = [
+  ['node', 'worker.mjs', false],
+  ['php', 'worker.php', missing('php')],
+  ['python', 'worker.py', missing('python3')],
+] as const
+for (const [language, worker, skip] of languages) {
+  test(`rr init ${language} writes a project whose test passes, and then nothing over it`, {
+    skip,
+  }, async (t) => {
+    const folder = await testFolder(t)
+    assert.equal(rr(folder, ['init', language, 'orders']).code, 0)
+    const project = join(folder, 'orders')
+    assert.deepEqual((await readdir(project)).sort(), ['rr.schema.json', 'rr.yaml', 'test.sh', worker].sort())
+    assert.equal(rr(project, ['validate']).code, 0)
+    const run = spawnSync('./test.sh', { cwd: project, encoding: 'utf8' })
+    assert.equal(run.status, 0, run.stdout + run.stderr)
+    assert.match(run.stdout, /ok: the event was answered/)
+    await writeFile(join(project, worker), 'mine')
+    const again = rr(project, ['init', language])
+    assert.equal(again.code, 1)
+    assert.match(again.err, new RegExp(`rr\\.yaml.*${worker}.* exists in .*: nothing was written`))
+    assert.equal(await readFile(join(project, worker), 'utf8'), 'mine')
+  })
+}
+
+test('rr init names the package that the project has installed, and chooses the language by its files', async (t) => {
+  const folder = await testFolder(t)
+  await mkdir(join(folder, 'node_modules'))
+  await symlink(projectFolder, join(folder, 'node_modules/relayrunner'))
+  await writeFile(join(folder, 'composer.json'), '{}')
+  assert.equal(rr(folder, ['init']).code, 0)
+  const worker = await readFile(join(folder, 'worker.php'), 'utf8')
+  assert.match(worker, /require __DIR__ \. '\/node_modules\/relayrunner\/workers\/php\/autoload\.php'/)
+  assert.match(
+    await readFile(join(folder, 'rr.yaml'), 'utf8'),
+    /^# yaml-language-server: \$schema=rr\.schema\.json\n/,
+  )
+  assert.ok(JSON.parse(await readFile(join(folder, 'rr.schema.json'), 'utf8')).properties.lambda)
+})
+
+test('rr init refuses what it does not know', async (t) => {
+  const folder = await testFolder(t)
+  assert.deepEqual(rr(folder, ['init', 'ruby']).code, 2)
+  const laravel = rr(folder, ['init', 'laravel'])
+  assert.equal(laravel.code, 1)
+  assert.match(laravel.err, /not supported yet/)
+  assert.deepEqual(await readdir(folder), [])
+})

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ErrorCode, RelayError } from '../../../../src/core/errors.js'
+import { answerBatch, answerEvent, resultBytesMax } from '../../../../src/plugins/lambda/answer/answer.js'
+import { readVerdict, type Verdict } from '../../../../src/plugins/lambda/answer/verdict.js'
+import { headerType, toLambdaError } from '../../../../src/plugins/lambda/errors.js'
+import { marginInForce } from '../../../../src/plugins/lambda/event/handling.js'
+import { writtenText } from '../../../../src/plugins/lambda/plan/record-text.js'
+
+function verdict(context: string, body = ''): Verdict {
+  return readVerdict({ context: Buffer.from(context), body: Buffer.from(body), flags: 4 })
+}
+
+const contexts: readonly [context: string, kind: string, type?: string][] = [
+  ['', 'done'],
+  ['{}', 'done'],
+  ['{"outcome":"done"}', 'done'],
+  ['{"kind":"record","record":{"a":1}}', 'done'],
+  ['no JSON with outcome', 'done'],
+  ['{"outcome":"retry"}', 'again', 'RR.Retry'],
+  ['{"outcome":"retry","after_ms":5}', 'again', 'RR.Retry'],
+  ['{"outcome":"fail","reason":"x"}', 'never', 'RR.Failed'],
+  ['{"outcome":"else"}', 'again', 'RR.BadReply'],
+  ['{"outcome":null}', 'again', 'RR.BadReply'],
+]
+test('every reply of the contract means what it says', () => {
+  for (const [context, kind, type] of contexts) {
+    const read = verdict(context)
+    assert.equal(read.kind, kind, context)
+    if (read.kind !== 'done') assert.equal(read.error.errorType, type, context)
+  }
+})
+
+const codes: readonly [code: ErrorCode, type: string, header: string][] = [
+  [ErrorCode.JobFailed, 'RR.JobFailed', 'Function.JobFailed'],
+  [ErrorCode.WorkerTimeout, 'RR.WorkerTimeout', 'Runtime.WorkerTimeout'],
+  [ErrorCode.WorkerCrashed, 'RR.WorkerCrashed', 'Runtime.WorkerCrashed'],
+  [ErrorCode.BadFrame, 'RR.BadReply', 'Runtime.BadReply'],
+  [ErrorCode.PoolNoWorkers, 'RR.NoWorkers', 'Runtime.NoWorkers'],
+  [ErrorCode.WorkerBoot, 'RR.NoWorkers', 'Runtime.NoWorkers'],
+  [ErrorCode.FrameTooLarge, 'RR.PayloadTooLarge', 'Runtime.PayloadTooLarge'],
+  [ErrorCode.PoolStopped, 'RR.Stopped', 'Runtime.Stopped'],
+]
+test('every code has its type and its header', () => {
+  for (const [code, type, header] of codes) {
+    const error = toLambdaError(new RelayError(code, 'text'))
+    assert.deepEqual(error, { errorType: type, errorMessage: 'text', stackTrace: [] })
+    assert.equal(headerType(error), header)
+    assert.match(header, /^(Runtime|Function)\.[A-Z][A-Za-z]+$/)
+  }
+})
+
+test('a worker’s own error keeps its type and counts as unhandled', () => {
+  const own = { errorType: 'App.X', errorMessage: 'm', stackTrace: ['s'] }
+  const error = toLambdaError(new RelayError(ErrorCode.JobFailed, JSON.stringify(own)))
+  assert.deepEqual(error, own)
+  assert.equal(headerType(error), 'Function.Unhandled')
+  const text = toLambdaError(new RelayError(ErrorCode.JobFailed, '{"errorType":1}'))
+  assert.deepEqual(text, { errorType: 'RR.JobFailed', errorMessage: '{"errorType":1}', stackTrace: [] })
+})
+
+test('an empty result is null, and one over the limit is an error instead', () => {
+  assert.deepEqual(answerEvent(verdict('')), { kind: 'result', body: 'null' })
+  const fits = answerEvent({ kind: 'done', body: Buffer.alloc(resultBytesMax) })
+  assert.equal(fits.kind, 'result')
+  const over = answerEvent({ kind: 'done', body: Buffer.alloc(resultBytesMax + 1) })
+  assert.equal(over.kind === 'error' && over.error.errorType, 'RR.PayloadTooLarge')
+})
+
+test('failed records are named in the order of the batch', () => {
+  const records = ['a', 'b', 'c'].map((name) => ({
+    identifier: name,
+    name,
+    body: '',
+    rest: {},
+    whole: {},
+    text: writtenText({}, {}),
+    place: ['Records'] as const,
+    attempt: null,
+  }))
+  const verdicts = [verdict('{"outcome":"retry"}'), verdict(''), verdict('{"outcome":"fail"}')]
+  const isFailed = (one: Verdict) => one.kind !== 'done'
+  const answer = answerBatch({ records, verdicts, isFailed, isPartial: true })
+  assert.equal(
+    answer.kind === 'result' && answer.body,
+    '{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"c"}]}',
+  )
+  const whole = answerBatch({ records, verdicts, isFailed, isPartial: false })
+  assert.equal(whole.kind === 'error' && whole.error.errorType, 'RR.Retry')
+})
+
+test('the margin in force is the smaller of the setting and a tenth of the time left, at least 50 ms', () => {
+  assert.equal(marginInForce(1000, 30_000), 1000)
+  assert.equal(marginInForce(1000, 3000), 300)
+  assert.equal(marginInForce(1000, 100), 50)
+  assert.equal(marginInForce(0, 30_000), 0)
+})
+
+test('a worker’s own error keeps what it was caused by, at most five deep', () => {
+  const nested = (depth: number): object => ({
+    errorType: 'E',
+    errorMessage: `level ${depth}`,
+    stackTrace: ['f:1'],
+    ...(depth === 0 ? {} : { cause: nested(depth - 1) }),
+  })
+  const error = toLambdaError(new RelayError(ErrorCode.JobFailed, JSON.stringify(nested(9))))
+  let depth = 0
+  for (let cause = error.cause; cause !== undefined; cause = cause.cause) depth += 1
+  assert.equal(depth, 5)
+  const text = JSON.stringify({ errorType: 'E', errorMessage: 'm', cause: { message: 'no error' } })
+  assert.equal(toLambdaError(new RelayError(ErrorCode.JobFailed, text)).cause, undefined)
+})

@@ -1,0 +1,1 @@
+"""Runs ordinary Lambda handlers as AWS's own client for Python does."""
