@@ -161,6 +161,20 @@ test('PHP: an error tells what it was caused by, five deep, and every error can 
   assert.equal((await failureOf('INF')).errorType, 'JsonException')
 })
 
+test('PHP: what JSON cannot hold fails its job with a message that names it', { skip }, async (t) => {
+  const { pool } = await start(t)
+  for (const [body, says] of [
+    ['INF', 'JSON cannot hold the number INF'],
+    ['resource', 'JSON cannot hold [items][1], a resource (stream)'],
+    ['closed', 'JSON cannot hold a resource (closed)'],
+    ['object', 'JSON cannot hold [sizes][1], the number NAN'],
+    ['kept', 'JSON cannot hold [file], a resource (stream)'],
+    ['recursion', 'Recursion detected'],
+  ] as const)
+    await assert.rejects(pool.run(job(body)), { message: `JsonException: ${says}` }, body)
+  assert.equal(textOf(await pool.run(job('next'))), 'next')
+})
+
 test('PHP: a generator goes out piece by piece, its context with the first', { skip }, async (t) => {
   const started = await start(t)
   assert.deepEqual(await streamed(started, 'generator'), {
