@@ -44,7 +44,8 @@ const ours: ReadonlySet<string> = new Set([
   'job',
   'requestId',
 ])
-const levelKeys = ['level', 'level_name', 'levelname', 'severity'] as const
+/** Keys under which a line of JSON may name its level, in the order in which they are asked. */
+export const levelKeys = ['level', 'level_name', 'levelname', 'severity'] as const
 const messageKeys = ['message', 'msg'] as const
 const levelCharactersMax = 40
 

@@ -167,8 +167,10 @@ test('a formatter of the function’s own makes the message, or the whole line w
   const { pool, lines, line } = await start(t)
   await pool.run(does('formats', { awsRequestId: 'r-7' }))
   await line(/by JSON/)
-  const [plain, json] = lines.map(merged)
+  const [plain, loud, json] = lines.map(merged)
   assert.deepEqual([plain?.level, plain?.message], ['warn', 'WARNING|r-7|by a format'])
+  const { severity } = loud?.fields ?? {}
+  assert.deepEqual([loud?.level, loud?.message, severity], ['warn', 'by a level of its own', 'LOUD'])
   assert.deepEqual([json?.level, json?.message, json?.fields.mine], ['error', 'by JSON', 1])
 })
 

@@ -3,11 +3,11 @@
  * and a text of several lines stays one line. Levels are filtered by AWS_LAMBDA_LOG_LEVEL, as AWS's own client does.
  */
 import { format, types } from 'node:util'
+import { levelKeys, levelOf } from '../../../src/logging/worker-lines.js'
 import { reportError } from '../error-text.js'
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 type Level = (typeof levels)[number]
-const levelKey = /^\s*\{(?:[^{}[\]]*,)?\s*"(?:level|level_name|levelname|severity)"\s*:/
 
 /** Replaces `console.log`, `info`, `debug`, `warn`, `error`, `trace` and AWS's own `fatal`. */
 export function patchConsole(env: NodeJS.ProcessEnv): void {
@@ -36,23 +36,26 @@ function lineOf(level: Level, values: readonly unknown[], isStructured: boolean)
   return JSON.stringify({ level, message, ...(error === undefined ? {} : reportError(error)) })
 }
 
-/** A text that is a JSON object already (a logger's own line) is passed on with every digit; it only may lack a level. */
+/**
+ * A text that is a JSON object already (a logger's own line) is passed on with every digit. One that names no known level gets that of
+ * the call, under a key that it does not have.
+ */
 function textLine(level: Level, text: string): string {
-  const isObject = text.startsWith('{') && text.trimEnd().endsWith('}') && isJson(text)
-  if (!isObject) return JSON.stringify({ level, message: text })
+  const own = text.startsWith('{') && text.trimEnd().endsWith('}') ? parsed(text) : undefined
+  if (own === undefined) return JSON.stringify({ level, message: text })
   const line = text.replace(/[\r\n]+/g, ' ')
-  if (levelKey.test(line)) return line
+  const key = levelKeys.find((one) => !Object.hasOwn(own, one))
+  if (key === undefined || levelKeys.some((one) => levelOf(Reflect.get(own, one)) !== undefined)) return line
   const rest = line.slice(1).trimStart()
-  return `{"level":"${level}"${rest.startsWith('}') ? '' : ','}${rest}`
+  return `{"${key}":"${level}"${rest.startsWith('}') ? '' : ','}${rest}`
 }
 
-function isJson(text: string): boolean {
+function parsed(text: string): object | undefined {
   try {
-    JSON.parse(text)
-    return true
+    return JSON.parse(text)
   } catch {
     // Only looks like JSON: a plain text.
-    return false
+    return undefined
   }
 }
 

@@ -18,6 +18,10 @@ from ..errors import message_of
 
 _OWN_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "aws_request_id", "tenant_id"}
 _LEVEL_KEYS = ("level", "level_name", "levelname", "severity")
+# The names that the server knows.
+_KNOWN_LEVELS = frozenset(
+    "trace verbose debug info information notice warn warning error err critical crit fatal panic severe alert emergency emerg".split()
+)
 _LEVEL_NAMES = {0: "debug", 10: "debug", 20: "info", 30: "warn", 40: "error", 50: "error"}
 
 
@@ -106,8 +110,16 @@ def _formatted(text: str, record: logging.LogRecord) -> dict[str, Any] | str:
             own = None
         if isinstance(own, dict):
             # On one line, whatever its indentation.
-            return own if any(key in own for key in _LEVEL_KEYS) else {"level": _level(record), **own}
+            missing = [key for key in _LEVEL_KEYS if key not in own]
+            # A key that the server finds beside a level that it does not know.
+            return own if not missing or any(map(_names_level, map(own.get, _LEVEL_KEYS))) else {missing[0]: _level(record), **own}
     return {"level": _level(record), "message": text.rstrip("\r\n"), "logger": record.name}
+
+
+def _names_level(value: object) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() in _KNOWN_LEVELS or value.strip().isdecimal()
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _level(record: logging.LogRecord) -> str:
