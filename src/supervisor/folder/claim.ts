@@ -5,7 +5,7 @@
 import { readlinkSync, rmdirSync, rmSync, symlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Clock } from '../../core/clock.js'
-import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
+import { ErrorCode, hasCode, messageOf, RelayError } from '../../core/errors.js'
 import { cardName, readCard, writeCard } from './card.js'
 import {
   aliasPath,
@@ -62,7 +62,8 @@ export async function claimFolder(options: ClaimOptions, open: OpenSockets): Pro
 
 /** Makes the error for a full or read-only disk, which names the folder. */
 function cannotUse(path: string, cause: unknown): unknown {
-  if (cause instanceof RelayError) return cause
+  // A socket that cannot be made says so with RR_IPC_RELAY_CLOSED.
+  if (cause instanceof RelayError && !hasCode(cause, ErrorCode.RelayClosed)) return cause
   return new RelayError(ErrorCode.PrivateFolder, `cannot write in the folder ${path}: ${messageOf(cause)}`, {
     hint: 'The server keeps its sockets there: free some space, or make it writable.',
     cause,

@@ -96,8 +96,10 @@ function realPath(path: string): string | undefined {
 
 function ownFolder(path: string, uid: number, wanted: number): void {
   try {
-    // The umask removes mode bits from a new folder only.
-    if (mkdirSync(path, { mode: wanted, recursive: true }) !== undefined) chmodSync(path, wanted)
+    // Not `recursive`: that reports a read-only file system as ENOENT.
+    mkdirSync(path, { mode: wanted })
+    // The umask removes mode bits from a new folder.
+    chmodSync(path, wanted)
   } catch (error) {
     // Something else is there; the checks below report it.
     const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST'
