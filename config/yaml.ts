@@ -2,6 +2,7 @@
 import type { Node } from 'yaml'
 import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
 import { expandText } from './expand.js'
+import { yamlFaults } from './yaml-faults.js'
 
 /** A parsed file and what is wrong with it. */
 export interface ParsedFile {
@@ -28,7 +29,8 @@ const depthMax = 40
 
 /** Parses YAML (or JSON, which is YAML) and expands variables in its scalars, after parsing: a value cannot add keys. */
 export async function parseYaml(text: string, options: ParseOptions): Promise<ParsedFile> {
-  const { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } = await import('yaml')
+  const yaml = await import('yaml')
+  const { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } = yaml
   const lines = new LineCounter()
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -42,13 +44,7 @@ export async function parseYaml(text: string, options: ParseOptions): Promise<Pa
     const { line, col } = lines.linePos(offset)
     return { file: options.file, line: Math.max(1, line), column: Math.max(1, col) }
   }
-  for (const error of document.errors) {
-    problems.push({
-      severity: 'error',
-      at: place(error.pos[0]),
-      what: `not YAML: ${sentence(error.message)}`,
-    })
-  }
+  problems.push(...yamlFaults({ text, document, place, yaml }))
   let aliases = 0
 
   const scalar = (node: Node & { value: unknown; type?: string | undefined }, at: Place): Tree => {
@@ -118,9 +114,4 @@ function hasRange(node: unknown): node is { range: [number, number, number] } {
 function tagOf(node: unknown): string | undefined {
   const isTagged = typeof node === 'object' && node !== null && 'tag' in node
   return isTagged && typeof node.tag === 'string' && node.tag.startsWith('!') ? node.tag : undefined
-}
-
-function sentence(message: string): string {
-  const [first = ''] = message.split('\n')
-  return first.charAt(0).toLowerCase() + first.slice(1)
 }

@@ -16,7 +16,7 @@ const head = `# Configuration
 - **Strict.** An unknown key is a fault with the nearest valid name; \`rr validate\` reports every fault with file, line and column.
   Keys of RoadRunner that have no meaning here are warnings that say what to use instead.
 - **Variables.** \`\${VAR}\`, \`\${VAR:-default}\` and \`$VAR\` are replaced after parsing, so a value can never add keys; what is not
-  quoted is typed again. \`--dotenv FILE\` (or \`DOTENV_PATH\`) adds variables beneath those of the environment.
+  quoted is typed again. Inside \`{ }\` and \`[ ]\` it has to be quoted (\`{ FOO: "\${VAR}" }\`). \`--dotenv FILE\` (or \`DOTENV_PATH\`) adds variables beneath those of the environment.
 - **\`include: [more.yaml]\`** replaces whole sections; paths count from the file that names them. **\`-o key.path=value\`** beats both.
 - **Durations** carry a unit (\`500ms\`, \`60s\`, \`1h30m\`); **sizes** are \`64KB\`, \`16MB\`, or bytes. \`on\`, \`off\`, \`true\`, \`false\` are one type.
 - **Working directory** of server and workers: \`-w DIR\`, else the folder of the file.

@@ -74,7 +74,19 @@ const faults: readonly [text: string, problem: RegExp][] = [
   ['logs: { level: loud }', /2:16: .*"loud", expected one of debug, info, warn, error, off/],
   ['logs: { line_max: big }', /2:19: .*expected a size such as 16MB/],
   ['logs: [1]', /2:7: "logs": a list, expected keys with values/],
-  ['logs: { level: info, level: warn }', /not YAML: .*[Mm]ap keys must be unique/],
+  [
+    'logs: { level: info, level: warn }',
+    /^rr\.yaml:2:22: the key "level" is written twice, first at rr\.yaml:2:9, remove one of them$/,
+  ],
+  [
+    'logs: {}\nserver:\n  command: a\n  env: {}\nlogs: {}',
+    /^rr\.yaml:6:1: the key "logs" is written twice, first at rr\.yaml:2:1, remove one of them$/,
+  ],
+  [
+    'server: { env: { FOO: ${VAR} } }\nlogs: { level: info }',
+    /^rr\.yaml:2:23: not YAML: \$\{VAR\} inside \{ \} or \[ \] is read as a map, quote it: "\$\{VAR\}"$/,
+  ],
+  ['plugins: [x${VAR:-y}z]', /^rr\.yaml:2:11: not YAML: .*quote it: "x\$\{VAR:-y\}z"$/],
   ['logs:\n\tlevel: info', /^rr\.yaml:3:1: not YAML/],
   ['plugins: [{ a: b }]', /2:11: a plugin that is no text/],
 ]
@@ -84,6 +96,17 @@ test('every fault says where it is, what was read, what was expected and the nea
     assert.equal(problems.length, 1, `${text}\n${problems.join('\n')}`)
     assert.match(problems[0] ?? '', problem)
   }
+})
+
+test('every variable without quotes in a map on one line is named, and nothing that follows from it', async (t) => {
+  const text =
+    'lambda: { pool: { num_workers: ${WORKERS}, command: "x" } }\nserver: { env: { A: ${B}-${C} } }\n'
+  const { problems } = await read(t, `version: "3"\n${text}`)
+  const hints = problems.map((problem) => /^rr\.yaml:(\d+:\d+):.* quote it: (.*)$/.exec(problem)?.slice(1))
+  assert.deepEqual(hints, [
+    ['2:32', '"${WORKERS}"'],
+    ['3:21', '"${B}-${C}"'],
+  ])
 })
 
 test('all faults of all sections come in one run', async (t) => {
