@@ -1,10 +1,12 @@
 /**
- * `npm run bench [pool|threads|start|lambda|ledger|schedules|storms|pool-schedules|orphans|soak]…`: prints what a job costs through real workers, how
- * soon the first event is asked for, and what a whole invocation costs. Figures for reading: quote ratios of one run, the machine may be
+ * `npm run bench [pool|threads|start|lambda|ledger|line|log|schedules|storms|pool-schedules|orphans|soak]…`: prints what a job costs through real
+ * workers, how soon the first event is asked for, and what a whole invocation, a place in the waiting line and a log line cost. Figures for reading: quote ratios of one run, the machine may be
  * busy. `npm run bench orphans [ROUNDS]`, `npm run bench soak [JOBS] [SEED]`.
  */
 import { benchLambda } from './lambda.js'
 import { benchLedger } from './ledger.js'
+import { benchLine } from './line.js'
+import { benchLog } from './log.js'
 import { benchOrphans } from './orphans.js'
 import { benchPool } from './pool.js'
 import { benchSchedules } from './schedules.js'
@@ -21,6 +23,8 @@ const parts = {
   start: benchStart,
   lambda: benchLambda,
   ledger: benchLedger,
+  line: benchLine,
+  log: benchLog,
   schedules: benchSchedules,
   storms: benchStorms,
   'pool-schedules': benchPoolSchedules,
