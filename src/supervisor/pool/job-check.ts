@@ -1,6 +1,6 @@
 /**
  * Checks the jobs that plugins hand to pools before a worker is assigned, so that a plugin's mistake fails its own call and costs
- * no worker. A job costs a few comparisons.
+ * no worker. A job costs a few comparisons, and nothing is allocated unless one fails.
  */
 import { ErrorCode, RelayError } from '../../core/errors.js'
 import { defaultRelayLimits } from '../../ipc/relay.js'
@@ -24,12 +24,8 @@ export function checkedJob(job: Job, pool: string): Job {
     const hint = 'Use a value of `Codec`, e.g. Codec.json; without one the frame has no codec.'
     throw invalid(pool, id, `codec is ${kindOf(codec)}, which is not a codec of jobs`, hint)
   }
-  for (const [name, value] of [
-    ['context', context],
-    ['body', body],
-  ] as const)
-    if (!isBytesOrText(value) && value !== undefined)
-      throw invalid(pool, id, `${name} is ${kindOf(value)}, neither bytes nor text`, jobHint)
+  if (!isContent(context)) throw wrongContent('context', context, { pool, id })
+  if (!isContent(body)) throw wrongContent('body', body, { pool, id })
   const bytes = lengthOf(context) + lengthOf(body)
   if (bytes > bytesMax) {
     const text = `${nameOf(id)} for pool "${pool}" has ${bytes} bytes; a frame holds ${bytesMax}`
@@ -47,32 +43,26 @@ export function checkRunOptions(
 ): void {
   const { deadlineMs, execTtlMs, signal, stopStream, onChunk } = options
   const { pool, nowMs } = about
-  const refuse = (what: string, hint: string) => invalid(pool, about.id, what, hint)
   if (deadlineMs !== undefined && !(typeof deadlineMs === 'number' && deadlineMs > 0))
-    throw refuse(`deadlineMs is ${kindOf(deadlineMs)}`, wallClockHint)
+    throw invalid(pool, about.id, `deadlineMs is ${kindOf(deadlineMs)}`, wallClockHint)
   if (deadlineMs !== undefined && deadlineMs <= nowMs) {
     const text = `the deadline of ${nameOf(about.id)} for pool "${pool}", ${deadlineMs}, passed ${Math.round(nowMs - deadlineMs)} ms ago; it was not sent`
     throw new RelayError(ErrorCode.WorkerTimeout, text, { hint: wallClockHint })
   }
   if (execTtlMs !== undefined && !(typeof execTtlMs === 'number' && execTtlMs >= 0))
-    throw refuse(`execTtlMs is ${kindOf(execTtlMs)}`, 'It is a duration in ms; 0 is no limit.')
-  for (const [name, value] of [
-    ['signal', signal],
-    ['stopStream', stopStream],
-  ] as const)
-    if (value !== undefined && !isSignal(value))
-      throw refuse(`${name} is ${kindOf(value)}, not an AbortSignal`, 'Pass `controller.signal`.')
+    throw invalid(pool, about.id, `execTtlMs is ${kindOf(execTtlMs)}`, ttlHint)
+  if (signal !== undefined && !isSignal(signal)) throw wrongSignal('signal', signal, about)
+  if (stopStream !== undefined && !isSignal(stopStream)) throw wrongSignal('stopStream', stopStream, about)
   if (onChunk !== undefined && typeof onChunk !== 'function')
-    throw refuse(
-      `onChunk is ${kindOf(onChunk)}, not a function`,
-      'It is called with each frame of a streamed answer.',
-    )
+    throw invalid(pool, about.id, `onChunk is ${kindOf(onChunk)}, not a function`, chunkHint)
 }
 
 const jobHint =
   'A job is { context, body, codec }; both are a string or bytes (a Buffer or Uint8Array), e.g. JSON.stringify(value).'
 const wallClockHint =
   'deadlineMs is a time by the wall clock, in ms since the epoch: clock.nowMs() + 5000. For a duration use execTtlMs.'
+const ttlHint = 'It is a duration in ms; 0 is no limit.'
+const chunkHint = 'It is called with each frame of a streamed answer.'
 
 function textOrNothing(job: Job, key: 'id' | 'requestId' | 'tenantId', pool: string): string | undefined {
   const value: unknown = job[key]
@@ -85,8 +75,25 @@ function textOrNothing(job: Job, key: 'id' | 'requestId' | 'tenantId', pool: str
   )
 }
 
-function isBytesOrText(value: unknown): value is Uint8Array | string {
-  return typeof value === 'string' || value instanceof Uint8Array
+function isContent(value: unknown): value is Uint8Array | string | undefined {
+  return typeof value === 'string' || value instanceof Uint8Array || value === undefined
+}
+
+function wrongContent(
+  name: string,
+  value: unknown,
+  about: { pool: string; id: string | undefined },
+): RelayError {
+  return invalid(about.pool, about.id, `${name} is ${kindOf(value)}, neither bytes nor text`, jobHint)
+}
+
+function wrongSignal(name: string, value: unknown, about: { pool: string; id?: unknown }): RelayError {
+  return invalid(
+    about.pool,
+    about.id,
+    `${name} is ${kindOf(value)}, not an AbortSignal`,
+    'Pass `controller.signal`.',
+  )
 }
 
 /** Returns the length in bytes; for a short text the number of its characters, which is enough to compare it with the limit. */
