@@ -210,7 +210,7 @@ export class Worker {
     const { jobId } = running
     const answer = running.isQuestion
       ? readControlReply(frame)
-      : readReply(frame, { takesStream: running.stream !== undefined, jobId })
+      : readReply(frame, { takesStream: running.takesStream, jobId })
     if (answer.kind === 'foreign') {
       this.#onForeign(answer, running)
       return
@@ -219,8 +219,7 @@ export class Worker {
     if (answer.kind === 'self_stop') this.retire('self_stop')
     else if (answer.kind !== 'bad' && answer.leaves) this.retire('leave')
     if (answer.kind === 'chunk') {
-      running.extend()
-      running.stream?.push(answer.reply, answer.wantsPong)
+      running.addChunk(answer.reply, answer.wantsPong)
       return
     }
     if (answer.kind === 'bad') {

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../../../core/clock.js'
 import type { RelayError } from '../../../core/errors.js'
 import type { Relay } from '../../../ipc/relay.js'
 import type { Logger } from '../../../logging/logger.js'
-import { Codec, type Job, type RunOptions } from '../../job.js'
+import { Codec, type Job, type Reply, type RunOptions } from '../../job.js'
 import { badFrame, lateError, type Outcome } from './outcome.js'
 import { SlowJob, slowShare } from './slow.js'
 import { StreamReader } from './stream.js'
@@ -51,9 +51,10 @@ export class RunningJob {
   readonly jobId: number | undefined
   /** True when the whole answer has been read and is about to be settled. */
   isAnswered = false
-  readonly stream: StreamReader | undefined
   readonly resolve: (outcome: Outcome) => void
   readonly #host: JobHost
+  readonly #run: RunOptions
+  #stream: StreamReader | undefined
   readonly #execTtlMs: number
   /** Wall-clock ms that the caller named. */
   readonly #deadlineMs: number | undefined
@@ -70,8 +71,9 @@ export class RunningJob {
     this.job = job
     this.jobId = jobId
     this.resolve = resolve
-    this.stream = streamReader(host, run)
     this.#host = host
+    this.#run = run
+    if (run.stopStream !== undefined) this.#openStream()
     this.#execTtlMs = shorter(host.execTtlMs, run.execTtlMs)
     this.#startedAt = clock.monotonicMs()
     this.#ttlAt = this.#ttlFrom(this.#startedAt)
@@ -81,6 +83,22 @@ export class RunningJob {
   /** A question of the pool's own, and no work. */
   get isQuestion(): boolean {
     return this.job.codec === Codec.control
+  }
+
+  /** True when its caller takes the frames of a streamed answer. */
+  get takesStream(): boolean {
+    return this.#run.onChunk !== undefined
+  }
+
+  /** Reader of the streamed answer; undefined until its first frame, since most answers are whole, unless the caller may stop it. */
+  get stream(): StreamReader | undefined {
+    return this.#stream
+  }
+
+  /** Takes a frame of a streamed answer that is not the last. */
+  addChunk(chunk: Reply, wantsPong: boolean): void {
+    this.extend()
+    this.#openStream()?.push(chunk, wantsPong)
   }
 
   /** Writes the job's frame; throws when the job cannot be encoded. */
@@ -156,7 +174,7 @@ export class RunningJob {
 
   /** It has its outcome: nothing of it goes on. */
   end(): void {
-    this.stream?.end()
+    this.#stream?.end()
     this.#junkTimer?.clear()
     this.#slow?.tell()
   }
@@ -169,6 +187,11 @@ export class RunningJob {
     const { pid } = this.#host
     const [why, seenAt] = [this.deadlineWhy, this.#slow?.top]
     return lateError({ pid, job: this.job, why, ranMs, limitMs, seenAt, lastLines: this.#lines })
+  }
+
+  #openStream(): StreamReader | undefined {
+    this.#stream ??= streamReader(this.#host, this.#run)
+    return this.#stream
   }
 
   /** It went on after all, and has its whole time again. */
