@@ -4,7 +4,7 @@ import { type Answer, answerEvent } from '../answer/answer.js'
 import { StreamedAnswer, type StreamForm } from '../answer/streamed-answer.js'
 import type { Verdict } from '../answer/verdict.js'
 import { reportEvent } from '../failures/report.js'
-import type { EventFacts, EventWork } from '../modes/mode.js'
+import type { ChunkSink, EventFacts, EventWork } from '../modes/mode.js'
 import type { Handling } from './handling.js'
 import { answerReply, runStreamed } from './run-streamed.js'
 
@@ -81,13 +81,17 @@ function runWhole(
   job: Job,
   { options, work }: { readonly options: RunOptions; readonly work: EventWork },
 ): Promise<Verdict> {
-  const { collector } = work
-  if (collector === undefined) return lease.run(job, options).then(work.read)
-  const onChunk = (chunk: Reply) => collector.take(chunk)
+  const { collect } = work
+  if (collect === undefined) return lease.run(job, options).then(work.read)
+  let collector: ChunkSink | undefined
+  const onChunk = (chunk: Reply) => {
+    collector ??= collect()
+    collector.take(chunk)
+  }
   return lease.run(job, { ...options, onChunk }).then(
-    (last) => work.read(collector.whole(last)),
+    (last) => work.read(collector === undefined ? last : collector.whole(last)),
     // A worker that was told to stop and did not was killed for what the collector knows.
-    (error) => Promise.reject(collector.fault ?? error),
+    (error) => Promise.reject(collector?.fault ?? error),
   )
 }
 

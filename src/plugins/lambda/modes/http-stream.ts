@@ -1,9 +1,7 @@
-/** The head of a streamed HTTP answer, as Function URLs and API Gateway take it, and the way back to one buffered answer. Pure. */
-import { ErrorCode, RelayError, type Reply } from '../../../index.js'
+/** The head of a streamed HTTP answer, as Function URLs and API Gateway take it, and which frame begins it. Pure. */
 import { decodeReply, type HttpReplyHead } from '../../../work/http/message.js'
 import type { HttpSource } from '../../../work/http/request.js'
 import { encodeHead, type HttpCall, hasBody } from '../../../work/http/response.js'
-import { resultBytesMax } from '../answer/answer.js'
 import type { StreamForm, StreamHead } from '../answer/streamed-answer.js'
 
 /** AWS's name of a stream that begins with an HTTP head. */
@@ -36,50 +34,8 @@ export function httpStreamForm(call: HttpCall): Pick<StreamForm, 'headOf'> {
   }
 }
 
-/** Puts the frames of a stream together again, where the answer goes out whole. */
-export class ChunkCollector {
-  readonly #isHead: (context: Uint8Array) => boolean
-  readonly #bodies: Uint8Array[] = []
-  #head: Uint8Array | undefined
-  #bytes = 0
-  #fault: RelayError | undefined
-
-  /** `isHead`: whether the answer begins with this frame; frames before it are dropped. */
-  constructor(isHead: (context: Uint8Array) => boolean = mayBeFinal) {
-    this.#isHead = isHead
-  }
-
-  /** Why nothing will come of it; undefined while something may. */
-  get fault(): RelayError | undefined {
-    return this.#fault
-  }
-
-  /** Takes a frame. Throws RR_IPC_FRAME_TOO_LARGE when the whole would be more than Lambda takes, and from then on. */
-  take({ context, body }: Reply): void {
-    if (this.#fault !== undefined) throw this.#fault
-    if (this.#head === undefined && !this.#isHead(context)) return
-    this.#head ??= context
-    this.#bytes += body.length
-    if (this.#bytes > resultBytesMax) {
-      const text = `a streamed answer has more than ${resultBytesMax} bytes, which is what Lambda takes at once`
-      this.#bodies.length = 0
-      this.#fault = new RelayError(ErrorCode.FrameTooLarge, text, {
-        hint: 'Set `lambda.streaming: on`, or let the worker answer with less.',
-      })
-      throw this.#fault
-    }
-    this.#bodies.push(body)
-  }
-
-  /** The whole, its last frame included. Throws what `take` threw. */
-  whole(last: Reply): Reply {
-    if (this.#fault !== undefined) throw this.#fault
-    if (this.#head === undefined) return last
-    return { context: this.#head, body: Buffer.concat([...this.#bodies, last.body]), flags: last.flags }
-  }
-}
-
-function mayBeFinal(context: Uint8Array): boolean {
+/** Tells whether an answer may begin with a frame of this context; hints (1xx) come before it. */
+export function mayBeFinal(context: Uint8Array): boolean {
   let head: HttpReplyHead
   try {
     head = decodeReply(context)

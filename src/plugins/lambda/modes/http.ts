@@ -13,7 +13,8 @@ import { uploadId } from '../../../work/http/upload-sweep.js'
 import { resultBytesMax } from '../answer/answer.js'
 import type { Verdict } from '../answer/verdict.js'
 import { ErrorType, lambdaError } from '../errors.js'
-import { ChunkCollector, httpStreamForm, isFinal, takesStream } from './http-stream.js'
+import { ChunkCollector } from './chunk-collector.js'
+import { httpStreamForm, isFinal, mayBeFinal, takesStream } from './http-stream.js'
 import type { EventFacts, EventWork, Mode, Unfit } from './mode.js'
 
 /** `lambda.http`, validated. */
@@ -129,7 +130,7 @@ function toWork(
     codec: codec === 'json' ? Codec.json : Codec.proto,
     read: (reply) => readReply(request, reply),
     ...(takesStream(request.source) ? { stream } : {}),
-    collector: new ChunkCollector(),
+    collect: () => new ChunkCollector(mayBeFinal),
     clean: form.clean,
     // RoadRunner answers a failed job with a status and no body; what went wrong stands in the log.
     ...(errorStatus === 0 ? {} : { failureReply: replyOf(errorStatus, {}, '') }),

@@ -24,14 +24,17 @@ export interface EventWork extends Work {
   readonly failureReply?: Reply
   /** How the answer is streamed, where `lambda.streaming` is on. */
   readonly stream?: StreamForm
-  /** Takes the frames of a streamed answer where it is not passed on as a stream; absent: such an answer is a bad one. */
-  readonly collector?: ChunkSink
+  /**
+   * Makes the sink of a streamed answer that is not passed on as a stream. Called at its first frame, which most events never
+   * have; absent: a streamed answer is a bad one.
+   */
+  readonly collect?: () => ChunkSink
   /** Removes what was laid down for the job (uploaded files). Never rejects. */
   readonly clean?: () => Promise<void>
 }
 
 /** Puts the frames of a stream together. */
-interface ChunkSink {
+export interface ChunkSink {
   /** Why nothing will come of it; undefined while something may. */
   readonly fault: Error | undefined
   take(chunk: Reply): void

@@ -6,7 +6,7 @@ import { readVerdict, type Verdict } from '../answer/verdict.js'
 import { ErrorType, lambdaError } from '../errors.js'
 import type { RecordPlan } from '../plan/record.js'
 import { planEvent, type SplitOptions } from '../plan/split.js'
-import { ChunkCollector } from './http-stream.js'
+import { ChunkCollector } from './chunk-collector.js'
 import type { EventFacts, EventWork, Mode, Work } from './mode.js'
 
 /** How batches are answered when the worker gets them whole. */
@@ -27,13 +27,16 @@ export function rawMode(options: RawOptions): Mode {
       body: invocation.body,
       codec: Codec.raw,
       stream: rawStream,
-      collector: new ChunkCollector(() => true),
+      collect: anyStream,
       read: (reply) => checkedResult(readVerdict(reply), invocation.body, options),
     }),
     recordsWork: isSmallBatch ? smallBatchWork : recordWork,
     readRecords: isSmallBatch ? readSmallBatch : readRecord,
   }
 }
+
+/** Makes the sink of a streamed answer, which begins with its first frame whatever is in that frame's context. */
+const anyStream = () => new ChunkCollector(() => true)
 
 /** Whoever reads the stream gets the bytes as they come; a worker says in its context what they are. */
 const rawStream: StreamForm = {
