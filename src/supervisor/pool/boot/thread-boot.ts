@@ -3,7 +3,7 @@ import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
 import { handshake } from '../../../ipc/handshake.js'
 import { defaultRelayLimits } from '../../../ipc/relay.js'
 import { StreamRelay } from '../../../ipc/relays/stream-relay.js'
-import { type StartedThread, startThread } from '../../worker/os/thread.js'
+import type { StartedThread } from '../../worker/os/thread.js'
 import type { Worker } from '../../worker/worker.js'
 import { bootThrough } from './boot-lines.js'
 import type { BootWorker, WorkerEvents } from './boot-worker.js'
@@ -57,7 +57,9 @@ async function bootThread(
   }
 }
 
-function start(options: ThreadBootOptions): Promise<StartedThread> {
+async function start(options: ThreadBootOptions): Promise<StartedThread> {
+  // Loaded with the first thread: few servers have any, and the others start sooner.
+  const { startThread } = await import('../../worker/os/thread.js')
   const { words, cwd, config, clock } = options
   const { env, ...program } = threadProgram(words, cwd)
   const limit = config.supervisor.max_worker_memory
