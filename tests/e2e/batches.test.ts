@@ -42,7 +42,7 @@ test('the deadline in a batch of a standard queue: what runs and what was not be
   assert.deepEqual(failuresOf(answer), ['message-1', 'message-3', 'message-4'])
 })
 
-test('rule 8: a worker’s death in a lane fails its record and what is behind it in its group, and nothing else', async (t) => {
+test('a worker’s death fails its record and those behind it in its group, and nothing else', async (t) => {
   const { rr, invoke } = await start(t, workerText('by-body'), { count: 2 })
   const bodies = ['ok', 'ok', 'die', 'ok', 'ok', 'ok']
   const answer = await invoke(sqsEvent(bodies, ['a', 'b', 'a', 'b', 'a', 'b']))
@@ -63,7 +63,7 @@ async function journal(path: string): Promise<readonly (readonly [what: string, 
 
 const many = 10_000
 
-test('pain 3: 10,000 records of 300 groups over four workers keep the order of every group, also behind failures', async (t) => {
+test('10,000 records of 300 groups over four workers keep the order of every group, also after failures', async (t) => {
   const path = join(await testFolder(t), 'journal')
   const { invoke } = await start(t, workerText('writes-down', path), { count: 4 })
   const groupOf = (index: number) => `g${(index * 7) % 300}`
@@ -285,7 +285,7 @@ test('failed: log writes a record of bytes down as it came: its source forgets i
   assert.deepEqual(line.record, record)
 })
 
-test('pain 6: a record that overruns exec_ttl costs its own worker and fails alone, long before the deadline', async (t) => {
+test('a record that overruns exec_ttl costs its own worker and fails alone, long before the deadline', async (t) => {
   const api = await testApi(t)
   const config = lambdaConfig(workerText('by-number'), { more: '' }).replace(
     'num_workers: 2',
@@ -298,7 +298,7 @@ test('pain 6: a record that overruns exec_ttl costs its own worker and fails alo
   assert.match(String(line.errorMessage), /exec_ttl was 300 ms/)
 })
 
-test('pain 15: a worker is told by what to know a double: the message’s id, the same each time, and how often it came', async (t) => {
+test('a redelivered record carries the same message id, and how often it came', async (t) => {
   const { invoke, rr } = await start(t, workerText('tells-context'), { count: 1 })
   const event = sqsEvent(['x'])
   const first = await invoke(event)

@@ -53,7 +53,7 @@ test('a config file with faults is posted as an init error, and the exit code is
   assert.equal(call.headers['lambda-runtime-function-error-type'], 'Runtime.InitFailed')
 })
 
-test('pain 19: when every worker fails to boot their last lines are posted, and the exit code is 1', async (t) => {
+test('when every worker fails to boot their last lines are posted, and the exit code is 1', async (t) => {
   const api = await testApi(t)
   const rr = await start(t, api, { config: lambdaConfig(workerText('fails-boot'), { more: '' }) })
   assert.equal(await rr.ended, 1)
@@ -199,7 +199,7 @@ test('no file and a handler that leads nowhere is an init error', async (t) => {
   assert.match((await api.call(isInitError)).body, /_HANDLER=.*nowhere\.handler/)
 })
 
-test('pain 1: SIGTERM while idle ends within 250 ms with 0 and no worker left', async (t) => {
+test('SIGTERM while idle ends within 250 ms with 0 and no worker left', async (t) => {
   const api = await testApi(t)
   const rr = await start(t, api, { config: lambdaConfig(workerText('who'), { more: '' }) })
   await rr.line((line) => line.message === 'server started')

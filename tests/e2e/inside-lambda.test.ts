@@ -19,7 +19,7 @@ const isNext = ({ path }: { readonly path: string }) => path.endsWith('/invocati
 const isExtensionNext = ({ path }: { readonly path: string }) => path.endsWith('/extension/event/next')
 const echo = lambdaConfig(workerText('echo'), { count: 2, more: '' })
 
-test('rule 2: we register as an extension exactly once, before the first event is asked for, with no events, and let one call hang', async (t) => {
+test('the extension registers once, without events, before the first /next, and one call stays open', async (t) => {
   const api = await testApi(t)
   await startBootstrap(t, api, { config: echo })
   for (const event of ['1', '2', '3']) assert.equal((await invokeAt(api.invokeUrl, event)).body, event)
@@ -66,7 +66,7 @@ async function frozen(pid: number | undefined): Promise<void> {
   await freeze(treeOf(pid), 2)
 }
 
-test('rule 10: a freeze costs no worker and no event, and nothing of ours expires because time went by', async (t) => {
+test('a freeze costs no worker and no event, and no timer expires because of it', async (t) => {
   const api = await testApi(t)
   const config = lambdaConfig(workerText('who'), {
     count: 2,
@@ -110,7 +110,7 @@ test('an event that comes while we are frozen is answered within its own time: t
   assert.equal(errorType, 'RR.WorkerTimeout', errorMessage)
 })
 
-test('rule 3: neither /next nor the extension’s call has a time limit: both outlast a freeze on the connections they were made on', async (t) => {
+test('neither /next nor the extension’s call has a time limit: both outlast a freeze', async (t) => {
   const sockets = new Set<unknown>()
   const api = await testApi(t, {
     fault: ({ url, socket }: IncomingMessage) => {
@@ -171,7 +171,7 @@ async function byTurns(t: TestContext, about: { readonly count: number; readonly
 /** Long enough for workers that should not have been started to show up. */
 const settleMs = 300
 
-test('pain 8: the first worker boots alone, the others side by side once the first event is asked for', async (t) => {
+test('the first worker boots alone, the others side by side once the first event is asked for', async (t) => {
   const { api, count, go, readyAtNext } = await byTurns(t, { count: 4 })
   await eventually(() => count('turn-') === 1)
   await setTimeout(settleMs)
@@ -185,7 +185,7 @@ test('pain 8: the first worker boots alone, the others side by side once the fir
   assert.deepEqual(readyAtNext, [1])
 })
 
-test('rule 13: the first event is asked for and served by one worker while the others still boot', async (t) => {
+test('the first event is asked for and served by one worker while the others still boot', async (t) => {
   const { api, folder, count, go, readyAtNext } = await byTurns(t, { count: 3 })
   await go(0)
   await eventually(() => count('turn-') === 3)
@@ -195,7 +195,7 @@ test('rule 13: the first event is asked for and served by one worker while the o
   assert.equal(count('ready-'), 1)
 })
 
-test('pain 7: min_ready workers boot side by side, and all are ready before the first /next', async (t) => {
+test('min_ready workers boot side by side, and all are ready before the first /next', async (t) => {
   const { api, count, go, readyAtNext } = await byTurns(t, { count: 4, lambda: 'min_ready: 2' })
   await eventually(() => count('turn-') === 2)
   await go(1)
@@ -209,7 +209,7 @@ test('pain 7: min_ready workers boot side by side, and all are ready before the 
   assert.deepEqual(readyAtNext, [2])
 })
 
-test('pain 23: more workers than there are descriptors for is told at the start, with the numbers', async (t) => {
+test('more workers than there are descriptors for is reported at the start, with the numbers', async (t) => {
   const api = await testApi(t)
   const folder = await testFolder(t)
   await writeFile(join(folder, 'rr.yaml'), lambdaConfig(workerText('echo'), { count: 10, more: '' }))
@@ -232,7 +232,7 @@ test('pain 23: more workers than there are descriptors for is told at the start,
   assert.deepEqual([level, workers, needed, limit], ['WARN', 10, 104, 100])
 })
 
-test('rule 6: a worker’s death is answered as the failure of its event, the worker is replaced, and the same process polls on', async (t) => {
+test('a worker’s death fails its event, the worker is replaced, and the same process polls on', async (t) => {
   const api = await testApi(t)
   const rr = await startBootstrap(t, api, {
     config: lambdaConfig(workerText('by-body'), { count: 1, more: '' }),
@@ -246,7 +246,7 @@ test('rule 6: a worker’s death is answered as the failure of its event, the wo
   assert.equal(api.calls.filter(isRegister).length, 1)
 })
 
-test('pain 10: a worker that is killed as the kernel kills for memory is answered for at once, with the signal, and replaced', async (t) => {
+test('a worker killed for memory is answered for at once, with the signal, and replaced', async (t) => {
   const api = await testApi(t)
   const rr = await startBootstrap(t, api, {
     config: lambdaConfig(workerText('by-number'), { count: 1, more: '' }),
@@ -260,7 +260,7 @@ test('pain 10: a worker that is killed as the kernel kills for memory is answere
   assert.equal((await invokeAt(api.invokeUrl, '0')).body, 'null')
 })
 
-test('pain 9: workers that leak are replaced after max_jobs, between events, and no event is lost or late for it', async (t) => {
+test('workers are replaced after max_jobs, between events, and no event is lost or late for it', async (t) => {
   const api = await testApi(t)
   const config = lambdaConfig(workerText('who'), { more: '' }).replace(
     'num_workers: 2',
@@ -296,7 +296,7 @@ function listening(pids: readonly number[]): readonly string[] {
     })
 }
 
-test('rule 12: inside Lambda we listen on no port', async (t) => {
+test('inside Lambda we listen on no port', async (t) => {
   const api = await testApi(t)
   const rr = await startBootstrap(t, api, { config: echo })
   assert.equal((await invokeAt(api.invokeUrl, '1')).body, '1')
@@ -315,7 +315,7 @@ for (const [language, handler, name, code, skip] of [
     missing('python3'),
   ],
 ] as const) {
-  test(`pain 24: neither we nor workers in ${language} use /dev/shm`, { skip }, async (t) => {
+  test(`neither we nor workers in ${language} use /dev/shm`, { skip }, async (t) => {
     const api = await testApi(t)
     const rr = await startBootstrap(t, api, { handler, files: { [name]: code } })
     assert.equal((await invokeAt(api.invokeUrl, '1')).body, '"ok"')

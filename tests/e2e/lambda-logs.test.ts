@@ -34,7 +34,7 @@ async function allLines(rr: RunningRr): Promise<readonly LogLine[]> {
   return rr.lines()
 }
 
-test('rule 11: lines of server and workers are JSON with AWS’s names and the request they belong to', async (t) => {
+test('lines of server and workers are JSON with AWS’s names and the request they belong to', async (t) => {
   const { rr, invoke } = await start(t, workerText('talks'), { env: json })
   const { requestId } = await invoke('2')
   const lines = await allLines(rr)
@@ -59,7 +59,7 @@ test('the server’s own lines about an event carry its request', async (t) => {
   )
 })
 
-test('pain 17: a worker’s JSON line is merged and never text within JSON; a long one comes in parts, none lost', async (t) => {
+test('a worker’s JSON line is merged and never text within JSON; a long one comes in parts', async (t) => {
   const { rr, invoke } = await start(t, workerText('talks'), { env: json })
   const { requestId } = await invoke('json')
   await invoke('long')
@@ -133,7 +133,7 @@ test('lines for people are whole lines inside Lambda, too: cut below 250 KB, wit
 
 const words = Array.from({ length: 1000 }, (_, n) => `word ${n}`)
 
-test('pain 5: at the deadline all that the worker said is in the log, with its request, and its last lines are in the error', async (t) => {
+test('at the deadline all that the worker wrote is in the log, and its last lines are in the error', async (t) => {
   const { rr, invoke } = await start(t, workerText('last-words'), { env: json, timeoutMs: 1500 })
   const answer = await invoke('1')
   const error = JSON.parse(answer.body)
@@ -161,7 +161,7 @@ test('at the end of the environment nothing that a worker said before is lost', 
   assert.ok(said.every((line) => line.requestId === requestId))
 })
 
-test('pain 18: a worker that says more than a pipe holds is not blocked, also when nothing of it is wanted', async (t) => {
+test('a worker that writes more than a pipe holds is not blocked, even when nothing of it is wanted', async (t) => {
   const { rr, invoke } = await start(t, workerText('talks'), { env: json, logs: 'level: off' })
   assert.equal((await invoke('50000')).body, '"said"')
   rr.child.kill('SIGTERM')

@@ -63,7 +63,7 @@ test('Managed Instances: four events run side by side, each with a context of it
   assert.equal(api.pollsMax, 4)
 })
 
-test('rule 1: one event at a time, unless AWS_LAMBDA_MAX_CONCURRENCY says otherwise', async (t) => {
+test('one event at a time, unless AWS_LAMBDA_MAX_CONCURRENCY says otherwise', async (t) => {
   const api = await managedApi(t)
   await start(t, api, { worker: workerText('echo'), env: { AWS_LAMBDA_MAX_CONCURRENCY: undefined } })
   for (const id of ['a', 'b', 'c']) assert.equal((await api.invoke({ id, body: `"${id}"` })).body, `"${id}"`)
@@ -121,7 +121,7 @@ test('Managed Instances: 410 to a late answer is taken, and the poller goes on',
   assert.equal((await api.invoke({ id: 'next', body: '2' })).body, '2')
 })
 
-test('pain 22: a /next that is lost is asked again after a wait, by its poller alone', async (t) => {
+test('a lost /next is asked again after a wait, by its poller alone', async (t) => {
   const api = await managedApi(t)
   const rr = await start(t, api, { worker: workerText('echo') })
   await api.waiting(4)
@@ -149,7 +149,7 @@ test('Managed Instances: a worker that overruns its deadline is replaced by us, 
   assert.equal(rr.lines().filter(({ message }) => message === 'worker was killed').length, 1)
 })
 
-test('pain 11: a worker’s death fails its own event, and neither its neighbours nor the process', async (t) => {
+test('a worker’s death fails its own event, and neither its neighbours nor the process', async (t) => {
   const api = await managedApi(t)
   const rr = await start(t, api, { worker: workerText('by-body') })
   await api.waiting(4)

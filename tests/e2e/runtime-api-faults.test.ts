@@ -64,7 +64,7 @@ test('the fifth loss in a row ends the server with 1', async (t) => {
   )
 })
 
-test('rule 5: an id that was just answered comes again: the server ends with 1 and does not run it twice', async (t) => {
+test('an id that was just answered comes again: the server ends with 1 and does not run it twice', async (t) => {
   const hand = (response: ServerResponse) => {
     response.setHeader('Lambda-Runtime-Aws-Request-Id', 'same-id')
     response.setHeader('Lambda-Runtime-Deadline-Ms', String(Date.now() + 30_000))
@@ -101,7 +101,7 @@ for (const status of [413, 410, 400]) {
   })
 }
 
-test('rule 7: after 413 no error is posted for that event, and the same process serves the next one', async (t) => {
+test('after 413 no error is posted for that event, and the same process serves the next one', async (t) => {
   const api = await managedApi(t)
   const config = lambdaConfig(workerText('echo'), { count: 1, more: '' })
   const rr = await startRr(t, ['bootstrap'], { config, env: { AWS_LAMBDA_RUNTIME_API: api.address } })

@@ -34,7 +34,7 @@ test('an empty event is a job with an empty body, and its empty answer is null',
   assert.equal((await invoke(rr, '')).body, 'null')
 })
 
-test('pain 16: an event of 6 MB comes through, and an answer over the limit is refused with both numbers', async (t) => {
+test('an event of 6 MB comes through, and an answer over the limit is refused with both numbers', async (t) => {
   const rr = await serve(t, lambdaConfig(workerText('twice')))
   const event = JSON.stringify('x'.repeat(3_000_000))
   assert.equal((await invoke(rr, event)).body.length, 2 * event.length)
@@ -216,7 +216,7 @@ test('an event that fails is answered with the error of the contract', async (t)
   }
 })
 
-test('rule 4: at the deadline the event is answered by us and the worker is replaced', async (t) => {
+test('at the deadline the event is answered by us and the worker is replaced', async (t) => {
   const rr = await serve(
     t,
     lambdaConfig(workerText('late'), { count: 1, more: 'emulator: { address: "127.0.0.1:0", timeout: 2s }' }),

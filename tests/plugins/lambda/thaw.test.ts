@@ -11,7 +11,7 @@ import { invokeAt } from '../../helpers/rr.js'
 import { testApi } from '../../helpers/runtime-api.js'
 import { ManualClock } from '../../ipc/manual-clock.js'
 
-test('pain 2: workers are told of a thaw, with the gap, before the event that woke them; not of a short wait', async (t) => {
+test('workers learn of a thaw, with the gap, before the event that woke them, but not of a short wait', async (t) => {
   const gapsMs = [4999, 60_000, 0]
   const clock = new ManualClock()
   const told: object[] = []

@@ -54,7 +54,7 @@ const answers: readonly (readonly [answer: unknown, verdict: RegExp])[] = [
   ['{"batchItemFailures":[', /^RR\.BadReply: .*no JSON/],
   ['["batchItemFailures"]', /^RR\.BadReply: .*no object/],
 ]
-test('rule 9: an answer to a batch that Lambda would take as a failure of all of it, without a word, is an error that says why', () => {
+test('an answer that Lambda would take as a failure of the whole batch is an error that says why', () => {
   for (const [answer, verdict] of answers)
     assert.match(verdictOn(sqsEvent(['a', 'b']), answer), verdict, JSON.stringify(answer))
 })
@@ -82,7 +82,7 @@ test('what is said of records in an event that has none, or whose source takes n
   assert.equal(verdictOn(mq, named('x')), 'done')
 })
 
-test('pain 4: with partial_failures: off a list of failed records fails the invocation instead of being ignored', () => {
+test('with partial_failures: off a list of failed records fails the invocation', () => {
   const off = { hasPartialFailures: false }
   assert.match(verdictOn(sqsEvent(['a', 'b']), named('message-1'), off), /RR\.JobFailed: .*1 failed/)
   assert.equal(verdictOn(sqsEvent(['a', 'b']), named(), off), 'done')

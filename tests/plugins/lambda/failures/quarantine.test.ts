@@ -66,7 +66,7 @@ const failures = (answer: Awaited<EventRun['answer']>): readonly string[] => {
   return batchItemFailures.map((one) => one.itemIdentifier)
 }
 
-test('pain 12: a record that has killed its workers runs in a worker of its own, then never again, and the others are done', async (t) => {
+test('a record that killed its workers runs in a worker of its own, then never again', async (t) => {
   const started = await startPool(t, 'dies-of-body', { config: { num_workers: 2 } })
   const ran: { readonly ids: readonly string[]; readonly isAlone: boolean }[] = []
   const lines: Logged[] = []
