@@ -1,0 +1,100 @@
+/**
+ * The ports of a queue: what it delivers, what it is told about each delivery, and how a driver opens it. Types, and the key of the
+ * drivers; no behaviour lives here.
+ */
+import { type Properties, serviceKey } from '../index.js'
+import type { Verdict } from './verdict.js'
+
+/** Header values by name, as RoadRunner's jobs carry them. */
+export type Headers = Readonly<Record<string, readonly string[]>>
+
+/** One message as its source delivered it. It is settled or released exactly once, unless it was lost meanwhile. */
+export interface Delivery {
+  /** Unique within its source, and the same when the message comes again. */
+  readonly id: string
+  /** Kind of the source as AWS names it (`aws:sqs`); other queues by a name of their own (`memory`). */
+  readonly source: string
+  readonly body: Uint8Array | string
+  /** The message without its body, in the shape in which AWS's event-source mapping hands it over. */
+  readonly record: Readonly<Record<string, unknown>>
+  readonly headers: Headers
+  /** Number of this delivery of the message, from 1; null where the source does not count. */
+  readonly attempt: number | null
+  /** 1 to 1000, less is more often, as in `AcquireOptions`; 10 where the source knows no priorities. */
+  readonly priority: number
+  /** Deliveries of one lane run one after the other, in the order in which they came; absent: a lane of its own. */
+  readonly lane?: string
+  /** Wall-clock ms at which the source delivers the message again; absent: not while the source is connected. */
+  readonly expiresAtMs?: number
+}
+
+/** A delivery with what became of it. */
+export interface SettledDelivery {
+  readonly delivery: Delivery
+  readonly verdict: Verdict
+}
+
+/** A message that a source is to take. */
+export interface NewJob {
+  readonly id: string
+  /** Name of the job, as RoadRunner's clients give it. */
+  readonly name: string
+  readonly body: Uint8Array | string
+  readonly headers: Headers
+  readonly priority: number
+  readonly delayMs: number
+  readonly lane?: string
+}
+
+/** Number of messages, by where they are. */
+export interface SourceCounts {
+  /** Ready to be delivered. */
+  readonly active: number
+  /** Held back until a time. */
+  readonly delayed: number
+  /** Delivered and not settled. */
+  readonly reserved: number
+}
+
+/** A queue. Lists are batches; their answers have one entry an item, in the order of the items: the fault, or undefined. */
+export interface Source {
+  /**
+   * Resolves with up to `want` deliveries as soon as there is one; with none when `signal` aborts, or after a time of the source's own
+   * choice. Rejects when the queue cannot be reached.
+   */
+  pull(want: number, signal: AbortSignal): Promise<readonly Delivery[]>
+  /**
+   * Acknowledges what is done, returns for another delivery what has to be tried again (after `afterMs`), and discards or dead-letters
+   * what has failed for good. An item's fault leaves its message to be delivered again.
+   */
+  settle(items: readonly SettledDelivery[]): Promise<readonly (Error | undefined)[]>
+  /** Makes the deliveries expire `byMs` from now; absent where deliveries do not expire. An item's fault means that it is lost. */
+  extend?(deliveries: readonly Delivery[], byMs: number): Promise<readonly (Error | undefined)[]>
+  /** Gives deliveries back that were not run: at a stop, and the rest of a lane after a retry. They come again at once. */
+  release(deliveries: readonly Delivery[]): Promise<void>
+  /** Takes new messages; absent where a queue is only read. Rejects when one is refused. */
+  push?(jobs: readonly NewJob[]): Promise<void>
+  counts?(): Promise<SourceCounts>
+  /** Closes connections. Called once, after everything was settled or released. */
+  close(): Promise<void>
+}
+
+/** A thing with a name, and keys of its own within the section of the plugin that uses it. */
+export interface Part {
+  readonly name: string
+  readonly config?: Properties
+}
+
+/** A pipeline that a driver opens: its name, and the validated keys of the driver. */
+export interface Pipeline {
+  readonly name: string
+  readonly config: unknown
+}
+
+/** Opens queues of one kind; an npm package provides it under the key of the same name. */
+export interface JobDriver extends Part {
+  open(pipeline: Pipeline): Promise<Source>
+}
+
+/** Key of the drivers. */
+export const JobDriver = serviceKey<JobDriver>('jobs.driver')

@@ -1,0 +1,55 @@
+/** What became of a delivery or an event. Types and constants; protocols read verdicts out of replies. */
+
+/** Kinds of faults, apart from what a worker says itself. */
+export const FaultKind = {
+  /** The worker answered with an error. */
+  jobFailed: 'jobFailed',
+  /** The worker asked for another try. */
+  retry: 'retry',
+  /** The worker said that no further try will help. */
+  failed: 'failed',
+  /** The worker's answer cannot be read. */
+  badReply: 'badReply',
+  /** What was delivered cannot be made into a job. */
+  badInput: 'badInput',
+  workerTimeout: 'workerTimeout',
+  workerCrashed: 'workerCrashed',
+  noWorkers: 'noWorkers',
+  /** The job or its answer has more bytes than somebody takes. */
+  tooLarge: 'tooLarge',
+  /** The server stopped before the job was done. */
+  stopped: 'stopped',
+} as const
+export type FaultKind = (typeof FaultKind)[keyof typeof FaultKind]
+
+/** An error as its worker reported it. */
+export interface WorkerError {
+  readonly type: string
+  readonly message: string
+  readonly stack: readonly string[]
+  readonly cause?: WorkerError
+}
+
+/** Why something was not done. */
+export interface Fault {
+  readonly kind: FaultKind
+  readonly message: string
+  /** The worker's own error, where it reported one with a type. */
+  readonly own?: WorkerError
+}
+
+/**
+ * `done`: acknowledged, or the result; `warning` is for the log. `retry`: not done, it is to be delivered again. `fail`: no further
+ * try will help.
+ */
+export type Verdict =
+  | { readonly kind: 'done'; readonly body: Uint8Array; readonly warning?: string }
+  | {
+      readonly kind: 'retry'
+      readonly why: Fault
+      /** The wait that the worker asked for. */
+      readonly afterMs?: number
+      /** Its worker died of it. */
+      readonly isDeath?: boolean
+    }
+  | { readonly kind: 'fail'; readonly why: Fault }
