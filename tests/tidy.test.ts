@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { ErrorCode } from '../src/core/errors.js'
 import { imports, texts } from './helpers/imports.js'
@@ -92,21 +92,6 @@ test('every error code is thrown somewhere and explained in docs/errors.md, whic
   const known = new Set<string>(Object.values(ErrorCode))
   for (const [, value = ''] of page.matchAll(/\| `(RR_[A-Z_]+)` \|/g))
     assert.ok(known.has(value), `${value} is no code of ours`)
-})
-
-test('every page that the README and the docs link to exists', () => {
-  const pages = [
-    'README.md',
-    'ARCHITECTURE.md',
-    'CONTRIBUTING.md',
-    ...readdirSync(join(projectFolder, 'docs')).map((file) => `docs/${file}`),
-  ]
-  for (const page of pages) {
-    const text = readFileSync(join(projectFolder, page), 'utf8')
-    for (const [, link = ''] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
-      assert.ok(existsSync(join(projectFolder, dirname(page), link)), `${page} links to ${link}`)
-    }
-  }
 })
 
 test('tests do not sleep', () => {
