@@ -1,4 +1,4 @@
-/** What the ledger costs a job: jobs a second with and without it, in turns, as a ratio. */
+/** Measures the cost of the ledger per job: jobs a second with and without it, in turns, as a ratio. */
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** What a job costs in the waiting line of a pool when 1, 1,000 or 100,000 callers wait: no worker, the line alone. */
+/** Measures the cost of a job in the waiting line of a pool when 1, 1,000 or 100,000 callers wait: no worker, the line alone. */
 import { systemClock } from '../src/core/clock.js'
 import { WaitingLine } from '../src/supervisor/pool/queue/waiting-line.js'
 

@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import { systemClock } from '../src/core/clock.js'
 import { LogHost } from '../src/logging/sink.js'
 
-/** How it went. */
+/** Result of one run. */
 export interface WrittenLines {
   readonly ms: number
   /** The longest that the event loop was held up, in ms. */

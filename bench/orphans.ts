@@ -1,4 +1,4 @@
-/** What a storm of kills leaves behind: `npm run bench orphans` (100 rounds), `npm run bench orphans 1000`. Exits 1 if anything. */
+/** Counts the processes that a storm of kills leaves behind: `npm run bench orphans` (100 rounds), `npm run bench orphans 1000`. Exits 1 if anything. */
 import { type StormRound, stormRound, troubles } from '../tests/helpers/storm.js'
 
 const roundsDefault = 100

@@ -1,4 +1,4 @@
-/** From process start to the first `/next`, and to the first answer: `rr bootstrap` against a Runtime API of our own. */
+/** Measures the time from process start to the first `/next`, and to the first answer: `rr bootstrap` against a Runtime API of our own. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'

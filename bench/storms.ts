@@ -104,7 +104,7 @@ export async function stormOfKills(count: number) {
   }
 }
 
-/** From 1 worker to 64 by demand and back by idleness, in virtual time; the numbers must be exact each time. */
+/** Grows a pool from 1 worker to 64 by demand and shrinks it by idleness, in virtual time; the numbers must be exact each time. */
 export async function stormOfSizes(count: number) {
   const time = new VirtualTime()
   let booted = 0

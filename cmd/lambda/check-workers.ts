@@ -1,4 +1,4 @@
-/** What `rr.yaml` says that matters to the function, read as `rr validate` reads it; without a file its defaults. */
+/** Reads the settings of `rr.yaml` that matter to the function, as `rr validate` reads them; without a file, the defaults. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Loaded } from '../../config/load.js'
@@ -60,7 +60,7 @@ function workersOf(values: Values, entries: Entries): WorkerSetup {
   }
 }
 
-/** What the section `lambda:` is when nothing is written. */
+/** Returns the section `lambda:` with all its defaults. */
 function defaults(): unknown {
   const owners = builtInPlugins.map(({ name, config }) => ({ name, config }))
   return validateConfig(new Map(), owners, new Set(['lambda'])).values.get('lambda')

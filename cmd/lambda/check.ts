@@ -25,7 +25,7 @@ export interface CheckOptions extends CommonOptions, SetupFlags {
 
 const templateNames = ['template.yaml', 'template.yml', 'serverless.yml', 'serverless.yaml', 'template.json']
 
-/** As `rr validate` takes them: the file, or a plugin that it lists, cannot be read. */
+/** Errors that mean that the file, or a plugin that it lists, cannot be read. */
 const unreadableCodes = [ErrorCode.ConfigNotFound, ErrorCode.PluginLoad, ErrorCode.PluginApi] as const
 
 /** Exit 0 without errors and warnings, 1 with them, 2 when nothing says what to check, 78 for a file that cannot be read. */
@@ -58,7 +58,7 @@ function sourceOf(options: CheckOptions): Source | undefined {
 
 interface Functions {
   readonly functions: readonly FoundFunction[]
-  /** Where an rr.yaml may lie. */
+  /** Folders that may hold an rr.yaml. */
   readonly folders: readonly string[]
 }
 interface Fault {

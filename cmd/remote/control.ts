@@ -213,7 +213,7 @@ export async function queueCall(client: ControlClient, method: string, argument?
   }
 }
 
-/** A value of a server's answer as a list of objects; what is no object is left out. */
+/** A value of a server's answer as a list of objects; other values are left out. */
 export function rowsOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
   return Array.isArray(value) ? value.filter((row) => typeof row === 'object' && row !== null) : []
 }

@@ -29,7 +29,7 @@ export class AwakeClock implements Clock {
     this.#inner = inner
   }
 
-  /** What has not been counted so far, in ms. */
+  /** Time in ms that has not been counted so far. */
   get frozenMs(): number {
     return this.#frozenMs
   }
@@ -66,7 +66,7 @@ export class AwakeClock implements Clock {
     return { clear: () => void this.#entries.delete(entry) }
   }
 
-  /** When it is due by our own count of time. */
+  /** Due time of an entry by this clock's own count. */
   #dueAt({ dueAt, isWall }: Entry): number {
     return isWall ? dueAt - this.#frozenMs : dueAt
   }

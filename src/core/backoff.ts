@@ -1,4 +1,4 @@
-/** How long to wait before the next try: exponential with full-width jitter. Pure. */
+/** Computes the wait before the next try: exponential with full-width jitter. Pure. */
 import type { Random } from './random.js'
 
 /** The shape of a back-off; all in milliseconds. */

@@ -5,15 +5,15 @@ export interface Timer {
   clear(): void
 }
 
-/** How a timer counts. */
+/** Options of a timer. */
 export interface TimerOptions {
-  /** It does not keep the process alive. */
+  /** True for a timer that does not keep the process alive. */
   readonly unref?: boolean
   /** For deadlines that come from outside: time in which this process was frozen, or got no processor, counts as well. */
   readonly isWall?: boolean
 }
 
-/** What may know the time and wait. */
+/** Source of time and timers. */
 export interface Clock {
   /** Milliseconds since the epoch, by the wall clock: for deadlines that come from outside. */
   nowMs(): number

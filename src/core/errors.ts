@@ -54,9 +54,9 @@ export const ErrorCode = {
 } as const
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode]
 
-/** What an error may carry beside its sentence. */
+/** Optional parts of an error beside its message. */
 export interface RelayErrorOptions {
-  /** What the reader should do now; one sentence. */
+  /** One sentence that tells the reader what to do. */
   readonly hint?: string
   readonly cause?: unknown
   /** Values a program may want, e.g. `exitCode`; never payloads or secrets. */

@@ -1,4 +1,4 @@
-/** What was begun, to be undone in reverse order, whatever fails on the way. */
+/** Collects undo functions and runs them in reverse order, whatever fails on the way. */
 import { messageOf } from './errors.js'
 
 /** A pile of undos. */

@@ -14,7 +14,7 @@ export function pidRequest(ownPid: number): FrameParts {
 /** Server to worker: leave, exit code 0. */
 export const stopRequest: FrameParts = { flags: controlJson, options: [], head: '{"stop":true}' }
 
-/** What a worker answered: who it is, and which extensions of ours it understands. */
+/** Answer of a worker to the PID request: its pid, and the extensions of ours that it understands. */
 export interface PidReply {
   readonly pid: number
   readonly features: readonly string[]
@@ -26,7 +26,7 @@ export function pidReply({ pid, features }: PidReply): FrameParts {
   return { flags: FrameFlag.control, options: [], head: JSON.stringify(message) }
 }
 
-/** Reads a PID reply; undefined when the frame is none. Features that are no text are left out. */
+/** Reads a PID reply; undefined for any other frame. Features that are not texts are left out. */
 export function readPidReply(frame: Frame): PidReply | undefined {
   const message = readControl(frame)
   if (message === undefined || !('pid' in message)) return undefined

@@ -8,7 +8,7 @@ import { ErrorCode, RelayError } from '../core/errors.js'
 import { type Frame, frameVersion, headerBytesMin, headerCrc, optionsMax } from './frame.js'
 import type { RelayLimits } from './relay.js'
 
-/** Who gets what was decoded; all views are valid during the call only. */
+/** Receiver of decoded frames; all views are valid during the call only. */
 export interface DecoderSink {
   frame(frame: Frame): void
   junk(bytes: Buffer): void

@@ -5,13 +5,13 @@ import { type PidReply, pidRequest, readPidReply } from './control.js'
 import type { Frame } from './frame.js'
 import type { Relay } from './relay.js'
 
-/** How to ask. */
+/** Options of a handshake. */
 export interface HandshakeOptions {
   readonly ownPid: number
   readonly timeoutMs: number
   readonly clock: Clock
   readonly signal?: AbortSignal
-  /** What the worker printed before its reply; a view, valid during the call only. */
+  /** Called with bytes that the worker printed before its reply; a view, valid during the call only. */
   readonly onJunk: (bytes: Buffer) => void
 }
 

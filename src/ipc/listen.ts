@@ -14,7 +14,7 @@ const othersMask = 0o177
 
 /**
  * Listens on a socket file of mode 0600. A stale one is removed after a failed connect. Throws RR_ADDRESS_IN_USE when a
- * live one is there, RR_SOCKET_PATH for a path over 103 bytes, in no folder, or of something that is no socket, and
+ * live one is there, RR_SOCKET_PATH for a path over 103 bytes, in no folder, or of something that is not a socket, and
  * RR_IPC_RELAY_CLOSED for the rest.
  */
 export async function listenUnix(server: Server, path: string): Promise<void> {

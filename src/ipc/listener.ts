@@ -13,7 +13,7 @@ import { listenTcp, listenUnix } from './listen.js'
 import type { Relay, RelayLimits } from './relay.js'
 import { socketRelay } from './relays/socket-relay.js'
 
-/** Where and how to listen. */
+/** Options of a listener. */
 export interface ListenerOptions {
   /** `unix://PATH` or `tcp://HOST:PORT`, the host a loopback address; port 0 takes a free one. */
   readonly address: string
@@ -38,7 +38,7 @@ interface Introduced {
   readonly features: readonly string[]
 }
 
-/** How long to wait for a worker. */
+/** Options of an expected connection. */
 interface ExpectOptions {
   readonly timeoutMs: number
   readonly signal?: AbortSignal
@@ -46,7 +46,7 @@ interface ExpectOptions {
 
 /** Accepts workers until it is closed. */
 export interface RelayListener {
-  /** What RR_RELAY says: the real port. */
+  /** Address for RR_RELAY, with the real port. */
   readonly address: string
   /**
    * Resolves with the relay of the worker `pid`, also when it connected before. Rejects with RR_IPC_HANDSHAKE when the time
@@ -106,7 +106,7 @@ class Listener implements RelayListener {
     if (path !== undefined) await listenUnix(this.#server, path)
     else if (host !== undefined) await listenTcp(this.#server, host, Number(port))
     else {
-      throw new RelayError(ErrorCode.RelayClosed, `"${address}" is no address to listen on`, {
+      throw new RelayError(ErrorCode.RelayClosed, `"${address}" is not an address to listen on`, {
         hint: 'Write unix://PATH or tcp://127.0.0.1:PORT.',
       })
     }
@@ -165,11 +165,11 @@ class Listener implements RelayListener {
     const relay = socketRelay(socket, limits)
     const timer = this.#await(relay)
     try {
-      // Nobody prints into a socket: what is no frame comes from no worker.
+      // Workers print nothing into a socket, so bytes that are not a frame come from another program.
       const onJunk = () => relay.close()
       this.#introduce(await handshake(relay, { ownPid, clock, timeoutMs: handshakeMs, onJunk }), relay)
     } catch (error) {
-      log.debug({ error: messageOf(error) }, 'a connection to the relay was no worker')
+      log.debug({ error: messageOf(error) }, 'a connection to the relay was not from a worker')
       relay.close()
     } finally {
       timer.clear()

@@ -5,7 +5,7 @@
 import type { RelayError } from '../core/errors.js'
 import type { Frame, FrameParts } from './frame.js'
 
-/** The one reader of a relay. Called synchronously as bytes arrive, never after `closed`. */
+/** Reader of a relay, of which there is one at a time. Called synchronously as bytes arrive, never after `closed`. */
 export interface RelayReader {
   /** A whole frame; its payload is a view that is valid during the call only: copy what you keep. */
   frame(frame: Frame): void

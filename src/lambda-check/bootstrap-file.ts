@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import type { Place } from '../schema/tree.js'
 import type { Known } from './setup.js'
 
-/** What is wrong with it; undefined when nothing is, or when the code is not a folder here. */
+/** Returns the fault of the bootstrap file; undefined when there is none, or when the code is not a folder here. */
 export function bootstrapFault(
   templateFolder: string,
   folder: string | undefined,

@@ -1,4 +1,4 @@
-/** What to change, in the words of where the setup was read: a property of the template, a key of serverless.yml, AWS's CLI. Pure. */
+/** Words fixes for the place the setup was read from: a property of the template, a key of serverless.yml, AWS's CLI. Pure. */
 import { unreachable } from '../../src/core/assert.js'
 import { type FunctionSetup, isWritten, type Mapping, type Origin, type Queue } from './setup.js'
 
@@ -121,7 +121,7 @@ export function setWorkers(key: string, value: string | number): string {
   return `set ${key}: ${value} in rr.yaml`
 }
 
-/** How a message calls a setting of the function: with the default's source when nobody wrote it. */
+/** Names the timeout for a message, with the source of the default when it is not set. */
 export function seconds(setup: FunctionSetup): string {
   const { timeoutSeconds } = setup
   return `${timeoutSeconds?.value} s${isWritten(timeoutSeconds) ? '' : ' (the default)'}`

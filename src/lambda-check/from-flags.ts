@@ -51,7 +51,7 @@ export function hasFlags(flags: SetupFlags): boolean {
   return functionFlags.some((name) => flags[name] !== undefined) || describesMapping(flags)
 }
 
-/** What is known of a function before the first flag. */
+/** Makes the setup of a function before the first flag is read. */
 export function emptySetup(flags: SetupFlags): Unstaffed {
   const kind = flags.source ?? 'sqs'
   const mapping: Mapping = { kind, name: kind === 'sqs' ? 'the queue’s mapping' : `the ${kind} mapping` }

@@ -8,7 +8,7 @@ import { findQueue } from './queues.js'
 import { Reader } from './reader.js'
 import type { Gateway, Known, Mapping } from './setup.js'
 
-/** What the framework takes when nothing is said. */
+/** Defaults of the framework. */
 const timeoutDefault = 6
 const memoryDefault = 1024
 const windowDefault = 0
@@ -30,7 +30,7 @@ interface FunctionAbout {
   readonly entry: Entry
   readonly provider: Tree | undefined
   readonly folder: string
-  /** What is deployed is made elsewhere. */
+  /** True when the deployed package is built elsewhere. */
   readonly isBuilt: boolean
 }
 

@@ -172,7 +172,7 @@ const arnKinds: readonly (readonly [pattern: RegExp, kind: Mapping['kind']])[] =
   [/^arn:(?:\$\{[^}]*\}|[^:])*:kafka:/, 'kafka'],
 ]
 
-/** What an ARN's text leads to. */
+/** Tells the kind of an event source by its ARN. */
 export function kindOfArn(arn: string): Mapping['kind'] | undefined {
   return arnKinds.find(([pattern]) => pattern.test(arn))?.[1]
 }

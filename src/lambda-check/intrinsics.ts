@@ -1,6 +1,6 @@
 /**
- * What a value of a template will be: parameters by their defaults, conditions and mappings as far as those decide them,
- * references to resources of the same template. What only the deployment knows is `unknown`, never guessed.
+ * Evaluates values of a template: parameters by their defaults, conditions and mappings as far as those decide them,
+ * references to resources of the same template. Values that only the deployment knows are `unknown`, never guessed.
  */
 import type { Entry, Tree } from '../schema/tree.js'
 

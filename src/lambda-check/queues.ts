@@ -4,7 +4,7 @@ import type { Resolved, Resource, Template } from './intrinsics.js'
 import { Reader } from './reader.js'
 import type { DeadLetters, Fact, Known, Queue, Redrive } from './setup.js'
 
-/** What SQS takes when nothing is said. */
+/** Default of SQS. */
 const visibilityDefault = 30
 const retentionDefault = 345_600
 
@@ -90,7 +90,7 @@ function queueNamed(template: Template, name: string): Resource | undefined {
   })
 }
 
-/** What follows the last colon or slash; those of a variable such as `${AWS::Region}` do not count. */
+/** Returns the text behind the last colon or slash; those of a variable such as `${AWS::Region}` do not count. */
 function lastPart(arn: string): string {
   return /(?:\$\{[^}]*\}|[^:/])*$/.exec(arn)?.[0] ?? ''
 }

@@ -7,7 +7,7 @@ import type { Known } from './setup.js'
 export class Reader {
   readonly template: Template
   readonly tree: Tree | undefined
-  /** Where the owner stands: what is absent is missing there. */
+  /** Place of the owner, which is named for absent keys. */
   readonly at: Place
 
   constructor(template: Template, tree: Tree | undefined, at: Place) {

@@ -64,7 +64,7 @@ const mappingRules: readonly ((mapping: Mapping, setup: FunctionSetup) => Findin
 
 const weights = { error: 0, warning: 1, note: 2 } as const
 
-/** What will hurt, the worst first. */
+/** Returns the findings of a function, the worst first. */
 export function checkFunction(setup: FunctionSetup): readonly FunctionFinding[] {
   const found = [
     ...functionRules.flatMap((rule) => rule(setup)),

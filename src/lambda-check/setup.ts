@@ -1,18 +1,18 @@
-/** What is known of a function, its event sources and our workers: what every reader makes and every rule reads. Pure data. */
+/** Describes a function, its event sources and its workers: made by every reader, read by every rule. Pure data. */
 import type { Place } from '../schema/tree.js'
 
-/** A value that is known, with its place. What is not known (a parameter, another stack's export) is no fact at all. */
+/** A value that is known, with its place. What is not known (a parameter, another stack's export) is not a fact. */
 export interface Fact<T> {
   readonly value: T
   readonly at?: Place | undefined
-  /** Nobody wrote it: it is what AWS, or the framework, takes instead. */
+  /** True for a value that nobody wrote: the default of AWS or of the framework. */
   readonly isDefault?: boolean
 }
 
 /** A fact, or nothing known. */
 export type Known<T> = Fact<T> | undefined
 
-/** Where a setup was read from; fixes speak its language. */
+/** Kind of input that a setup was read from; fixes are worded for it. */
 export type Origin = 'flags' | 'template' | 'serverless' | 'aws'
 
 /** One function with everything that calls it in batches. */
@@ -27,12 +27,12 @@ export interface FunctionSetup {
   readonly runtime?: Known<string>
   /** The value is empty when there is none. */
   readonly handler?: Known<string>
-  /** What is wrong with the bootstrap in the function's folder; undefined when it is fine or cannot be seen. */
+  /** Fault of the bootstrap in the function's folder; undefined when it is fine or cannot be seen. */
   readonly bootstrapFault?: Known<'missing' | 'not executable'>
   /** The value is undefined when none is reserved. */
   readonly reservedConcurrency?: Known<number | undefined>
   readonly logFormat?: Known<string>
-  /** Nothing deployed leads from a function to these: only templates and flags know them. */
+  /** Gateways in front of the function, known from templates and flags only: AWS offers no way from a function to them. */
   readonly gateways: readonly Gateway[]
   readonly mappings: readonly Mapping[]
   readonly workers: WorkerSetup
@@ -82,7 +82,7 @@ export interface Queue {
   readonly redrive?: Known<Redrive | undefined>
 }
 
-/** Where a queue's messages go that were received too often. */
+/** Redrive policy: the queue for messages that were received too often. */
 export interface Redrive {
   readonly receivesMax?: Known<number>
   readonly deadLetters?: DeadLetters | undefined
@@ -96,29 +96,29 @@ export interface DeadLetters {
   readonly retentionSeconds?: Known<number>
 }
 
-/** What `rr.yaml` says that matters here; without a file its defaults. */
+/** Settings of `rr.yaml` that the rules read; without a file, its defaults. */
 export interface WorkerSetup {
   readonly mode: 'raw' | 'event'
-  /** Where the pool's keys stand: `lambda.pool`, or `pools.NAME`. */
+  /** Path of the pool's keys: `lambda.pool`, or `pools.NAME`. */
   readonly poolKey: string
   readonly partialFailures: Fact<boolean>
   readonly count: Fact<number | 'auto'>
-  /** 0 is no limit. */
+  /** 0 means no limit. */
   readonly execTtlMs: Fact<number>
   readonly allocateTimeoutMs: Fact<number>
   /** 0 is none. */
   readonly marginMs: Fact<number>
 }
 
-/** Something that will hurt. */
+/** Setting that will cause trouble. */
 export interface Finding {
   /** Its permanent name, as `docs/lambda-check.md` explains it. */
   readonly rule: string
   readonly severity: 'error' | 'warning' | 'note'
   readonly at: Place | undefined
-  /** What is so, with the values, and what comes of it. */
+  /** Cause, with the values, and consequence. */
   readonly reason: string
-  /** What to change to what. */
+  /** Change to make. */
   readonly fix: string
 }
 

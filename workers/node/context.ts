@@ -1,4 +1,4 @@
-/** What a handler knows about its job: the context JSON of the server, and the time that is left. */
+/** Context of a job as its handler sees it: the server's context JSON, and the time that is left. */
 
 /** The context of a Lambda job; absent values are `null`. Those of other kinds of jobs are in `values`. */
 export interface JobContext {

@@ -1,4 +1,4 @@
-/** What a worker may want to be told between jobs, and how it says so: what it announces is all that the server ever sends. */
+/** Hooks between jobs, and their announcement: the server sends nothing that the worker did not announce. */
 import { type Frame, FrameFlag } from '../../src/ipc/frame.js'
 import type { Relay } from '../../src/ipc/relay.js'
 
@@ -11,7 +11,7 @@ export interface Hooks {
   readonly onThaw?: (gapMs: number) => unknown
   /** SnapStart is about to photograph this process. What it throws fails the initialisation. */
   readonly beforeSnapshot?: () => unknown
-  /** This process is a copy of the photograph: reseed, reconnect. What it throws fails the restore. */
+  /** Called in a process that was restored from a snapshot: reseed, reconnect. An error thrown here fails the restore. */
   readonly afterRestore?: () => unknown
 }
 

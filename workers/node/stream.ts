@@ -8,12 +8,12 @@ import type { Relay } from '../../src/ipc/relay.js'
 // As often as RoadRunner's PHP package asks.
 const piecesPerPing = 5
 
-/** Whether a result is one that comes in pieces: an async generator, a readable stream. */
+/** True for a result that comes in pieces: an async generator, a readable stream. */
 export function isStream(result: unknown): result is AsyncIterable<unknown> {
   return typeof result === 'object' && result !== null && Symbol.asyncIterator in result
 }
 
-/** What the server says about the stream that is being sent. */
+/** Server's messages about the stream that is being sent. */
 export class StreamTurns {
   #isStopped = false
   #heard: (() => void) | undefined

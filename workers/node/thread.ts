@@ -1,6 +1,6 @@
 /**
- * What runs in each thread of a pool with `runtime: thread`: gives the user's module its relay, sends what it prints to the server's
- * log instead of its output, and serves it. A `process.exit` in here ends the thread and nothing else.
+ * Program of each thread of a pool with `runtime: thread`: gives the user's module its relay, sends its output to the server's
+ * log, and serves it. `process.exit` ends the thread only.
  */
 import { getHeapStatistics } from 'node:v8'
 import { OutputSender } from '../../src/ipc/relays/thread-output.js'
@@ -30,7 +30,7 @@ export default async function run({ port, program, facts, unread }: ThreadStart)
   await new Promise(() => undefined)
 }
 
-/** From now on `console` and all who write to this stream reach the server's log. */
+/** Sends `console` and everything else written to this stream to the server's log. */
 function printTo(sender: OutputSender, output: 'stdout' | 'stderr'): void {
   const write = (chunk: Uint8Array | string, encoding?: unknown, done?: unknown): boolean => {
     const text = typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8'

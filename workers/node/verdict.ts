@@ -1,4 +1,4 @@
-/** What a handler may say beside "done": try again, never again, or let me go. Return it or throw it. */
+/** Verdicts beside "done": retry, fail, or stop this worker. A handler returns or throws one. */
 
 // Another copy of this package may have made it.
 const brand = Symbol.for('relayrunner.verdict')
@@ -34,7 +34,7 @@ export function fail(reason: string): Verdict {
   return new Verdict({ outcome: 'fail', reason }, reason)
 }
 
-/** This worker leaves instead of answering; the job goes to another one. */
+/** Makes this worker leave instead of answering; the job goes to another one. */
 export function stop(): Verdict {
   return new Verdict({ stop: true }, 'the worker asked to leave')
 }

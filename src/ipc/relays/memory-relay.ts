@@ -3,14 +3,14 @@ import { Duplex } from 'node:stream'
 import type { Relay, RelayLimits } from '../relay.js'
 import { StreamRelay } from './stream-relay.js'
 
-/** How the bytes travel. */
+/** Options of a pair of relays in memory. */
 export interface MemoryRelayOptions {
   /** The most bytes that arrive at once; without it what was written at once arrives at once. */
   readonly chunkBytes?: number
 }
 
 /**
- * What one end sends the other reads. Closing one end ends the other, after it has read what was sent. Nothing bounds what
+ * Makes two connected relays: each reads what the other sends. Closing one ends the other, after it has read everything. Nothing bounds what
  * waits for a slow reader: for peers that answer before they are sent more.
  */
 export function memoryRelayPair(

@@ -1,4 +1,4 @@
-/** What all relays over Node streams share: decode what comes in, write one frame in one write, end once. */
+/** Base of all relays over Node streams: decodes incoming bytes, writes one frame in one write, ends once. */
 import type { Readable, Writable } from 'node:stream'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import { FrameDecoder } from '../decoder.js'

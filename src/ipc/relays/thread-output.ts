@@ -1,5 +1,5 @@
 /**
- * What a thread prints, on its way to the server: messages on the relay's port, so that the order to its answers is kept, and a shared
+ * Carries the output of a thread to the server: messages on the relay's port, so that the order to its answers is kept, and a shared
  * count of bytes that were sent and not yet read. A thread that is ahead by as much as a pipe holds waits, as a process does at a full
  * pipe; memory and the server's turns stay bounded. For both ends.
  */
@@ -97,7 +97,7 @@ export class OutputReceiver {
     this.stderr.push(bytes)
   }
 
-  /** Nothing comes any more: ends both streams, and lets go a thread that waits. */
+  /** Ends both streams, and releases a thread that waits. */
   end(): void {
     Atomics.store(this.#unread, 0, endedBytes)
     Atomics.notify(this.#unread, 0)

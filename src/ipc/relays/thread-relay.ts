@@ -1,12 +1,12 @@
 /**
- * How a worker that is a thread speaks: Goridge bytes over a `MessagePort`, and on the same port, so that the order is kept, what it
- * printed. Both ends of it, for the server and for the thread.
+ * Relay of a worker that is a thread: Goridge bytes over a `MessagePort`, and its output on the same port, so that the order is kept.
+ * Holds both ends, for the server and for the thread.
  */
 import { Duplex } from 'node:stream'
 import type { MessagePort } from 'node:worker_threads'
 import type { ThreadOutput, UnreadBytes } from './thread-output.js'
 
-/** What a thread is started with. */
+/** Start data of a thread. */
 export interface ThreadStart {
   readonly port: MessagePort
   /** The module's file. */
@@ -16,7 +16,7 @@ export interface ThreadStart {
   readonly unread: UnreadBytes
 }
 
-/** What to do beside carrying bytes. */
+/** Callbacks of a port stream. */
 export interface PortStreamOptions {
   readonly onOutput?: (output: ThreadOutput) => void
   /** Called before bytes leave. */
@@ -67,7 +67,7 @@ export function offerThreadStream(stream: Duplex): void {
 export function takeThreadStream(): Duplex {
   const stream: unknown = Reflect.get(globalThis, streamKey)
   if (stream instanceof Duplex) return stream
-  throw new Error('RR_RELAY is "thread", but this is no thread of a pool')
+  throw new Error('RR_RELAY is "thread", but this is not a thread of a pool')
 }
 
 /** Says that somebody serves in this process or thread. */
@@ -75,7 +75,7 @@ export function markRelayTaken(): void {
   Reflect.set(globalThis, takenKey, true)
 }
 
-/** Whether somebody does. */
+/** True once a caller has taken this thread's relay. */
 export function isRelayTaken(): boolean {
   return Reflect.get(globalThis, takenKey) === true
 }

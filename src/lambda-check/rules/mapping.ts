@@ -7,7 +7,7 @@ const fifoBatchMax = 10
 const batchMax = 10_000
 const concurrencyRange = { min: 2, max: 1000 } as const
 
-/** What becomes of a batch whose answer Lambda does not read. */
+/** Consequences, by source, when Lambda does not read the answer to a batch. */
 const lossOf = {
   sqs: 'it deletes the failed messages with the others',
   kinesis: 'it goes on behind the failed records',
@@ -93,7 +93,7 @@ export function fifoWindow(mapping: Mapping, setup: FunctionSetup): Finding[] {
   return [{ rule: 'fifo-window', severity: 'error', at: windowSeconds.at, reason, fix }]
 }
 
-/** What AWS takes as MaximumConcurrency. */
+/** Checks MaximumConcurrency against AWS's limits. */
 export function maximumConcurrency(mapping: Mapping, setup: FunctionSetup): Finding[] {
   const limit = mapping.maximumConcurrency
   if (limit?.value === undefined) return []

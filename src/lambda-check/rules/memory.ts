@@ -16,7 +16,7 @@ export function workerCount({ workers, memoryMb }: FunctionSetup): number | unde
   return autoSize({ cpus: 1, memoryBytes: memoryMb.value * 2 ** 20, isLambda: true })
 }
 
-/** What AWS takes. */
+/** Checks the memory size against AWS's limits. */
 export function memorySize(setup: FunctionSetup): Finding[] {
   const memory = setup.memoryMb
   const { min, max } = memoryRange

@@ -52,7 +52,7 @@ export function bootstrap(setup: FunctionSetup): Finding[] {
   return [{ rule: 'bootstrap', severity: 'error', at: fault.at ?? setup.at, reason, fix }]
 }
 
-/** As plain text, Lambda filters no levels. */
+/** Checks the log format: Lambda filters levels of JSON only. */
 export function logFormat(setup: FunctionSetup): Finding[] {
   const { logFormat: given } = setup
   if (given?.value.toLowerCase() !== 'text' || given.isDefault === true) return []

@@ -5,7 +5,7 @@ import { workerCount } from './memory.js'
 
 const timeoutMax = 900
 
-/** What AWS takes. */
+/** Checks the timeout against AWS's limits. */
 export function timeoutRange(setup: FunctionSetup): Finding[] {
   const timeout = setup.timeoutSeconds
   if (timeout === undefined || (timeout.value >= 1 && timeout.value <= timeoutMax)) return []
@@ -79,7 +79,7 @@ export function deadlineMargin(setup: FunctionSetup): Finding[] {
   return [{ rule: 'deadline-margin', severity: 'note', at: margin.at, reason, fix }]
 }
 
-/** When every job takes as long as it may, the last ones of the batch do not run. */
+/** Checks that a whole batch fits into the timeout when every job takes as long as it may. */
 export function worstCase(mapping: Mapping, setup: FunctionSetup): Finding[] {
   const [timeout, size, ttl] = [setup.timeoutSeconds, mapping.batchSize, setup.workers.execTtlMs]
   const workers = workerCount(setup)
@@ -93,7 +93,7 @@ export function worstCase(mapping: Mapping, setup: FunctionSetup): Finding[] {
   return [{ rule: 'batch-worst-case', severity: 'note', at: size.at ?? mapping.at, reason, fix }]
 }
 
-/** As the plugin `lambda` counts it: the smaller of the setting and a tenth of the time, at least 50 ms; 0 is none. */
+/** Computes the margin as the plugin `lambda` does: the smaller of the setting and a tenth of the time, at least 50 ms; 0 is none. */
 function marginInForce(settingMs: number, leftMs: number): number {
   return settingMs === 0 ? 0 : Math.max(50, Math.min(settingMs, leftMs / 10))
 }

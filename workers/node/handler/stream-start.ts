@@ -1,5 +1,5 @@
 /**
- * How a stream begins: what is written within one turn of the event loop is collected, so that an answer that is complete by
+ * Start of a stream: collects everything written within one turn of the event loop, so that an answer that is complete by
  * then goes out as one frame whose size is known. The first byte of any other waits no longer than that turn.
  */
 

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace RelayRunner;
 
-/** What a handler knows about its job. Absent values are null. */
+/** Context of a job as its handler sees it. Absent values are null. */
 final class Context
 {
     /** @param array<string, mixed> $values the context JSON as it came */

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace RelayRunner;
 
-/** What a worker wants to be told between jobs. What it announces is all that the server ever sends. */
+/** Hooks between jobs. The server sends nothing that the worker did not announce. */
 final class Hooks
 {
     /** @var array{thaw: ?callable, before: ?callable, after: ?callable} */

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace RelayRunner;
 
-/** What a handler may say beside "done": try again, never again, or let me go. Return it or throw it. */
+/** Verdict beside "done": retry, fail, or stop this worker. A handler returns or throws it. */
 final class Verdict extends \Exception
 {
     private bool $leaves = false;
@@ -28,7 +28,7 @@ final class Verdict extends \Exception
         return new self(['outcome' => 'fail', 'reason' => $reason], $reason);
     }
 
-    /** This worker leaves instead of answering; the job goes to another one. */
+    /** Makes this worker leave instead of answering; the job goes to another one. */
     public static function stop(): self
     {
         return (new self(['stop' => true], 'the worker asked to leave'))->thenLeave();
