@@ -26,15 +26,16 @@ export {
   apiVersion,
   definePlugin,
   type Needs,
-  optional,
   type PluginDefinition,
+  type PluginLife,
   type PluginTimeouts,
+  type Provided,
+  type Provides,
   type ResolvedNeeds,
   type RunningPlugin,
-  type ServiceKey,
   type SetupContext,
-  serviceKey,
 } from './supervisor/plugins/definition.js'
+export { all, optional, type ServiceKey, type ServiceOf, serviceKey } from './supervisor/plugins/keys.js'
 export { type PoolConfig, poolProperties } from './supervisor/pool/keys.js'
 export type { AcquireOptions, Lease, Pool, WorkerBoot, WorkerInfo } from './supervisor/pool/pool.js'
 export { envProperty, processProperties, type ServerSettings } from './supervisor/pool/process-keys.js'

@@ -16,6 +16,43 @@ export function checkPlugin(definition: unknown): void {
   throw new RelayError(ErrorCode.PluginApi, `plugin${name}: ${fault.what}`, { hint: fault.hint })
 }
 
+/**
+ * The first fault of what set-up gave back, said after the plugin's name; undefined when there is none. `provides` are the texts of
+ * the promised keys.
+ */
+export function runningFault(
+  running: unknown,
+  provides: readonly string[],
+  isList: boolean,
+): string | undefined {
+  if (running === undefined) return provides[0] === undefined ? undefined : promised(provides[0])
+  if (!isObject(running)) return `returned ${kindOf(running)} from its set-up, not an object`
+  for (const name of ['serve', 'drain'])
+    if (running[name] !== undefined && typeof running[name] !== 'function')
+      return `returned \`${name}\`, which is ${kindOf(running[name])}, not a function`
+  if (isList) return servicesFault(running.services, provides)
+  if (provides[0] === undefined || running.service !== undefined) return undefined
+  return promised(provides[0])
+}
+
+function servicesFault(services: unknown, provides: readonly string[]): string | undefined {
+  const pairs: readonly unknown[] = Array.isArray(services) ? services : []
+  const given = new Map<string, unknown>()
+  for (const pair of pairs) {
+    if (!Array.isArray(pair) || !isPlainKey(pair[0]))
+      return 'returned `services` with a member that is not a pair of a service key and a service'
+    given.set(`${pair[0].name}@${pair[0].major}`, pair[1])
+  }
+  for (const key of given.keys())
+    if (!provides.includes(key)) return `returned service "${key}", which it does not promise in \`provides\``
+  const missing = provides.find((key) => given.get(key) === undefined)
+  return missing === undefined ? undefined : promised(missing)
+}
+
+function promised(key: string): string {
+  return `promised service "${key}" and returned none`
+}
+
 /** The first fault of a definition; undefined when there is none. */
 export function pluginFault(definition: unknown): Fault | undefined {
   if (!isObject(definition)) return { what: `its definition is ${kindOf(definition)}`, hint: shapeHint }
@@ -46,11 +83,21 @@ function needsFault(needs: unknown): Fault | undefined {
 }
 
 function providesFault(provides: unknown): Fault | undefined {
-  if (provides === undefined || isServiceKey(provides)) return undefined
-  return {
-    what: `\`provides\` is ${kindOf(provides)}, not a service key`,
-    hint: 'Write `provides: serviceKey(name)`.',
-  }
+  if (provides === undefined || isPlainKey(provides)) return undefined
+  const hint = 'Write `provides: serviceKey(name)`, or a list of such keys.'
+  if (!Array.isArray(provides))
+    return { what: `\`provides\` is ${kindOf(provides)}, not a service key`, hint }
+  const wrong = provides.findIndex((key) => !isPlainKey(key))
+  if (wrong >= 0)
+    return { what: `\`provides[${wrong}]\` is ${kindOf(provides[wrong])}, not a service key`, hint }
+  const texts = provides.map(({ name, major }) => `${name}@${major}`)
+  const twice = texts.find((text, at) => texts.indexOf(text) < at)
+  return twice === undefined ? undefined : { what: `\`provides\` names "${twice}" twice`, hint }
+}
+
+/** A key as `serviceKey` makes it; optional() and all() are for needs. */
+function isPlainKey(value: unknown): value is { readonly name: string; readonly major: number } {
+  return isServiceKey(value) && value.takes === 'one'
 }
 
 function configFault(config: unknown): Fault | undefined {
@@ -78,12 +125,14 @@ function timeoutsFault(timeouts: unknown): Fault | undefined {
   return undefined
 }
 
-function isServiceKey(value: unknown): boolean {
+const takes: readonly unknown[] = ['one', 'optional', 'all']
+
+function isServiceKey(value: unknown): value is Readonly<Record<string, unknown>> {
   return (
     isObject(value) &&
     typeof value.name === 'string' &&
     typeof value.major === 'number' &&
-    typeof value.isOptional === 'boolean'
+    takes.includes(value.takes)
   )
 }
 

@@ -6,9 +6,12 @@ import type { Clock } from '../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import { Scope } from '../../core/scope.js'
 import type { Logger } from '../../logging/logger.js'
-import type { RunningPlugin, ServiceKey } from './definition.js'
+import { runningFault } from './check.js'
+import { type PluginLife, providedKeys } from './definition.js'
+import { keyText, type ServiceKey } from './keys.js'
 import type { PluginSource } from './load.js'
-import { keyText, planPlugins } from './plan.js'
+import { planPlugins } from './plan.js'
+import { ServiceRegistry } from './registry.js'
 
 /** A plugin with its validated section. */
 export interface LoadedPlugin extends PluginSource {
@@ -41,7 +44,11 @@ export interface ContainerOptions {
   readonly onFault: (error: Error) => void
 }
 
-interface Running extends RunningPlugin<unknown> {}
+/** What set-up gave back, checked. */
+interface Running extends PluginLife {
+  readonly service?: unknown
+  readonly services?: readonly (readonly [ServiceKey<unknown>, unknown])[]
+}
 
 interface Built {
   readonly loaded: LoadedPlugin
@@ -55,14 +62,14 @@ const stepMsDefault = 30_000
 /** The plugins of one server. */
 export class Container {
   readonly #options: ContainerOptions
-  readonly #services = new Map<string, unknown>()
+  readonly #services = new ServiceRegistry()
   readonly #built: Built[] = []
   readonly #infos: PluginInfo[] = []
   readonly #serving = new AbortController()
 
   constructor(options: ContainerOptions) {
     this.#options = options
-    for (const [key, service] of options.services) this.#services.set(keyText(key), service)
+    for (const [key, service] of options.services) this.#services.add(key, 'server', service)
   }
 
   /** Sets all up, then lets all serve. On a fault it undoes everything and rejects with the fault. */
@@ -71,7 +78,7 @@ export class Container {
     const byPlugin = new Map(plugins.map((loaded) => [loaded.plugin, loaded]))
     const plan = planPlugins(
       plugins.map((loaded) => loaded.plugin),
-      new Set(this.#services.keys()),
+      this.#services.keys(),
     )
     try {
       for (const [level, members] of plan.entries()) {
@@ -95,7 +102,7 @@ export class Container {
 
   /** The service of a key, if somebody provides it. */
   service<T>(key: ServiceKey<T>): T | undefined {
-    return this.#services.get(keyText(key)) as T | undefined
+    return this.#services.find(key) as T | undefined
   }
 
   /** Reverse order: sources stop taking work in. `graceMs` is what running work may take at least. */
@@ -144,7 +151,7 @@ export class Container {
     this.#built.push(built)
     const startedAt = clock.monotonicMs()
     const needs = Object.fromEntries(
-      Object.entries(plugin.needs).map(([name, key]) => [name, this.#services.get(keyText(key))]),
+      Object.entries(plugin.needs).map(([name, key]) => [name, this.#services.find(key)]),
     )
     const context = {
       config: loaded.config,
@@ -162,19 +169,20 @@ export class Container {
       if (loaded.file === builtInFile && error instanceof RelayError) throw error
       throw this.#fault(ErrorCode.PluginSetup, loaded, 'failed to set up', error)
     }
-    built.running = isRunning(result) ? result : {}
-    if (plugin.provides !== undefined) {
-      if (built.running.service === undefined) {
-        throw this.#fault(
-          ErrorCode.PluginApi,
-          loaded,
-          `promised service "${keyText(plugin.provides)}" and returned none`,
-        )
-      }
-      this.#services.set(keyText(plugin.provides), built.running.service)
-    }
+    this.#take(built, result)
     const setupMs = clock.monotonicMs() - startedAt
     this.#infos.push({ name: plugin.name, version: loaded.version, file: loaded.file, level, setupMs })
+  }
+
+  /** Checks what set-up gave back, and makes its services known. */
+  #take(built: Built, result: unknown): void {
+    const { plugin } = built.loaded
+    const keys = providedKeys(plugin)
+    const fault = runningFault(result, keys.map(keyText), Array.isArray(plugin.provides))
+    if (fault !== undefined) throw this.#fault(ErrorCode.PluginApi, built.loaded, fault)
+    built.running = isRunning(result) ? result : {}
+    const { service, services = keys.map((key) => [key, service] as const) } = built.running
+    for (const [key, own] of services) this.#services.add(key, plugin.name, own)
   }
 
   #serve(built: Built): void {

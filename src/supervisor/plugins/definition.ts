@@ -6,33 +6,15 @@ import type { Clock } from '../../core/clock.js'
 import type { Logger } from '../../logging/logger.js'
 import type { Section, SectionConfig } from '../../schema/section.js'
 import { checkPlugin } from './check.js'
+import type { ServiceKey, ServiceOf } from './keys.js'
 
 /** The border's version: raised when a plugin written for the old one would no longer run. */
 export const apiVersion = 1
 
-/** Names a service and carries its type. Two keys are the same when name and major are. */
-export interface ServiceKey<T> {
-  readonly name: string
-  readonly major: number
-  readonly isOptional: boolean
-  /** Carries the type only; there is no value. */
-  readonly type?: T
-}
-
-/** Makes the key of a service; raise `major` when its users would break. */
-export function serviceKey<T>(name: string, major = 1): ServiceKey<T> {
-  return { name, major, isOptional: false }
-}
-
-/** The same key, for a service that may be absent: the need is then `T | undefined`. */
-export function optional<T>(key: ServiceKey<T>): ServiceKey<T | undefined> {
-  return { name: key.name, major: key.major, isOptional: true }
-}
-
 /** Needs by the name that set-up knows them by. */
 export type Needs = { readonly [name: string]: ServiceKey<unknown> }
 /** What set-up is handed for its needs. */
-export type ResolvedNeeds<N> = { readonly [K in keyof N]: N[K] extends ServiceKey<infer T> ? T : never }
+export type ResolvedNeeds<N> = { readonly [K in keyof N]: ServiceOf<N[K]> }
 
 /** What a plugin's set-up gets. */
 export interface SetupContext<C, N> {
@@ -46,18 +28,30 @@ export interface SetupContext<C, N> {
   readonly defer: (undo: () => unknown) => void
 }
 
-/** What set-up gives back: all of it optional. */
-export interface RunningPlugin<S> {
-  /** The service that `provides` promises. */
-  readonly service?: S
+/** What a plugin provides: one service, several, or none. */
+export type Provides = ServiceKey<unknown> | readonly ServiceKey<unknown>[] | undefined
+
+/** The services that `provides` promises: `service` for a key, `services` with a pair for each key of a list, in its order. */
+export type Provided<K> = K extends readonly ServiceKey<unknown>[]
+  ? { readonly services: { readonly [I in keyof K]: readonly [K[I], ServiceOf<K[I]>] } }
+  : K extends ServiceKey<infer S>
+    ? { readonly service: S }
+    : unknown
+
+/** The life of a plugin after set-up: all of it optional. */
+export interface PluginLife {
   /** The long-running part; returning early is fine, throwing stops the whole server. */
   serve?(signal: AbortSignal): Promise<void>
   /** Stop taking work in, let what runs end; `signal` aborts when the time is up. */
   drain?(signal: AbortSignal): Promise<void>
 }
 
+/** What set-up gives back: what was promised, and the plugin's life. */
+export type RunningPlugin<K extends Provides = undefined> = PluginLife & Provided<K>
+
+// A plugin that promises nothing may return nothing.
 // biome-ignore lint/suspicious/noConfusingVoidType: a set-up with nothing to give back does not return
-type SetupResult<S> = RunningPlugin<S> | void
+type SetupResult<K extends Provides> = RunningPlugin<K> | (K extends undefined ? void : never)
 
 /** Milliseconds that a plugin may take for a step before the fault names it. */
 export interface PluginTimeouts {
@@ -67,15 +61,15 @@ export interface PluginTimeouts {
 }
 
 /** What an author writes. */
-export interface PluginDefinition<P extends Section, N extends Needs, S> {
+export interface PluginDefinition<P extends Section, N extends Needs, K extends Provides> {
   /** Also its section in `rr.yaml` and its name in the log. */
   readonly name: string
   readonly version?: string
   readonly needs?: N
-  readonly provides?: ServiceKey<S>
+  readonly provides?: K
   readonly config?: P
   readonly timeouts?: PluginTimeouts
-  setup(context: SetupContext<SectionConfig<P>, N>): SetupResult<S> | Promise<SetupResult<S>>
+  setup(context: SetupContext<SectionConfig<P>, N>): SetupResult<K> | Promise<SetupResult<K>>
 }
 
 /** A plugin with its types forgotten, as the container handles it. */
@@ -84,7 +78,7 @@ export interface AnyPlugin {
   readonly name: string
   readonly version?: string
   readonly needs: Needs
-  readonly provides?: ServiceKey<unknown>
+  readonly provides?: Provides
   readonly config: Section
   readonly timeouts: PluginTimeouts
   setup(context: SetupContext<unknown, Needs>): unknown
@@ -97,8 +91,8 @@ export interface AnyPlugin {
 export function definePlugin<
   P extends Section = Section<Record<never, never>>,
   const N extends Needs = Record<never, never>,
-  S = undefined,
->(definition: PluginDefinition<P, N, S>): AnyPlugin {
+  const K extends Provides = undefined,
+>(definition: PluginDefinition<P, N, K>): AnyPlugin {
   checkPlugin(definition)
   const { name, version, needs, provides, config, timeouts, setup } = definition
   return {
@@ -112,4 +106,10 @@ export function definePlugin<
     // The container hands each plugin exactly what its own declaration asked for: the types were checked above.
     setup: setup as AnyPlugin['setup'],
   }
+}
+
+/** The keys that a plugin provides. */
+export function providedKeys({ provides }: Pick<AnyPlugin, 'provides'>): readonly ServiceKey<unknown>[] {
+  if (provides === undefined) return []
+  return 'name' in provides ? [provides] : provides
 }

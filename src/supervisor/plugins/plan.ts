@@ -3,19 +3,15 @@
  * `container.ts` runs what this returns.
  */
 import { ErrorCode, RelayError } from '../../core/errors.js'
-import type { AnyPlugin, ServiceKey } from './definition.js'
+import { type AnyPlugin, providedKeys } from './definition.js'
+import { keyText } from './keys.js'
 
 /** Plugins by level, in listing order inside a level. */
 export type Plan = readonly (readonly AnyPlugin[])[]
 
-/** The key as text: two keys are the same when their name and major are. */
-export function keyText(key: ServiceKey<unknown>): string {
-  return `${key.name}@${key.major}`
-}
-
 /**
- * Makes the plan. Throws RR_PLUGIN_DUPLICATE (two of a name, or two that provide one service), RR_PLUGIN_MISSING_NEED (both
- * named), RR_PLUGIN_CYCLE (as a path).
+ * Makes the plan. Throws RR_PLUGIN_DUPLICATE (two of a name, or two that provide a service of which somebody needs one),
+ * RR_PLUGIN_MISSING_NEED (both named), RR_PLUGIN_CYCLE (as a path).
  */
 export function planPlugins(plugins: readonly AnyPlugin[], hostServices: ReadonlySet<string>): Plan {
   const providers = findProviders(plugins, hostServices)
@@ -33,12 +29,12 @@ export function planPlugins(plugins: readonly AnyPlugin[], hostServices: Readonl
   return levels
 }
 
-function findProviders(
-  plugins: readonly AnyPlugin[],
-  hostServices: ReadonlySet<string>,
-): Map<string, AnyPlugin> {
+/** Every plugin that provides a key, by the key's text. */
+type Providers = ReadonlyMap<string, readonly AnyPlugin[]>
+
+function findProviders(plugins: readonly AnyPlugin[], hostServices: ReadonlySet<string>): Providers {
   const names = new Set<string>()
-  const providers = new Map<string, AnyPlugin>()
+  const providers = new Map<string, AnyPlugin[]>()
   for (const plugin of plugins) {
     if (names.has(plugin.name)) {
       throw new RelayError(ErrorCode.PluginDuplicate, `two plugins have the name "${plugin.name}"`, {
@@ -46,28 +42,35 @@ function findProviders(
       })
     }
     names.add(plugin.name)
-    if (plugin.provides === undefined) continue
-    const key = keyText(plugin.provides)
-    const other = providers.get(key)?.name ?? (hostServices.has(key) ? 'the server itself' : undefined)
-    if (other !== undefined) {
-      const text = `plugin "${plugin.name}" provides service "${key}", which ${other} provides already`
-      throw new RelayError(ErrorCode.PluginDuplicate, text, { hint: 'List one of the two only.' })
+    for (const key of providedKeys(plugin).map(keyText)) {
+      if (hostServices.has(key)) throw duplicate(plugin, key, 'the server itself')
+      providers.set(key, [...(providers.get(key) ?? []), plugin])
     }
-    providers.set(key, plugin)
   }
   return providers
 }
 
+function duplicate({ name }: AnyPlugin, key: string, other: string, needer?: AnyPlugin): RelayError {
+  const text = `plugin "${name}" provides service "${key}", which ${other} provides already`
+  const why = needer === undefined ? '' : `, and plugin "${needer.name}" needs one of them`
+  return new RelayError(ErrorCode.PluginDuplicate, `${text}${why}`, {
+    hint: needer === undefined ? 'List one of the two only.' : 'List one of the two only, or need all().',
+  })
+}
+
 function providersOf(
   plugin: AnyPlugin,
-  providers: ReadonlyMap<string, AnyPlugin>,
+  providers: Providers,
   hostServices: ReadonlySet<string>,
 ): readonly AnyPlugin[] {
   return Object.values(plugin.needs).flatMap((need) => {
     const key = keyText(need)
-    const provider = providers.get(key)
-    if (provider !== undefined) return [provider]
-    if (need.isOptional || hostServices.has(key)) return []
+    const found = providers.get(key) ?? []
+    if (need.takes === 'all') return found.filter((one) => one !== plugin)
+    const [first, second] = found
+    if (first !== undefined && second !== undefined) throw duplicate(second, key, first.name, plugin)
+    if (first !== undefined) return [first]
+    if (need.takes === 'optional' || hostServices.has(key)) return []
     const what = `plugin "${plugin.name}" needs service "${key}", which no plugin provides`
     throw new RelayError(ErrorCode.PluginMissingNeed, what, {
       hint: `Add a plugin that provides "${key}", or make the need optional().`,

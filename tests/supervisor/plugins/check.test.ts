@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { loadPlugin } from '../../../src/supervisor/plugins/load.js'
 
+const k = '{ name: "s", major: 1, takes: "one" }'
+
 const cases: readonly [definition: string, says: RegExp][] = [
   ['undefined', /its definition is undefined/],
   ['"name"', /its definition is a string/],
@@ -20,6 +22,11 @@ const cases: readonly [definition: string, says: RegExp][] = [
   ['{ name: "p", setup() {}, needs: { pools: "pools" } }', /`needs\.pools` is a string/],
   ['{ name: "p", setup() {}, needs: { pools: { name: "pools" } } }', /`needs\.pools` is an object/],
   ['{ name: "p", setup() {}, provides: "service" }', /`provides` is a string/],
+  [
+    '{ name: "p", setup() {}, provides: [{ name: "s", major: 1, takes: "all" }] }',
+    /`provides\[0\]` is an object/,
+  ],
+  [`{ name: "p", setup() {}, provides: [${k}, ${k}] }`, /`provides` names "s@1" twice/],
   ['{ name: "p", setup() {}, timeouts: { setupMs: "5s" } }', /`timeouts\.setupMs` is a string/],
   ['{ name: "p", setup() {}, version: 1 }', /`version` is 1/],
 ]
