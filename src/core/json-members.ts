@@ -53,7 +53,7 @@ function cut(text: string): readonly JsonMember[] {
     else if (depth > 0) continue
     else if (code === comma) take(at)
     else if (code === colon && key === undefined) {
-      key = JSON.parse(text.slice(from, at)) as string
+      key = String(JSON.parse(text.slice(from, at)))
       from = at + 1
     }
   }

@@ -114,7 +114,10 @@ function shown(value: unknown): string {
 
 function shownError(error: Error): string {
   const text = jsonText(error)
-  const { code, message, hint, stack }: Record<string, unknown> = JSON.parse(text)
+  const parsed: unknown = JSON.parse(text)
+  const fields: Readonly<Record<string, unknown>> =
+    typeof parsed === 'object' && parsed !== null ? { ...parsed } : {}
+  const { code, message, hint, stack } = fields
   if (code === undefined) return typeof stack === 'string' ? JSON.stringify(stack) : text
   return `${String(code)}: ${String(message)}${hint === undefined ? '' : ` (${String(hint)})`}`
 }

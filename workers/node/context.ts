@@ -32,26 +32,26 @@ export interface JobContext {
   remainingMs(): number
 }
 
-/** Reads the context; what is no JSON object is taken as empty. */
+/** Reads the context. Anything but a JSON object is taken as empty, and a value of another type than its own as absent. */
 export function readContext(bytes: Buffer): JobContext {
-  const values: Readonly<Record<string, unknown>> & Partial<JobContext> = parse(bytes)
-  const deadlineMs = values.deadlineMs ?? null
-  const record = values.record ?? null
+  const values = parse(bytes)
+  const deadlineMs = numberOf(values.deadlineMs)
+  const record = isObject(values.record) ? values.record : null
   return {
-    kind: 'event',
-    source: null,
-    awsRequestId: '',
-    invokedFunctionArn: null,
-    functionName: null,
-    functionVersion: null,
-    memoryLimitInMB: null,
-    traceId: null,
-    clientContext: null,
-    identity: null,
-    tenantId: null,
-    attempt: null,
-    ...namesOf(record),
     ...values,
+    kind: kindOf(values.kind),
+    source: textOf(values.source),
+    awsRequestId: textOf(values.awsRequestId) ?? '',
+    invokedFunctionArn: textOf(values.invokedFunctionArn),
+    functionName: textOf(values.functionName),
+    functionVersion: textOf(values.functionVersion),
+    memoryLimitInMB: numberOf(values.memoryLimitInMB),
+    traceId: textOf(values.traceId),
+    clientContext: values.clientContext ?? null,
+    identity: values.identity ?? null,
+    tenantId: textOf(values.tenantId),
+    attempt: numberOf(values.attempt),
+    ...namesOf(record, values),
     record,
     values,
     deadlineMs,
@@ -61,18 +61,32 @@ export function readContext(bytes: Buffer): JobContext {
 
 function parse(bytes: Buffer): Readonly<Record<string, unknown>> {
   if (bytes.length === 0) return {}
-  const values: Record<string, unknown> = JSON.parse(bytes.toString('utf8'))
+  const given: unknown = JSON.parse(bytes.toString('utf8'))
+  if (!isObject(given)) return {}
   // The number of the job on the wire is not part of its context.
-  delete values.jobId
-  return values
+  delete given.jobId
+  return given
 }
 
 type Names = Pick<JobContext, 'messageId' | 'receiptHandle' | 'queue' | 'group'>
 
-const noNames: Names = { messageId: null, receiptHandle: null, queue: null, group: null }
+/** Names that the context has itself come before those of its record. */
+function namesOf(record: JobContext['record'], values: JobContext['values']): Names {
+  const {
+    messageId = null,
+    receiptHandle = null,
+    queue = null,
+    group = null,
+  } = record === null ? {} : recordNames(record)
+  return {
+    messageId: textOf(values.messageId) ?? messageId,
+    receiptHandle: textOf(values.receiptHandle) ?? receiptHandle,
+    queue: textOf(values.queue) ?? queue,
+    group: textOf(values.group) ?? group,
+  }
+}
 
-function namesOf(record: JobContext['record']): Names {
-  if (record === null) return noNames
+function recordNames(record: Readonly<Record<string, unknown>>): Partial<Names> {
   return {
     messageId: textOf(record.messageId) ?? textOf(record.messageID),
     receiptHandle: textOf(record.receiptHandle),
@@ -97,4 +111,16 @@ function member(value: unknown, key: string): unknown {
 
 function textOf(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === 'number' ? value : null
+}
+
+function kindOf(value: unknown): JobContext['kind'] {
+  return value === 'record' || value === 'records' || value === 'given_up' ? value : 'event'
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -15,10 +15,29 @@ export interface Hooks {
   readonly afterRestore?: () => unknown
 }
 
-/** A control message of the server's, as far as hooks are concerned. */
-export interface HookMessage {
-  readonly thaw?: { readonly gap_ms?: unknown }
-  readonly snapshot?: unknown
+/** A control message of the server's. */
+export interface ControlMessage {
+  /** It asks for the worker's PID reply. */
+  readonly asksPid: boolean
+  readonly asksStop: boolean
+  /** How long Lambda froze the environment, after a thaw. */
+  readonly gapMs: number | undefined
+  readonly snapshot: 'before' | 'after' | undefined
+}
+
+/** Reads one. Members of other types, and unknown ones, say nothing; throws for what is not JSON. */
+export function readControl(payload: Buffer): ControlMessage {
+  const { pid, stop, thaw, snapshot } = membersOf(JSON.parse(payload.toString('utf8')))
+  return {
+    asksPid: pid !== undefined,
+    asksStop: stop === true,
+    gapMs: thaw === undefined ? undefined : Number(membersOf(thaw).gap_ms),
+    snapshot: snapshot === undefined ? undefined : snapshot === 'before' ? 'before' : 'after',
+  }
+}
+
+function membersOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {}
 }
 
 /** The features to announce in the PID reply. */
@@ -28,8 +47,13 @@ export function featuresOf({ onThaw, beforeSnapshot, afterRestore }: Hooks): rea
 }
 
 /** Runs what a message asks for; a snapshot's is answered with the message, or an ERROR frame. Rejects with what `onThaw` throws. */
-export async function runHook(relay: Relay, hooks: Hooks, message: HookMessage, frame: Frame): Promise<void> {
-  if (message.thaw !== undefined) await hooks.onThaw?.(Number(message.thaw.gap_ms))
+export async function runHook(
+  relay: Relay,
+  hooks: Hooks,
+  message: ControlMessage,
+  frame: Frame,
+): Promise<void> {
+  if (message.gapMs !== undefined) await hooks.onThaw?.(message.gapMs)
   if (message.snapshot === undefined) return
   const answer = Buffer.from(frame.payload)
   try {

@@ -7,7 +7,7 @@ import type { RelayLink } from './connect.js'
 import { type JobContext, readContext } from './context.js'
 import { errorText } from './error-text.js'
 import { flushOutput } from './flush.js'
-import { featuresOf, type HookMessage, type Hooks, runHook } from './hooks.js'
+import { featuresOf, type Hooks, readControl, runHook } from './hooks.js'
 import { isReply } from './reply.js'
 import { listenForStack } from './stack.js'
 import { isStream, StreamTurns, sendStream } from './stream.js'
@@ -84,11 +84,9 @@ export class Serving {
 
   /** Handles a control frame in its turn among the jobs; resolves when it is done. */
   #onControl(frame: Frame): Promise<void> {
-    const message: HookMessage & { readonly stop?: unknown; readonly pid?: unknown } = JSON.parse(
-      frame.payload.toString('utf8'),
-    )
-    if (message.stop === true) return this.#jobs.then(() => process.exit(0))
-    if (message.pid === undefined) {
+    const message = readControl(frame.payload)
+    if (message.asksStop) return this.#jobs.then(() => process.exit(0))
+    if (!message.asksPid) {
       const answered = { ...frame, payload: Buffer.from(frame.payload) }
       const onFault = (error: unknown) => log('error', 'the hook onThaw failed', { error: errorText(error) })
       return this.#jobs.then(() => runHook(this.#relay, this.#hooks, message, answered)).catch(onFault)

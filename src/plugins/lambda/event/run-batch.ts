@@ -23,7 +23,8 @@ export class BatchRun {
   readonly #handling: Handling
   readonly #plan: BatchPlan
   readonly #event: EventFacts
-  readonly #verdicts: Verdict[]
+  /** By the record's place; undefined until it is known. */
+  readonly #verdicts: (Verdict | undefined)[]
   /** The job that was made while its lane waited for a worker. */
   #prepared: { readonly indexes: readonly number[]; readonly work: Work } | undefined
 
@@ -31,7 +32,7 @@ export class BatchRun {
     this.#handling = handling
     this.#plan = plan
     this.#event = event
-    this.#verdicts = new Array(plan.records.length)
+    this.#verdicts = plan.records.map(() => undefined)
   }
 
   /** Runs its records and makes its answer. */
@@ -59,7 +60,7 @@ export class BatchRun {
   }
 
   #recordsAt(indexes: readonly number[]): readonly RecordPlan[] {
-    return indexes.map((index) => this.#plan.records[index] as RecordPlan)
+    return indexes.flatMap((index) => this.#plan.records[index] ?? [])
   }
 
   #workOf(indexes: readonly number[]): Work {
@@ -73,7 +74,7 @@ export class BatchRun {
     const { records, isPartial } = this.#plan
     return answerBatch({
       records,
-      verdicts: Array.from(this.#verdicts, (verdict) => verdict ?? this.#handling.unfinished),
+      verdicts: this.#verdicts.map((verdict) => verdict ?? this.#handling.unfinished),
       isFailed: (verdict) => givenUp.isFailed(verdict),
       isPartial: isPartial && hasPartialFailures,
     })
@@ -125,7 +126,11 @@ export class BatchRun {
     if (!verdicts.some((one) => one.kind === 'never')) return Promise.resolve(verdicts)
     const settle = (verdict: Verdict, record: RecordPlan) =>
       options.givenUp.settle({ verdict, record, invocation, tags, job: this.#jobId([record]), endMs })
-    return Promise.all(verdicts.map((verdict, at) => settle(verdict, records[at] as RecordPlan)))
+    const settled = verdicts.flatMap((verdict, at) => {
+      const record = records[at]
+      return record === undefined ? [] : settle(verdict, record)
+    })
+    return Promise.all(settled)
   }
 
   /** Of several records nobody knows which it was: each will run alone, and may still be innocent. */
