@@ -1,13 +1,14 @@
 /** What `emulator.sqs` switches on: the queue, the mapping that polls it, and the remote procedures of `rr send` and `rr queue`. */
 import { randomUUID } from 'node:crypto'
 import { type Clock, ErrorCode, type Logger, messageOf, RelayError, type RpcMethod } from '../../../index.js'
+import { placeOfQueue } from '../../../work/queues/sqs/client.js'
 import type { ExtraRoute } from '../http/server.js'
 import { Mapping } from './mapping.js'
 import { MemoryQueue } from './memory-queue.js'
 import type { Outgoing, Queue } from './queue.js'
 import { isUrl, type SqsSettings, visibilityFactor } from './section.js'
 import { sqsRoute } from './sqs-endpoint.js'
-import { openSqsQueue, placeOfQueue } from './sqs-queue.js'
+import { openSqsQueue } from './sqs-queue.js'
 
 /** How the emulator says that an event ended. */
 type Ended =

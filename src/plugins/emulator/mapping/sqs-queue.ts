@@ -4,36 +4,14 @@ import type {
   Message as SdkMessage,
   SendMessageCommandInput,
   SQSClient,
-  SQSClientConfig,
 } from '@aws-sdk/client-sqs'
 import { type Clock, ErrorCode, messageOf, RelayError } from '../../../index.js'
+import { type LoadedSqs, loadSqs, placeOfQueue, type SqsSdk } from '../../../work/queues/sqs/client.js'
 import type { MessageAttribute, Outgoing, Queue, QueueCounts, Received, ReceiveOptions } from './queue.js'
 
-type Sdk = typeof import('@aws-sdk/client-sqs')
-
 const deleteMax = 10
-const defaultAccount = '000000000000'
 // A call of SQS takes milliseconds; a server that went away without a word must not hold the mapping for ever.
 const callMsMax = 15_000
-
-/** Where a queue is, by its URL. */
-export interface QueuePlace {
-  readonly region: string | undefined
-  /** Undefined: where AWS's own client looks. */
-  readonly endpoint: string | undefined
-  readonly name: string
-  readonly arn: string
-}
-
-/** Reads a queue's URL. The ARN is made of it: nobody has to be asked. */
-export function placeOfQueue(url: string): QueuePlace {
-  const { hostname, origin, pathname } = new URL(url)
-  const region = /^sqs\.([a-z]{2}-[a-z0-9-]+)\./.exec(hostname)?.[1]
-  const isAws = hostname.includes('.amazonaws.')
-  const [name = '', account = defaultAccount] = pathname.split('/').filter(Boolean).reverse()
-  const arn = `arn:aws:sqs:${region ?? 'us-east-1'}:${account}:${name}`
-  return { region, endpoint: isAws ? undefined : origin, name, arn }
-}
 
 /** What opening a queue takes. */
 export interface SqsQueueOptions {
@@ -47,37 +25,32 @@ export interface SqsQueueOptions {
  * credentials come from the environment, as AWS's clients read them; a region in the URL's host goes first.
  */
 export async function openSqsQueue(options: SqsQueueOptions): Promise<SqsQueue> {
-  const sdk = await import('@aws-sdk/client-sqs').catch((error: unknown) => {
-    throw new RelayError(
-      ErrorCode.AwsPackage,
-      '`emulator.sqs.queue` is a URL, and @aws-sdk/client-sqs is not installed',
-      {
-        hint: 'Run `npm install @aws-sdk/client-sqs` beside relayrunner, or use a name: a queue in memory.',
-        cause: error,
-      },
-    )
+  const loaded = await loadSqs({
+    ...options,
+    key: 'emulator.sqs.queue',
+    instead: 'a name: a queue in memory',
   })
-  return new SqsQueue(sdk, options)
+  return new SqsQueue(loaded, options)
 }
 
 /** A queue of a server. */
 export class SqsQueue implements Queue {
   readonly arn: string
   readonly isFifo: boolean
-  readonly #sdk: Sdk
+  readonly #sdk: SqsSdk
   readonly #client: SQSClient
   readonly #url: string
   readonly #clock: Clock
 
-  /** Through an SDK that is loaded; see `openSqsQueue`. */
-  constructor(sdk: Sdk, options: SqsQueueOptions) {
+  /** Takes a client that is made already; see `openSqsQueue`. */
+  constructor({ sdk, client }: LoadedSqs, options: SqsQueueOptions) {
     const { arn, name } = placeOfQueue(options.url)
     this.#sdk = sdk
+    this.#client = client
     this.#url = options.url
     this.#clock = options.clock
     this.arn = arn
     this.isFifo = name.endsWith('.fifo')
-    this.#client = new sdk.SQSClient(clientConfig(options))
   }
 
   async send(outgoing: Outgoing): Promise<string> {
@@ -186,31 +159,6 @@ const staleNames: ReadonlySet<string> = new Set([
   'InvalidParameterValue',
   'AWS.SimpleQueueService.MessageNotInflight',
 ])
-
-/** An endpoint of AWS's own environment variables goes first, then a server that is not AWS's is asked where its URL says. */
-function clientConfig({ url, env }: SqsQueueOptions): SQSClientConfig {
-  const { region: own, endpoint: ownEndpoint } = placeOfQueue(url)
-  const endpoint = env.AWS_ENDPOINT_URL_SQS ?? env.AWS_ENDPOINT_URL ?? ownEndpoint
-  const region = own ?? env.AWS_REGION ?? (endpoint === undefined ? undefined : 'us-east-1')
-  const credentials = credentialsOf(env, endpoint)
-  return {
-    ...(region === undefined ? {} : { region }),
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(credentials === undefined ? {} : { credentials }),
-  }
-}
-
-/** Those of our environment, which `--dotenv` adds to; undefined: AWS's client looks for them in all its places. */
-function credentialsOf(env: SqsQueueOptions['env'], endpoint: string | undefined) {
-  if (env.AWS_PROFILE !== undefined) return undefined
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env
-  const { AWS_SESSION_TOKEN: sessionToken } = env
-  if (accessKeyId && secretAccessKey)
-    return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }
-  // Servers on one's own machine want a signature and do not look at it.
-  const isHere = endpoint !== undefined && /^(localhost$|127\.|\[::1\])/.test(new URL(endpoint).hostname)
-  return isHere ? { accessKeyId: 'local', secretAccessKey: 'local' } : undefined
-}
 
 /** The server answered, and blames the request: sending it again would not help. */
 function isOurFault(error: unknown): boolean {

@@ -135,7 +135,7 @@ async function handlerOptions(options: PollersOptions): Promise<HandlerOptions> 
     split,
     recordsPerJob: settings.records_per_job,
     hasPartialFailures,
-    givenUp: await makeGivenUp(settings.failed, log, clock),
+    givenUp: await makeGivenUp(options),
     deaths: new DeathBook(settings.quarantine.after),
     marginMs: settings.deadline_margin,
   }
@@ -171,11 +171,12 @@ async function makeMode({ settings, pool, log, clock }: PollersOptions, options:
   }
 }
 
-async function makeGivenUp(failed: string, log: Logger, clock: Clock): Promise<GivenUp> {
+async function makeGivenUp({ settings, log, clock, env }: PollersOptions): Promise<GivenUp> {
+  const { failed } = settings
   const nowMs = () => clock.nowMs()
   if (failed === 'redrive' || failed === 'log') return new GivenUp({ policy: failed, log, nowMs })
   const { sqsSender } = await import('../failures/given-up-queue.js')
-  return new GivenUp({ policy: { url: failed }, send: await sqsSender(failed), log, nowMs })
+  return new GivenUp({ policy: { url: failed }, send: await sqsSender(failed, env), log, nowMs })
 }
 
 async function streamOpener(address: string, agent: string, log: Logger) {

@@ -3,41 +3,9 @@ import { type TestContext, test } from 'node:test'
 import { systemClock } from '../../../../src/core/clock.js'
 import { type Logger, silentLogger } from '../../../../src/logging/logger.js'
 import { Mapping } from '../../../../src/plugins/emulator/mapping/mapping.js'
-import {
-  openSqsQueue,
-  placeOfQueue,
-  type SqsQueue,
-} from '../../../../src/plugins/emulator/mapping/sqs-queue.js'
+import { openSqsQueue, type SqsQueue } from '../../../../src/plugins/emulator/mapping/sqs-queue.js'
 import { type SqsServer, startSqsServer } from '../../../helpers/sqs-server.js'
 import { eventually } from '../../../helpers/wait.js'
-
-for (const [url, place] of [
-  [
-    'https://sqs.eu-west-1.amazonaws.com/123456789012/orders.fifo',
-    ['eu-west-1', undefined, 'arn:aws:sqs:eu-west-1:123456789012:orders.fifo'],
-  ],
-  [
-    'http://localhost:9324/000000000000/orders',
-    [undefined, 'http://localhost:9324', 'arn:aws:sqs:us-east-1:000000000000:orders'],
-  ],
-  [
-    'http://sqs.eu-west-1.localhost.localstack.cloud:4566/000000000000/orders',
-    [
-      'eu-west-1',
-      'http://sqs.eu-west-1.localhost.localstack.cloud:4566',
-      'arn:aws:sqs:eu-west-1:000000000000:orders',
-    ],
-  ],
-  [
-    'http://127.0.0.1:9324/orders',
-    [undefined, 'http://127.0.0.1:9324', 'arn:aws:sqs:us-east-1:000000000000:orders'],
-  ],
-] as const) {
-  test(`region, endpoint and ARN are read from ${url}`, () => {
-    const { region, endpoint, arn } = placeOfQueue(url)
-    assert.deepEqual([region, endpoint, arn], place)
-  })
-}
 
 async function open(t: TestContext, server: SqsServer, url: string): Promise<SqsQueue> {
   const queue = await openSqsQueue({ url, clock: systemClock, env: server.env })
