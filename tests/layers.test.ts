@@ -7,9 +7,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   core: ['core'],
   schema: ['schema', 'core'],
   logging: ['logging', 'core'],
+  platform: ['platform', 'logging', 'schema', 'core'],
   ipc: ['ipc', 'logging', 'core'],
-  supervisor: ['supervisor', 'ipc', 'logging', 'schema', 'core'],
-  index: ['supervisor', 'ipc', 'logging', 'schema', 'core'],
+  supervisor: ['supervisor', 'platform', 'ipc', 'logging', 'schema', 'core'],
+  index: ['supervisor', 'platform', 'ipc', 'logging', 'schema', 'core'],
   work: ['work', 'index'],
   plugins: ['plugins', 'work', 'index'],
   'lambda-check': ['lambda-check', 'supervisor', 'schema', 'core'],
@@ -22,6 +23,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'plugins',
     'index',
     'supervisor',
+    'platform',
     'ipc',
     'logging',
     'schema',
@@ -56,6 +58,13 @@ test('cmd imports the list of the built-in plugins, but nothing inside a plugin'
   for (const { from, to } of imports) {
     if (areaOf(from) === 'cmd' && to.startsWith('src/plugins/'))
       assert.equal(to, 'src/plugins/index.ts', `${from} imports ${to}`)
+  }
+})
+
+test('only cmd chooses the platform: everything else imports the port alone', () => {
+  for (const { from, to } of imports) {
+    const isChoice = to === 'src/platform/lambda.ts' || to === 'src/platform/server.ts'
+    assert.ok(!isChoice || areaOf(from) === 'cmd', `${from} imports ${to}`)
   }
 })
 

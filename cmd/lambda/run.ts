@@ -53,7 +53,6 @@ export async function lambdaRun(words: readonly string[], options: LambdaRunOpti
   const address = options.address ?? (await fileAddress(options, cwd)).address
   const host = new LogHost({
     env: process.env,
-    isLambda: false,
     isTerminal: isatty(2),
     clock: systemClock,
   })

@@ -9,6 +9,8 @@ import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors
 import { seededRandom } from '../../src/core/random.js'
 import type { LogFields } from '../../src/logging/logger.js'
 import { LogHost } from '../../src/logging/sink.js'
+import { lambdaPlatform } from '../../src/platform/lambda.js'
+import { serverPlatform } from '../../src/platform/server.js'
 import { postInitFault } from '../../src/plugins/index.js'
 import { formatProblem, type Problem } from '../../src/schema/tree.js'
 import type { BootFault } from '../../src/supervisor/pool/boot/boot-worker.js'
@@ -56,10 +58,10 @@ export function bootstrap(handler: string | undefined, options: CommonOptions): 
 type ServeMode = Exclude<Mode, 'check'>
 
 async function run(mode: ServeMode, options: StartOptions): Promise<number> {
-  const isLambda = mode === 'bootstrap'
+  const platform = mode === 'bootstrap' ? lambdaPlatform(process.env) : serverPlatform
   const log = new LogHost({
     env: process.env,
-    isLambda,
+    shape: platform.log,
     isTerminal: isatty(2),
     clock: systemClock,
   })

@@ -1,5 +1,6 @@
-/** A log record → one line of text: the members of a JSON line under our names or AWS's, or a line for people. Pure. */
+/** Encodes a log record as one line of text: the members of a line of JSON, or a line for people. Pure. */
 import type { LogFields, LogLevel } from './logger.js'
+import type { LogShape } from './shape.js'
 import { jsonText, RawJson } from './values.js'
 
 /** A line before it is text. */
@@ -46,11 +47,10 @@ export function fieldsText(fields: LogFields): string {
   return text
 }
 
-/** The members of a JSON line between its level and its message, each with a comma before it; AWS's name for the time when `isAws`. */
-export function membersText(record: LogRecord, isAws: boolean): string {
+/** The members of a line of JSON between its level and its message, each with a comma before it. */
+export function membersText(record: LogRecord, timeKey: LogShape['timeKey']): string {
   const { timeMs, logger, fields } = record
-  const name = isAws ? 'timestamp' : 'time'
-  return `,"${name}":"${timeText(timeMs)}","logger":${JSON.stringify(logger)}${fieldsText(fields)}`
+  return `,"${timeKey}":"${timeText(timeMs)}","logger":${JSON.stringify(logger)}${fieldsText(fields)}`
 }
 
 let lastTime = { ms: Number.NaN, text: '' }

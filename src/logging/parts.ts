@@ -1,30 +1,33 @@
 /**
- * A record that is too long for Lambda's collector → numbered records that share an id and join to the whole. CloudWatch's
- * collector cuts a line at 256 KB wherever that falls; what we cut ourselves can be put together again. Pure.
+ * Cuts a record whose line is too long for a collector of logs into numbered records that share an id. A collector cuts wherever
+ * its limit falls; what we cut ourselves can be joined to the whole again. Pure.
  */
 import { fieldsText, type LogRecord } from './encode.js'
-
-/** The longest line that goes out whole, in bytes. */
-export const lambdaLineBytesMax = 250_000
 
 // Time, level, names, ids and the part's own keys.
 const frameBytes = 4000
 // Escaping makes a character up to six bytes long, in JSON as well as for people.
 const bytesPerCharacterMax = 6
-const pieceCharacters = Math.floor((lambdaLineBytesMax - frameBytes) / bytesPerCharacterMax)
-/** Of the keys of a record the ones that every part carries. */
+/** Keys of a record that every part carries. */
 const commonKeys = ['pool', 'pid', 'job', 'requestId', 'tenantId'] as const
 
+/** Options of a cut. */
+export interface CutOptions {
+  /** Shared by the parts of one record. */
+  readonly id: string
+  readonly encode: (record: LogRecord) => string
+  /** The longest line that goes out whole, in bytes. */
+  readonly lineBytesMax: number
+}
+
 /**
- * The record itself when its line fits. Else its message in parts; values beside the message that are long themselves come after
- * it, as parts of the JSON text of `fields`.
+ * Returns the record itself when its line fits. Else its message in parts; values beside the message that are long themselves come
+ * after it, as parts of the JSON text of `fields`.
  */
-export function partsOf(
-  record: LogRecord,
-  id: string,
-  encode: (record: LogRecord) => string,
-): readonly LogRecord[] {
-  if (isShort(record) || Buffer.byteLength(encode(record)) <= lambdaLineBytesMax) return [record]
+export function partsOf(record: LogRecord, options: CutOptions): readonly LogRecord[] {
+  const { id, encode, lineBytesMax } = options
+  const pieceCharacters = Math.floor((lineBytesMax - frameBytes) / bytesPerCharacterMax)
+  if (isShort(record, pieceCharacters) || Buffer.byteLength(encode(record)) <= lineBytesMax) return [record]
   const common = Object.fromEntries(commonKeys.map((key) => [key, record.fields[key]]))
   const others = Object.fromEntries(
     Object.entries(record.fields).filter(([key]) => !commonKeys.some((one) => one === key)),
@@ -33,9 +36,10 @@ export function partsOf(
   // In parts a message is text, whatever it was.
   const own = { timeMs, level, logger }
   const small = { ...own, fields: record.fields, message: record.message.slice(0, pieceCharacters) }
-  const fits = Buffer.byteLength(encode(small)) <= lambdaLineBytesMax - frameBytes / 2
-  const messages = cut(record.message)
-  const rest = fits || Object.keys(others).length === 0 ? [] : cut(`{${fieldsText(others).slice(1)}}`)
+  const fits = Buffer.byteLength(encode(small)) <= lineBytesMax - frameBytes / 2
+  const messages = cut(record.message, pieceCharacters)
+  const rest =
+    fits || Object.keys(others).length === 0 ? [] : cut(`{${fieldsText(others).slice(1)}}`, pieceCharacters)
   const count = messages.length + rest.length
   const part = (at: number) => ({
     ...common,
@@ -58,16 +62,16 @@ export function partsOf(
 }
 
 /** A line of plain values that is far below the limit need not be encoded twice. */
-function isShort({ message, fields }: LogRecord): boolean {
+function isShort({ message, fields }: LogRecord, charactersMax: number): boolean {
   let characters = message.length
   for (const value of Object.values(fields)) {
     if (typeof value === 'object' && value !== null) return false
     characters += typeof value === 'string' ? value.length : 0
   }
-  return characters < pieceCharacters
+  return characters < charactersMax
 }
 
-function cut(text: string): readonly string[] {
+function cut(text: string, pieceCharacters: number): readonly string[] {
   if (text === '') return ['']
   const pieces: string[] = []
   for (let at = 0; at < text.length; ) {

@@ -1,6 +1,6 @@
 /**
  * Log of the server and its workers: takes records, filters by level, has them encoded and written. Nothing is opened or loaded
- * before the first line is written and, in Lambda, before the first event has been requested.
+ * before the first line is written, or a moment later where the log's shape says so.
  */
 import { openSync } from 'node:fs'
 import { isatty } from 'node:tty'
@@ -11,9 +11,9 @@ import { type LineMaker, lineMaker } from './lines.js'
 import { readCall } from './log-call.js'
 import { type LogFields, type Logger, LogLevel } from './logger.js'
 import { OutputPacer } from './output-pacer.js'
+import { type LogShape, plainShape } from './shape.js'
 import { targetOf } from './target.js'
-import { telemetryFd } from './telemetry.js'
-import { levelOf, readWorkerLine, type WorkerLine } from './worker-lines.js'
+import { readWorkerLine, type WorkerLine } from './worker-lines.js'
 import { type DroppedLines, endMsMax, type LineSource, LogWriter } from './writer.js'
 
 /** The validated `logs:` section. */
@@ -22,15 +22,16 @@ export interface LogSettings {
   readonly encoding: 'auto' | 'console' | 'json'
   /** The longest line that stays whole, in bytes. */
   readonly lineBytesMax: number
-  /** `stderr`, `stdout`, or a file's path; inside Lambda it is standard output whatever this says. Default: `stderr`. */
+  /** `stderr`, `stdout`, or a file's path; ignored where the log's shape names a descriptor. Default: `stderr`. */
   readonly output?: string
 }
 
-/** Where the log is and what it looks like before `logs:` is known. */
+/** Facts about the surroundings, which are known before `logs:` is. */
 export interface LogHostOptions {
-  /** AWS_LAMBDA_LOG_FORMAT and _LEVEL are read from here when `isLambda`; NO_COLOR and FORCE_COLOR always. */
+  /** NO_COLOR and FORCE_COLOR are read from here. */
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly isLambda: boolean
+  /** Absent: `logs:` decides everything. */
+  readonly shape?: LogShape | undefined
   /** Standard error is a terminal. */
   readonly isTerminal: boolean
   readonly clock: Clock
@@ -43,14 +44,14 @@ const severity: Readonly<Record<LogLevel | 'off', number>> = {
   error: 50,
   off: 100,
 }
-const lambdaLoadAfterMs = 100
+const loadAfterMs = 100
 // Lines before the first is written: more than this many are written at once instead.
 const bufferedMax = 1000
 // Of `logs.output`: whoever collects logs is in the group, others need not read them.
 const outputMode = 0o640
 const stdoutFd = 1
 const stderrFd = 2
-/** Between two events of Lambda's, the longest wait for the log. */
+/** Longest wait for the log between two events. */
 const restMsMax = 50
 
 /** The log's owner: everything else has a `Logger`. */
@@ -58,34 +59,36 @@ export class LogHost implements Logger {
   /** Shares the event loop between the output of workers, which it holds back when the log is behind. */
   readonly pacer: OutputPacer
   readonly #options: LogHostOptions
+  readonly #shape: LogShape
   #settings: LogSettings = { level: 'info', encoding: 'auto', lineBytesMax: 16 * 2 ** 20 }
   #threshold: number
   #isConfigured = false
   #buffer: { readonly record: LogRecord; readonly source: LineSource }[] = []
   #makeLines: LineMaker | undefined
   #writer: LogWriter | undefined
-  /** Outside Lambda. */
-  #fd = stderrFd
+  #fd: number
   #timer: Timer | undefined
   /** The log was not taken in the time between two events; it is not waited for until it is. */
   #isBehind = false
 
   constructor(options: LogHostOptions) {
     this.#options = options
+    this.#shape = options.shape ?? plainShape
+    this.#fd = this.#shape.descriptor ?? stderrFd
     this.#threshold = this.#severityOf('info')
     this.pacer = new OutputPacer(options.clock)
   }
 
   /** Takes the `logs:` section; lines that came earlier are written under it, too. Throws RR_LOG_OUTPUT. */
   configure(settings: LogSettings): void {
-    const { isLambda } = this.#options
+    const { descriptor, isLoadedLate } = this.#shape
     const output = settings.output ?? 'stderr'
-    if (!isLambda && output !== (this.#settings.output ?? 'stderr')) this.#openOutput(output)
+    if (descriptor === undefined && output !== (this.#settings.output ?? 'stderr')) this.#openOutput(output)
     this.#settings = settings
     this.#isConfigured = true
     this.#threshold = this.#severityOf(settings.level)
     this.#makeLines = undefined
-    if (!isLambda) this.#drain()
+    if (!isLoadedLate) this.#drain()
   }
 
   /** The longest line of a worker that stays whole, in bytes. */
@@ -96,25 +99,13 @@ export class LogHost implements Logger {
   /** What `encoding: auto` came to. */
   get encoding(): 'console' | 'json' {
     const { encoding } = this.#settings
-    // Managed Instances take JSON alone: with several events at once a line is nobody's without its request id.
-    if (this.#isManaged) return 'json'
+    if (this.#shape.isAlwaysJson) return 'json'
     if (encoding !== 'auto') return encoding
-    return this.#isTerminal && !this.#options.isLambda ? 'console' : 'json'
+    return this.#isTerminal && this.#shape.descriptor === undefined ? 'console' : 'json'
   }
 
   get #isTerminal(): boolean {
     return this.#fd === stderrFd ? this.#options.isTerminal : isatty(this.#fd)
-  }
-
-  get #isManaged(): boolean {
-    const { env, isLambda } = this.#options
-    return isLambda && env.AWS_LAMBDA_INITIALIZATION_TYPE === 'lambda-managed-instances'
-  }
-
-  /** AWS's names and levels. */
-  get #isAws(): boolean {
-    const { env, isLambda } = this.#options
-    return isLambda && (this.#isManaged || env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON')
   }
 
   debug(fields: LogFields, message: string): void {
@@ -206,13 +197,12 @@ export class LogHost implements Logger {
     this.#buffer.push({ record, source })
     // An error may be the only copy of a record that was given up, and a kill may follow it.
     if (this.#buffer.length >= bufferedMax || (what.level === 'error' && this.#isConfigured)) this.#drain()
-    else this.#timer ??= this.#options.clock.timer(lambdaLoadAfterMs, () => this.#drain(), { unref: true })
+    else this.#timer ??= this.#options.clock.timer(loadAfterMs, () => this.#drain(), { unref: true })
   }
 
   #severityOf(level: LogLevel | 'off'): number {
-    const { env, isLambda } = this.#options
-    const aws = isLambda ? levelOf(env.AWS_LAMBDA_LOG_LEVEL) : undefined
-    return Math.max(severity[level], aws === undefined ? 0 : severity[aws])
+    const { levelMin } = this.#shape
+    return Math.max(severity[level], levelMin === undefined ? 0 : severity[levelMin])
   }
 
   #drain(): void {
@@ -236,14 +226,9 @@ export class LogHost implements Logger {
   }
 
   #openLines(): LineMaker {
-    const { env, isLambda } = this.#options
-    return lineMaker({
-      encoding: this.encoding,
-      hasColor: env.NO_COLOR === undefined && (this.#isTerminal || env.FORCE_COLOR !== undefined),
-      isAws: this.#isAws,
-      hasParts: isLambda,
-      isFramed: isLambda && telemetryFd(env) !== undefined,
-    })
+    const { env } = this.#options
+    const hasColor = env.NO_COLOR === undefined && (this.#isTerminal || env.FORCE_COLOR !== undefined)
+    return lineMaker({ encoding: this.encoding, hasColor, shape: this.#shape })
   }
 
   #openOutput(output: string): void {
@@ -252,9 +237,9 @@ export class LogHost implements Logger {
   }
 
   #writerNow(): LogWriter {
-    const { env, isLambda, clock } = this.#options
+    const { clock } = this.#options
     this.#writer ??= new LogWriter({
-      target: targetOf(isLambda ? (telemetryFd(env) ?? stdoutFd) : this.#fd),
+      target: targetOf(this.#fd),
       clock,
       onHold: (isHeld) => this.pacer.hold(isHeld),
       onRecovered: (dropped) => this.#tellDropped(dropped),

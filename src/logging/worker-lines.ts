@@ -115,7 +115,7 @@ function merged(members: readonly JsonMember[], tags: Readonly<Record<string, un
   const texts = new Map(members.map(({ key, text }) => [key, text]))
   const levelKey = levelKeys.find((key) => levelOfText(texts.get(key)) !== undefined)
   const textKey = messageKeys.find((key) => texts.get(key)?.startsWith('"') === true)
-  // An object is a message, too: AWS's JSON format is full of them.
+  // An object is a message, too: some formats are full of them.
   const messageKey = textKey ?? (texts.has('message') ? 'message' : undefined)
   const messageText = messageKey === undefined ? undefined : texts.get(messageKey)
   // Without a prototype, so that a key such as `__proto__` is one like any other.

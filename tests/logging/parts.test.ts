@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { consoleText, type LogRecord, membersText } from '../../src/logging/encode.js'
-import { lambdaLineBytesMax, partsOf } from '../../src/logging/parts.js'
+import { partsOf } from '../../src/logging/parts.js'
 
+const lineBytesMax = 250_000
 const common = { pool: 'p', pid: 7, job: 'r/m', requestId: 'r', tenantId: 't' }
 const encoders = {
   JSON: (record: LogRecord) =>
-    `{"level":"INFO"${membersText(record, true)},"message":${JSON.stringify(record.message)}}`,
+    `{"level":"INFO"${membersText(record, 'timestamp')},"message":${JSON.stringify(record.message)}}`,
   text: (record: LogRecord) => consoleText(record, false),
 }
 
@@ -25,10 +26,10 @@ const cases: readonly (readonly [what: string, record: LogRecord])[] = [
 for (const [name, encode] of Object.entries(encoders)) {
   test(`what is over 250 KB as ${name} goes out in parts that fit, share an id and lose nothing`, () => {
     for (const [what, whole] of cases) {
-      const parts = partsOf(whole, 'log-1', encode)
+      const parts = partsOf(whole, { id: 'log-1', encode, lineBytesMax })
       assert.ok(parts.length > 1, what)
       for (const part of parts) {
-        assert.ok(Buffer.byteLength(encode(part)) <= lambdaLineBytesMax, what)
+        assert.ok(Buffer.byteLength(encode(part)) <= lineBytesMax, what)
         for (const [key, value] of Object.entries({ ...common, partId: 'log-1' }))
           assert.equal(part.fields[key], value, `${what}: ${key}`)
       }
@@ -48,5 +49,5 @@ for (const [name, encode] of Object.entries(encoders)) {
 
 test('what fits goes out as it is', () => {
   const whole = record('x'.repeat(200_000), { a: 1 })
-  assert.deepEqual(partsOf(whole, 'log-1', encoders.JSON), [whole])
+  assert.deepEqual(partsOf(whole, { id: 'log-1', encode: encoders.JSON, lineBytesMax }), [whole])
 })

@@ -128,8 +128,10 @@ test('a line for people cannot forge another one or send escapes to the terminal
 
 const program = (body: string, isLambda: boolean) => `
 import { LogHost } from '${join(buildFolder, 'src/logging/sink.js')}'
+import { lambdaPlatform } from '${join(buildFolder, 'src/platform/lambda.js')}'
 import { systemClock } from '${join(buildFolder, 'src/core/clock.js')}'
-const log = new LogHost({ env: process.env, isLambda: ${isLambda}, isTerminal: false, clock: systemClock })
+const shape = ${isLambda} ? lambdaPlatform(process.env).log : undefined
+const log = new LogHost({ env: process.env, shape, isTerminal: false, clock: systemClock })
 ${body}
 await log.end()
 process.exit(0)`
@@ -249,7 +251,7 @@ test('logs.output is standard error, standard output or a file that is appended 
   assert.deepEqual([run(path).stderr, run(path).stdout], ['', ''])
   assert.equal(readFileSync(path, 'utf8').match(/"here"/g)?.length, 3)
   assert.equal(statSync(path).mode & 0o777 & ~0o640, 0)
-  const log = new LogHost({ env: {}, isLambda: false, isTerminal: false, clock: systemClock })
+  const log = new LogHost({ env: {}, isTerminal: false, clock: systemClock })
   const settings = { level: 'info', encoding: 'json', lineBytesMax: 1000, output: folder } as const
   assert.throws(() => log.configure(settings), isCode('RR_LOG_OUTPUT'))
 })

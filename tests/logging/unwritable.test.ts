@@ -13,7 +13,7 @@ import { buildFolder } from '../helpers/project.js'
 const program = `
 import { LogHost } from '${join(buildFolder, 'src/logging/sink.js')}'
 import { systemClock } from '${join(buildFolder, 'src/core/clock.js')}'
-const log = new LogHost({ env: process.env, isLambda: false, isTerminal: false, clock: systemClock })
+const log = new LogHost({ env: process.env, isTerminal: false, clock: systemClock })
 log.configure({ level: 'info', encoding: 'json', lineBytesMax: 1 << 20 })
 let longest = 0
 for (let n = 0; n < 5000; ) {

@@ -32,7 +32,7 @@ test('a merged line keeps its digits, its keys and its text, and is a line of JS
   for (const [given, told] of kept) {
     const { fields, ...rest } = line(given)
     assert.equal(fieldsText(fields), `,"pool":"p","pid":1${told}`, given)
-    const members = membersText({ timeMs: 0, logger: 'worker', ...rest, fields }, false)
+    const members = membersText({ timeMs: 0, logger: 'worker', ...rest, fields }, 'time')
     assert.ok(!/[\r\n]/.test(members))
     assert.doesNotThrow(() => JSON.parse(`{"level":"info"${members}}`), given)
   }
@@ -135,7 +135,7 @@ test('a logger takes whatever it is called with, for machines and for people', (
     assert.equal(call.message, message)
     assert.deepEqual(Object.keys(call.fields), keys)
     const record = { timeMs: 0, level: 'info', logger: 'x', ...call } as const
-    assert.doesNotThrow(() => JSON.parse(`{"level":"info"${membersText(record, true)}}`))
+    assert.doesNotThrow(() => JSON.parse(`{"level":"info"${membersText(record, 'timestamp')}}`))
     assert.doesNotThrow(() => consoleText(record, true))
   }
 })

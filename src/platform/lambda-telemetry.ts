@@ -2,7 +2,8 @@
  * The log descriptor that Lambda hands some runtimes (`_LAMBDA_TELEMETRY_LOG_FD`): each record is a frame of its own, so that line
  * ends in it do not tear it apart. Layout as in AWS's own runtime clients, big-endian: type with level bits, length, microseconds.
  */
-import type { LogLevel } from './logger.js'
+import type { LogLevel } from '../logging/logger.js'
+import type { FrameContent } from '../logging/shape.js'
 
 const headBytes = 16
 const FrameType = { text: 0xa55a0003, json: 0xa55a0002 } as const
@@ -14,14 +15,8 @@ export function telemetryFd(env: Readonly<Record<string, string | undefined>>): 
   return given !== undefined && /^\d{1,4}$/.test(given) ? Number(given) : undefined
 }
 
-/** One record as a frame. Pure. */
-export function telemetryFrame(record: {
-  readonly text: string
-  readonly level: LogLevel
-  readonly timeMs: number
-  readonly isJson: boolean
-}): Buffer {
-  const { text, level, timeMs, isJson } = record
+/** Encodes one line as a frame. Pure. */
+export function telemetryFrame({ text, level, timeMs }: FrameContent, isJson: boolean): Buffer {
   const length = Buffer.byteLength(text)
   const frame = Buffer.allocUnsafe(headBytes + length)
   frame.writeUInt32BE(((isJson ? FrameType.json : FrameType.text) | levelBits[level]) >>> 0, 0)

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { systemClock } from '../../src/core/clock.js'
 import { LogHost } from '../../src/logging/sink.js'
-import { telemetryFd } from '../../src/logging/telemetry.js'
+import { lambdaPlatform } from '../../src/platform/lambda.js'
+import { telemetryFd } from '../../src/platform/lambda-telemetry.js'
 import { buildFolder } from '../helpers/project.js'
 
 test('every record is a frame of its own on the descriptor that Lambda gave', async (t) => {
@@ -17,7 +18,7 @@ test('every record is a frame of its own on the descriptor that Lambda gave', as
     const fd = openSync(path, 'w')
     t.after(() => closeSync(fd))
     const env = { _LAMBDA_TELEMETRY_LOG_FD: String(fd), AWS_LAMBDA_LOG_FORMAT: format }
-    const log = new LogHost({ env, isLambda: true, isTerminal: false, clock: systemClock })
+    const log = new LogHost({ env, shape: lambdaPlatform(env).log, isTerminal: false, clock: systemClock })
     log.error({ requestId: 'r-1' }, 'two\nlines')
     log.info({ long: 'x'.repeat(600_000) }, 'much')
     await log.end()
@@ -41,7 +42,7 @@ test('every record is a frame of its own on the descriptor that Lambda gave', as
   }
 })
 
-test('what is no number of a descriptor is none', () => {
+test('a variable that does not hold the number of a descriptor is ignored', () => {
   for (const given of [undefined, '', 'x', '-1', '1e3'])
     assert.equal(telemetryFd({ _LAMBDA_TELEMETRY_LOG_FD: given }), undefined)
   assert.equal(telemetryFd({ _LAMBDA_TELEMETRY_LOG_FD: '7' }), 7)
@@ -49,8 +50,10 @@ test('what is no number of a descriptor is none', () => {
 
 const program = `
 import { LogHost } from '${join(buildFolder, 'src/logging/sink.js')}'
+import { lambdaPlatform } from '${join(buildFolder, 'src/platform/lambda.js')}'
 import { systemClock } from '${join(buildFolder, 'src/core/clock.js')}'
-const log = new LogHost({ env: process.env, isLambda: true, isTerminal: false, clock: systemClock })
+const shape = lambdaPlatform(process.env).log
+const log = new LogHost({ env: process.env, shape, isTerminal: false, clock: systemClock })
 for (let n = 0; n < 2000; n += 1) log.workerLine({ pool: 'p', pid: 1, requestId: 'r', stream: 'stderr', text: n + 'x'.repeat(200) })
 await log.end()`
 
