@@ -112,7 +112,7 @@ for (const [name, session] of sessions) {
   })
 }
 
-test('the blocks in TypeScript compile against the packed types, and those of data and of Python are what they claim to be', async (t) => {
+test('TypeScript blocks compile against the packed types; JSON, YAML and Python blocks are valid', async (t) => {
   const folder = await project(t, packs)
   const found = blocks.filter(({ language }) => language === 'ts')
   assert.ok(found.length > 0)

@@ -84,7 +84,7 @@ async function expand(folder: string, yaml: string) {
   return { value: plain({ ...tree, entries }), problems: problems.map(formatProblem) }
 }
 
-test('server.handler becomes the command, sets PYTHONPATH in front of the user’s, and chooses the mode unless it is written', async (t) => {
+test('server.handler becomes the command, is first in PYTHONPATH, and sets the mode unless one is given', async (t) => {
   const folder = await folderWith(t, ['app.py', 'index.js', 'worker.php'])
   const python = ['python3', '-m', 'relayrunner', 'app.main']
   const first = await expand(

@@ -83,7 +83,7 @@ export function testPoolLife({ name, start }: PoolKind): void {
     await eventually(async () => !(await idsOf({ pool })).some((id) => id === before))
   })
 
-  test(`${name}: a worker that leaves with its answer is replaced; its number of the job is nobody else’s business`, async (t) => {
+  test(`${name}: a worker that leaves with its answer is replaced, and its job number is not passed on`, async (t) => {
     const { pool, log } = await run(t, 'leaves-after')
     await pool.booted
     const seen: string[] = []

@@ -79,7 +79,7 @@ test('whatever freezes come, a timer fires after at least its delay of waking ti
   )
 })
 
-test('an event that is read before the late timers of a thaw are run has its own time, not the freeze’s on top', () => {
+test('an event that is read before the late timers of a thaw does not lose the time of the freeze', () => {
   const inner = new ManualClock()
   const clock = new AwakeClock(inner)
   clock.timer(60_000, () => undefined)

@@ -22,7 +22,7 @@ async function start(t: TestContext, worker: string, { count = 2, lambda, timeou
   return { api, rr, invoke }
 }
 
-test('the deadline in a lane: what is finished counts, the rest of that group fails, and only its worker is replaced', async (t) => {
+test('a deadline in a lane: finished records count, the rest of the group fails, its worker is replaced', async (t) => {
   const { rr, invoke } = await start(t, workerText('by-number'), { timeoutMs: 2000 })
   const bodies = ['0', '0', '600000', '0', '0', '0']
   const answer = await invoke(sqsEvent(bodies, ['a', 'b', 'a', 'b', 'a', 'b']))
@@ -118,7 +118,7 @@ test('10,000 records of a standard queue are each run once, and exactly the fail
   assert.equal(new Set(begun).size, many)
 })
 
-test('small batches: a job holds at most so many records of a group, the worker names the failed ones, the rest of the group waits', async (t) => {
+test('small batches: a job holds a few records of one group, and the worker names the failed ones', async (t) => {
   const { rr, invoke } = await start(t, workerText('small-batches'), {
     count: 1,
     lambda: 'records_per_job: 2',
@@ -143,7 +143,7 @@ test('small batches: a job holds at most so many records of a group, the worker 
   for (const line of got) assert.deepEqual(line.rest, line.ids)
 })
 
-test('small batches: what the worker did behind a record that it names comes again, too, so that the order holds', async (t) => {
+test('small batches: records behind a failed one come again although they were done, to keep the order', async (t) => {
   const { invoke } = await start(t, workerText('small-batches'), { lambda: 'records_per_job: 3' })
   const answer = await invoke(sqsEvent(['ok', 'bad', 'ok', 'ok'], ['a', 'a', 'a', 'a']))
   assert.deepEqual(failuresOf(answer), ['message-1', 'message-2', 'message-3'])

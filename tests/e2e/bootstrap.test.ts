@@ -82,7 +82,7 @@ test('a server that starts slower than its workers fail to boot posts the init e
   assert.match((await api.call(isInitError)).body, /no luck/)
 })
 
-test('a late boot failure ends nothing while it may be bad luck; after five in a row over 10 s it does, and what is in hand is answered', async (t) => {
+test('late boot failures end the server after five in a row over 10 s, with running jobs answered', async (t) => {
   const api = await testApi(t)
   const code = join(await testFolder(t), 'code')
   await writeFile(code, 'good')

@@ -81,7 +81,7 @@ test('a PHP worker reaches RoadRunner’s methods and the plugins’, and never 
   assert.equal(statSync(join(operator, '..')).mode & 0o777, 0o700)
 })
 
-test('RR_RPC is worker.sock, or rpc.listen where that is set, which has no method of the server’s own either', async (t) => {
+test('RR_RPC is worker.sock or rpc.listen, and neither offers the server’s own methods', async (t) => {
   const more = 'emulator: { address: "127.0.0.1:0" }'
   const config = lambdaConfig(workerText('tells-process'), { count: 1, more })
   const first = await serve(t, config)

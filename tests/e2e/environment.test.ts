@@ -9,7 +9,7 @@ import { eventually } from '../helpers/wait.js'
 
 const who = lambdaConfig(workerText('who'), { count: 2, more: '' })
 
-test('an init that takes too long is killed and told to nobody: the event waits for a second one, within its own time', async (t) => {
+test('an init that takes too long is killed silently, and the event waits for a second one in its own time', async (t) => {
   const mark = join(await testFolder(t), 'mark')
   const config = lambdaConfig(workerText('hangs-first-boot', mark), { count: 1, more: '' })
   const { invoke, logged } = await startEnvironment(t, { config, initMsMax: 4000 })
@@ -86,7 +86,7 @@ test('a runtime that dies in an event fails it, leaves no worker, and the next e
   assert.ok(Number(await invoke('/')) > 0)
 })
 
-test('an environment that nobody needs is spun down: SIGTERM, exit code 0 within the budget, and the next one is new', async (t) => {
+test('an unused environment is spun down with SIGTERM, exits with 0 in time, and the next one is new', async (t) => {
   const { invoke, logged } = await startEnvironment(t, { config: who, idleMsMax: 1 })
   const worker = Number(await invoke(1))
   const ended = await logged('ended the environment')
@@ -102,7 +102,7 @@ test('without an extension there is no SIGTERM', async (t) => {
   assert.equal((await logged('ended the environment')).signal, 'SIGKILL')
 })
 
-test('between events everything is frozen, workers too; a long freeze ends no worker, fails no event and is told', async (t) => {
+test('between events all processes are frozen; a long freeze ends no worker, fails no event and is logged', async (t) => {
   const config = lambdaConfig(workerText('announces'), { count: 1, more: '' })
   const { environment, invoke, logged } = await startEnvironment(t, { config })
   assert.equal(await invoke(1), '[]')
@@ -165,7 +165,7 @@ test('SnapStart: it is frozen before the snapshot is woken, and the workers hear
   assert.deepEqual(JSON.parse(await invoke(1)), heard)
 })
 
-test('an answer is streamed from the worker to its reader piece by piece, and a reader that goes does not end the environment', async (t) => {
+test('an answer is streamed piece by piece, and a reader that leaves does not end the environment', async (t) => {
   const config = lambdaConfig(workerText('streams-pieces'), { count: 1, more: '', lambda: 'streaming: true' })
   const { environment, invoke } = await startEnvironment(t, { config })
   const read = async (pieces: number, readMax: number) => {

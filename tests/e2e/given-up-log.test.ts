@@ -32,7 +32,7 @@ test('with a level that takes no errors the records are left to the queue', asyn
   assert.deepEqual(failuresOf(await invoke(event)), all)
 })
 
-test('records come again while the reader of the log stands still, and are acknowledged when it has gone on', async (t) => {
+test('records come again while the log’s reader is stalled, and are acknowledged once it reads again', async (t) => {
   const path = join(await testFolder(t), 'pipe')
   assert.equal(spawnSync('mkfifo', [path]).status, 0)
   const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)

@@ -15,7 +15,7 @@ async function start(t: TestContext, url: string, worker = 'gives-up') {
   return { api, rr, invoke: (event: unknown) => invokeAt(api.invokeUrl, JSON.stringify(event)) }
 }
 
-test('a record that was given up lies in the queue for those, with what is known about it, and is acknowledged', async (t) => {
+test('a record that was given up is sent to its queue with the known facts, and is acknowledged', async (t) => {
   const sqs = await startSqs(t)
   const { rr, invoke } = await start(t, sqs.createQueue('dead'))
   const answer = await invoke(sqsEvent(['{"order":7}']))
@@ -114,7 +114,7 @@ test('a body that leaves no room is sent without what would be said about it; on
   assert.equal(sqs.messagesIn('dead').length, 1)
 })
 
-test('a record that kills even a worker of its own lies in the queue with that worker’s last lines, and the others are done', async (t) => {
+test('a record that kills its own worker is sent to the queue with the last lines; the others are done', async (t) => {
   const sqs = await startSqs(t)
   const api = await testApi(t)
   const lambda = `failed: "${sqs.createQueue('dead')}"\n  quarantine: { after: 2 }`

@@ -94,7 +94,7 @@ test('a freeze costs no worker and no event, and no timer expires because of it'
   )
 })
 
-test('an event that comes while we are frozen is answered within its own time: the freeze moves no deadline', async (t) => {
+test('an event that comes during a freeze is answered within its own time: the freeze moves no deadline', async (t) => {
   const api = await testApi(t, { timeoutMs: 6000 })
   const config = lambdaConfig(workerText('by-number'), { count: 1, more: '' })
   const rr = await startBootstrap(t, api, { config })

@@ -85,7 +85,7 @@ const levels: readonly (readonly [asked: string, heard: readonly string[]])[] = 
   ['ERROR', ['error', 'critical']],
   ['FATAL', ['error', 'critical']],
 ]
-test('AWS_LAMBDA_LOG_LEVEL holds back what is below it, of the server and of workers; it cannot raise logs.level', async (t) => {
+test('AWS_LAMBDA_LOG_LEVEL filters lines of server and workers; it cannot raise logs.level', async (t) => {
   for (const [asked, heard] of levels) {
     const { rr, invoke } = await start(t, workerText('talks'), {
       env: { ...json, AWS_LAMBDA_LOG_LEVEL: asked },

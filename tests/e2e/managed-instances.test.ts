@@ -71,7 +71,7 @@ test('one event at a time, unless AWS_LAMBDA_MAX_CONCURRENCY says otherwise', as
   assert.equal(api.pollsMax, 1)
 })
 
-test('Managed Instances: there are never more polls than ready workers, while they boot and while they work', async (t) => {
+test('Managed Instances: there are never more polls than ready workers, neither at boot nor at work', async (t) => {
   const api = await managedApi(t)
   const folder = await testFolder(t)
   const count = (prefix: string) => readdirSync(folder).filter((name) => name.startsWith(prefix)).length
@@ -103,7 +103,7 @@ test('Managed Instances: there are never more polls than ready workers, while th
   assert.deepEqual(excess, [])
 })
 
-test('Managed Instances: a pool that is smaller than the concurrency asks for as many events as it has workers', async (t) => {
+test('Managed Instances: a pool below the concurrency asks for as many events as it has workers', async (t) => {
   const api = await managedApi(t)
   await start(t, api, { worker: workerText('echo'), count: 2, env: { AWS_LAMBDA_MAX_CONCURRENCY: '64' } })
   await api.waiting(2)
@@ -132,7 +132,7 @@ test('a lost /next is asked again after a wait, by its poller alone', async (t) 
   assert.equal((await api.invoke({ id: 'a', body: '1' })).body, '1')
 })
 
-test('Managed Instances: a worker that overruns its deadline is replaced by us, and its neighbours are not touched', async (t) => {
+test('Managed Instances: only the worker that overruns its deadline is replaced', async (t) => {
   const api = await managedApi(t)
   const folder = await testFolder(t)
   for (let n = 0; n < 5; n += 1) await writeFile(join(folder, `go-${n}`), '')
@@ -163,7 +163,7 @@ test('a worker’s death fails its own event, and neither its neighbours nor the
   assert.equal(rr.child.exitCode, null)
 })
 
-test('Managed Instances: every line is JSON under AWS’s names, with request and tenant, whatever the settings', async (t) => {
+test('Managed Instances: every line is JSON under AWS’s names with request and tenant', async (t) => {
   const api = await managedApi(t)
   const rr = await start(t, api, { worker: workerText('talks'), more: 'logs: { encoding: console }' })
   await api.waiting(4)
@@ -188,7 +188,7 @@ test('the server’s own lines about an event carry its tenant', async (t) => {
   assert.deepEqual([line.requestId, line.tenantId], ['a', 'acme'])
 })
 
-test('Managed Instances: an event that comes while a batch has all workers gets the first that falls idle, ahead of the batch', async (t) => {
+test('Managed Instances: an event gets the first idle worker ahead of a batch that holds all workers', async (t) => {
   const api = await managedApi(t)
   const folder = await testFolder(t)
   for (let n = 0; n < 4; n += 1) await writeFile(join(folder, `go-${n}`), '')

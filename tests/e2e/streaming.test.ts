@@ -85,7 +85,7 @@ test('API Gateway v1 gets its head with every value of every header', async (t) 
   assert.deepEqual(JSON.parse(String(answer.chunks[0])).multiValueHeaders['Set-Cookie'], ['a=1', 'b=2'])
 })
 
-test('an answer in one frame goes out as a stream of known length, and early hints are dropped with their body', async (t) => {
+test('an answer in one frame goes out as a stream of known length, without early hints', async (t) => {
   const { api, get } = await start(t, streaming)
   for (const [path, body] of [
     ['/one', 'whole'],

@@ -156,7 +156,7 @@ test('what was logged before the end is written, also to a slow reader', async (
   )
 })
 
-test('inside Lambda an error is written at once: it may be the only copy of a record, and a kill may follow', async () => {
+test('inside Lambda an error is written at once: a kill may follow, and it may be a record’s only copy', async () => {
   const body = `
 log.configure({ level: 'info', encoding: 'auto', lineBytesMax: 1000 })
 log.info({}, 'started')
@@ -188,7 +188,7 @@ test('inside Lambda a line over 250 KB is cut into parts that fit and join to th
   )
 })
 
-test('a worker’s message that is an object stays one, also under AWS’s names, and is text where it has to be cut', () => {
+test('a worker’s message that is an object stays one under AWS’s names, and is text where it is cut', () => {
   const told = (length: number, env: NodeJS.ProcessEnv) => {
     const text = `JSON.stringify({ level: 'error', message: { order: 'x'.repeat(${length}) } })`
     const body = `log.workerLine({ pool: 'p', pid: 1, stream: 'stdout', text: ${text} })`
@@ -228,7 +228,7 @@ test('errors become data with code and hint, and the caller’s keys cannot take
   assert.deepEqual([line.error.code, line.error.message, line.error.hint], ['E', 'broke', 'mend'])
 })
 
-test('logs.output is standard error, standard output or a file that is appended to; a file that cannot be opened is a fault', (t) => {
+test('logs.output is stderr, stdout or a file that is appended to; a file that cannot be opened is a fault', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'rr-log-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const path = join(folder, 'rr.log')

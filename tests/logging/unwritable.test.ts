@@ -64,7 +64,7 @@ async function* linesOf(path: string): AsyncGenerator<Record<string, unknown>> {
   }
 }
 
-test('a reader that stands still stops nobody; when it goes on, what it gets and what was dropped are all there was', async (t) => {
+test('a stalled reader stops nobody; afterwards lines read and lines dropped add up to all lines', async (t) => {
   const { fd, path } = unreadPipe(t)
   const child = start(fd)
   t.after(() => child.kill('SIGKILL'))

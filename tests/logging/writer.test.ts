@@ -82,7 +82,7 @@ test('a line that was written in part goes on with its rest, whatever is logged 
   }
 })
 
-test('workers are held back for a moment, then every line of theirs that is dropped is counted, and told of once', async () => {
+test('workers are paused for a moment, then each of their dropped lines is counted and reported once', async () => {
   const { clock, target, writer, holds, told } = setUp()
   target.answer = () => 'EAGAIN'
   let sent = 0

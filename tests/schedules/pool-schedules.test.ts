@@ -6,7 +6,7 @@ const asked = process.env.RR_TEST_SEED
 const count = Number(process.env.RR_TEST_SCHEDULES ?? 100)
 const firstSeed = asked === undefined ? Number(process.env.RR_TEST_FIRST_SEED ?? 1) : Number(asked)
 
-test('whatever happens to a pool, no slot is lost, no job left open, no worker too many, and nothing left behind', async () => {
+test('whatever happens to a pool: no lost slot, no open job, no worker too many, nothing left behind', async () => {
   for (let seed = firstSeed; seed < firstSeed + (asked === undefined ? count : 1); seed += 1) {
     const plan = drawPoolPlan(seed)
     try {

@@ -93,7 +93,7 @@ test('whatever happens in whatever order, accepted = open + acknowledged + retur
   fc.assert(property, { numRuns: 100 })
 })
 
-test('the ledger of a server balances over events, batches, faults and dead workers, and rr ledger prints it', async (t) => {
+test('a server’s ledger balances over events, batches, faults and dead workers; rr ledger prints it', async (t) => {
   const rr = await startRr(t, ['serve'], {
     config: lambdaConfig(workerText('by-body'), { lambda: 'quarantine: { after: 1 }' }),
   })

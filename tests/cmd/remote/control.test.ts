@@ -231,7 +231,7 @@ test('a link of the private folder that leads elsewhere is not followed', async 
   assert.match(err, /RR_NOT_RUNNING/)
 })
 
-test('a server is found through a link to its release after the link was moved, and a broken or deleted file hides none', async (t) => {
+test('a server is found through a moved link to its release, and with a broken or deleted file', async (t) => {
   const folder = await testFolder(t)
   for (const release of ['1', '2']) {
     mkdirSync(join(folder, release))

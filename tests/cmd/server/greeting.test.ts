@@ -10,7 +10,7 @@ const rr = (folder: string, words: readonly string[]) =>
 
 const address = ['-o', 'emulator.address=127.0.0.1:0']
 
-test('an ordinary application as worker: the banner comes at once, then a question, and pools say that they are starting', async (t) => {
+test('a program that is not a worker: the banner comes at once, then a hint, and pools show as starting', async (t) => {
   const config = 'version: "3"\nserver: { command: "node web.mjs" }\nlambda: { pool: { num_workers: 2 } }\n'
   const files = { 'web.mjs': 'setInterval(() => undefined, 1000)\n' }
   const server = await startRr(t, ['dev', ...address], { config, files })

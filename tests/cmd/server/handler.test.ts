@@ -41,7 +41,7 @@ for (const { name, handler, files, skip } of languages) {
   })
 }
 
-test('server.handler runs a handler of a file’s project, and a handler on the command line takes the place of its command', async (t) => {
+test('server.handler runs a project’s handler, and a handler on the command line replaces the command', async (t) => {
   const config = 'version: "3"\nserver: { handler: index.handler }\nlambda: {}\n'
   const first = await startRr(t, ['dev', ...own], { config, files: { 'index.mjs': nodeHandler } })
   assert.deepEqual(JSON.parse((await invoke(first, sqsEvent(['1', '2']))).body), { node: 2 })

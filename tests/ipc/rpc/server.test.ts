@@ -169,7 +169,7 @@ test('the operator gets a place of whoever is idle, and none of a request that r
   assert.deepEqual(await Promise.all([answer, running]), ['"done"', '"done"'])
 })
 
-test('a client that goes keeps its place until its request is done, so that it cannot have any number of them run', async (t) => {
+test('a client that leaves keeps its place until its request is done, which bounds running requests', async (t) => {
   const { calls, dispatch } = held()
   const { path } = await serve(t, { dispatch, placesMax: 2 })
   for (const at of [1, 2]) {

@@ -219,7 +219,7 @@ test('a folder that is not ours alone is refused', async (t) => {
   await assert.rejects(claim(t, path), { code: ErrorCode.PrivateFolder, message: /not a folder/ })
 })
 
-test('a start lock of a process that has gone is taken over, one of a stopped start is waited for 10 s and named', async (t) => {
+test('a start lock of an ended process is taken over; one of a stopped start is awaited 10 s and named', async (t) => {
   const folder = await testFolder(t)
   writeFileSync(join(folder, '.start-7'), '999999999 1')
   const release = await holdStartLock(folder, systemClock)

@@ -27,7 +27,7 @@ class TwoMarks implements Marked {
   }
 }
 
-test('every mark is reached once, never early and less than 2 ms late, and jobs that end in time reach none', async () => {
+test('every warning and limit fires once, less than 2 ms late, and never for jobs that end in time', async () => {
   for (let seed = 1; seed <= 40; seed += 1) {
     const random = seededRandom(seed)
     const clock = new VirtualTime()

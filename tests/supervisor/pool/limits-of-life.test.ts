@@ -81,7 +81,7 @@ test('real workers are added while callers wait and given back when they idle', 
   assert.ok(messages.includes('the pool shrinks: workers above its floor idled'))
 })
 
-test('a reset to code that does not boot fails with its output, the old worker stays, and mended code is taken', async (t) => {
+test('a reset to code that does not boot fails and keeps the old worker; mended code is taken', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'rr-code-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const code = join(folder, 'code')

@@ -104,7 +104,7 @@ test('deaths count for as long as they should, and more than the limit is a loop
   assert.deepEqual([deathsMaxOf(0, 1), deathsMaxOf(0, 100), deathsMaxOf(7, 100)], [10, 300, 7])
 })
 
-test('a boot waits for nothing until something speaks against it, then longer and longer, never longer than 3 s', () => {
+test('a boot does not wait without a cause; then the wait grows to 3 s at most', () => {
   const loop = { deathsMax: 3, periodMs: 1000 }
   const random = seededRandom(1)
   assert.equal(restartDelayMs({ failures: 0, deaths: 3 }, loop, random), 0)

@@ -36,7 +36,7 @@ test('a worker that falls right after a slow boot is brought up later and later,
   )
 })
 
-test('the successor of a worker past its ttl is ready before the old one leaves, and the log says why with the numbers', async (t) => {
+test('the successor of a worker past its ttl is ready before the old one leaves, and the log says why', async (t) => {
   const one = scriptedPool(t, {
     size: 3,
     config: { supervisor: { ...supervisor, ttl: 60_000, watch_tick: 1000 } },
@@ -342,7 +342,7 @@ test('a line that is never empty does not pass over those who wait beside it', a
   await one.settled(Promise.all(callers))
 })
 
-test('a pool that stops boots no worker for a job of its own, and a caller who gives up costs only that worker', async (t) => {
+test('a stopping pool boots no worker for its own jobs; a caller who gives up costs only that worker', async (t) => {
   const one = scriptedPool(t, { knobs: { script: () => ({ deed: 'hang', takesMs: 1 }) } })
   await one.settled(one.pool.booted)
   const giveUp = new AbortController()

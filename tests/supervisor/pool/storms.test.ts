@@ -4,13 +4,13 @@ import { stormOfKills, stormOfResets, stormOfSizes } from '../../../bench/storms
 
 // A tenth of what `npm run bench storms` does; each of them throws when something is not as it must be.
 
-test('fifty resets under load with good, broken and slow code fail no job, and only the broken code is refused', async () => {
+test('fifty resets under load with good, broken and slow code fail no job; only broken code is refused', async () => {
   const { refused, failed, jobs } = await stormOfResets(50)
   assert.deepEqual([refused, failed], [17, 0])
   assert.ok(jobs > 100)
 })
 
-test('workers that are killed every 50 ms at full load fail their own jobs at most, and the ledger balances', async () => {
+test('workers killed every 50 ms at full load fail their own jobs at most, and the ledger balances', async () => {
   const { kills, jobs } = await stormOfKills(120)
   assert.equal(kills, 120)
   assert.ok(jobs > 100)

@@ -82,7 +82,7 @@ const lateMsMax = 1000
 // The lines that the test itself keeps are some 30 MB; unbounded, the messages of the port alone are over 100 MB.
 const memoryBytesMax = 150 * 2 ** 20
 
-test('a thread that floods its output holds up no other, loses nothing, keeps to its job and takes no memory', async (t) => {
+test('a thread that floods its output delays no other, loses no line and uses no extra memory', async (t) => {
   const { pool, lines } = await threads(t, [handler('floods')], { num_workers: 2 })
   await pool.booted
   const before = process.memoryUsage().rss

@@ -46,7 +46,7 @@ const programs = { node: undefined, php: 'php', python: 'python3' } as const
 
 for (const [language, way, seen] of cases) {
   const program = programs[language]
-  test(`a ${language} worker that hangs (${way}) is warned of at 80 %, says where it is, is ended, and the next job is served`, {
+  test(`a hung ${language} worker (${way}) is warned of at 80 %, shows its stack, and is replaced`, {
     skip: program === undefined ? false : missing(program),
   }, async (t) => {
     const started = await startPool(t, hangs[language], { config: limited(2000) })

@@ -149,7 +149,7 @@ test('a path that a gateway decoded is escaped again, and one that it did not st
   }
 })
 
-test('line breaks and fragments cannot get into the query, nor a scheme of the caller’s own into the address', () => {
+test('line breaks and fragments cannot get into the query, nor the caller’s scheme into the address', () => {
   const rawQueryString = 'a=1\r\nX: y#f&b=ü'
   const headers = { host: 'shop.example', 'x-forwarded-proto': 'javascript' }
   const request = read(httpApiEvent({ rawQueryString, headers }))

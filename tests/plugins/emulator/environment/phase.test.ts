@@ -21,14 +21,14 @@ function play(...happenings: readonly Happening[]): { phase: Phase; acts: string
   return { phase, acts }
 }
 
-test('an event starts the process, is handed out once initialisation is over, and afterwards everything freezes', () => {
+test('an event starts the process, is handed out after initialisation, and afterwards everything freezes', () => {
   assert.deepEqual(play('event', 'init-over', 'quiet', 'event'), {
     phase: 'live',
     acts: ['start', 'report-init', 'hand-out', 'freeze', 'thaw', 'hand-out'],
   })
 })
 
-test('a first start that fails is told to nobody; the second one counts as part of its event, and its fault is told', () => {
+test('a first failed start is silent; the second one is part of its event, and its fault is reported', () => {
   for (const failure of ['init-late', 'exit', 'fault'] as const) {
     const { phase, acts } = play('event', failure, 'gone', 'event')
     assert.deepEqual(acts, ['start', 'report-failed-init', 'kill', 'start', 'start-clock'])
@@ -113,7 +113,7 @@ test('an exit is told in the words of the platform', () => {
   for (const [exit, type, message] of cases) assert.deepEqual(exitError(exit), { type, message })
 })
 
-test('what AWS reserves wins over the function’s own variables, and extensions do not see what begins with _', () => {
+test('reserved variables win over the function’s own, and extensions do not see names that begin with _', () => {
   const facts = {
     functionName: 'f',
     handler: 'index.handler',

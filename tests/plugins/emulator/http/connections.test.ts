@@ -140,7 +140,7 @@ test('a body that drips ends with 408 as well', async (t) => {
   assert.match(drip.text(), /^HTTP\/1\.1 408 /)
 })
 
-test('bodies that are on their way are held up to 64 MB in all, and the room is there again when they are gone', async (t) => {
+test('bodies in transit are held up to 64 MB in all, and their room is free again afterwards', async (t) => {
   const api = await playApi(t)
   const { address } = api.server
   const part = Buffer.alloc(5_900_000, 0x20)

@@ -98,7 +98,7 @@ test('an extension that asked for INVOKE is told of each event, and holds up the
   assert.notEqual(await second, id)
 })
 
-test('an extension that gives up says of what type, once, and not as an init error after it has asked for events', async (t) => {
+test('an extension reports its error once, and not as an init error after it has asked for events', async (t) => {
   const faults: string[] = []
   const environment = {
     mayHandOut: () => true,

@@ -22,7 +22,7 @@ test('an event is handed out as it came, and what is posted for it is the result
   assert.deepEqual(await result, { kind: 'result', body: Buffer.from('"done"') })
 })
 
-test('an answer for another event is 400, a second one for the same event 403, and 400 once there is a next event', async (t) => {
+test('an answer for another event is 400, a second one 403, and 400 once there is a next event', async (t) => {
   const api = await playApi(t)
   assert.equal((await api.answer('nobody', 'response')).errorType, 'InvalidRequestID')
   void api.server.invoke(event)
@@ -48,7 +48,7 @@ test('asking again before the answer hands out the same event', async (t) => {
   assert.notEqual(await api.next(), id)
 })
 
-test('a response mode that does not exist is 400 and fails the event, and the runtime gets nothing any more', async (t) => {
+test('an unknown response mode is 400 and fails the event, and the runtime gets nothing more', async (t) => {
   const api = await playApi(t)
   const result = api.server.invoke(event)
   const id = await api.next()
@@ -155,7 +155,7 @@ test('an event that runs over fails, and its late answer is for no event', async
   assert.equal((await api.answer(id, 'response')).errorType, 'InvalidRequestID')
 })
 
-test('the time of an event goes on until the runtime asks for the next one, though its invoker has its result', async (t) => {
+test('an event’s time runs until the runtime asks for the next one, though its invoker has the result', async (t) => {
   for (const asksAgain of [false, true]) {
     const over: string[] = []
     const clock = new ManualClock()

@@ -102,7 +102,7 @@ test('a visibility of zero brings a message back at once, a longer one later', a
   assert.deepEqual(await bodies(queue), ['b'])
 })
 
-test('a message that was delivered as often as allowed goes to the dead-letter queue in place of the next delivery', async () => {
+test('a message that was delivered as often as allowed goes to the dead-letter queue', async () => {
   const dead: [string, number][] = []
   const made = makeQueue('work', { receiveMax: 2, onDead: (id, count) => dead.push([id, count]) })
   const { clock, queue } = made
@@ -155,7 +155,7 @@ test('a message of a locked group is not moved to the dead-letter queue before i
   assert.deepEqual(dead.ids, [])
 })
 
-test('one receive takes several messages of a group, in order, and locks the group while one of them is in flight', async () => {
+test('one receive takes messages of a group in order, and locks the group while one is in flight', async () => {
   const { clock, queue } = makeQueue('work.fifo')
   await send(queue, ...grouped('a1', 'b1', 'a2', 'a3', 'b2'))
   const first = await take(queue, 3)
@@ -281,7 +281,7 @@ test('a body of exactly 1 MiB is taken, and one with characters beyond the first
   assert.equal(queue.ids.length, 2)
 })
 
-test('a long poll ends with the first message, with a message’s time, with its own time, or when it is aborted', async () => {
+test('a long poll ends with a message, when one becomes visible, when its time is up, or aborted', async () => {
   const { clock, queue } = makeQueue('work')
   const poll = (signal = never) => queue.receive({ max: 10, waitMs: 20_000, signal })
   const sent = poll()

@@ -76,7 +76,7 @@ test('names of failed records are checked for every source that takes them, and 
   assert.match(verdictOn(kafka, named({ partition: 't-0', offset: 5 }), { split: other }), /RR\.BadReply/)
 })
 
-test('what is said of records in an event that has none, or whose source takes no names, is the worker’s own business', () => {
+test('batchItemFailures of an event without named records is passed on as the worker’s own result', () => {
   assert.equal(verdictOn({ a: 1 }, named('x')), 'done')
   const mq = { eventSource: 'aws:mq', messages: [{ messageID: 'm', data: '' }] }
   assert.equal(verdictOn(mq, named('x')), 'done')

@@ -8,7 +8,7 @@ import { handlerOptions, invocationOf } from '../../../helpers/lambda.js'
 import { sqsEvent } from '../../../helpers/rr.js'
 import { turnPool } from '../../../helpers/turn-pool.js'
 
-test('any batch over any pool: groups in order, never two of a group at once, failures exact, each record once', async () => {
+test('any batch, any pool: groups in order, one of a group at once, failures exact, each record once', async () => {
   const record = fc.record({ group: fc.nat(4), isBad: fc.boolean() })
   await fc.assert(
     fc.asyncProperty(

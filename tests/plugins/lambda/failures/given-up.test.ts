@@ -5,7 +5,7 @@ import { handlerOptions, invocationOf } from '../../../helpers/lambda.js'
 import { fixtureCommand, recordingLogger, startPool } from '../../../helpers/pool.js'
 import { sqsEvent } from '../../../helpers/rr.js'
 
-test('failed: log: records are acknowledged that were written down, others come again; a log that is stuck is waited for once', async (t) => {
+test('failed: log: logged records are acknowledged, others come again; a stuck log is awaited once', async (t) => {
   const { pool } = await startPool(t, fixtureCommand('gives-up'))
   const log = recordingLogger()
   const limits: number[] = []

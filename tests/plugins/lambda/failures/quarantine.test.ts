@@ -110,7 +110,7 @@ test('what was given up is not run again, however often its queue delivers it', 
   )
 })
 
-test('a death in a job of many records is a suspicion: each of them runs alone, and only the guilty one is counted', async (t) => {
+test('after a death in a job of many records each runs alone, and only the guilty one is counted', async (t) => {
   const started = await startPool(t, 'dies-of-body', { config: { num_workers: 1 } })
   const ran: { readonly ids: readonly string[]; readonly isAlone: boolean }[] = []
   const deaths = new DeathBook(1)

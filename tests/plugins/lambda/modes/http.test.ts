@@ -47,7 +47,7 @@ async function server(t: TestContext, settings: Partial<HttpSettings> = {}, work
 
 const ok = '{"status":200}'
 
-test('what a worker answers is checked: a head that is none is a 500 for the caller and a sentence in the log', async (t) => {
+test('a worker’s answer is checked: an invalid head is a 500 for the caller and a line in the log', async (t) => {
   const { send, failures } = await server(t)
   const heads = ['', '{}', 'nonsense', '{"status":99}', '{"status":600}', '{"status":103}', '[]']
   for (const head of heads) {

@@ -50,7 +50,7 @@ function sqsRecord(changes: Partial<SQSRecord> = {}): SQSRecord {
   }
 }
 
-test('a message that somebody else sent is a job deduced by the server, with the queue’s attributes as headers', () => {
+test('a message from another sender becomes a job with the queue’s attributes as headers', () => {
   const event: SQSEvent = { Records: [sqsRecord({ messageAttributes: { color: text('red') } })] }
   assert.deepEqual(jobsOf(event), [
     {

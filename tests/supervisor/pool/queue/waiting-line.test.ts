@@ -99,7 +99,7 @@ test('a priority that is no number counts as the default and does not stop the o
   assert.deepEqual([odd, even], [50, 50])
 })
 
-test('whoever gives up, is too late or is sent away leaves no trace, and a worker is given to one that waits', async () => {
+test('callers that gave up, are late or are refused leave no trace; workers go to those that wait', async () => {
   const step = fc.record({
     deed: fc.constantFrom('wait', 'wait', 'serve', 'abort', 'advance'),
     priority: fc.constantFrom(1, 5, 10),

@@ -57,7 +57,7 @@ test('one sample under the limit begins the count over', () => {
   assert.deepEqual(counts, [1, 2, 0, 1, 2])
 })
 
-test('never more than a quarter of a pool is on its way out at once, the fullest go first, and nobody who is not due', () => {
+test('at most a quarter of a pool leaves at once, the fullest first, and only workers that are due', () => {
   const life = fc.record({
     ageMs: fc.nat(3000),
     idleMs: fc.option(fc.nat(2000), { nil: undefined }),
