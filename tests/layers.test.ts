@@ -15,7 +15,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   plugins: ['plugins', 'work', 'index'],
   'lambda-check': ['lambda-check', 'supervisor', 'schema', 'core'],
   config: ['config', 'schema', 'core'],
-  'workers/node': ['workers/node', 'ipc', 'core'],
+  'workers/node': ['workers/node', 'ipc', 'logging', 'core'],
   cmd: [
     'cmd',
     'config',
