@@ -3,6 +3,7 @@ import { systemClock } from '../src/core/clock.js'
 import { seededRandom } from '../src/core/random.js'
 import { silentLogger } from '../src/logging/logger.js'
 import { OutputPacer } from '../src/logging/output-pacer.js'
+import { serverPlatform } from '../src/platform/server.js'
 import type { InFlightLedger } from '../src/supervisor/ledger.js'
 import { PoolsHost } from '../src/supervisor/pools-host.js'
 
@@ -12,6 +13,7 @@ export function benchHost(folder: string, ledger?: InFlightLedger): PoolsHost {
     folder,
     cwd: folder,
     env: process.env,
+    platform: serverPlatform,
     rpcAddress: () => '',
     version: 'bench',
     clock: systemClock,

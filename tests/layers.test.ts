@@ -13,7 +13,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   index: ['supervisor', 'platform', 'ipc', 'logging', 'schema', 'core'],
   work: ['work', 'index'],
   plugins: ['plugins', 'work', 'index'],
-  'lambda-check': ['lambda-check', 'supervisor', 'schema', 'core'],
+  'lambda-check': ['lambda-check', 'supervisor', 'platform', 'schema', 'core'],
   config: ['config', 'schema', 'core'],
   'workers/node': ['workers/node', 'ipc', 'logging', 'core'],
   cmd: [

@@ -1,22 +1,23 @@
-/** The ways a running server ends: in order, within Lambda's 250 ms, at once, or because something called `process.exit`. */
+/** Ends a running server: in order, within a budget of time, at once, or because something called `process.exit`. */
 import { sleep, systemClock } from '../../src/core/clock.js'
 import type { LogHost } from '../../src/logging/sink.js'
+import type { StopBudget } from '../../src/platform/platform.js'
 import type { Server } from '../../src/supervisor/server.js'
 import { ExitCode } from '../options.js'
 import { type PluginPlace, pluginOf } from './uncaught.js'
 
-// Lambda kills us 300 to 500 ms after SIGTERM; the whole takes 250 ms, and workers have 150 of them.
-const bootstrapKillMs = 150
-const bootstrapEndMs = 240
 const killedMsMax = 500
 
+/** A stop, and how it was asked for. */
+export interface StopAsked {
+  readonly log: LogHost
+  /** Exit code when all goes well. */
+  readonly code: number
+  readonly signal: string | undefined
+}
+
 /** Lets running jobs end and says what it waits for; resolves with `code`, or with 1 when a step failed. */
-export async function stopInOrder(
-  server: Server,
-  log: LogHost,
-  asked: { readonly code: number; readonly signal: string | undefined },
-): Promise<number> {
-  const { code, signal } = asked
+export async function stopInOrder(server: Server, { log, code, signal }: StopAsked): Promise<number> {
   log.info({ signal }, 'stopping')
   sayWhatRuns(server, log, signal)
   const faults = await server.stop()
@@ -24,15 +25,16 @@ export async function stopInOrder(
   return faults.length > 0 ? ExitCode.fault : code
 }
 
-/** Answers what is in hand and kills the rest; resolves with `code` within 240 ms, or ends the process with it. */
-export async function stopInLambda(server: Server, log: LogHost, code: number): Promise<number> {
-  const kill = systemClock.timer(bootstrapKillMs, () => server.kill())
+/** Answers what is in hand and kills the rest; resolves with `code` within the budget, or ends the process with it. */
+export async function stopWithin(budget: StopBudget, server: Server, asked: StopAsked): Promise<number> {
+  const { log, code } = asked
+  const kill = systemClock.timer(budget.killMs, () => server.kill())
   // Not cleared: the last flush of the log is within that time, too.
-  systemClock.timer(bootstrapEndMs, () => {
+  systemClock.timer(budget.endMs, () => {
     void log.flush()
     exitNow(code)
   })
-  await server.drain(bootstrapKillMs)
+  await server.drain(budget.killMs)
   server.kill()
   await server.stop()
   kill.clear()

@@ -10,6 +10,7 @@ import { seededRandom } from '../../src/core/random.js'
 import type { LogFields } from '../../src/logging/logger.js'
 import { LogHost } from '../../src/logging/sink.js'
 import { lambdaPlatform } from '../../src/platform/lambda.js'
+import type { Platform } from '../../src/platform/platform.js'
 import { serverPlatform } from '../../src/platform/server.js'
 import { postInitFault } from '../../src/plugins/index.js'
 import { formatProblem, type Problem } from '../../src/schema/tree.js'
@@ -19,7 +20,7 @@ import type { HeldPool } from '../../src/supervisor/pool/pool.js'
 import { type Boots, Server } from '../../src/supervisor/server.js'
 import { type CommonOptions, ExitCode, sayFault } from '../options.js'
 import { enterFolder } from '../working-folder.js'
-import { exitNow, killAtOnce, stopInLambda, stopInOrder, watchExit } from './end.js'
+import { exitNow, killAtOnce, stopInOrder, stopWithin, watchExit } from './end.js'
 import { Greeting } from './greeting.js'
 import { type Mode, planStart, type StartOptions, type StartPlan } from './plan.js'
 import { listenForEnd } from './signals.js'
@@ -67,15 +68,13 @@ async function run(mode: ServeMode, options: StartOptions): Promise<number> {
   })
   // Whoever reads them may have gone: the log counts what it could not write, and nothing else depends on them.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
-  const life = new Life(mode, log)
+  const life = new Life(mode, platform, log)
   const code = await life.run(options).catch((error: unknown) => life.fail(error))
   // What the last step rejected without a handler is told in a turn of its own.
   await new Promise<void>((resolve) => setImmediate(resolve))
   await log.end()
   exitNow(code)
 }
-
-const slowBootMs = 9000
 
 /** Faults of the surroundings, found before there is a server whose log could tell them: said as every other command would. */
 const startFaults = [
@@ -90,6 +89,7 @@ const startFaults = [
 /** One life of a server. */
 class Life {
   readonly #mode: ServeMode
+  readonly #platform: Platform
   readonly #log: LogHost
   readonly #end = listenForEnd()
   readonly #uncaught: Uncaught
@@ -101,8 +101,9 @@ class Life {
   /** Fault that has been logged already, so that it is not logged again. */
   #toldFault: unknown
 
-  constructor(mode: ServeMode, log: LogHost) {
+  constructor(mode: ServeMode, platform: Platform, log: LogHost) {
     this.#mode = mode
+    this.#platform = platform
     this.#log = log
     const plugins = () => this.#plugins
     this.#uncaught = new Uncaught({ log: log.named('server'), plugins })
@@ -150,11 +151,13 @@ class Life {
     })
     this.#greeting = greeting
     if (!isBootstrap) greeting.starting()
-    const slow = this.#clock.timer(slowBootMs, () => void this.#reportSlowBoot(server), { unref: true })
+    const { slowBootMs = 0 } = this.#platform
+    const report = () => this.#reportSlowBoot(server, slowBootMs)
+    const slow = slowBootMs > 0 ? this.#clock.timer(slowBootMs, report, { unref: true }) : undefined
     try {
       return await this.#live(server, greeting, ready)
     } finally {
-      slow.clear()
+      slow?.clear()
       greeting.end()
       watch?.close()
     }
@@ -233,9 +236,11 @@ class Life {
     const server = this.#server
     if (server === undefined) return code
     const { signal } = this.#end
-    const end = await (this.#mode === 'bootstrap'
-      ? stopInLambda(server, this.#log, code)
-      : stopInOrder(server, this.#log, { code, signal }))
+    const { stopBudget } = this.#platform
+    const asked = { log: this.#log, code, signal }
+    const end = await (stopBudget === undefined
+      ? stopInOrder(server, asked)
+      : stopWithin(stopBudget, server, asked))
     this.#uncaught.tellRest()
     return end
   }
@@ -247,6 +252,7 @@ class Life {
       identity: { uid: process.getuid?.() ?? 0, path: plan.identityPath, listen: listenOf(plan) },
       cwd: plan.cwd,
       env: { ...plan.env, RELAYRUNNER_VERSION: version, ...bootstrapMark },
+      platform: this.#platform,
       version,
       clock: this.#clock,
       random: seededRandom(process.pid ^ Date.now()),
@@ -283,13 +289,12 @@ class Life {
     return watchFolder({ folder: plan.cwd, onChange, onUnwatched })
   }
 
-  /** Inside Lambda: a boot that is about to outlast the init phase says what its workers said so far. */
-  async #reportSlowBoot(server: Server): Promise<void> {
-    if (this.#mode !== 'bootstrap') return
+  /** Logs what the workers of a boot that takes too long wrote so far. */
+  #reportSlowBoot(server: Server, afterMs: number): void {
     const slow = server.pools.all().filter((pool) => pool.liveCount === 0)
     if (slow.length === 0) return
     const lastLines = Object.fromEntries(slow.map((pool) => [pool.name, pool.bootLines()]))
-    this.#log.error({ afterMs: slowBootMs, lastLines }, 'no worker is ready yet')
+    this.#log.error({ afterMs, lastLines }, 'no worker is ready yet')
   }
 }
 

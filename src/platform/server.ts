@@ -3,4 +3,12 @@ import { plainShape } from '../logging/shape.js'
 import type { Platform } from './platform.js'
 
 /** The platform where the configuration decides everything. */
-export const serverPlatform: Platform = { log: plainShape }
+export const serverPlatform: Platform = {
+  log: plainShape,
+  grant: undefined,
+  sharedVariables: [],
+  ownVariables: [],
+  watchdogCount: 2,
+  stopBudget: undefined,
+  slowBootMs: undefined,
+}

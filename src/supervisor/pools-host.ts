@@ -8,6 +8,7 @@ import type { Random } from '../core/random.js'
 import type { Logger } from '../logging/logger.js'
 import type { OutputPacer } from '../logging/output-pacer.js'
 import type { WorkerLine } from '../logging/worker-lines.js'
+import type { Grant, Platform } from '../platform/platform.js'
 import type { InFlightLedger } from './ledger.js'
 import { autoSize, descriptorsFor } from './machine/auto-size.js'
 import { descriptorsMax, readGrant } from './machine/limits.js'
@@ -36,6 +37,7 @@ export interface PoolsHostOptions {
   readonly cwd: string
   /** The server's environment, which workers inherit. */
   readonly env: Readonly<Record<string, string | undefined>>
+  readonly platform: Platform
   /** RR_RPC. */
   readonly rpcAddress: () => string
   readonly version: string
@@ -166,8 +168,7 @@ export class PoolsHost implements PoolsService {
       throw new RelayError(ErrorCode.PluginDuplicate, `two plugins open a pool of the name "${name}"`)
     }
     const words = this.#words(name, config)
-    const grant = readGrant(this.#options.env)
-    const size = config.num_workers === 'auto' ? autoSize(grant) : config.num_workers
+    const size = config.num_workers === 'auto' ? autoSize(this.#grant()) : config.num_workers
     const about = { name, size, config, words, mode: options.mode, bootFirst: options.bootFirst }
     const pool = config.runtime === 'thread' ? this.#threadPool(about) : this.#processPool(about)
     this.#pools.set(name, pool)
@@ -181,7 +182,7 @@ export class PoolsHost implements PoolsService {
     const workers = this.all().reduce((sum, { size }) => sum + size, 0)
     const [needed, limit] = [descriptorsFor(workers), descriptorsMax()]
     if (needed <= limit) return
-    const hint = 'Lower `num_workers`, or raise the limit (`ulimit -n`); in Lambda it cannot be raised.'
+    const hint = 'Lower `num_workers`, or raise the limit (`ulimit -n`) where that is possible.'
     this.#options.log.warn({ pool, workers, needed, limit, hint }, 'too few descriptors for so many workers')
   }
 
@@ -235,9 +236,13 @@ export class PoolsHost implements PoolsService {
   }
 
   #tools() {
-    const { clock, random, log, ledger, env, onHeld } = this.#options
-    const budget = () => readMemoryBudget(readGrant(env).memoryBytes)
+    const { clock, random, log, ledger, onHeld } = this.#options
+    const budget = () => readMemoryBudget(this.#grant().memoryBytes)
     return { clock, random, log, budget, onHeld, ...(ledger === undefined ? {} : { ledger }) }
+  }
+
+  #grant(): Grant {
+    return this.#options.platform.grant ?? readGrant()
   }
 
   #words(name: string, config: PoolConfig): readonly string[] {
@@ -257,6 +262,7 @@ export class PoolsHost implements PoolsService {
     const { relayAddress, settings, env } = about
     return workerEnvironment({
       inherited: this.#options.env,
+      platform: this.#options.platform,
       allow: settings?.envAllow,
       account: settings?.launch.identity?.account,
       addresses: { RR_RELAY: relayAddress, RR_RPC: this.#options.rpcAddress() },
@@ -281,8 +287,8 @@ export class PoolsHost implements PoolsService {
   }
 
   async #startWatchdog(): Promise<Watchdog | undefined> {
-    const { folder, log, env } = this.#options
-    const watchdog = new Watchdog({ folder, log, isSparing: env.RELAYRUNNER_BOOTSTRAP === '1' })
+    const { folder, log, platform } = this.#options
+    const watchdog = new Watchdog({ folder, log, isSparing: platform.watchdogCount === 1 })
     try {
       await watchdog.start()
       return watchdog

@@ -8,6 +8,7 @@ import type { Random } from '../core/random.js'
 import type { Logger } from '../logging/logger.js'
 import type { OutputPacer } from '../logging/output-pacer.js'
 import type { WorkerLine } from '../logging/worker-lines.js'
+import type { Platform } from '../platform/platform.js'
 import { privateFolderPath, type ServerIdentity } from './folder/private-folder.js'
 import { InFlightLedger } from './ledger.js'
 import { Container, type LoadedPlugin } from './plugins/container.js'
@@ -28,6 +29,7 @@ export interface ServerOptions {
   readonly identity: ServerIdentity
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
+  readonly platform: Platform
   readonly version: string
   readonly clock: Clock
   readonly random: Random
@@ -64,7 +66,7 @@ export class Server {
   })
 
   constructor(options: ServerOptions) {
-    const { clock, random, log, env, version, cwd, identity, splitCommand } = options
+    const { clock, random, log, env, platform, version, cwd, identity, splitCommand } = options
     this.#options = options
     this.#log = log.named('server')
     this.rpc = new RpcHost({ identity, version, cwd, clock, log: log.named('rpc') })
@@ -74,6 +76,7 @@ export class Server {
       folder: privateFolderPath(identity),
       cwd,
       env,
+      platform,
       version,
       clock,
       random,

@@ -9,6 +9,8 @@ import { seededRandom } from '../../src/core/random.js'
 import type { LogFields, Logger } from '../../src/logging/logger.js'
 import { OutputPacer } from '../../src/logging/output-pacer.js'
 import type { WorkerLine } from '../../src/logging/worker-lines.js'
+import type { Platform } from '../../src/platform/platform.js'
+import { serverPlatform } from '../../src/platform/server.js'
 import type { PoolConfig } from '../../src/supervisor/pool/keys.js'
 import type { ManagedPool } from '../../src/supervisor/pool/pool.js'
 import { PoolsHost } from '../../src/supervisor/pools-host.js'
@@ -80,6 +82,8 @@ export interface TestPoolOptions {
   readonly relay?: string
   readonly mode?: string
   readonly env?: Readonly<Record<string, string>>
+  /** A server on a machine of its own, unless the test says otherwise. */
+  readonly platform?: Platform
   readonly config?: Partial<PoolConfig>
 }
 
@@ -103,6 +107,7 @@ export async function startPool(
     folder,
     cwd: folder,
     env: { ...process.env, ...options.env },
+    platform: options.platform ?? serverPlatform,
     rpcAddress: () => 'unix:///nowhere.sock',
     version: '0.0.0',
     clock: systemClock,

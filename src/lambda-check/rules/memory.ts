@@ -1,4 +1,5 @@
 /** Rules about memory and processors: do the workers fit. Pure. */
+import { lambdaGrant } from '../../platform/lambda-grant.js'
 import { autoSize } from '../../supervisor/machine/auto-size.js'
 import { setFunction, setWorkers } from '../fixes.js'
 import { type Finding, type FunctionSetup, isWritten } from '../setup.js'
@@ -13,7 +14,7 @@ const memoryRange = { min: 128, max: 10_240 } as const
 export function workerCount({ workers, memoryMb }: FunctionSetup): number | undefined {
   if (workers.count.value !== 'auto') return workers.count.value
   if (memoryMb === undefined) return undefined
-  return autoSize({ cpus: 1, memoryBytes: memoryMb.value * 2 ** 20, isLambda: true })
+  return autoSize(lambdaGrant(memoryMb.value))
 }
 
 /** Checks the memory size against AWS's limits. */

@@ -1,6 +1,6 @@
 /**
- * The cgroups that this process is in, innermost first: a limit may stand at any of them (a service's own, its slice, the
- * container's). Reads `/proc/self/cgroup` and looks which folders there are; what stands in them others read.
+ * Finds the cgroups that this process is in, innermost first: a limit may stand at any of them (a service's own, its slice, the
+ * container's). Reads `/proc/self/cgroup` and checks which folders exist; their files are read elsewhere.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -36,14 +36,14 @@ export function cgroupFolders(
   }
 }
 
-/** In a container the path may be the host's, which is not to be seen: then the root is what limits us. */
+/** The folders from `path` up to the root. In a container the path may be the host's and not exist here: only the root is left. */
 function chain(root: string, path: string): readonly string[] {
   const folders: string[] = []
   for (let at = path; at !== '/' && at !== '.'; at = dirname(at)) folders.push(join(root, at))
   return [...folders, root].filter((folder) => existsSync(folder))
 }
 
-/** A small file's text, trimmed; undefined when it is not there. */
+/** The text of a small file, trimmed; undefined when it does not exist. */
 export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'latin1').trim()
@@ -53,7 +53,7 @@ export function readText(path: string): string | undefined {
   }
 }
 
-/** A memory limit in bytes as either version writes it; Infinity when it is none ("max", or a number near 2^63). */
+/** Parses a memory limit of either version, in bytes; Infinity for "max" and for a number near 2^63. */
 export function memoryLimit(text: string | undefined): number {
   const bytes = Number(text ?? 'none')
   return bytes > 0 && bytes < 2 ** 60 ? bytes : Number.POSITIVE_INFINITY

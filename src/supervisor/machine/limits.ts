@@ -1,7 +1,7 @@
-/** Reads what the machine, its cgroups (v1 and v2) or Lambda grants. The arithmetic is in `auto-size.ts`. */
+/** Reads what the machine and its cgroups (v1 and v2) grant. The arithmetic is in `auto-size.ts`. */
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import type { Grant } from './auto-size.js'
+import type { Grant } from '../../platform/platform.js'
 import { cgroupFolders, memoryLimit, readText, type SystemRoots, systemRoots } from './cgroup.js'
 
 function cgroupCpus(roots: SystemRoots): number {
@@ -26,22 +26,17 @@ function cgroupMemoryBytes(roots: SystemRoots): number {
   return Math.min(Number.POSITIVE_INFINITY, ...texts.map(memoryLimit))
 }
 
-/** Descriptors that this process may hold; Infinity where nobody says. Lambda grants 1,024 to all processes of an environment. */
+/** Descriptors that this process may hold; Infinity where no limit is to be found. */
 export function descriptorsMax(roots: SystemRoots = systemRoots): number {
   const limit = /^Max open files\s+(\d+)/m.exec(readText(join(roots.proc, 'self/limits')) ?? '')?.[1]
   return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit)
 }
 
-/** What this process was granted; Lambda's memory size is in AWS_LAMBDA_FUNCTION_MEMORY_SIZE, in MB. */
-export function readGrant(
-  env: Readonly<Record<string, string | undefined>>,
-  roots: SystemRoots = systemRoots,
-): Grant {
-  const lambdaMegabytes = Number(env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE ?? 0)
-  const isLambda = lambdaMegabytes > 0
+/** The grant of the machine and its cgroups to this process: one worker a processor. */
+export function readGrant(roots: SystemRoots = systemRoots): Grant {
   return {
     cpus: Math.min(availableParallelism(), cgroupCpus(roots)),
-    memoryBytes: isLambda ? lambdaMegabytes * 2 ** 20 : cgroupMemoryBytes(roots),
-    isLambda,
+    memoryBytes: cgroupMemoryBytes(roots),
+    workersPerCpu: 1,
   }
 }

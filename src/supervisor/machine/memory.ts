@@ -1,6 +1,6 @@
 /**
- * How much memory a worker uses, its children included: PSS where the kernel tells it (pages that forks share are divided among
- * them), RSS else. Also what the cgroup allows all of us together. Reads `/proc` and `/sys/fs/cgroup`; decides nothing.
+ * Reads how much memory a worker uses, its children included: PSS where the kernel tells it (pages that forks share are divided
+ * among them), RSS else. Also reads what the cgroup allows all processes together. Decides nothing.
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { cgroupFolders, memoryLimit, type SystemRoots, systemRoots } from './cgroup.js'
@@ -9,7 +9,7 @@ const pageBytes = 4096
 // A worker that forks without end must not cost us more than this.
 const treeSizeMax = 256
 
-/** What all processes together may use, and use. */
+/** Memory that all processes together may use, and use. */
 export interface MemoryBudget {
   /** Infinity where nothing limits it. */
   readonly limitBytes: number
@@ -53,8 +53,8 @@ async function processBytes(pid: number): Promise<number> {
 }
 
 /**
- * What all of us together may use and use: by the cgroup that has the least left (v2, then v1), pages that the kernel can drop not
- * counted; where none sets a limit, by `grantBytes` (Lambda's memory size) and the size of this process and its descendants.
+ * Reads the budget of all processes together from the cgroup that has the least left (v2, then v1); pages that the kernel can drop
+ * do not count. Where `grantBytes` is less, that and the size of this process and its descendants are the budget.
  */
 export async function readMemoryBudget(grantBytes: number, roots = systemRoots): Promise<MemoryBudget> {
   const budget = await cgroupBudget(roots)

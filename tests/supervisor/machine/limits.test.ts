@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { autoSize } from '../../../src/supervisor/machine/auto-size.js'
 import { readGrant } from '../../../src/supervisor/machine/limits.js'
 import { readMemoryBudget, treeBytes } from '../../../src/supervisor/machine/memory.js'
 
@@ -87,19 +86,12 @@ const systems: {
 for (const { name, files, cpus, memoryBytes, usedBytes } of systems) {
   test(`limits of cpu and memory are found: ${name}`, async (t) => {
     const system = await roots(t, files)
-    assert.deepEqual(readGrant({}, system), { cpus, memoryBytes, isLambda: false })
+    assert.deepEqual(readGrant(system), { cpus, memoryBytes, workersPerCpu: 1 })
     assert.deepEqual(await readMemoryBudget(none, system), { limitBytes: memoryBytes, usedBytes })
   })
 }
 
-test('inside Lambda its memory size counts, whatever processors are to be seen', async (t) => {
-  const system = await roots(t, {})
-  const size = (megabytes: number) =>
-    autoSize(readGrant({ AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(megabytes) }, system))
-  assert.deepEqual([128, 512, 1769, 1770, 10_240].map(size), [1, 2, 2, 4, 12])
-})
-
-test('where only Lambda sets a limit, this process and its descendants are what is used', async (t) => {
+test('where only the platform sets a limit, this process and its descendants are what is used', async (t) => {
   const system = await roots(t, {})
   const { limitBytes, usedBytes } = await readMemoryBudget(gb, system)
   assert.equal(limitBytes, gb)

@@ -149,25 +149,24 @@ test('a canary may stay when it does no worse than the old ones did', () => {
   }
 })
 
-test('num_workers: auto is a worker a processor, in Lambda two a vCPU, and what fits into memory', () => {
+test('num_workers: auto is as many workers a processor as granted, and what fits into memory', () => {
   const gb = 2 ** 30
   const mb = 2 ** 20
-  const cases: [number, number, boolean, number][] = [
-    [4, Number.POSITIVE_INFINITY, false, 4],
-    [0.5, Number.POSITIVE_INFINITY, false, 1],
-    [1.2, 4 * gb, false, 2],
-    [16, gb, false, 13],
-    [8, 128 * mb, false, 1],
-    [2, 128 * mb, true, 1],
-    [2, 512 * mb, true, 2],
-    [6, 1769 * mb, true, 2],
-    [6, 3538 * mb, true, 4],
-    [6, 10_240 * mb, true, 12],
+  const cases: readonly (readonly [
+    cpus: number,
+    memoryBytes: number,
+    workersPerCpu: number,
+    size: number,
+  ])[] = [
+    [4, Number.POSITIVE_INFINITY, 1, 4],
+    [0.5, Number.POSITIVE_INFINITY, 1, 1],
+    [1.2, 4 * gb, 1, 2],
+    [16, gb, 1, 13],
+    [8, 128 * mb, 1, 1],
+    [1, 4 * gb, 2, 2],
+    [1.2, 4 * gb, 2, 4],
+    [0.3, 512 * mb, 2, 2],
   ]
-  for (const [cpus, memoryBytes, isLambda, size] of cases)
-    assert.equal(
-      autoSize({ cpus, memoryBytes, isLambda }),
-      size,
-      `${cpus} cpus, ${memoryBytes / mb} MB, ${isLambda}`,
-    )
+  for (const [cpus, memoryBytes, workersPerCpu, size] of cases)
+    assert.equal(autoSize({ cpus, memoryBytes, workersPerCpu }), size, `${cpus} cpus, ${memoryBytes / mb} MB`)
 })

@@ -1,35 +1,34 @@
-/** The environment of a worker, from that of the server, its allow-list, and what the file sets. Pure. */
+/** Makes the environment of a worker from that of the server, its allow-list, and what the file sets. Pure. */
+import type { Platform } from '../../../platform/platform.js'
 import type { Identity } from '../../worker/os/identity.js'
 
-/** What it is made of. */
+/** Parts of a worker's environment. */
 export interface EnvironmentParts {
   /** The server's own. */
   readonly inherited: Readonly<Record<string, string | undefined>>
+  readonly platform: Pick<Platform, 'sharedVariables' | 'ownVariables'>
   /** Names, or beginnings with a `*`; undefined: all of them. */
   readonly allow: readonly string[] | undefined
-  /** Whose HOME, USER and LOGNAME it gets. */
+  /** The user whose HOME, USER and LOGNAME it gets. */
   readonly account: Identity['account']
   /** RR_RELAY and RR_RPC: what the file sets goes over them. */
   readonly addresses: Readonly<Record<string, string>>
   /** `env` of `server:` and of the pool, the later over the earlier. */
   readonly set: readonly Readonly<Record<string, string>>[]
-  /** What nobody may change: RR_MODE and the versions. */
+  /** RR_MODE and the versions, which nobody may change. */
   readonly fixed: Readonly<Record<string, string>>
 }
 
-// Lambda hands these to the runtime and not to its children: a worker that wrote there would corrupt the log stream.
-const ownVariables = /^(_LAMBDA_TELEMETRY_LOG_FD|_RELAYRUNNER_)/
 const always = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'RELAYRUNNER_*']
-// The AWS SDKs, the loaders of handlers, and the libraries of layers need theirs.
-const alwaysInLambda = ['AWS_*', 'LAMBDA_*', '_HANDLER', '_X_AMZN_TRACE_ID', 'LD_LIBRARY_PATH']
+const never = ['_RELAYRUNNER_*']
 
 /** The variables of one worker. */
 export function workerEnvironment(parts: EnvironmentParts): Record<string, string> {
-  const { account } = parts
-  const isLambda = parts.inherited.AWS_LAMBDA_RUNTIME_API !== undefined
-  const allow = parts.allow && [...parts.allow, ...always, ...(isLambda ? alwaysInLambda : [])]
+  const { account, platform } = parts
+  const allow = parts.allow && [...parts.allow, ...always, ...platform.sharedVariables]
+  const deny = [...never, ...platform.ownVariables]
   const isAllowed = (name: string) =>
-    !ownVariables.test(name) && (allow === undefined || allow.some((one) => covers(one, name)))
+    !deny.some((one) => covers(one, name)) && (allow === undefined || allow.some((one) => covers(one, name)))
   const inherited = Object.entries(parts.inherited).filter(
     (pair): pair is [string, string] => pair[1] !== undefined && isAllowed(pair[0]),
   )

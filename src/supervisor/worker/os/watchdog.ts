@@ -66,7 +66,7 @@ export class Watchdog {
   #made = 0
   #isClosed = false
 
-  /** `isSparing`: one will do, as in Lambda, whose environment ends with the server and where a start is paid for. */
+  /** `isSparing`: one is enough, as all processes end with the server's environment. */
   constructor(options: { readonly folder: string; readonly log: Logger; readonly isSparing?: boolean }) {
     this.#folder = options.folder
     this.#log = options.log

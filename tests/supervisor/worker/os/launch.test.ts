@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { ErrorCode, hasCode, RelayError } from '../../../../src/core/errors.js'
+import { lambdaPlatform } from '../../../../src/platform/lambda.js'
 import { processSettings } from '../../../../src/supervisor/pool/boot/process-settings.js'
 import type { PoolConfig } from '../../../../src/supervisor/pool/keys.js'
 import { resolveIdentity } from '../../../../src/supervisor/worker/os/identity.js'
@@ -120,9 +121,11 @@ test('with env_allow a worker has exactly the variables of the list, the few tha
 })
 
 test('inside Lambda the credentials and the handler pass an empty env_allow', async (t) => {
-  const env = { SECRET: 's', AWS_LAMBDA_RUNTIME_API: 'h:1', AWS_SECRET_ACCESS_KEY: 'k', _HANDLER: 'a.b' }
-  const { env: has } = await told(t, { env_allow: [] }, { env })
+  const env = { SECRET: 's', AWS_SECRET_ACCESS_KEY: 'k', _HANDLER: 'a.b', _LAMBDA_TELEMETRY_LOG_FD: '9' }
+  const { env: has } = await told(t, { env_allow: [] }, { env, platform: lambdaPlatform(env) })
   assert.deepEqual([has.SECRET, has.AWS_SECRET_ACCESS_KEY, has._HANDLER], [undefined, 'k', 'a.b'])
+  const { env: all } = await told(t, {}, { env, platform: lambdaPlatform(env) })
+  assert.deepEqual([all.SECRET, all._LAMBDA_TELEMETRY_LOG_FD], ['s', undefined])
 })
 
 test('env of the pool goes over the server’s own', async (t) => {
