@@ -1,8 +1,11 @@
 /**
  * The public API for plugin authors; built-in plugins import only this. Nothing is exported by `*`, nothing here runs.
  */
+
+export { onAbort, type Undo } from './core/abort.js'
 export { unreachable } from './core/assert.js'
 export { type Clock, sleep, systemClock, type Timer } from './core/clock.js'
+export { type Deferred, deferred } from './core/deferred.js'
 export { ErrorCode, hasCode, messageOf, RelayError, type RelayErrorOptions } from './core/errors.js'
 export { isLoopback } from './core/loopback.js'
 export { type LogFields, type Logger, LogLevel, silentLogger } from './logging/logger.js'

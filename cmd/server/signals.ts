@@ -4,6 +4,7 @@
  * npx, docker-entrypoint) forwards its own copy.
  */
 import { type Clock, systemClock } from '../../src/core/clock.js'
+import { deferred } from '../../src/core/deferred.js'
 import { isHangupIgnored, readHangupSigns } from './hangup.js'
 
 const endSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
@@ -21,19 +22,16 @@ interface FirstAsk {
 
 /** Whether the end was asked for. */
 export class EndAsked {
+  readonly #asked = deferred<'asked'>()
   /** Resolves with the first ask. */
-  readonly asked: Promise<'asked'>
+  readonly asked = this.#asked.promise
   readonly #clock: Clock
-  #resolve!: (value: 'asked') => void
   #first: FirstAsk | undefined
   #onSecond: (() => void) | undefined
 
   /** Holds the state of a requested stop; call `listen` to receive signals. */
   constructor(clock: Clock = systemClock) {
     this.#clock = clock
-    this.asked = new Promise((resolve) => {
-      this.#resolve = resolve
-    })
   }
 
   /** Takes the signals of this process from now on. */
@@ -80,7 +78,7 @@ export class EndAsked {
 
   #ask(signal: EndSignal | undefined): void {
     this.#first ??= { signal, atMs: this.#clock.monotonicMs() }
-    this.#resolve('asked')
+    this.#asked.resolve('asked')
   }
 }
 

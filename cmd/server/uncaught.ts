@@ -4,6 +4,7 @@
  * program that owns its process may use this, never the library.
  */
 import { inspect } from 'node:util'
+import { deferred } from '../../src/core/deferred.js'
 import type { LogFields, Logger } from '../../src/logging/logger.js'
 
 /** Plugin that may have caused an error. */
@@ -26,17 +27,14 @@ const causesMax = 3
 
 /** Watches the process from its construction on. */
 export class Uncaught {
+  readonly #first = deferred<Error>()
   /** Resolves with the first error; never rejects. */
-  readonly first: Promise<Error>
+  readonly first = this.#first.promise
   readonly #options: UncaughtOptions
   #count = 0
-  #told!: (fault: Error) => void
 
   constructor(options: UncaughtOptions) {
     this.#options = options
-    this.first = new Promise((resolve) => {
-      this.#told = resolve
-    })
     process.on('uncaughtException', (error) => this.#take(error, 'an uncaught error'))
     process.on('unhandledRejection', (reason) => this.#take(reason, 'an unhandled rejection'))
   }
@@ -52,7 +50,7 @@ export class Uncaught {
     if (this.#count > linesMax) return
     const fields = fieldsOf(thrown, this.#options.plugins())
     this.#options.log.error(fields, this.#count === 1 ? `${what}: the server stops` : what)
-    this.#told(new Error(`${what}: ${String(fields.errorMessage)}`))
+    this.#first.resolve(new Error(`${what}: ${String(fields.errorMessage)}`))
   }
 }
 

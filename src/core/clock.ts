@@ -1,4 +1,5 @@
 /** Time as a service, so that tests own it. The only file that reads the system's clocks. */
+import { onAbort } from './abort.js'
 
 /** A timer that can be cleared; clearing twice is harmless. */
 export interface Timer {
@@ -61,10 +62,10 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     if (signal?.aborted === true) return resolve()
     const done = () => {
       timer.clear()
-      signal?.removeEventListener('abort', done)
+      stopListening()
       resolve()
     }
     const timer = clock.timer(delayMs, done)
-    signal?.addEventListener('abort', done, { once: true })
+    const stopListening = onAbort(signal, done)
   })
 }

@@ -1,4 +1,5 @@
 /** The PID handshake: the server asks, the worker answers, and answering is what being ready means. */
+import { onAbort } from '../core/abort.js'
 import type { Clock } from '../core/clock.js'
 import { ErrorCode, RelayError } from '../core/errors.js'
 import { type PidReply, pidRequest, readPidReply } from './control.js'
@@ -16,6 +17,7 @@ export interface HandshakeOptions {
 }
 
 const excerptBytes = 64
+const givenUp = 'it ended, or was given up, before it said that it is ready'
 
 /**
  * Asks for the pid and waits. Rejects with RR_IPC_HANDSHAKE (time is up, given up, another frame came, or a second one with
@@ -27,7 +29,7 @@ export function handshake(relay: Relay, options: HandshakeOptions): Promise<PidR
     let reply: PidReply | undefined
     const over = () => {
       timer.clear()
-      signal?.removeEventListener('abort', onAbort)
+      stopListening()
     }
     // Rejecting what is settled does nothing, so these need not ask.
     const fail = (error: RelayError) => {
@@ -35,12 +37,11 @@ export function handshake(relay: Relay, options: HandshakeOptions): Promise<PidR
       reject(error)
     }
     const refuse = (why: string) => fail(new RelayError(ErrorCode.Handshake, why))
-    const onAbort = () => refuse('it ended, or was given up, before it said that it is ready')
+    if (signal?.aborted === true) return reject(new RelayError(ErrorCode.Handshake, givenUp))
     const timer = clock.timer(timeoutMs, () =>
       refuse(`it did not say that it is ready within ${timeoutMs} ms`),
     )
-    if (signal?.aborted === true) return onAbort()
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const stopListening = onAbort(signal, () => refuse(givenUp))
     relay.read({
       junk: options.onJunk,
       closed: (fault) =>

@@ -3,6 +3,7 @@
  * worker by the pid it reports; a stray, silent or lying one harms nobody.
  */
 import { createServer, type Server, type Socket } from 'node:net'
+import { onAbort } from '../core/abort.js'
 import { assert } from '../core/assert.js'
 import type { Clock, Timer } from '../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
@@ -121,10 +122,12 @@ class Listener implements RelayListener {
     if (this.#isClosed) return Promise.reject(this.#closedError())
     const early = this.#takeEarly(pid)
     if (early !== undefined) return Promise.resolve({ relay: early.relay, features: early.features })
+    const givenUp = 'it ended, or was given up, before it connected'
+    if (signal?.aborted === true) return Promise.reject(new RelayError(ErrorCode.Handshake, givenUp))
     return new Promise((resolve, reject) => {
       const over = () => {
         timer.clear()
-        signal?.removeEventListener('abort', onAbort)
+        stopListening()
         this.#expected.delete(pid)
         this.#closeOverdue()
       }
@@ -133,12 +136,10 @@ class Listener implements RelayListener {
         reject(error)
       }
       const refuse = (why: string) => fail(new RelayError(ErrorCode.Handshake, why))
-      const onAbort = () => refuse('it ended, or was given up, before it connected')
       const timer = this.#options.clock.timer(timeoutMs, () =>
         refuse(`it did not connect to ${this.address} and answer within ${timeoutMs} ms`),
       )
-      if (signal?.aborted === true) return onAbort()
-      signal?.addEventListener('abort', onAbort, { once: true })
+      const stopListening = onAbort(signal, () => refuse(givenUp))
       this.#expected.set(pid, {
         fail,
         resolve: (introduced) => {

@@ -1,5 +1,6 @@
 /** Reads one stream of a worker's output to its end, line by line, in the turns that it is given. */
 import type { Readable } from 'node:stream'
+import { deferred } from '../core/deferred.js'
 import type { LineSplitter } from './line-splitter.js'
 import type { OutputPacer, PacedOutput } from './output-pacer.js'
 
@@ -21,8 +22,9 @@ const catchUpBytesMax = 128 * 1024
  * worker.
  */
 export class OutputReader implements PacedOutput {
+  readonly #ended = deferred()
   /** Resolves at the end of the stream, when its last line has been handed on. */
-  readonly ended: Promise<void>
+  readonly ended = this.#ended.promise
   readonly #stream: Readable
   readonly #options: OutputReaderOptions
   /** Bytes that were read and not yet cut into lines; the stream is paused meanwhile. */
@@ -30,14 +32,10 @@ export class OutputReader implements PacedOutput {
   #isWaiting = false
   #isCatchingUp = false
   #isOver = false
-  #finish!: () => void
 
   constructor(stream: Readable, options: OutputReaderOptions) {
     this.#stream = stream
     this.#options = options
-    this.ended = new Promise((resolve) => {
-      this.#finish = resolve
-    })
     stream.on('data', (chunk: Buffer) => this.#take(chunk))
     stream.once('end', () => this.#end())
     stream.once('close', () => this.#end())
@@ -99,6 +97,6 @@ export class OutputReader implements PacedOutput {
     this.#isOver = true
     if (this.#isWaiting) return
     this.#options.lines.end()
-    this.#finish()
+    this.#ended.resolve()
   }
 }

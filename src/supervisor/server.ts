@@ -3,6 +3,7 @@
  * values and functions only: it knows no YAML, prints nothing, and leaves the exit code to `cmd/`.
  */
 import type { Clock } from '../core/clock.js'
+import { deferred } from '../core/deferred.js'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 import type { Random } from '../core/random.js'
 import type { Logger } from '../logging/logger.js'
@@ -59,11 +60,9 @@ export class Server {
   readonly #log: Logger
   readonly #container: Container
   #isStopping = false
-  #fail!: (error: Error) => void
-  /** Rejects never; resolves with the fault of a plugin that ended the service. */
-  readonly failed = new Promise<Error>((resolve) => {
-    this.#fail = resolve
-  })
+  readonly #failed = deferred<Error>()
+  /** Never rejects; resolves with the fault of a plugin that ended the service. */
+  readonly failed = this.#failed.promise
 
   constructor(options: ServerOptions) {
     const { clock, random, log, env, platform, version, cwd, identity, splitCommand } = options
@@ -101,7 +100,7 @@ export class Server {
       clock,
       log,
       env,
-      onFault: (error) => this.#fail(error),
+      onFault: (error) => this.#failed.resolve(error),
     })
   }
 

@@ -3,6 +3,7 @@
  * that are always filled again in `slots/`, what brings a worker up in `boot/`, what grows and renews them in `upkeep/`.
  */
 import type { Clock } from '../../core/clock.js'
+import { deferred } from '../../core/deferred.js'
 import type { Random } from '../../core/random.js'
 import type { Logger } from '../../logging/logger.js'
 import type { Job, Reply, RunOptions } from '../job.js'
@@ -65,7 +66,8 @@ export interface ProcessPoolOptions {
 export class ProcessPool implements ManagedPool, LeaseHolder {
   readonly name: string
   readonly booted: Promise<readonly WorkerBoot[]>
-  readonly died: Promise<Error>
+  readonly #died = deferred<Error>()
+  readonly died = this.#died.promise
   readonly #options: ProcessPoolOptions
   readonly #live: LiveWorkers
   readonly #dealer: Dealer
@@ -81,11 +83,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     this.#live = this.#makeLive()
     this.#deadlines = new DeadlineWatch({ clock: options.clock, all: () => this.#live })
     this.#dealer = this.#makeDealer()
-    let die!: (fault: Error) => void
-    this.died = new Promise((resolve) => {
-      die = resolve
-    })
-    this.#slots = this.#makeSlots(die)
+    this.#slots = this.#makeSlots()
     this.booted = this.#slots.start()
     const parts = {
       slots: this.#slots,
@@ -275,7 +273,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     })
   }
 
-  #makeSlots(onDead: (fault: Error) => void): Slots {
+  #makeSlots(): Slots {
     const { name, size, config, clock, random, log, lines, onHeld, bootFirst } = this.#options
     const live = this.#live
     return new Slots({
@@ -287,7 +285,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
       log,
       boot: () => live.boot(),
       onReady: (worker) => this.#dealer.offer(worker),
-      onDead,
+      onDead: this.#died.resolve,
       lines,
       onHeld,
       bootFirst,

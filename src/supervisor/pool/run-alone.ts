@@ -1,4 +1,5 @@
 /** A job on a worker of its own, which is booted for it and leaves after it: others are protected from the job. */
+import { onAbort } from '../../core/abort.js'
 import type { Clock } from '../../core/clock.js'
 import { ErrorCode, RelayError } from '../../core/errors.js'
 import type { Job, Reply, RunOptions } from '../job.js'
@@ -22,12 +23,11 @@ export async function runAlone(pool: AloneOptions, job: Job, options: RunOptions
   let worker: Worker | undefined
   const giveUp = new AbortController()
   const abort = () => giveUp.abort()
-  const onSignal = () => {
+  const undoStop = onAbort(workers.stopped, abort)
+  const undoSignal = onAbort(signal, () => {
     giveUp.abort()
     worker?.kill('aborted', abortedError(job))
-  }
-  workers.stopped.addEventListener('abort', abort, { once: true })
-  signal?.addEventListener('abort', onSignal, { once: true })
+  })
   const timer =
     deadlineMs === undefined ? undefined : clock.timer(deadlineMs - clock.nowMs(), abort, { isWall: true })
   try {
@@ -37,8 +37,8 @@ export async function runAlone(pool: AloneOptions, job: Job, options: RunOptions
     return await runOnce(pool.holder, worker, job, options)
   } finally {
     timer?.clear()
-    workers.stopped.removeEventListener('abort', abort)
-    signal?.removeEventListener('abort', onSignal)
+    undoStop()
+    undoSignal()
   }
 }
 

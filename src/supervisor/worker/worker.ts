@@ -4,6 +4,7 @@
  * exactly one outcome per job.
  */
 import { assert } from '../../core/assert.js'
+import { deferred } from '../../core/deferred.js'
 import { ErrorCode, type RelayError } from '../../core/errors.js'
 import { type Frame, FrameFlag, StreamBit } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
@@ -50,10 +51,7 @@ export class Worker {
   #readyAt = 0
   #idleSince = 0
   readonly #ending: Ending
-  #relayEnded!: () => void
-  readonly #relayEnd = new Promise<void>((resolve) => {
-    this.#relayEnded = resolve
-  })
+  readonly #relayEnd = deferred()
 
   constructor(options: WorkerOptions<Worker>) {
     this.#options = options
@@ -276,7 +274,7 @@ export class Worker {
   }
 
   #onRelayClosed(fault: RelayError | undefined): void {
-    this.#relayEnded()
+    this.#relayEnd.resolve()
     if (this.#state === WorkerState.killing) return
     if (fault !== undefined && fault.code !== ErrorCode.RelayClosed) {
       this.kill('bad_frame', fault)
@@ -297,7 +295,7 @@ export class Worker {
     this.#features = []
     // Children that it forked hold the relay and the log pipe open, and nobody else would end them.
     process.kill()
-    await drained(clock, [this.#relay && this.#relayEnd, outputEnded], () => this.#job?.stream?.held)
+    await drained(clock, [this.#relay && this.#relayEnd.promise, outputEnded], () => this.#job?.stream?.held)
     await this.#job?.stream?.taken
     // An answer that came with the last bytes is settled in a `setImmediate` of its own, before this one.
     await new Promise<void>((resolve) => setImmediate(resolve))

@@ -3,6 +3,7 @@
  * all, with the rules of AWS's client for Node 20 and 22. The first answer counts.
  */
 import { types } from 'node:util'
+import { deferred } from '../../../src/core/deferred.js'
 import type { EmptyLoop } from './empty-loop.js'
 import { generatorFault, nodeJsExit } from './errors.js'
 import type { LambdaHandler } from './file.js'
@@ -25,7 +26,7 @@ export interface HandlerCall {
 
 /** Calls the handler. */
 export function callHandler(handler: LambdaHandler, { event, context, loop }: CallOptions): HandlerCall {
-  const { promise, resolve, reject } = settlement()
+  const { promise, resolve, reject } = deferred<unknown>()
   let isAnswered = false
   let returned: unknown
   /** Result of the callback, which waits until the event loop is empty. */
@@ -89,14 +90,4 @@ function isNothing(error: unknown): boolean {
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
   return typeof Reflect.get(value, 'then') === 'function'
-}
-
-function settlement() {
-  let resolve!: (value: unknown) => void
-  let reject!: (error: unknown) => void
-  const promise = new Promise<unknown>((res, rej) => {
-    resolve = res
-    reject = rej
-  })
-  return { promise, resolve, reject }
 }

@@ -3,6 +3,7 @@
  * runtime's socket, and a reader that goes cuts the upload.
  */
 import type { IncomingMessage } from 'node:http'
+import { deferred } from '../../../index.js'
 import { type FunctionError, platformError } from './invocation.js'
 
 /** Bytes of a streamed answer at most. */
@@ -27,20 +28,16 @@ const truncated = platformError('Runtime.TruncatedResponse', 'the response was c
 /** One streamed answer; `chunks` may be read once. */
 export class AnswerStream {
   readonly contentType: string
-  /** Settles once the upload is over, however it ends. */
-  readonly ended: Promise<StreamEnd>
+  readonly #ended = deferred<StreamEnd>()
+  /** Settles once the upload is over, however it ends; the first reason wins. */
+  readonly ended = this.#ended.promise
   readonly #request: IncomingMessage
   readonly #bytesMax: number
-  #end!: (end: StreamEnd) => void
 
   constructor(request: IncomingMessage, bytesMax = streamBytesMax) {
     this.#request = request
     this.#bytesMax = bytesMax
     this.contentType = request.headers['content-type'] ?? 'application/octet-stream'
-    // The first reason wins, as a promise settles once.
-    this.ended = new Promise((resolve) => {
-      this.#end = resolve
-    })
   }
 
   /** The bytes as they come; they simply stop at a fault, and `ended` says why. */
@@ -49,14 +46,14 @@ export class AnswerStream {
     try {
       for await (const chunk of this.#request) {
         bytes += chunk.length
-        if (bytes > this.#bytesMax) return this.#end(tooLarge(this.#bytesMax))
+        if (bytes > this.#bytesMax) return this.#ended.resolve(tooLarge(this.#bytesMax))
         yield chunk
       }
-      this.#end(endOf(this.#request))
+      this.#ended.resolve(endOf(this.#request))
     } catch {
-      this.#end(truncated)
+      this.#ended.resolve(truncated)
     } finally {
-      this.#end({ kind: 'gone' })
+      this.#ended.resolve({ kind: 'gone' })
       if (!this.#request.complete) this.#request.destroy()
     }
   }
@@ -86,7 +83,7 @@ export class AnswerStream {
 
   /** Ends it from outside. */
   cut(end: StreamEnd): void {
-    this.#end(end)
+    this.#ended.resolve(end)
     this.#request.destroy()
   }
 }

@@ -4,7 +4,7 @@
  * API's own, as AWS's emulators showed them.
  */
 import { randomUUID } from 'node:crypto'
-import type { Timer } from '../../../index.js'
+import { onAbort, type Timer } from '../../../index.js'
 import type { AnswerStream } from './answer-stream.js'
 import { type Event, LateIds, newEvent, type Ticket } from './event.js'
 import {
@@ -86,8 +86,8 @@ export class FunctionState {
     }
     const result = new Promise<InvokeResult>((settle) => {
       const event = newEvent({ requestId, request, settle, onStream, nowMs: this.#options.clock.nowMs() })
-      signal.addEventListener('abort', () => this.#waiting.leave(event), { once: true })
       this.#waiting.add(event)
+      onAbort(signal, () => this.#waiting.leave(event))
     })
     this.poke()
     this.#options.onChange?.()

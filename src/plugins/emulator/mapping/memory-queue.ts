@@ -6,7 +6,7 @@
  * its message.
  */
 import { createHash } from 'node:crypto'
-import { type Clock, ErrorCode, RelayError, type Timer } from '../../../index.js'
+import { type Clock, ErrorCode, onAbort, RelayError, type Timer } from '../../../index.js'
 import { MessageOrder } from './message-order.js'
 import { deduplicationIdOf, problemOfOutgoing } from './outgoing.js'
 import type { Outgoing, Queue, QueueCounts, Received, ReceiveOptions } from './queue.js'
@@ -261,12 +261,12 @@ export class MemoryQueue implements Queue {
       let timer: Timer | undefined
       const done = () => {
         timer?.clear()
-        signal.removeEventListener('abort', done)
+        stopListening()
         this.#wakes = this.#wakes.filter((one) => one !== done)
         resolve()
       }
+      const stopListening = onAbort(signal, done)
       this.#wakes.push(done)
-      signal.addEventListener('abort', done, { once: true })
       timer = clock.timer(nextMs - nowMs, done)
     })
   }

@@ -5,7 +5,7 @@ import type {
   SendMessageCommandInput,
   SQSClient,
 } from '@aws-sdk/client-sqs'
-import { type Clock, ErrorCode, messageOf, RelayError } from '../../../index.js'
+import { type Clock, ErrorCode, messageOf, onAbort, RelayError } from '../../../index.js'
 import { type LoadedSqs, loadSqs, placeOfQueue, type SqsSdk } from '../../../work/queues/sqs/client.js'
 import type { MessageAttribute, Outgoing, Queue, QueueCounts, Received, ReceiveOptions } from './queue.js'
 
@@ -73,11 +73,10 @@ export class SqsQueue implements Queue {
       MessageSystemAttributeNames: ['All'],
       MessageAttributeNames: ['All'],
     })
-    // Of its own, and cleared with it: a listener on a signal that lives as long as the mapping would stay.
     const end = new AbortController()
     const abort = () => end.abort()
     const timer = this.#clock.timer(waitMs + callMsMax, abort)
-    signal.addEventListener('abort', abort, { once: true })
+    const stopListening = onAbort(signal, abort)
     try {
       const { Messages: messages = [] } = await this.#client.send(command, { abortSignal: end.signal })
       return messages.map(receivedOf)
@@ -86,7 +85,7 @@ export class SqsQueue implements Queue {
       throw error
     } finally {
       timer.clear()
-      signal.removeEventListener('abort', abort)
+      stopListening()
     }
   }
 

@@ -2,7 +2,7 @@
  * A worker's answer as it is passed on piece by piece: before the first byte everything is still possible, afterwards it can
  * only go on, end, or end with an error behind it.
  */
-import type { Reply } from '../../../index.js'
+import { onAbort, type Reply } from '../../../index.js'
 import { headerType, type LambdaError } from '../errors.js'
 import type { ResponseStream } from '../runtime-api/response-stream.js'
 import type { Verdict } from './verdict.js'
@@ -77,7 +77,7 @@ export class StreamedAnswer {
     const stream = this.#open(head.contentType)
     this.#stream = stream
     this.#hasBody = head.hasBody
-    stream.gone.addEventListener('abort', () => this.#gone.abort(), { once: true })
+    onAbort(stream.gone, () => this.#gone.abort())
     return head.prelude
   }
 

@@ -1,5 +1,6 @@
 /** One event from its bytes to its answer. Never rejects: whatever happens, there is an answer. */
 
+import { deferred } from '../../../index.js'
 import { type Answer, answerEvent } from '../answer/answer.js'
 import { toLambdaError } from '../errors.js'
 import { ContextMaker } from '../plan/context.js'
@@ -11,19 +12,16 @@ import { runEvent } from './run-event.js'
 
 /** An event that is being handled; it can be told to answer with what is finished. */
 export class EventRun {
-  readonly answer: Promise<Answer>
+  readonly #answer = deferred<Answer>()
+  readonly answer = this.#answer.promise
   readonly #handling: Handling
-  #settle!: (answer: Answer) => void
 
   constructor(invocation: Invocation, options: HandlerOptions) {
     this.#handling = new Handling(invocation, options)
-    this.answer = new Promise((resolve) => {
-      this.#settle = resolve
-    })
     const endWatch = this.#handling.watchEnd()
     void this.#run().then((answer) => {
       endWatch()
-      this.#settle(answer)
+      this.#answer.resolve(answer)
     })
   }
 
@@ -35,7 +33,7 @@ export class EventRun {
   /** Answers now: what is finished counts, the rest is failed with RR.Stopped. Running jobs are not waited for. */
   answerNow(): void {
     const answer = this.#handling.answerNow()
-    if (answer !== undefined) this.#settle(answer)
+    if (answer !== undefined) this.#answer.resolve(answer)
   }
 
   async #run(): Promise<Answer> {

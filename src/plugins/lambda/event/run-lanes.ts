@@ -2,7 +2,7 @@
  * Runs the records of a batch: lanes side by side on whatever workers fall idle, the jobs of a lane one after the other. After a
  * record that failed, the rest of an ordered lane fails without being run. Every record gets exactly one verdict.
  */
-import type { Lease, Pool } from '../../../index.js'
+import { deferred, type Lease, type Pool } from '../../../index.js'
 import type { Verdict } from '../answer/verdict.js'
 import { ErrorType, lambdaError } from '../errors.js'
 
@@ -82,7 +82,7 @@ class Lanes {
   #next = 0
   #running = 0
   #isWatching = false
-  #finish!: () => void
+  readonly #finished = deferred()
 
   constructor(options: LanesOptions) {
     this.#options = options
@@ -90,14 +90,11 @@ class Lanes {
 
   async run(): Promise<void> {
     const { pool, signal } = this.#options
-    const finished = new Promise<void>((resolve) => {
-      this.#finish = resolve
-    })
     // Only the first worker is waited for in line; while one is held, nothing waits for another.
     const first = pool.tryAcquire() ?? (await this.#acquire(pool, signal))
     if (first !== undefined) this.#start(first)
     this.#deal()
-    return finished
+    return this.#finished.promise
   }
 
   async #acquire(pool: Pool, signal: AbortSignal): Promise<Lease | undefined> {
@@ -119,7 +116,7 @@ class Lanes {
     }
     const [first] = lanes[this.#next]?.jobs ?? []
     if (first === undefined) {
-      if (this.#running === 0) this.#finish()
+      if (this.#running === 0) this.#finished.resolve()
       return
     }
     if (this.#running > 0) this.#options.prepare(first)

@@ -2,7 +2,7 @@
  * `mode: http`: an HTTP event becomes the request that RoadRunner's http plugin would send its workers, and their answer becomes
  * the event's, so that a PSR-7 worker answers API Gateway unchanged.
  */
-import { Codec, messageOf, type Reply } from '../../../index.js'
+import { Codec, messageOf, onAbort, type Reply } from '../../../index.js'
 import { type FormBody, FormFault, readBody, type UploadSettings } from '../../../work/http/body.js'
 import { faultOf, type HttpFault } from '../../../work/http/faults.js'
 import { decodeReply, encodeRequest, type HttpCodec, type HttpReplyHead } from '../../../work/http/message.js'
@@ -83,17 +83,14 @@ async function eventWork(
 function inTime(reading: Promise<FormBody>, signal: AbortSignal | undefined): Promise<FormBody> {
   if (signal === undefined) return reading
   return new Promise((resolve, reject) => {
-    const onOver = () => {
+    const stopListening = onAbort(signal, () => {
       reject(new FormFault(503, 'the multipart form could not be read in the time that was left'))
       void reading.then(
         ({ clean }) => clean(),
         () => undefined,
       )
-    }
-    const settle = () => signal.removeEventListener('abort', onOver)
-    reading.then(resolve, reject).finally(settle)
-    if (signal.aborted) onOver()
-    else signal.addEventListener('abort', onOver, { once: true })
+    })
+    reading.then(resolve, reject).finally(stopListening)
   })
 }
 

@@ -1,5 +1,5 @@
 /** The loop of one poller: next → handle → exactly one answer. What ends the server is thrown; all else goes on. */
-import { ErrorCode, type LedgerService, type Pool, RelayError, sleep } from '../../../index.js'
+import { ErrorCode, type LedgerService, onAbort, type Pool, RelayError, sleep } from '../../../index.js'
 import type { Answer } from '../answer/answer.js'
 import { ErrorType, headerType } from '../errors.js'
 import { EventRun } from '../event/handle.js'
@@ -45,8 +45,7 @@ export class Loop {
   /** Runs until `signal` aborts. Rejects with RR_RUNTIME_API when the server must end and be started anew. */
   async serve(signal: AbortSignal): Promise<void> {
     const { pool, client, clock, gate, minReady } = this.#options
-    const stop = () => client.close()
-    signal.addEventListener('abort', stop, { once: true })
+    const stopListening = onAbort(signal, () => client.close())
     await whenReady(pool, minReady, signal)
     if (!signal.aborted) await this.#options.beforeFirst()
     while (!signal.aborted) {
@@ -62,13 +61,12 @@ export class Loop {
       if (pool.idleCount > 0 || signal.aborted) continue
       const patience = new AbortController()
       const timer = clock.timer(idleWaitMsMax, () => patience.abort())
-      const onStop = () => patience.abort()
-      signal.addEventListener('abort', onStop, { once: true })
+      const undoPatience = onAbort(signal, () => patience.abort())
       await pool.whenIdle(patience.signal)
-      signal.removeEventListener('abort', onStop)
+      undoPatience()
       timer.clear()
     }
-    signal.removeEventListener('abort', stop)
+    stopListening()
   }
 
   /** Resolves when the event in hand, if there is one, has been answered. */
@@ -145,11 +143,9 @@ export class Loop {
 /** Resolves when `count` workers are idle, or one and the first boots of the others have failed; also when `signal` aborts. */
 async function whenReady(pool: Pool, count: number, signal: AbortSignal): Promise<void> {
   const over = new AbortController()
-  const stop = () => over.abort()
-  signal.addEventListener('abort', stop, { once: true })
-  if (signal.aborted) stop()
+  const stopListening = onAbort(signal, () => over.abort())
   const rest = pool.booted.then(() => pool.whenIdle(over.signal))
   await Promise.race([pool.whenIdle(over.signal, count), rest])
-  signal.removeEventListener('abort', stop)
+  stopListening()
   over.abort()
 }

@@ -2,7 +2,7 @@
  * Several pollers share the workers of one pool: together they ask for no more events than workers are ready, so that no event
  * is accepted that nobody could run. What is not asked for waits with Lambda, which is the back-pressure.
  */
-import type { Pool } from '../../../index.js'
+import { onAbort, type Pool } from '../../../index.js'
 
 /** The gate of one pool. */
 export class PollGate {
@@ -45,9 +45,9 @@ export class PollGate {
     const changed = new AbortController()
     const wake = () => changed.abort()
     this.#wakes.push(wake)
-    signal.addEventListener('abort', wake, { once: true })
+    const stopListening = onAbort(signal, wake)
     await this.#pool.whenIdle(changed.signal, this.#asking + 1)
-    signal.removeEventListener('abort', wake)
+    stopListening()
     this.#wakes = this.#wakes.filter((one) => one !== wake)
   }
 }

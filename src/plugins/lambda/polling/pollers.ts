@@ -3,6 +3,7 @@ import {
   type Clock,
   type LedgerService,
   type Logger,
+  onAbort,
   type Pool,
   type RunningPlugin,
   unreachable,
@@ -102,7 +103,7 @@ export async function startPollers(options: PollersOptions): Promise<RunningPlug
   const polling = new AbortController()
   return {
     serve: async (signal) => {
-      signal.addEventListener('abort', () => polling.abort(), { once: true })
+      onAbort(signal, () => polling.abort())
       await Promise.all(loops.map((loop) => loop.serve(polling.signal)))
     },
     drain: async (signal) => {
@@ -110,8 +111,8 @@ export async function startPollers(options: PollersOptions): Promise<RunningPlug
       const answerAll = () => {
         for (const loop of loops) loop.answerNow()
       }
-      if (isBootstrap || signal.aborted) answerAll()
-      else signal.addEventListener('abort', answerAll, { once: true })
+      if (isBootstrap) answerAll()
+      else onAbort(signal, answerAll)
       await Promise.all(loops.map((loop) => loop.finished()))
     },
   }

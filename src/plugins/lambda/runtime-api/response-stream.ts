@@ -4,7 +4,7 @@
  * out is sent with its length instead: the Runtime API is an HTTP/1.1 server and reads both, and simpler ones read only that.
  */
 import { type ClientRequest, request } from 'node:http'
-import { type Logger, messageOf } from '../../../index.js'
+import { type Logger, messageOf, onAbort } from '../../../index.js'
 import type { LambdaError } from '../errors.js'
 
 /** An answer that has begun. */
@@ -110,10 +110,10 @@ function write(post: ClientRequest, bytes: Uint8Array, gone: AbortSignal): Promi
   return new Promise((resolve) => {
     const done = () => {
       post.off('drain', done)
-      gone.removeEventListener('abort', done)
+      stopListening()
       resolve()
     }
     post.on('drain', done)
-    gone.addEventListener('abort', done)
+    const stopListening = onAbort(gone, done)
   })
 }

@@ -1,4 +1,5 @@
 /** What booting a process and booting a thread have in common: the worker around either, made of the pool's keys. */
+import { onAbort } from '../../../core/abort.js'
 import type { Clock } from '../../../core/clock.js'
 import type { Random } from '../../../core/random.js'
 import type { Logger } from '../../../logging/logger.js'
@@ -88,11 +89,10 @@ export async function whileAlive<T>(
   const ended = new AbortController()
   const stop = () => ended.abort()
   void process.exited.then(stop)
-  if (signal.aborted) stop()
-  signal.addEventListener('abort', stop, { once: true })
+  const stopListening = onAbort(signal, stop)
   try {
     return await act(ended.signal)
   } finally {
-    signal.removeEventListener('abort', stop)
+    stopListening()
   }
 }

@@ -1,4 +1,5 @@
 /** The right to one worker at a time, kept over jobs: a worker that left is replaced by the next idle one. */
+import { onAbort } from '../../../core/abort.js'
 import { assert } from '../../../core/assert.js'
 import { ErrorCode, RelayError } from '../../../core/errors.js'
 import type { Job, Reply, RunOptions } from '../../job.js'
@@ -89,8 +90,7 @@ export class PoolLease implements Lease {
     if (signal === undefined) return worker.run(job, options)
     const aborted = abortedError(job)
     if (signal.aborted) return Promise.resolve({ kind: 'fault', error: aborted })
-    const onAbort = () => worker.kill('aborted', aborted)
-    signal.addEventListener('abort', onAbort, { once: true })
-    return worker.run(job, options).finally(() => signal.removeEventListener('abort', onAbort))
+    const stopListening = onAbort(signal, () => worker.kill('aborted', aborted))
+    return worker.run(job, options).finally(stopListening)
   }
 }

@@ -1,4 +1,5 @@
 /** Those who wait for something to happen in a pool, each of whom can give up. */
+import { onAbort } from '../../../core/abort.js'
 
 /** A set of waiters that are woken together. */
 export class Waiters {
@@ -22,11 +23,11 @@ export class Waiters {
     return new Promise((resolve) => {
       const done = () => {
         this.#wakes.delete(done)
-        signal?.removeEventListener('abort', done)
+        stopListening()
         resolve()
       }
       this.#wakes.set(done, since)
-      signal?.addEventListener('abort', done, { once: true })
+      const stopListening = onAbort(signal, done)
     })
   }
 

@@ -6,6 +6,7 @@
  * Invariant: a waiter is in `#all` and in exactly one of `#front` and a class's keys, until it is served or leaves; then it is marked,
  * and its two queues are told.
  */
+import { onAbort } from '../../../core/abort.js'
 import type { Clock } from '../../../core/clock.js'
 import { ErrorCode, RelayError } from '../../../core/errors.js'
 import { type Leavable, LeavableQueue } from './leavable-queue.js'
@@ -79,7 +80,7 @@ export class WaitingLine<T> {
     return new Promise((resolve, reject) => {
       const leave = () => {
         timer.clear()
-        signal?.removeEventListener('abort', onAbort)
+        stopListening()
         waiter.isWaiting = false
         this.#all.left()
         forget()
@@ -96,9 +97,8 @@ export class WaitingLine<T> {
           reject(error)
         },
       }
-      const onAbort = () => waiter.fail(this.#aborted())
       const timer = this.#clock.timer(waitMsMax, () => waiter.fail(this.#tooLong(waitMsMax)))
-      signal?.addEventListener('abort', onAbort, { once: true })
+      const stopListening = onAbort(signal, () => waiter.fail(this.#aborted()))
       this.#all.add(waiter)
       const forget = this.#queue(waiter, options)
     })

@@ -1,5 +1,6 @@
 /** Fills the empty places of a pool: boots a worker for each, and tries again with back-off, for ever, when it does not come up. */
 import { setMaxListeners } from 'node:events'
+import { onAbort } from '../../../core/abort.js'
 import { type Clock, sleep } from '../../../core/clock.js'
 import { messageOf, RelayError } from '../../../core/errors.js'
 import type { Random } from '../../../core/random.js'
@@ -156,5 +157,5 @@ function newHurry(): AbortController {
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+  return new Promise((resolve) => void onAbort(signal, resolve))
 }

@@ -1,4 +1,5 @@
 /** Hands the frames of one streamed answer on, one after the other, at the pace of whoever takes them. */
+import { onAbort, type Undo } from '../../../core/abort.js'
 import type { Clock, Timer } from '../../../core/clock.js'
 import { StreamBit } from '../../../ipc/frame.js'
 import type { Relay } from '../../../ipc/relay.js'
@@ -20,7 +21,7 @@ export interface StreamReaderOptions {
 /** The reader of one job's stream. */
 export class StreamReader {
   readonly #options: StreamReaderOptions
-  readonly #onAbort = () => this.stop()
+  readonly #stopListening: Undo
   #state: 'open' | 'stopped' | 'over' = 'open'
   #taken: Promise<void> = Promise.resolve()
   #timer: Timer | undefined
@@ -29,7 +30,7 @@ export class StreamReader {
 
   constructor(options: StreamReaderOptions) {
     this.#options = options
-    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
+    this.#stopListening = onAbort(options.signal, () => this.stop())
   }
 
   /** Settles when all that came so far has been taken. */
@@ -76,7 +77,7 @@ export class StreamReader {
   end(): void {
     this.#state = 'over'
     this.#timer?.clear()
-    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    this.#stopListening()
     this.#free()
   }
 

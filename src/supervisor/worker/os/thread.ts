@@ -5,6 +5,7 @@
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel } from 'node:worker_threads'
+import { onAbort } from '../../../core/abort.js'
 import { assert } from '../../../core/assert.js'
 import type { Clock } from '../../../core/clock.js'
 import { messageOf } from '../../../core/errors.js'
@@ -71,7 +72,7 @@ export async function startThread(options: ThreadOptions): Promise<StartedThread
       const isKilled = end.signal.aborted && facts[1] === 0 && told.size === 0
       resolve(isKilled ? { code: null, signal: 'SIGKILL' } : { code, signal: null })
     })
-    end.signal.addEventListener('abort', () =>
+    onAbort(end.signal, () =>
       clock.timer(endMsMax, () => resolve({ code: null, signal: 'SIGKILL' }), { unref: true }),
     )
   })
