@@ -89,7 +89,7 @@ async function runShell(folder: string, block: string, at: string): Promise<void
       assert.equal(compact(outputs[index] ?? ''), compact(expected), `${at}: ${text}`)
 }
 
-/** What the files of a project without commands have to do: be valid, start, answer a batch where they can, stop. */
+/** Runs the files of a project without commands: they must be valid, start, answer a batch where they can, and stop. */
 function standardRun(session: readonly DocBlock[]): string {
   const answers = session.some(({ text }) => text.includes('lambda:'))
   const invoke = answers ? ['relayrunner invoke --sqs 3'] : []

@@ -20,7 +20,7 @@ function testsNamed(rows: string) {
   }))
 }
 
-/** How many rows have text in every cell. */
+/** Counts the rows with text in every cell. */
 function rowsCount(rows: string): number {
   return [...rows.matchAll(/^\| [^|]+ \| [^|]+ \| [^|]+ \|$/gm)].length
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { imports, importsOf, texts } from './helpers/imports.js'
 
-/** What each area may import; ARCHITECTURE.md draws it. */
+/** Areas that each area may import; ARCHITECTURE.md draws them. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   core: ['core'],
   schema: ['schema', 'core'],

@@ -1,4 +1,4 @@
-/** What of a text reaches a terminal. */
+/** Tests which characters of a text reach a terminal. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { printable, printableJson, printableLines } from '../../cmd/output.js'

@@ -1,5 +1,5 @@
 /**
- * What every pool owes its callers when workers are late, crash, grow old, are replaced or stopped. The other half of `pool.ts`, for
+ * Conformance of every pool when workers are late, crash, grow old, are replaced or stopped. The other half of `pool.ts`, for
  * processes and threads alike.
  */
 import assert from 'node:assert/strict'

@@ -1,6 +1,6 @@
 /**
- * What every pool owes its callers, whatever its workers are: answers, turns, the line, leases, faults, streams, questions. What
- * becomes of the workers is in `pool-life.ts`. Run by `tests/supervisor/pool/pools.test.ts` for processes and for threads.
+ * Conformance of every pool, whatever its workers are: answers, turns, the queue, leases, faults, streams, control requests.
+ * The life of workers is in `pool-life.ts`. Run by `tests/supervisor/pool/pools.test.ts` for processes and for threads.
  */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -13,7 +13,7 @@ import { errorTextOf, job, type TestPool, type TestPoolOptions, textOf } from '.
 import { fixture } from '../helpers/project.js'
 import { eventually } from '../helpers/wait.js'
 
-/** How a handler file is run: the same file for every kind of pool. */
+/** Runs a handler file: the same file for every kind of pool. */
 export interface PoolKind {
   readonly name: string
   /** Starts a pool whose workers run this file with these words behind it. */
@@ -237,7 +237,7 @@ export function testPool({ name, start }: PoolKind): void {
   })
 }
 
-/** Who works in a pool: pids, or the numbers of threads. */
+/** Ids of a pool's workers: pids, or the numbers of threads. */
 export async function idsOf({ pool }: Pick<TestPool, 'pool'>): Promise<readonly number[]> {
   return (await pool.workers()).map((one) => one.thread ?? one.pid)
 }

@@ -1,4 +1,4 @@
-/** What every relay owes its users, whatever carries the bytes. Run by `tests/ipc/relays/relays.test.ts` for each adapter. */
+/** Conformance of every relay, whatever carries the bytes. Run by `tests/ipc/relays/relays.test.ts` for each adapter. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { ErrorCode, type RelayError } from '../../src/core/errors.js'

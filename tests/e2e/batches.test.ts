@@ -52,7 +52,7 @@ test('a worker’s death fails its record and those behind it in its group, and 
   assert.deepEqual([held.level, held.job, held.records], ['info', `${answer.requestId}/message-2`, 1])
 })
 
-/** What the workers wrote down, in the order in which it happened. */
+/** Reads what the workers wrote to their journal, in order. */
 async function journal(path: string): Promise<readonly (readonly [what: string, index: number])[]> {
   const lines = (await readFile(path, 'utf8')).trimEnd().split('\n')
   return lines.map((line) => {
@@ -242,7 +242,7 @@ const whole: readonly (readonly [what: string, event: object])[] = [
     { ...sqsEvent(['ok']), window: { start: 'a', end: 'b' }, state: { '1': 282 }, shardId: 's' },
   ],
 ]
-test('whatever is no batch of a source that takes names is one job, byte for byte', async (t) => {
+test('whatever is not a batch of a source that takes names is one job, byte for byte', async (t) => {
   const { invoke } = await start(t, workerText('echo'))
   for (const [what, event] of whole) {
     // As no serializer of ours would write it.

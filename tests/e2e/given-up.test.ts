@@ -23,7 +23,7 @@ test('a record that was given up is sent to its queue with the known facts, and 
   const [message, ...others] = sqs.messagesIn('dead')
   assert.deepEqual(others, [])
   assert.equal(message?.body, '{"order":7}')
-  // The reason's colours are no characters of SQS.
+  // The reason's colours are not characters of SQS.
   assert.deepEqual(message?.attributes, {
     ErrorType: 'RR.Failed',
     ErrorMessage: '?[31mnever?[0m',

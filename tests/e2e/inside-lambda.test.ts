@@ -328,7 +328,7 @@ for (const [language, handler, name, code, skip] of [
   })
 }
 
-/** What a process has mapped; undefined when it has ended since it was listed. */
+/** Reads the memory maps of a process; undefined when it has ended since it was listed. */
 function mapsOf(pid: number): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/maps`, 'latin1')

@@ -123,7 +123,7 @@ test('failed records of Kinesis and Kafka are named as those sources want it', a
   ])
 })
 
-test('an event that is no batch is acknowledged with null, and fails with the worker’s reason', async (t) => {
+test('an event that is not a batch is acknowledged with null, and fails with the worker’s reason', async (t) => {
   const { invoke } = await start(t, workerText('echo'))
   const done = await invoke({ type: 2 })
   assert.deepEqual([done.body, done.error], ['null', undefined])

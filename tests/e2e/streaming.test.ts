@@ -33,7 +33,7 @@ function partsOf(answer: ApiAnswer): readonly [head: string, body: string] {
   return [head, body.join()]
 }
 
-/** It was complete before its first byte went out. */
+/** Asserts that the answer was complete before its first byte was sent. */
 function assertHasLength(answer: ApiAnswer): void {
   assert.equal(answer.headers.get('lambda-runtime-function-response-mode'), 'streaming')
   assert.equal(answer.headers.get('content-length'), String(answer.bytes))
@@ -247,7 +247,7 @@ test('under raw and event a stream is the bytes of the worker and nothing before
   assert.equal(answer.headers.get('lambda-runtime-function-response-mode'), 'streaming')
 })
 
-/** What a process has used of the processor, in ticks. */
+/** Reads the processor time of a process in ticks. */
 async function ticksOf(pid: number): Promise<number> {
   const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? []
   return Number(fields[11]) + Number(fields[12])

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/core/clock.js'
 import { silentLogger } from '../../src/logging/logger.js'
 import { type EmulatorOptions, EmulatorServer } from '../../src/plugins/emulator/http/server.js'
 
-/** What came back. */
+/** Answer as it was read. */
 interface ApiAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
@@ -15,7 +15,7 @@ interface ApiAnswer {
   readonly errorType: string | undefined
 }
 
-/** What is sent. */
+/** Request to send. */
 interface ApiRequest {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Buffer

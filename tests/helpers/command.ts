@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { endingWithUs } from './mortal.js'
 import { rrCommand } from './project.js'
 
-/** How it went. */
+/** Result of a run. */
 export interface CommandRun {
   readonly code: number | null
   readonly out: string

@@ -42,7 +42,7 @@ function lineOf(text: string): string {
   return `${server} -o emulator.address=127.0.0.1:0 >/dev/null &\nup $! '${file}'`
 }
 
-/** What each command printed on standard output. */
+/** Splits standard output by command. */
 export function outputsOf(stdout: string): readonly string[] {
   return stdout.split(/^@@ \n/m).slice(1)
 }

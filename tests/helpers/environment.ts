@@ -24,7 +24,7 @@ export interface TestEnvironment {
   output(): string
   /** Resolves with the first line of the log with this message that comes after `after` others of it; those of before count. */
   logged(message: string, after?: number): Promise<EnvironmentLine>
-  /** What an event comes to, as text; an error's type in front of it. */
+  /** Invokes with an event and resolves with the result as text; an error's type stands in front. */
   invoke(event: unknown): Promise<string>
 }
 

@@ -6,7 +6,7 @@ import { errorTextOf, startPool, type TestPool, textOf } from './pool.js'
 import { buildFolder } from './project.js'
 import { testFolder } from './rr.js'
 
-/** How a call ended: a result as its JSON, a verdict, or an error as Lambda is told it. */
+/** End of a call: a result as its JSON, a verdict, or an error as Lambda is told it. */
 export interface Called {
   readonly result?: string
   readonly context?: string

@@ -8,7 +8,7 @@ import { projectFolder } from './project.js'
 export interface Import {
   readonly from: string
   readonly to: string
-  /** Nothing of it is loaded at run time. */
+  /** True when nothing is loaded at run time. */
   readonly isType: boolean
   /** Loaded when the line runs (`import()`, `require()`), not with the file. */
   readonly isLazy: boolean

@@ -24,7 +24,7 @@ export function invocationOf(event: unknown, requestId = 'r', deadlineMs?: numbe
   }
 }
 
-/** What `EventRun` is made of, with the defaults of `mode: raw`. */
+/** Makes the options of an `EventRun` with the defaults of `mode: raw`. */
 export function handlerOptions(
   pool: Pool,
   changes: Partial<HandlerOptions> & {

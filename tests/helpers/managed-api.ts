@@ -15,9 +15,9 @@ interface ManagedEvent {
   readonly id: string
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>
-  /** How long it may take; 30 s. */
+  /** Time limit in ms; 30 s by default. */
   readonly timeoutMs?: number
-  /** What its answer is answered with; 202. */
+  /** Status that its answer gets; 202 by default. */
   readonly status?: number
 }
 

@@ -8,7 +8,7 @@ import { buildFolder, projectFolder } from './project.js'
 const manifest: { files: readonly string[] } = JSON.parse(
   readFileSync(join(projectFolder, 'package.json'), 'utf8'),
 )
-/** What package.json publishes: parts of the build, and files of the checkout. */
+/** Files that package.json publishes: parts of the build, and of the checkout. */
 const published = manifest.files.filter((name) => !name.startsWith('!'))
 
 /** Packs into `folder` and returns the tarball's path. */

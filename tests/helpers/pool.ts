@@ -77,7 +77,7 @@ export interface TestPool {
   line(matches: RegExp): Promise<WorkerLine>
 }
 
-/** What a test changes. */
+/** Options that a test may change. */
 export interface TestPoolOptions {
   readonly relay?: string
   readonly mode?: string

@@ -38,7 +38,7 @@ export function signalIfAlive(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** Those with this `NAME=value` in the environment that they were started with; never zombies, which have none. */
+/** Lists processes that were started with this `NAME=value` in their environment; never zombies, which have none. */
 export function withVariable(pair: string): number[] {
   return processes().filter((pid) => contentOf(pid, 'environ').split('\0').includes(pair))
 }

@@ -1,4 +1,4 @@
-/** Where things are: paths of the checkout and of the build that runs, and the languages that this machine has. */
+/** Paths of the checkout and of the build that runs, and the languages that this machine has. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -9,7 +9,7 @@ import { type RpcMessage, readRpc, rpcParts } from '../../src/ipc/rpc/codec.js'
 /** One connection. */
 export interface RawRpc {
   readonly socket: Socket
-  /** What came so far. */
+  /** Answers so far. */
   readonly answers: readonly RpcMessage[]
   /** Resolves with the answer to this sequence number; rejects when the connection ends before. */
   answer(sequence: number): Promise<RpcMessage>

@@ -30,14 +30,14 @@ export interface RunningRr {
   readonly ended: Promise<number | string>
 }
 
-/** What a test changes. */
+/** Options that a test may change. */
 export interface RrOptions {
   readonly config?: string
   readonly files?: Readonly<Record<string, string>>
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly folder?: string
   readonly cwd?: string
-  /** What runs `rr`, instead of this Node and the command line under test. */
+  /** Command that runs `rr` instead of this Node and the command line under test. */
   readonly command?: readonly [string, ...string[]]
 }
 
@@ -140,7 +140,7 @@ export function started(rr: RunningRr): Promise<LogLine> {
   return rr.line((line) => line.message === 'server started')
 }
 
-/** What the emulator answered to an event. */
+/** Answer of the emulator to an event. */
 export interface Invoked {
   readonly status: number
   readonly body: string

@@ -24,7 +24,7 @@ export interface TestApi {
   call(matches: (call: ApiCall) => boolean): Promise<ApiCall>
 }
 
-/** What a test changes. */
+/** Options that a test may change. */
 export interface TestApiOptions {
   readonly timeoutMs?: number
   /** Answers a request itself and returns true. */

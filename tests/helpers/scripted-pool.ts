@@ -9,14 +9,14 @@ import { type Script, scriptedBoot } from '../schedules/scripted-workers.js'
 import { VirtualTime } from '../schedules/virtual-time.js'
 import { poolDefaults, recordingLogger } from './pool.js'
 
-/** What a test changes while the pool runs. */
+/** Settings that a test changes while the pool runs. */
 interface Knobs {
   bootMs: number
   failsBoot: boolean
   script: (id: string) => Script
 }
 
-/** What a test begins with. */
+/** Options at the start. */
 export interface ScriptedPoolOptions
   extends Partial<Pick<ProcessPoolOptions, 'measure' | 'budget' | 'size'>> {
   readonly config?: Partial<PoolConfig>

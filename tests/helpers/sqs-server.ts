@@ -11,7 +11,7 @@ export interface SqsServer {
     name: string,
     options: { readonly visibilitySeconds: number; readonly receiveMax?: number },
   ): { readonly url: string; readonly deadUrl: string }
-  /** How many messages there are; delayed ones count as visible. */
+  /** Counts the messages of a queue; delayed ones count as visible. */
   where(name: string): { readonly visible: number; readonly inFlight: number }
   /** Ends it, and with it every connection. */
   stop(): Promise<void>

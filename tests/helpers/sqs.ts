@@ -18,7 +18,7 @@ export interface TestSqs {
   createQueue(name: string): string
   /** The URL of a queue that there may be or not. */
   urlOf(name: string): string
-  /** What lies in a queue, oldest first. */
+  /** Messages of a queue, oldest first. */
   messagesIn(name: string): readonly Stored[]
   /** Resolves with the first request. */
   readonly asked: Promise<void>

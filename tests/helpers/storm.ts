@@ -14,7 +14,7 @@ import { childrenOf, commandOf, isRunning, signalIfAlive, stateOf, withVariable 
 import { rrCommand } from './project.js'
 import { invokeAt, lambdaConfig, workerText } from './rr.js'
 
-/** What a storm does once beside killing workers. */
+/** Faults that a storm causes once beside killing workers. */
 export const troubles = [
   'none',
   'a watchdog killed',
@@ -24,19 +24,19 @@ export const troubles = [
 ] as const
 export type Trouble = (typeof troubles)[number]
 
-/** What one round came to. */
+/** Result of one round. */
 export interface StormRound {
   readonly trouble: Trouble
   /** Workers and launchers that were killed. */
   readonly killed: number
-  /** Those of them that had not become workers yet. */
+  /** Killed launchers that had not become workers yet. */
   readonly launchersKilled: number
   readonly stopped: number
   /** Processes alive when the server was killed, itself left out. */
   readonly alive: number
   /** Processes alive two seconds later: must be none. */
   readonly left: readonly string[]
-  /** How long it took until none was left, in ms. */
+  /** Time in ms until none was left. */
   readonly goneMs: number
 }
 
@@ -122,7 +122,7 @@ async function storm({ server, mark, trouble, random }: Storm) {
     const victim = from[Math.floor(random() * from.length)]
     // Now and then only: workers have to live long enough to be nasty.
     if (victim === undefined || random() < 0.85) continue
-    // A stopped `mkfifo` is no worker: nobody promises its end.
+    // A stopped `mkfifo` is not a worker: nobody promises its end.
     const isStop = random() < 0.2 && !commandOf(victim).startsWith('mkfifo')
     signalIfAlive(victim, isStop ? 'SIGSTOP' : 'SIGKILL')
     if (isStop) counts.stopped += 1

@@ -38,7 +38,7 @@ export interface StreamingApi {
     event: unknown,
     options?: { readonly deadlineMs?: number; readonly isPaused?: boolean },
   ): Promise<ApiAnswer>
-  /** Nobody will answer any more: what waits rejects. */
+  /** Rejects everything that waits for an answer. */
   abandon(why: string): void
   /** Every answer so far. */
   readonly answers: readonly ApiAnswer[]

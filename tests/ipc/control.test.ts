@@ -1,4 +1,4 @@
-/** What counts as a control message. */
+/** Tests which frames count as control messages. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pidReply, pidRequest, readControl, readPidReply, stopRequest } from '../../src/ipc/control.js'
@@ -42,7 +42,7 @@ test('only an integer over 0 in a control frame is a pid', () => {
   assert.equal(readPidReply(sent({ flags: 0x08, options: [], head: '{"pid":7}' })), undefined)
 })
 
-test('features that are no texts are left out', () => {
+test('features that are not texts are left out', () => {
   assert.deepEqual(readPidReply(control('{"pid":7,"features":["a",1,null,"b"]}'))?.features, ['a', 'b'])
   assert.deepEqual(readPidReply(control('{"pid":7,"features":"a"}'))?.features, [])
 })

@@ -7,7 +7,7 @@ import type { RelayLimits } from '../../src/ipc/relay.js'
 /** Small enough that tests reach them. */
 export const testLimits: RelayLimits = { payloadBytesMax: 100_000, junkBytesMax: 1000 }
 
-/** What came out, copied. */
+/** Decoded frames, copied. */
 export interface Decoded {
   readonly decoder: FrameDecoder
   readonly frames: Frame[]

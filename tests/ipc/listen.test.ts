@@ -1,4 +1,4 @@
-/** Where we listen: a socket file that is ours alone, a loopback address, and nothing of anybody else's removed. */
+/** Tests listening: on a private socket file and on loopback addresses, without removing files of others. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -63,7 +63,7 @@ test('a socket that somebody listens on is left alone and named', async (t) => {
   assert.ok(await accepts(path))
 })
 
-test('a file that is no socket is never removed', async (t) => {
+test('a file that is not a socket is never removed', async (t) => {
   const path = join(await newFolder(t), 'notes.txt')
   await writeFile(path, 'precious')
   await assert.rejects(listenUnix(newServer(t), path), {

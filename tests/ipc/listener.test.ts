@@ -273,7 +273,7 @@ test('closing ends every connection, rejects whoever waits and removes the socke
   await listener.close()
 })
 
-test('what is no address is refused with the two that are', async (t) => {
+test('what is not an address is refused with the two that are', async (t) => {
   for (const address of [
     'fifo',
     'unix://',

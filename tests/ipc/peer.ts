@@ -4,9 +4,9 @@ import { FrameDecoder } from '../../src/ipc/decoder.js'
 import { encodeFrame, type Frame, FrameFlag, type FrameParts } from '../../src/ipc/frame.js'
 import { defaultRelayLimits } from '../../src/ipc/relay.js'
 
-/** What a peer can be told to do; everything without the CONTROL flag it sends back as it came. */
+/** Commands of a peer; it sends every frame without the CONTROL flag back as it came. */
 export interface PeerCommand {
-  /** Writes this text, which is no frame. */
+  /** Writes this text, which is not a frame. */
   readonly print?: string
   /** Writes these bytes of a frame, in hex. */
   readonly bytes?: string

@@ -1,4 +1,4 @@
-/** What `docs/protocol.md` shows is true: its frames decode, and its worker works. */
+/** Holds `docs/protocol.md`: its frames decode, and its worker works. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

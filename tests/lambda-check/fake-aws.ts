@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 
-/** What it answers, by operation; a status other than 200 is a refusal. */
+/** Answers by operation; a status other than 200 is a refusal. */
 export type Answers = Readonly<Record<string, Answer | ((body: Readonly<Record<string, unknown>>) => Answer)>>
 
 /** One answer. */

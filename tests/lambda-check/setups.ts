@@ -6,7 +6,7 @@ export function fact<T>(value: T): Fact<T> {
   return { value, at: { file: 'template.yaml', line: 7, column: 3 } }
 }
 
-/** What each part of a setup is made of instead. */
+/** Replacements for the parts of a setup. */
 export interface Changes {
   readonly setup?: Partial<FunctionSetup>
   readonly mapping?: Partial<Mapping>

@@ -201,7 +201,7 @@ test('serverless.yml: variables of its own, merge keys, events and resources', a
   )
 })
 
-test('what cannot be known is no fact, and circles end', async () => {
+test('what cannot be known is not a fact, and circles end', async () => {
   const [setup] = await readSetups(`
 Conditions: { A: !Condition B, B: !Condition A }
 Resources:

@@ -9,7 +9,7 @@ import { readWorkerLine } from '../../src/logging/worker-lines.js'
 
 const line = (text: string) => readWorkerLine({ pool: 'p', pid: 1, stream: 'stderr', text })
 
-test('a message that is no text is the message all the same', () => {
+test('a message that is not a text is the message all the same', () => {
   for (const text of ['{"a":1.0}', '[1,2]', '7', 'null', 'true']) {
     const { message, messageJson, fields } = line(`{"message":${text}}`)
     assert.deepEqual([message, messageJson?.text, Object.keys(fields)], [text, text, ['pool', 'pid']], text)

@@ -7,7 +7,7 @@ import { ManualClock } from '../ipc/manual-clock.js'
 /** A target whose mind a test makes up. */
 class ScriptedTarget implements LogTarget {
   #taken = Buffer.alloc(0)
-  /** What the next write is told: how many bytes are taken, or the code of an error. */
+  /** Result of the next write: the number of bytes taken, or the code of an error. */
   answer: (bytes: number) => number | string = (bytes) => bytes
 
   write(bytes: Buffer, done: Written): void {

@@ -16,7 +16,7 @@ import { poolDefaults } from '../helpers/pool.js'
 import { type Deed, scriptedBoot } from './scripted-workers.js'
 import { VirtualTime } from './virtual-time.js'
 
-/** What a seed stands for. */
+/** Plan that a seed stands for. */
 export interface PoolPlan {
   readonly seed: number
   readonly size: number
@@ -36,7 +36,7 @@ export interface PoolPlan {
   readonly limitBytes: number
 }
 
-/** What a schedule came to. */
+/** Result of a schedule. */
 export interface PoolTally {
   readonly jobs: number
   readonly answered: number
@@ -327,7 +327,7 @@ class PoolPlay {
     once()
   }
 
-  /** What is true at any time. */
+  /** Checks the invariants that hold at any time. */
   #look(): void {
     const { size } = this.#pool
     const floor = this.#plan.size

@@ -25,7 +25,7 @@ import {
 import { StreamMapping } from './stream-mapping.js'
 import { VirtualTime } from './virtual-time.js'
 
-/** What a seed stands for. */
+/** Plan that a seed stands for. */
 export interface Plan {
   readonly seed: number
   readonly source: 'standard' | 'fifo' | 'stream'
@@ -61,7 +61,7 @@ interface MessagePlan {
   readonly scripts: readonly Script[]
 }
 
-/** What a schedule came to. */
+/** Result of a schedule. */
 export interface Ledger {
   readonly sent: number
   readonly deleted: number
@@ -149,7 +149,7 @@ class Play {
   readonly #violations: string[] = []
   readonly #tries = new Map<string, number>()
   readonly #deeds = new Map<string, Set<string>>()
-  /** When a worker answered a message of the running invocation as done. */
+  /** Times at which a worker answered a message of the running invocation as done. */
   readonly #doneMs = new Map<string, number>()
   readonly #invokedMs = new Map<string, number>()
   readonly #deleted = new Set<string>()
@@ -275,7 +275,7 @@ class Play {
     this.#order.push(id)
   }
 
-  /** What the source still holds. */
+  /** Messages that the source still holds. */
   #left(): readonly string[] {
     return this.#stream?.ids ?? this.#queue.ids
   }
@@ -448,7 +448,7 @@ class Play {
     return deeds?.has('given-up') === true || (this.#plan.quarantineAfter > 0 && deeds?.has('died') === true)
   }
 
-  /** What a worker did in time may only be reported as failed behind something that failed before it. */
+  /** Checks that a record done in time is reported as failed only behind one that failed before it. */
   #checkFailed({ delivered, failed, problem }: BatchFacts): void {
     if (problem !== undefined) return
     // Done as the deadline fell, or as the worker was killed: either may win.

@@ -11,7 +11,7 @@ import type { BootWorker } from '../../src/supervisor/pool/boot/boot-worker.js'
 import type { ProcessExit } from '../../src/supervisor/worker/os/process.js'
 import { Worker } from '../../src/supervisor/worker/worker.js'
 
-/** What a worker does with one try of one message. */
+/** Behaviour of a worker in one try of one message. */
 export type Deed = 'done' | 'error' | 'retry' | 'fail' | 'crash' | 'hang' | 'stop' | 'bad'
 
 /** One try. */
@@ -20,7 +20,7 @@ export interface Script {
   readonly takesMs: number
 }
 
-/** What happened to a message in a worker. */
+/** Event of a message in a worker. */
 export interface WorkerEvent {
   /** `done` and `given-up` are said when the answer is sent: before it a worker may still take everything with it. */
   readonly kind: 'begun' | 'done' | 'given-up' | 'died'
@@ -29,7 +29,7 @@ export interface WorkerEvent {
   readonly before: readonly string[]
 }
 
-/** What the workers are made of. */
+/** Options of the workers. */
 export interface ScriptedOptions {
   readonly clock: Clock
   readonly jobsMax: number

@@ -13,7 +13,7 @@ export interface StreamRecord {
   readonly data: string
 }
 
-/** What a mapping is made of. */
+/** Options of a mapping. */
 export interface StreamMappingOptions {
   readonly records: readonly StreamRecord[]
   readonly batchSize: number

@@ -40,7 +40,7 @@ export class VirtualTime implements Clock {
     return { clear: () => void this.#entries.delete(entry) }
   }
 
-  /** Something happened that may lead to more: the clock waits for it. */
+  /** Makes the clock wait: something happened that may lead to more. */
   touch(): void {
     this.#activity += 1
   }

@@ -58,7 +58,7 @@ test('what does not add up is an error in the log with the id, each in its words
   }
 })
 
-test('a job that ends after its event was answered is no violation', () => {
+test('a job that ends after its event was answered is not a violation', () => {
   const { ledger, log } = makeLedger()
   ledger.accepted('a')
   const entry = ledger.assigned('a')

@@ -8,7 +8,7 @@ import { nodeLoader, writeFiles } from '../helpers/handler-pool.js'
 import { testFolder } from '../helpers/rr.js'
 
 interface Loaded {
-  /** What the handler that was found calls itself, or the first lines that tell why there is none. */
+  /** Name of the handler that was found, or the first lines that say why there is none. */
   readonly text: string
   readonly code: number | null
 }

@@ -1,4 +1,4 @@
-/** What the PHP SDK does beside what all SDKs do (`sdk.test.ts`); with FFI, by which it keeps descriptors to itself, and without. */
+/** Tests of the PHP SDK beside those of all SDKs (`sdk.test.ts`); with FFI, by which it keeps descriptors to itself, and without. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { errorTextOf, job, startPool, type TestPool, textOf } from '../helpers/pool.js'

@@ -86,7 +86,7 @@ const events: readonly (readonly [source: string, event: string, seen: readonly 
 ]
 
 const failure = { itemIdentifier: 'm' }
-/** Of one record whatever a list names is that record: Lambda fails the whole batch for a name that it does not know. */
+/** Answers for a batch of one: whatever a list names is that record, since Lambda fails the whole batch for an unknown name. */
 const answers: readonly (readonly [result: unknown, isRetried: boolean])[] = [
   [null, false],
   ['done', false],

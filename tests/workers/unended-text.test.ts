@@ -66,7 +66,7 @@ for (const [name, skip, command] of languages) {
       )
     })
 
-  test(`${name}: what goes on in the background after the answer is no line of the next job`, {
+  test(`${name}: what goes on in the background after the answer is not a line of the next job`, {
     skip,
   }, async (t) => {
     const mark = join(await testFolder(t), 'mark')

@@ -109,7 +109,7 @@ for (const [language, skip, command] of languages) {
     }
   })
 
-  test(`the ${language} web example sends bytes that are no text, and a header twice`, {
+  test(`the ${language} web example sends bytes that are not text, and a header twice`, {
     skip,
   }, async (t) => {
     const ask = await startWeb(t, command)

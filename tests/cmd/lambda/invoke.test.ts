@@ -35,7 +35,7 @@ async function listen(t: TestContext, server: Server): Promise<string> {
   return `127.0.0.1:${address.port}`
 }
 
-/** Somebody else's HTTP server; tells which requests it got. */
+/** Starts an HTTP server that is not ours; records the requests it gets. */
 async function stranger(t: TestContext, answer: RequestListener) {
   const seen: string[] = []
   const server = createServer((request, response) => {

@@ -1,4 +1,4 @@
-/** What commands do with whatever sits on the control socket: one that is frozen, hostile, somebody else's, or no server at all. */
+/** Tests commands against every kind of peer on the control socket: frozen, hostile, another user's, or not a server at all. */
 import assert from 'node:assert/strict'
 import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'

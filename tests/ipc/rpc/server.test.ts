@@ -1,4 +1,4 @@
-/** What a client can and cannot do to an RPC server: order, back-pressure, limits of time, bytes and places. */
+/** Tests an RPC server against its clients: order, back-pressure, limits of time, bytes and places. */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -248,7 +248,7 @@ const hostile: readonly [what: string, bytes: Buffer][] = [
   ['a control frame', encodeFrame({ flags: FrameFlag.control, options: [], head: '{"stop":true}' })],
   ['a length of 4 GiB with a wrong checksum', tooLarge],
 ]
-test('bytes that are no request end the connection, and nobody else’s', async (t) => {
+test('bytes that are not request end the connection, and nobody else’s', async (t) => {
   const { path } = await serve(t)
   const other = await rawRpc(t, path)
   for (const [what, bytes] of hostile) {

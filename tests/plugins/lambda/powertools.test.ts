@@ -192,7 +192,7 @@ test('in small batches of any size we name what AWS’s own library names in one
   )
 })
 
-/** Where Lambda goes on: at the lowest sequence number that was named. */
+/** Returns Lambda's next checkpoint: the lowest sequence number that was named. */
 function checkpoint(names: readonly string[]): bigint | undefined {
   return names
     .map(BigInt)

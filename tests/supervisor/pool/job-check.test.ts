@@ -8,7 +8,7 @@ function untyped<T>(value: unknown): T {
   return value as T
 }
 
-test('what is no job is refused with its name, and costs nobody the worker', async (t) => {
+test('what is not a job is refused with its name, and costs nobody the worker', async (t) => {
   const { pool } = await startPool(t, 'echo')
   await pool.booted
   const [before] = await pool.workers()

@@ -372,7 +372,7 @@ test('a stop in the middle of everything leaves no worker and no timer', async (
   assert.equal(one.time.timerCount, 0)
 })
 
-test('a pool of many workers that boot, and wait to boot again, is no leak in the eyes of Node', async (t) => {
+test('a pool of many workers that boot, and wait to boot again, is not a leak in the eyes of Node', async (t) => {
   const warnings: string[] = []
   const onWarning = ({ name }: Error) => void warnings.push(name)
   process.on('warning', onWarning)

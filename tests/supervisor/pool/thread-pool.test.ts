@@ -1,4 +1,4 @@
-/** What only threads do; what they owe as every pool does is in `tests/conformance/pool.ts`. */
+/** Tests of threads alone; what holds for every pool is in `tests/conformance/pool.ts`. */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** What plugins may register, what names from outside find, and what of a caller reaches the log. */
+/** Tests which methods plugins may register, which names clients find, and which facts of a caller reach the log. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode, hasCode } from '../../../src/core/errors.js'
@@ -81,7 +81,7 @@ test('a wrong registration is refused when it is made', () => {
   assert.throws(() => table.register('app', { Pong: run }), { code: ErrorCode.PluginDuplicate })
 })
 
-test('what a client claims to be is cut and cleaned, and whatever is no pid or name is left out', () => {
+test('what a client claims to be is cut and cleaned, and whatever is not a pid or name is left out', () => {
   const nobody = { pid: undefined, user: undefined }
   const claims: readonly [argument: unknown, claimed: unknown][] = [
     [

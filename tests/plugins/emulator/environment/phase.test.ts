@@ -9,7 +9,7 @@ import {
   lambdaVariables,
 } from '../../../../src/plugins/emulator/environment/variables.js'
 
-/** Where a row of happenings leads from `cold`, and what is done. */
+/** Plays a row of happenings from `cold`; returns the last phase and all acts. */
 function play(...happenings: readonly Happening[]): { phase: Phase; acts: string[] } {
   const acts: string[] = []
   let phase: Phase = 'cold'

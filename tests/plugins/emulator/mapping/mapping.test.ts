@@ -29,7 +29,7 @@ interface Call {
   readonly bodies: readonly string[]
 }
 
-/** What the function does with a batch: names of bodies that fail, or an answer as it is. */
+/** Function under test: returns the bodies of a batch that fail, or an answer as it is. */
 type Handler = (call: Call) => readonly string[] | Invoked | Promise<readonly string[] | Invoked>
 
 class Bed {

@@ -143,7 +143,7 @@ test('messages that wait are not looked at by each receive', () => {
     assert.ok(few > 0 && many < 3 * few, `${few} looks at a message with 1,000 waiting, ${many} with 100,000`)
 })
 
-/** How often one message is looked at while 500 are taken and hidden again. */
+/** Counts the looks at a message while 500 are taken and hidden again. */
 function looksPerTake(waiting: number, groups: 'one group' | 'many groups'): number {
   let looks = 0
   const order = new MessageOrder({ locksGroups: groups === 'many groups' })

@@ -9,7 +9,7 @@ import { sqsEvent } from '../../../helpers/rr.js'
 
 const facts = { functionName: null, functionVersion: null, memoryLimitInMB: null }
 
-/** What becomes of a worker's answer to a whole event. */
+/** Returns the verdict on a worker's answer to a whole event. */
 function verdictOn(
   event: unknown,
   answer: unknown,

@@ -6,7 +6,7 @@ import { ErrorType, lambdaError, toLambdaError } from '../../../../src/plugins/l
 import { reportEvent } from '../../../../src/plugins/lambda/failures/report.js'
 import { recordingLogger } from '../../../helpers/pool.js'
 
-/** What the log is told of an event whose job ended so. */
+/** Reports an event whose job ended with `error`; returns the log lines. */
 function told(error: unknown) {
   const log = recordingLogger()
   reportEvent(log, { requestId: 'r' }, { kind: 'again', error: toLambdaError(error) })

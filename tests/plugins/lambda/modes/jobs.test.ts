@@ -199,7 +199,7 @@ test('Kinesis and DynamoDB are drivers of their own, and their queue is the stre
   assert.deepEqual([user?.context.driver, user?.context.queue], ['dynamodb', 'users'])
 })
 
-test('an event that is no batch is one job, named after the function and the request', () => {
+test('an event that is not a batch is one job, named after the function and the request', () => {
   assert.deepEqual(jobsOf({ detail: 1 }), [
     {
       context: {

@@ -18,7 +18,7 @@ function contextsOf(event: string) {
   return { plan, contexts, texts: plan.records.map((record) => contexts.ofRecord(record)) }
 }
 
-/** What stands behind `"KEY":` up to the end of the context. */
+/** Returns the text behind `"KEY":` up to the end of the context. */
 function behind(key: string, context: string | undefined): string {
   return context?.slice(context.indexOf(`"${key}":`) + key.length + 3) ?? ''
 }

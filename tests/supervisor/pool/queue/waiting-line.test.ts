@@ -94,7 +94,7 @@ test('those in front go first, in the order in which they came', async () => {
   assert.deepEqual(order, [1, 3, 0, 2])
 })
 
-test('a priority that is no number counts as the default and does not stop the others', async () => {
+test('a priority that is not a number counts as the default and does not stop the others', async () => {
   const [odd = 0, even = 0] = await serveRounds([{ priority: Number.NaN, key: 'a' }, { key: 'b' }], 100)
   assert.deepEqual([odd, even], [50, 50])
 })

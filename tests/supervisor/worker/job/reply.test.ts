@@ -26,7 +26,7 @@ test('context and body are told apart by the option, any codec flag will do', ()
   }
 })
 
-test('what is no answer says what it is', () => {
+test('what is not an answer says what it is', () => {
   const payload = Buffer.from('x')
   const bad: readonly [frame: Parameters<typeof readReply>[0], says: RegExp][] = [
     [{ flags: 1, stream: 0, options: [], payload }, /control/],

@@ -112,7 +112,7 @@ test('no value is ever on a command line', async (t) => {
   assert.deepEqual(seen, [])
 })
 
-test('a shell would lose names that are no identifiers, and its own variables', () => {
+test('a shell would lose names that are not identifiers, and its own variables', () => {
   const env = {
     PATH: '',
     A_1: '',
