@@ -19,7 +19,7 @@ test('no file is longer than one thought is', () => {
 test('each package has one home, and none is imported where a cold start would pay for it', () => {
   // AWS's clients are optional: each that needs one asks for it where it is used.
   const homes: Readonly<Record<string, string | readonly string[]>> = {
-    '@aws-sdk/client-sqs': ['src/work/queues/sqs/', 'src/plugins/emulator/mapping/', 'src/lambda-check/'],
+    '@aws-sdk/client-sqs': ['src/work/queues/sqs/', 'src/lambda-check/'],
     '@aws-sdk/client-lambda': 'src/lambda-check/',
     '@fastify/busboy': 'src/work/http/',
     pino: 'src/logging/',

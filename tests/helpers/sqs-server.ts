@@ -1,6 +1,8 @@
-/** A server that speaks SQS's protocol, `fauxqs`, and its queues. It knows nothing of ours. */
+/** A server that speaks SQS’s protocol, `fauxqs`, its queues, and ours on them. */
 import type { TestContext } from 'node:test'
 import { startFauxqs } from 'fauxqs'
+import { systemClock } from '../../src/core/clock.js'
+import { openSqsQueue, type SqsQueue } from '../../src/work/queues/sqs/sqs-queue.js'
 
 /** A running server. */
 export interface SqsServer {
@@ -56,4 +58,15 @@ export async function startSqsServer(t: TestContext, port = 0): Promise<SqsServe
     },
     stop,
   }
+}
+
+/** Opens a queue by its URL; it is closed with the test. */
+export async function openQueueOf(
+  t: TestContext,
+  url: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<SqsQueue> {
+  const queue = await openSqsQueue({ url, env, clock: systemClock, key: 'test', instead: 'nothing' })
+  t.after(() => queue.close())
+  return queue
 }

@@ -10,9 +10,9 @@ import { type Random, seededRandom } from '../../src/core/random.js'
 import { silentLogger } from '../../src/logging/logger.js'
 import { EmulatorServer } from '../../src/plugins/emulator/http/server.js'
 import { type BatchFacts, Mapping } from '../../src/plugins/emulator/mapping/mapping.js'
-import { MemoryQueue } from '../../src/plugins/emulator/mapping/memory-queue.js'
 import { type LambdaSettings, startPollers } from '../../src/plugins/lambda/polling/pollers.js'
 import { ProcessPool } from '../../src/supervisor/pool/process-pool.js'
+import { MemoryQueue } from '../../src/work/queues/memory/memory-queue.js'
 import { poolDefaults } from '../helpers/pool.js'
 import {
   type Deed,

@@ -1,12 +1,12 @@
 /** SQS messages → the bytes of the event that AWS sends a function, never more than an invocation takes. Pure. */
-import type { MessageAttribute, Received } from './queue.js'
+import type { MessageAttribute, ReceivedMessage } from '../../../work/queues/queue.js'
 
 /** The payload of an invocation: a batch is cut before it. */
 export const eventBytesMax = 6 * 1024 * 1024
 
 /** One message, and its record as JSON. */
 export interface EventRecord {
-  readonly message: Received
+  readonly message: ReceivedMessage
   readonly text: string
   /** With the comma after it. */
   readonly bytes: number
@@ -16,7 +16,7 @@ const head = '{"Records":['
 const tail = ']}'
 
 /** The record as AWS shapes it. */
-export function recordOf(message: Received, arn: string): EventRecord {
+export function recordOf(message: ReceivedMessage, arn: string): EventRecord {
   const { messageId, receiptHandle, body, attributes, md5OfBody } = message
   const text = JSON.stringify({
     messageId,

@@ -3,13 +3,13 @@
  * allows. What failed stays in the queue until its visibility runs out.
  */
 import { type Clock, type Logger, messageOf, sleep } from '../../../index.js'
+import type { MessageQueue } from '../../../work/queues/queue.js'
 import { type Invoked, readBatchAnswer } from './answer.js'
 import { cutBatch, type EventRecord, eventBytesMax, eventOf, recordOf } from './event.js'
-import type { Queue } from './queue.js'
 
 /** What a mapping is made of. */
 export interface MappingOptions {
-  readonly queue: Queue
+  readonly queue: MessageQueue
   readonly batchSize: number
   /** How long a batch may wait to become full; 0 sends what is there. */
   readonly windowMs: number

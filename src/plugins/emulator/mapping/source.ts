@@ -1,14 +1,15 @@
 /** What `emulator.sqs` switches on: the queue, the mapping that polls it, and the remote procedures of `rr send` and `rr queue`. */
 import { randomUUID } from 'node:crypto'
 import { type Clock, ErrorCode, type Logger, messageOf, RelayError, type RpcMethod } from '../../../index.js'
+import { MemoryQueue } from '../../../work/queues/memory/memory-queue.js'
+import type { MessageQueue, NewMessage } from '../../../work/queues/queue.js'
 import { placeOfQueue } from '../../../work/queues/sqs/client.js'
+import { openSqsQueue } from '../../../work/queues/sqs/sqs-queue.js'
 import type { ExtraRoute } from '../http/server.js'
 import { Mapping } from './mapping.js'
-import { MemoryQueue } from './memory-queue.js'
-import type { Outgoing, Queue } from './queue.js'
 import { isUrl, type SqsSettings, visibilityFactor } from './section.js'
 import { sqsRoute } from './sqs-endpoint.js'
-import { openSqsQueue } from './sqs-queue.js'
+import { problemOfMessage } from './sqs-limits.js'
 
 /** How the emulator says that an event ended. */
 type Ended =
@@ -69,7 +70,7 @@ function memorySource(options: SourceOptions, name: string): QueueSource {
   const { settings, timeoutMs, address, clock, log } = options
   const { visibility_timeout: visibilityMs = visibilityFactor * timeoutMs } = settings
   const receiveMax = settings.max_receive_count ?? receiveMaxDefault
-  const common = { clock, newId: randomUUID, visibilityMs }
+  const common = { clock, newId: randomUUID, visibilityMs, problemOf: problemOfMessage }
   const deadLetter = new MemoryQueue({ ...common, name: name.replace(/([.]fifo)?$/, '-dead$1') })
   const queue = new MemoryQueue({
     ...common,
@@ -100,7 +101,8 @@ function memorySource(options: SourceOptions, name: string): QueueSource {
 
 async function realSource(options: SourceOptions, url: string): Promise<QueueSource> {
   const { clock, env, log, timeoutMs } = options
-  const queue = await openSqsQueue({ url, clock, env })
+  const instead = 'a name: a queue in memory'
+  const queue = await openSqsQueue({ url, clock, env, key: 'emulator.sqs.queue', instead })
   const { start, stop } = running(options, queue)
   return {
     polled: url,
@@ -143,7 +145,7 @@ function warnOfShort(log: Logger, visibilityMs: number, timeoutMs: number): void
   )
 }
 
-function running({ settings, invoke, clock, log }: SourceOptions, queue: Queue) {
+function running({ settings, invoke, clock, log }: SourceOptions, queue: MessageQueue) {
   let mapping: Mapping | undefined
   return {
     start: () => {
@@ -177,7 +179,11 @@ interface SendRequest {
   readonly queue: string | undefined
 }
 
-async function send(argument: unknown, polled: Queue, named: ReadonlyMap<string, Queue>): Promise<object> {
+async function send(
+  argument: unknown,
+  polled: MessageQueue,
+  named: ReadonlyMap<string, MessageQueue>,
+): Promise<object> {
   const request = readRequest(argument)
   const queue = request.queue === undefined ? polled : named.get(request.queue)
   if (queue === undefined) {
@@ -189,7 +195,7 @@ async function send(argument: unknown, polled: Queue, named: ReadonlyMap<string,
   return { queue: queue.arn.split(':').at(-1), message_ids: ids }
 }
 
-function outgoingOf(request: SendRequest, at: number, queue: Queue): Outgoing {
+function outgoingOf(request: SendRequest, at: number, queue: MessageQueue): NewMessage {
   const { body = JSON.stringify({ n: at + 1 }), count, group, deduplicationId, delayMs } = request
   // Several of the same were asked for: on a FIFO queue they would count as one.
   const own = queue.isFifo && count > 1 ? randomUUID() : undefined

@@ -1,8 +1,8 @@
 /** What programs may ask of the queues in memory, by the names of SQS's API. Input is checked here; HTTP is `sqs-endpoint.ts`'s. */
 import { createHash } from 'node:crypto'
 import { ErrorCode, hasCode, messageOf } from '../../../index.js'
-import type { MemoryQueue } from './memory-queue.js'
-import type { MessageAttribute, Outgoing, Received } from './queue.js'
+import type { MemoryQueue } from '../../../work/queues/memory/memory-queue.js'
+import type { MessageAttribute, NewMessage, ReceivedMessage } from '../../../work/queues/queue.js'
 
 /** What a request holds. */
 export type Input = Readonly<Record<string, unknown>>
@@ -173,7 +173,7 @@ function purge(input: Input, actions: Actions): object {
   return {}
 }
 
-function outgoingOf(input: Input): Outgoing {
+function outgoingOf(input: Input): NewMessage {
   const optional = (key: string) => (input[key] === undefined ? undefined : textOf(input, key))
   const group = optional('MessageGroupId')
   const deduplicationId = optional('MessageDeduplicationId')
@@ -199,7 +199,11 @@ function attributeOf(value: unknown): MessageAttribute {
   }
 }
 
-function messageOfReceived(message: Received, system: readonly string[], own: readonly string[]): object {
+function messageOfReceived(
+  message: ReceivedMessage,
+  system: readonly string[],
+  own: readonly string[],
+): object {
   const { attributes: all, messageAttributes } = message
   const picked = pick(all, (name) => system.includes('All') || system.includes(name))
   const wanted = pick(messageAttributes, (name) => own.some((one) => isAsked(one, name)))

@@ -4,10 +4,10 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Logger, messageOf } from '../../../index.js'
+import type { MemoryQueue } from '../../../work/queues/memory/memory-queue.js'
 import type { BodyShare } from '../http/body-room.js'
 import { readBody } from '../http/exchange.js'
 import type { ExtraRoute } from '../http/server.js'
-import type { MemoryQueue } from './memory-queue.js'
 import { type Actions, type Input, runAction, SqsRefusal } from './sqs-actions.js'
 
 /** What the endpoint is made of. */

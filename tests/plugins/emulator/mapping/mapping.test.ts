@@ -7,8 +7,8 @@ import {
   Mapping,
   type MappingOptions,
 } from '../../../../src/plugins/emulator/mapping/mapping.js'
-import { MemoryQueue } from '../../../../src/plugins/emulator/mapping/memory-queue.js'
-import type { Outgoing, Queue } from '../../../../src/plugins/emulator/mapping/queue.js'
+import { MemoryQueue } from '../../../../src/work/queues/memory/memory-queue.js'
+import type { MessageQueue, NewMessage } from '../../../../src/work/queues/queue.js'
 import { recordingLogger } from '../../../helpers/pool.js'
 import { VirtualTime } from '../../../schedules/virtual-time.js'
 
@@ -52,7 +52,7 @@ class Bed {
     return this.time.nowMs() - this.#startedAt
   }
 
-  async send(...all: (string | Outgoing)[]): Promise<void> {
+  async send(...all: (string | NewMessage)[]): Promise<void> {
     for (const one of all) await this.queue.send(typeof one === 'string' ? { body: one } : one)
   }
 
@@ -109,7 +109,7 @@ function numbered(count: number): string[] {
   return Array.from({ length: count }, (_, at) => `b${at}`)
 }
 
-function grouped(...words: readonly string[]): Outgoing[] {
+function grouped(...words: readonly string[]): NewMessage[] {
   return words.map((word) => ({ body: word, group: word[0] ?? '' }))
 }
 
@@ -371,7 +371,7 @@ test('what nobody could run goes back to the queue in its order', async (t) => {
 })
 
 /** A queue whose next calls of a method fail. */
-function failing(queue: Queue, method: 'receive' | 'delete', times: number): Queue {
+function failing(queue: MessageQueue, method: 'receive' | 'delete', times: number): MessageQueue {
   let left = times
   const fault = () => {
     if (left-- > 0) throw new Error('connect ECONNREFUSED')
@@ -417,7 +417,7 @@ test('a queue that goes away while a batch is filled costs nothing of the batch'
   await bed.send('a')
   const inner = bed.queue
   let receives = 0
-  const flaky: Queue = {
+  const flaky: MessageQueue = {
     ...failing(inner, 'receive', 0),
     receive: async (options) => {
       receives += 1

@@ -18,22 +18,24 @@ import {
 import { systemClock } from '../../../../src/core/clock.js'
 import { silentLogger } from '../../../../src/logging/logger.js'
 import { EmulatorServer } from '../../../../src/plugins/emulator/http/server.js'
-import { MemoryQueue } from '../../../../src/plugins/emulator/mapping/memory-queue.js'
 import { sqsRoute } from '../../../../src/plugins/emulator/mapping/sqs-endpoint.js'
-import { openSqsQueue } from '../../../../src/plugins/emulator/mapping/sqs-queue.js'
+import { problemOfMessage } from '../../../../src/plugins/emulator/mapping/sqs-limits.js'
+import { MemoryQueue } from '../../../../src/work/queues/memory/memory-queue.js'
 import { lambdaConfig, started, startRr, workerText } from '../../../helpers/rr.js'
+import { openQueueOf } from '../../../helpers/sqs-server.js'
 
 const credentials = { accessKeyId: 'any', secretAccessKey: 'any' }
 
 async function serve(t: TestContext, name: string) {
-  const common = { clock: systemClock, newId: randomUUID, visibilityMs: 60_000 }
+  const clock = systemClock
+  const common = { clock, newId: randomUUID, visibilityMs: 60_000, problemOf: problemOfMessage }
   const deadLetter = new MemoryQueue({ ...common, name: name.replace(/([.]fifo)?$/, '-dead$1') })
   const queue = new MemoryQueue({ ...common, name, deadLetter, receiveMax: 2 })
   const route = sqsRoute({ queues: [queue, deadLetter], address: () => server.address, log: silentLogger })
   const server = new EmulatorServer({
     address: '127.0.0.1:0',
     timeoutMs: 30_000,
-    clock: systemClock,
+    clock,
     log: silentLogger,
     route,
   })
@@ -174,8 +176,7 @@ test('a program’s own message comes to the function of rr dev', async (t) => {
   })
   const { invoke } = await started(running)
   const url = `${new URL(String(invoke)).origin}/123456789012/orders.fifo`
-  const queue = await openSqsQueue({ url, clock: systemClock, env: {} })
-  t.after(() => queue.close())
+  const queue = await openQueueOf(t, url)
   await queue.send({ body: 'fine', group: 'g' })
   const batch = await running.line(({ message }) => message === 'a batch of the queue is over')
   assert.deepEqual([batch.delivered, batch.deleted, batch.failed], [1, 1, 0])

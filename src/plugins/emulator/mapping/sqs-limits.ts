@@ -1,6 +1,5 @@
-/** What SQS takes as a message, and what it refuses, in words. Pure. */
-import { createHash } from 'node:crypto'
-import type { MessageAttribute, Outgoing } from './queue.js'
+/** Limits of SQS that the queues in memory keep, so that a message which AWS would refuse is refused here. Pure. */
+import type { MessageAttribute, NewMessage } from '../../../work/queues/queue.js'
 
 /** SQS's limit, attributes included. */
 const messageBytesMax = 1024 * 1024
@@ -12,10 +11,10 @@ const attributesMax = 10
 const forbidden = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/u
 const idPattern = /^[!-~]{1,128}$/
 
-/** Why a queue does not take a message; undefined when it does. */
-export function problemOfOutgoing(outgoing: Outgoing, isFifo: boolean): string | undefined {
-  const { body, group, deduplicationId, delayMs = 0, messageAttributes = {} } = outgoing
-  const bytes = bytesOf(outgoing)
+/** The reason for which SQS refuses a message; undefined: it is taken. */
+export function problemOfMessage(message: NewMessage, isFifo: boolean): string | undefined {
+  const { body, group, deduplicationId, delayMs = 0, messageAttributes = {} } = message
+  const bytes = bytesOf(message)
   if (body === '') return 'a message has a body, this one is empty'
   if (bytes > messageBytesMax)
     return `a message has at most ${messageBytesMax} bytes with its attributes, not ${bytes}`
@@ -24,7 +23,7 @@ export function problemOfOutgoing(outgoing: Outgoing, isFifo: boolean): string |
     return `a message has at most ${attributesMax} attributes`
   for (const id of [group, deduplicationId])
     if (id !== undefined && !idPattern.test(id))
-      return `${JSON.stringify(id.slice(0, 140))} is no id: 1 to 128 letters, digits and punctuation`
+      return `${JSON.stringify(id.slice(0, 140))} is not an id: 1 to 128 letters, digits and punctuation`
   if (isFifo && group === undefined) return 'a FIFO queue needs a group with each message'
   if (isFifo && delayMs > 0) return 'a FIFO queue takes no delay with a message'
   if (!isFifo && deduplicationId !== undefined) return 'only FIFO queues deduplicate'
@@ -32,12 +31,7 @@ export function problemOfOutgoing(outgoing: Outgoing, isFifo: boolean): string |
   return undefined
 }
 
-/** The id by which a FIFO queue knows a message again. */
-export function deduplicationIdOf({ deduplicationId, body }: Outgoing): string {
-  return deduplicationId ?? createHash('sha256').update(body).digest('hex')
-}
-
-function bytesOf({ body, messageAttributes = {} }: Outgoing): number {
+function bytesOf({ body, messageAttributes = {} }: NewMessage): number {
   let bytes = Buffer.byteLength(body)
   for (const [name, attribute] of Object.entries(messageAttributes))
     bytes += Buffer.byteLength(name) + Buffer.byteLength(attribute.dataType) + valueBytes(attribute)

@@ -1,4 +1,4 @@
-/** The port of a queue over a real SQS endpoint, AWS's or a compatible one, through AWS's own client, an optional package. */
+/** A queue of an SQS endpoint, AWS's or a compatible one, through AWS's own client. */
 import type {
   MessageAttributeValue,
   Message as SdkMessage,
@@ -6,35 +6,32 @@ import type {
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import { type Clock, ErrorCode, messageOf, onAbort, RelayError } from '../../../index.js'
-import { type LoadedSqs, loadSqs, placeOfQueue, type SqsSdk } from '../../../work/queues/sqs/client.js'
-import type { MessageAttribute, Outgoing, Queue, QueueCounts, Received, ReceiveOptions } from './queue.js'
+import type {
+  MessageAttribute,
+  MessageQueue,
+  NewMessage,
+  QueueCounts,
+  ReceivedMessage,
+  ReceiveOptions,
+} from '../queue.js'
+import { type LoadedSqs, loadSqs, placeOfQueue, type SqsClientOptions, type SqsSdk } from './client.js'
 
 const deleteMax = 10
-// A call of SQS takes milliseconds; a server that went away without a word must not hold the mapping for ever.
+// A call of SQS takes milliseconds; a server that went away without a word must not hold its caller for ever.
 const callMsMax = 15_000
 
-/** What opening a queue takes. */
-export interface SqsQueueOptions {
-  readonly url: string
+/** Options of a queue. */
+export interface SqsQueueOptions extends SqsClientOptions {
   readonly clock: Clock
-  readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/**
- * The queue of a URL. Rejects with RR_AWS_PACKAGE when AWS's client is not installed; asks nobody anything. Region and
- * credentials come from the environment, as AWS's clients read them; a region in the URL's host goes first.
- */
+/** Opens the queue of a URL; sends nothing. Rejects with RR_AWS_PACKAGE when AWS's client is not installed. */
 export async function openSqsQueue(options: SqsQueueOptions): Promise<SqsQueue> {
-  const loaded = await loadSqs({
-    ...options,
-    key: 'emulator.sqs.queue',
-    instead: 'a name: a queue in memory',
-  })
-  return new SqsQueue(loaded, options)
+  return new SqsQueue(await loadSqs(options), options)
 }
 
 /** A queue of a server. */
-export class SqsQueue implements Queue {
+export class SqsQueue implements MessageQueue {
   readonly arn: string
   readonly isFifo: boolean
   readonly #sdk: SqsSdk
@@ -43,17 +40,17 @@ export class SqsQueue implements Queue {
   readonly #clock: Clock
 
   /** Takes a client that is made already; see `openSqsQueue`. */
-  constructor({ sdk, client }: LoadedSqs, options: SqsQueueOptions) {
-    const { arn, name } = placeOfQueue(options.url)
+  constructor({ sdk, client }: LoadedSqs, { url, clock }: Pick<SqsQueueOptions, 'url' | 'clock'>) {
+    const { arn, name } = placeOfQueue(url)
     this.#sdk = sdk
     this.#client = client
-    this.#url = options.url
-    this.#clock = options.clock
+    this.#url = url
+    this.#clock = clock
     this.arn = arn
     this.isFifo = name.endsWith('.fifo')
   }
 
-  async send(outgoing: Outgoing): Promise<string> {
+  async send(outgoing: NewMessage): Promise<string> {
     const command = new this.#sdk.SendMessageCommand(inputOf(this.#url, outgoing))
     try {
       const { MessageId: id = '' } = await this.#client.send(command, { abortSignal: soon() })
@@ -64,7 +61,7 @@ export class SqsQueue implements Queue {
     }
   }
 
-  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<readonly Received[]> {
+  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<readonly ReceivedMessage[]> {
     if (signal.aborted) return []
     const command = new this.#sdk.ReceiveMessageCommand({
       QueueUrl: this.#url,
@@ -172,7 +169,7 @@ function soon(): AbortSignal {
   return AbortSignal.timeout(callMsMax)
 }
 
-function inputOf(url: string, outgoing: Outgoing): SendMessageCommandInput {
+function inputOf(url: string, outgoing: NewMessage): SendMessageCommandInput {
   const { body, group, deduplicationId, delayMs, messageAttributes = {} } = outgoing
   return {
     QueueUrl: url,
@@ -194,7 +191,7 @@ function sdkAttribute({ dataType, stringValue, binaryValue }: MessageAttribute):
   }
 }
 
-function receivedOf(message: SdkMessage): Received {
+function receivedOf(message: SdkMessage): ReceivedMessage {
   return {
     messageId: message.MessageId ?? '',
     receiptHandle: message.ReceiptHandle ?? '',

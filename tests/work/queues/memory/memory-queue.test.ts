@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  MemoryQueue,
-  type MemoryQueueOptions,
-} from '../../../../src/plugins/emulator/mapping/memory-queue.js'
-import type { Outgoing, Received } from '../../../../src/plugins/emulator/mapping/queue.js'
+import { MemoryQueue, type MemoryQueueOptions } from '../../../../src/work/queues/memory/memory-queue.js'
+import type { NewMessage, ReceivedMessage } from '../../../../src/work/queues/queue.js'
 import { ManualClock } from '../../../ipc/manual-clock.js'
 
 const visibilityMs = 30_000
@@ -19,16 +16,16 @@ function makeQueue(name: string, options: Partial<MemoryQueueOptions> = {}) {
   return { clock, queue, dead }
 }
 
-async function send(queue: MemoryQueue, ...all: (string | Outgoing)[]): Promise<void> {
+async function send(queue: MemoryQueue, ...all: (string | NewMessage)[]): Promise<void> {
   for (const one of all) await queue.send(typeof one === 'string' ? { body: one } : one)
 }
 
 /** Messages of a FIFO queue by `GROUP:BODY`. */
-function grouped(...words: readonly string[]): Outgoing[] {
+function grouped(...words: readonly string[]): NewMessage[] {
   return words.map((word) => ({ body: word, group: word[0] ?? '' }))
 }
 
-function take(queue: MemoryQueue, max = 10): Promise<readonly Received[]> {
+function take(queue: MemoryQueue, max = 10): Promise<readonly ReceivedMessage[]> {
   return queue.receive({ max, waitMs: 0, signal: never })
 }
 
@@ -36,7 +33,7 @@ async function bodies(queue: MemoryQueue, max = 10): Promise<readonly string[]> 
   return (await take(queue, max)).map(({ body }) => body)
 }
 
-function handles(messages: readonly Received[]): readonly string[] {
+function handles(messages: readonly ReceivedMessage[]): readonly string[] {
   return messages.map(({ receiptHandle }) => receiptHandle)
 }
 
@@ -247,38 +244,10 @@ test('a standard queue tells the group of a fair queue and no sequence number', 
   assert.equal(attributes.SequenceNumber, undefined)
 })
 
-const refusals: readonly [what: string, queue: string, message: Outgoing, because: RegExp][] = [
-  ['an empty body', 'work', { body: '' }, /empty/],
-  ['a body over 1 MiB', 'work', { body: 'x'.repeat(1024 * 1024 + 1) }, /1048576 bytes/],
-  [
-    'a body that is over 1 MiB with its attributes',
-    'work',
-    {
-      body: 'x'.repeat(1024 * 1024),
-      messageAttributes: { a: { dataType: 'String', stringValue: 'b' } },
-    },
-    /not 1048584/,
-  ],
-  ['a character that XML has no place for', 'work', { body: 'a\u0000b' }, /character/],
-  ['a FIFO message without a group', 'work.fifo', { body: 'a' }, /group/],
-  ['a FIFO message with a delay', 'work.fifo', { body: 'a', group: 'g', delayMs: 1000 }, /delay/],
-  ['a deduplication id on a standard queue', 'work', { body: 'a', deduplicationId: 'd' }, /deduplicate/],
-  ['a delay over 15 minutes', 'work', { body: 'a', delayMs: 900_001 }, /900 s/],
-  ['a group with a space', 'work.fifo', { body: 'a', group: 'a b' }, /"a b" is no id/],
-  ['a group of 129 characters', 'work', { body: 'a', group: 'g'.repeat(129) }, /no id/],
-]
-for (const [what, name, message, because] of refusals) {
-  test(`refused: ${what}`, async () => {
-    const { queue } = makeQueue(name)
-    await assert.rejects(queue.send(message), { code: 'RR_QUEUE_REFUSED', message: because })
-    assert.deepEqual(queue.ids, [])
-  })
-}
-
-test('a body of exactly 1 MiB is taken, and one with characters beyond the first plane', async () => {
-  const { queue } = makeQueue('work')
-  await send(queue, 'x'.repeat(1024 * 1024), 'tab\t and 😀')
-  assert.equal(queue.ids.length, 2)
+test('a message for which there is a problem is refused with it and not kept', async () => {
+  const { queue } = makeQueue('work', { problemOf: ({ body }) => (body === '' ? 'it is empty' : undefined) })
+  await assert.rejects(send(queue, 'a', ''), { code: 'RR_QUEUE_REFUSED', message: 'work: it is empty' })
+  assert.equal(queue.ids.length, 1)
 })
 
 test('a long poll ends with a message, when one becomes visible, when its time is up, or aborted', async () => {

@@ -1,17 +1,10 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { systemClock } from '../../../../src/core/clock.js'
 import { type Logger, silentLogger } from '../../../../src/logging/logger.js'
 import { Mapping } from '../../../../src/plugins/emulator/mapping/mapping.js'
-import { openSqsQueue, type SqsQueue } from '../../../../src/plugins/emulator/mapping/sqs-queue.js'
-import { type SqsServer, startSqsServer } from '../../../helpers/sqs-server.js'
+import { openQueueOf, startSqsServer } from '../../../helpers/sqs-server.js'
 import { eventually } from '../../../helpers/wait.js'
-
-async function open(t: TestContext, server: SqsServer, url: string): Promise<SqsQueue> {
-  const queue = await openSqsQueue({ url, clock: systemClock, env: server.env })
-  t.after(() => queue.close())
-  return queue
-}
 
 /** A log that counts its warnings. */
 function countingLog(warnings: string[]): Logger {
@@ -29,7 +22,7 @@ interface Parsed {
 test('a mapping over a real queue deletes what succeeded and nothing else', async (t) => {
   const server = await startSqsServer(t)
   const { url } = server.createQueue('orders', { visibilitySeconds: 60 })
-  const queue = await open(t, server, url)
+  const queue = await openQueueOf(t, url, server.env)
   for (const body of ['good', 'bad', 'good too']) await queue.send({ body })
   const seen: string[] = []
   let batches = 0
@@ -63,7 +56,7 @@ test('a mapping over a real queue deletes what succeeded and nothing else', asyn
 test('a stop ends a long poll at once', async (t) => {
   const server = await startSqsServer(t)
   const { url } = server.createQueue('orders', { visibilitySeconds: 60 })
-  const queue = await open(t, server, url)
+  const queue = await openQueueOf(t, url, server.env)
   const stop = new AbortController()
   let isOver = false
   const polled = queue.receive({ max: 10, waitMs: 20_000, signal: stop.signal }).then((messages) => {
@@ -80,7 +73,7 @@ test('a stop ends a long poll at once', async (t) => {
 test('a server that goes away is warned about and asked until it is back', async (t) => {
   const first = await startSqsServer(t)
   const { url } = first.createQueue('orders', { visibilitySeconds: 60 })
-  const queue = await open(t, first, url)
+  const queue = await openQueueOf(t, url, first.env)
   const warnings: string[] = []
   const done: string[] = []
   const mapping = new Mapping({
@@ -105,7 +98,7 @@ test('a server that goes away is warned about and asked until it is back', async
   const port = Number(new URL(first.env.AWS_ENDPOINT_URL_SQS ?? '').port)
   const second = await startSqsServer(t, port)
   second.createQueue('orders', { visibilitySeconds: 60 })
-  const sender = await open(t, second, url)
+  const sender = await openQueueOf(t, url, second.env)
   await sender.send({ body: 'after' })
   await eventually(() => done.length === 2)
   assert.deepEqual(done, ['before', 'after'])
@@ -113,7 +106,7 @@ test('a server that goes away is warned about and asked until it is back', async
 
 test('a queue that is not there is refused with the server’s words', async (t) => {
   const server = await startSqsServer(t)
-  const queue = await open(t, server, 'http://127.0.0.1:1/000000000000/nobody')
+  const queue = await openQueueOf(t, 'http://127.0.0.1:1/000000000000/nobody', server.env)
   await assert.rejects(queue.send({ body: 'a' }), {
     code: 'RR_QUEUE_REFUSED',
     message: /queue does not exist/i,

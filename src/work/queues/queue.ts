@@ -9,7 +9,7 @@ export interface MessageAttribute {
 }
 
 /** What is sent. */
-export interface Outgoing {
+export interface NewMessage {
   readonly body: string
   readonly messageAttributes?: Readonly<Record<string, MessageAttribute>>
   /** Order within it on a FIFO queue; on a standard queue it only means fairness. */
@@ -21,7 +21,7 @@ export interface Outgoing {
 }
 
 /** What is received: SQS's own names. */
-export interface Received {
+export interface ReceivedMessage {
   readonly messageId: string
   readonly receiptHandle: string
   readonly body: string
@@ -47,13 +47,13 @@ export interface ReceiveOptions {
 }
 
 /** A queue. Every method rejects when the queue cannot be reached. */
-export interface Queue {
+export interface MessageQueue {
   readonly arn: string
   readonly isFifo: boolean
   /** Resolves with its id; rejects with RR_QUEUE_REFUSED when the queue does not take such a message. */
-  send(message: Outgoing): Promise<string>
+  send(message: NewMessage): Promise<string>
   /** Up to `max` messages, as soon as there is one; none when `signal` aborts or `waitMs` have gone by. */
-  receive(options: ReceiveOptions): Promise<readonly Received[]>
+  receive(options: ReceiveOptions): Promise<readonly ReceivedMessage[]>
   /** Acknowledges. A receipt that is no longer good is ignored: its message comes again. */
   delete(receiptHandles: readonly string[]): Promise<void>
   /** The message comes again after so long. A receipt that is no longer good, or whose time is over, is ignored. */

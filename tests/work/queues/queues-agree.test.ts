@@ -2,16 +2,16 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import { systemClock } from '../../../../src/core/clock.js'
-import { hasCode } from '../../../../src/core/errors.js'
-import { MemoryQueue } from '../../../../src/plugins/emulator/mapping/memory-queue.js'
-import type { Outgoing, Queue, Received } from '../../../../src/plugins/emulator/mapping/queue.js'
-import { openSqsQueue } from '../../../../src/plugins/emulator/mapping/sqs-queue.js'
-import { startSqsServer } from '../../../helpers/sqs-server.js'
+import { systemClock } from '../../../src/core/clock.js'
+import { hasCode } from '../../../src/core/errors.js'
+import { problemOfMessage } from '../../../src/plugins/emulator/mapping/sqs-limits.js'
+import { MemoryQueue } from '../../../src/work/queues/memory/memory-queue.js'
+import type { MessageQueue, NewMessage, ReceivedMessage } from '../../../src/work/queues/queue.js'
+import { openQueueOf, startSqsServer } from '../../helpers/sqs-server.js'
 
 interface Pair {
-  readonly queue: Queue
-  readonly dead: Queue
+  readonly queue: MessageQueue
+  readonly dead: MessageQueue
 }
 
 interface Scenario {
@@ -25,23 +25,23 @@ interface Scenario {
 
 const never = new AbortController().signal
 
-function take(queue: Queue, max = 1, waitMs = 0): Promise<readonly Received[]> {
+function take(queue: MessageQueue, max = 1, waitMs = 0): Promise<readonly ReceivedMessage[]> {
   return queue.receive({ max, waitMs, signal: never })
 }
 
-async function bodies(queue: Queue, max = 1, waitMs = 0): Promise<readonly string[]> {
+async function bodies(queue: MessageQueue, max = 1, waitMs = 0): Promise<readonly string[]> {
   return (await take(queue, max, waitMs)).map(({ body }) => body)
 }
 
-async function send(queue: Queue, ...words: readonly string[]): Promise<void> {
+async function send(queue: MessageQueue, ...words: readonly string[]): Promise<void> {
   for (const word of words) await queue.send({ body: word, group: word[0] ?? '' })
 }
 
-async function receipt(queue: Queue): Promise<string> {
+async function receipt(queue: MessageQueue): Promise<string> {
   return (await take(queue))[0]?.receiptHandle ?? ''
 }
 
-async function outcome(queue: Queue, message: Outgoing): Promise<string> {
+async function outcome(queue: MessageQueue, message: NewMessage): Promise<string> {
   try {
     await queue.send(message)
     return 'taken'
@@ -227,7 +227,8 @@ const scenarios: readonly Scenario[] = [
 ]
 
 function inMemory({ queue: name, visibilitySeconds = 60, receiveMax }: Scenario): Pair {
-  const common = { clock: systemClock, newId: randomUUID, visibilityMs: visibilitySeconds * 1000 }
+  const visibilityMs = visibilitySeconds * 1000
+  const common = { clock: systemClock, newId: randomUUID, visibilityMs, problemOf: problemOfMessage }
   const dead = new MemoryQueue({ ...common, name: name.replace(/(\.fifo)?$/, '-dead$1') })
   const limit = receiveMax === undefined ? {} : { receiveMax }
   return { queue: new MemoryQueue({ ...common, name, deadLetter: dead, ...limit }), dead }
@@ -238,11 +239,7 @@ async function atServer(t: TestContext, scenario: Scenario): Promise<Pair> {
   const { queue: name, visibilitySeconds = 60, receiveMax } = scenario
   const limit = receiveMax === undefined ? {} : { receiveMax }
   const { url, deadUrl } = server.createQueue(name, { visibilitySeconds, ...limit })
-  const open = async (one: string) => {
-    const queue = await openSqsQueue({ url: one, clock: systemClock, env: server.env })
-    t.after(() => queue.close())
-    return queue
-  }
+  const open = (one: string) => openQueueOf(t, one, server.env)
   return { queue: await open(url), dead: await open(deadUrl) }
 }
 

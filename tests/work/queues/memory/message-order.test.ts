@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { MemoryQueue } from '../../../../src/plugins/emulator/mapping/memory-queue.js'
-import { MessageOrder } from '../../../../src/plugins/emulator/mapping/message-order.js'
+import { MemoryQueue } from '../../../../src/work/queues/memory/memory-queue.js'
+import { MessageOrder } from '../../../../src/work/queues/memory/message-order.js'
 import { ManualClock } from '../../../ipc/manual-clock.js'
 
 const visibilityMs = 100

@@ -7,9 +7,8 @@
  */
 import { createHash } from 'node:crypto'
 import { type Clock, ErrorCode, onAbort, RelayError, type Timer } from '../../../index.js'
+import type { MessageQueue, NewMessage, QueueCounts, ReceivedMessage, ReceiveOptions } from '../queue.js'
 import { MessageOrder } from './message-order.js'
-import { deduplicationIdOf, problemOfOutgoing } from './outgoing.js'
-import type { Outgoing, Queue, QueueCounts, Received, ReceiveOptions } from './queue.js'
 
 /** What a queue is made of. */
 export interface MemoryQueueOptions {
@@ -25,13 +24,15 @@ export interface MemoryQueueOptions {
   readonly random?: () => number
   /** Told of every message that was moved to the dead-letter queue. */
   readonly onDead?: (messageId: string, receiveCount: number) => void
+  /** The reason for which a message is refused; undefined: it is taken. Absent: every message is. */
+  readonly problemOf?: (message: NewMessage, isFifo: boolean) => string | undefined
   /** Messages in flight at once; SQS's own by default. */
   readonly inFlightMax?: number
 }
 
 interface Message {
   readonly id: string
-  readonly outgoing: Outgoing
+  readonly outgoing: NewMessage
   readonly sequence: bigint
   readonly group: string
   readonly sentAtMs: number
@@ -53,7 +54,7 @@ const firstSequence = 18_849_496_460_467_696_000n
 const messagesMax = 1_000_000
 
 /** A queue of this process. */
-export class MemoryQueue implements Queue {
+export class MemoryQueue implements MessageQueue {
   readonly name: string
   readonly arn: string
   readonly isFifo: boolean
@@ -84,8 +85,8 @@ export class MemoryQueue implements Queue {
     return [...this.#messages.keys()]
   }
 
-  async send(outgoing: Outgoing): Promise<string> {
-    const problem = problemOfOutgoing(outgoing, this.isFifo)
+  async send(outgoing: NewMessage): Promise<string> {
+    const problem = this.#options.problemOf?.(outgoing, this.isFifo)
     if (problem !== undefined) throw refused(`${this.name}: ${problem}`)
     const { clock, newId } = this.#options
     const nowMs = clock.nowMs()
@@ -104,7 +105,7 @@ export class MemoryQueue implements Queue {
     return id
   }
 
-  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<readonly Received[]> {
+  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<readonly ReceivedMessage[]> {
     const { clock } = this.#options
     const endMs = clock.nowMs() + waitMs
     while (!signal.aborted) {
@@ -179,7 +180,7 @@ export class MemoryQueue implements Queue {
     if (message.receipt !== undefined) this.#byReceipt.delete(message.receipt)
   }
 
-  #known(outgoing: Outgoing, nowMs: number): string | undefined {
+  #known(outgoing: NewMessage, nowMs: number): string | undefined {
     for (const [key, { untilMs }] of this.#seen) {
       // In the order of their sending: the first that is still good ends the sweep.
       if (untilMs > nowMs) break
@@ -188,7 +189,7 @@ export class MemoryQueue implements Queue {
     return this.#seen.get(deduplicationIdOf(outgoing))?.id
   }
 
-  #take(max: number): readonly Received[] {
+  #take(max: number): readonly ReceivedMessage[] {
     const nowMs = this.#options.clock.nowMs()
     this.#order.surface(nowMs)
     const room = (this.#options.inFlightMax ?? inFlightMaxDefault) - this.#order.inFlight
@@ -217,7 +218,7 @@ export class MemoryQueue implements Queue {
     onDead?.(id, receiveCount)
   }
 
-  #deliver(message: Message, nowMs: number): Received {
+  #deliver(message: Message, nowMs: number): ReceivedMessage {
     if (message.receipt !== undefined) this.#byReceipt.delete(message.receipt)
     message.receiveCount += 1
     message.firstReceivedAtMs ??= nowMs
@@ -274,6 +275,11 @@ export class MemoryQueue implements Queue {
   #wake(): void {
     for (const wake of this.#wakes.splice(0)) wake()
   }
+}
+
+/** The id by which a FIFO queue knows a message again. */
+function deduplicationIdOf({ deduplicationId, body }: NewMessage): string {
+  return deduplicationId ?? createHash('sha256').update(body).digest('hex')
 }
 
 function refused(what: string): RelayError {
