@@ -25,6 +25,7 @@ export { Codec, type Job, type Reply, type RunOptions } from './supervisor/job.j
 export type { LedgerCounts, LedgerEnd, LedgerEntry, LedgerService, LedgerView } from './supervisor/ledger.js'
 export { descriptorsMax } from './supervisor/machine/limits.js'
 export {
+  type Announcement,
   type AnyPlugin,
   apiVersion,
   definePlugin,
@@ -35,8 +36,11 @@ export {
   type Provided,
   type Provides,
   type ResolvedNeeds,
+  type RunMode,
   type RunningPlugin,
   type SetupContext,
+  type StartFailedContext,
+  type StartsWhen,
 } from './supervisor/plugins/definition.js'
 export { all, optional, type ServiceKey, type ServiceOf, serviceKey } from './supervisor/plugins/keys.js'
 export { type PoolConfig, poolProperties } from './supervisor/pool/keys.js'
@@ -50,6 +54,8 @@ export {
   type OpenPool,
   Pools,
   type PoolsService,
+  Readiness,
+  type ReadinessService,
   Rpc,
   type RpcMethod,
   type RpcRegisterOptions,

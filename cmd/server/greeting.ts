@@ -104,18 +104,9 @@ export class Greeting {
   }
 
   #places(): BannerFacts['places'] {
-    const { plan, server, listen } = this.#options
-    const { address: emulator, polls } = server.service(RuntimeApi) ?? {}
-    const pulls = emulator ?? plan.env.AWS_LAMBDA_RUNTIME_API
-    const hasLambda = plan.plugins.some(({ plugin }) => plugin.name === 'lambda')
+    const { server, listen } = this.#options
     return [
-      ...(hasLambda && pulls !== undefined
-        ? [{ what: 'events', where: `from ${pulls}${emulator ? ' (emulator)' : ''}` }]
-        : []),
-      ...(emulator === undefined
-        ? []
-        : [{ what: 'invoke', where: `http://${emulator}/2015-03-31/functions/function/invocations` }]),
-      ...(polls === undefined ? [] : [{ what: 'queue', where: polls }]),
+      ...server.announced(),
       { what: 'control', where: server.rpc.controlAddress },
       ...(listen === '' ? [] : [{ what: 'rpc', where: server.rpc.address }]),
     ]

@@ -11,12 +11,17 @@ import { expandHandler, withHandler, zeroConfig } from '../../config/zero.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors.js'
 import { builtInPlugins } from '../../src/plugins/index.js'
 import type { Place, Problem } from '../../src/schema/tree.js'
-import { builtInFile, type LoadedPlugin } from '../../src/supervisor/plugins/container.js'
-import { loadPlugin, type PluginSource } from '../../src/supervisor/plugins/load.js'
+import { type AnyPlugin, isOn, type RunMode } from '../../src/supervisor/plugins/definition.js'
+import {
+  builtInFile,
+  type LoadedPlugin,
+  loadPlugin,
+  type PluginSource,
+} from '../../src/supervisor/plugins/load.js'
 import type { CommonOptions } from '../options.js'
 
 /** How `rr` was asked to run; `check` is `rr validate`. */
-export type Mode = 'serve' | 'dev' | 'bootstrap' | 'check'
+export type Mode = RunMode | 'check'
 
 /** Beside the common options. */
 export interface StartOptions extends CommonOptions {
@@ -32,15 +37,14 @@ export interface StartPlan {
   readonly cwd: string
   readonly env: Environment
   readonly plugins: readonly LoadedPlugin[]
+  /** The plugins that are on, also those whose section has faults. */
+  readonly active: readonly AnyPlugin[]
   /** Places in the file that list each plugin, by the plugin's name. */
   readonly listed: ReadonlyMap<string, Place>
   /** The top-level keys as they were written, for whoever says where a value stands. */
   readonly entries: Loaded['entries']
   readonly problems: readonly Problem[]
 }
-
-/** Built-in plugins that are on without a section. */
-const alwaysOn: readonly string[] = ['logs', 'rpc', 'server']
 
 /** Reads and checks everything. Rejects with RR_CONFIG_NOT_FOUND, RR_PLUGIN_LOAD or RR_PLUGIN_API; the rest are problems. */
 export async function planStart(mode: Mode, options: StartOptions): Promise<StartPlan> {
@@ -53,14 +57,12 @@ export async function planStart(mode: Mode, options: StartOptions): Promise<Star
   const loaded = await load(file, cwd, env, options)
   const problems: Problem[] = [...loaded.problems]
   const { external, listed } = await loadListed(mode, loaded, problems)
-  const sources = [...builtIns(mode), ...external]
-  const always = new Set([...alwaysOn, ...external.map(({ plugin }) => plugin.name)])
-  if (mode === 'dev') always.add('emulator')
-  const owners = sources.map(({ plugin }) => ({ name: plugin.name, config: plugin.config }))
+  const sources = [...builtIns(), ...external]
+  const all = sources.map(({ plugin }) => plugin)
+  const sections = new Set(loaded.entries.keys())
+  const active = all.filter((plugin) => isOn(plugin, runMode(mode), sections))
   // A file that could not be read would only make every section look absent.
-  const checked = problems.some(isYaml)
-    ? { values: new Map(), problems: [] }
-    : check(loaded, owners, always, mode)
+  const checked = problems.some(isYaml) ? { values: new Map(), problems: [] } : check(loaded, all, active)
   problems.push(...checked.problems)
   const plugins = sources.flatMap((source) =>
     checked.values.has(source.plugin.name)
@@ -69,7 +71,17 @@ export async function planStart(mode: Mode, options: StartOptions): Promise<Star
   )
   problems.sort(byPlace)
   const identity = identityPath({ ...find, file, workdir: options.workdir })
-  return { file, identityPath: identity, cwd, env, plugins, listed, entries: loaded.entries, problems }
+  return {
+    file,
+    identityPath: identity,
+    cwd,
+    env,
+    plugins,
+    active,
+    listed,
+    entries: loaded.entries,
+    problems,
+  }
 }
 
 /** The file, or what stands for it; with `server.handler` replaced by what runs it. */
@@ -111,23 +123,29 @@ function isYaml(problem: Problem): boolean {
   return problem.what.startsWith('not YAML')
 }
 
-function builtIns(mode: Mode): PluginSource[] {
-  return builtInPlugins
-    .filter((plugin) => plugin.name !== 'emulator' || mode !== 'bootstrap')
-    .map((plugin) => ({ plugin, file: builtInFile, version: undefined }))
+/** `rr validate` checks what `rr serve` would start. */
+function runMode(mode: Mode): RunMode {
+  return mode === 'check' ? 'serve' : mode
 }
 
+/** The built-in plugins that are on in `mode` whatever the file says. */
+export function alwaysActive(mode: RunMode): readonly AnyPlugin[] {
+  return builtInPlugins.filter((plugin) => isOn(plugin, mode, new Set()))
+}
+
+function builtIns(): PluginSource[] {
+  return builtInPlugins.map((plugin) => ({ plugin, file: builtInFile, version: undefined }))
+}
+
+/** Validates the sections of active plugins; that of a plugin which is off in this mode is not looked at. */
 function check(
   loaded: Loaded,
-  owners: Parameters<typeof validateConfig>[1],
-  always: ReadonlySet<string>,
-  mode: Mode,
+  all: readonly AnyPlugin[],
+  active: readonly AnyPlugin[],
 ): ReturnType<typeof validateConfig> {
-  if (mode !== 'bootstrap') return validateConfig(loaded.entries, owners, always)
-  // Inside Lambda the emulator stays off, and its section is not a fault.
   const entries = new Map(loaded.entries)
-  entries.delete('emulator')
-  return validateConfig(entries, owners, new Set([...always, 'lambda']))
+  for (const plugin of all) if (!active.includes(plugin)) entries.delete(plugin.name)
+  return validateConfig(entries, all, new Set(active.map(({ name }) => name)))
 }
 
 async function loadListed(

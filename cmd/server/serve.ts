@@ -12,8 +12,8 @@ import { LogHost } from '../../src/logging/sink.js'
 import { lambdaPlatform } from '../../src/platform/lambda.js'
 import type { Platform } from '../../src/platform/platform.js'
 import { serverPlatform } from '../../src/platform/server.js'
-import { postInitFault } from '../../src/plugins/index.js'
 import { formatProblem, type Problem } from '../../src/schema/tree.js'
+import { type StartFailedOptions, tellStartFailed } from '../../src/supervisor/plugins/start-failed.js'
 import type { BootFault } from '../../src/supervisor/pool/boot/boot-worker.js'
 import { repeatsFailedStart } from '../../src/supervisor/pool/boot/failed-start.js'
 import type { HeldPool } from '../../src/supervisor/pool/pool.js'
@@ -22,7 +22,7 @@ import { type CommonOptions, ExitCode, sayFault } from '../options.js'
 import { enterFolder } from '../working-folder.js'
 import { exitNow, killAtOnce, stopInOrder, stopWithin, watchExit } from './end.js'
 import { Greeting } from './greeting.js'
-import { type Mode, planStart, type StartOptions, type StartPlan } from './plan.js'
+import { alwaysActive, type Mode, planStart, type StartOptions, type StartPlan } from './plan.js'
 import { listenForEnd } from './signals.js'
 import { type PluginPlace, Uncaught } from './uncaught.js'
 import type { Unwatched, Watch } from './watch.js'
@@ -96,6 +96,7 @@ class Life {
   // Environments are frozen, laptops closed, processes stopped: nothing of ours may expire because time went by meanwhile.
   readonly #clock: Clock = new AwakeClock(systemClock)
   #plugins: readonly PluginPlace[] = []
+  #plan: StartPlan | undefined
   #server: Server | undefined
   #greeting: Greeting | undefined
   /** Fault that has been logged already, so that it is not logged again. */
@@ -122,6 +123,7 @@ class Life {
       )
     }
     const plan = await planStart(this.#mode, options)
+    this.#plan = plan
     const faults = plan.problems.filter((problem) => problem.severity === 'error')
     for (const problem of plan.problems) say(formatProblem(problem))
     if (faults.length > 0) throw configFault(faults)
@@ -177,7 +179,7 @@ class Life {
       }
     }
     await this.#log.flush()
-    if (this.#mode === 'bootstrap') await postInit(messageOf(error), this.#log)
+    await tellStartFailed(error instanceof Error ? error : new Error(messageOf(error)), this.#startFailed())
     await this.#server?.stop()
     this.#uncaught.tellRest()
     return isUsage ? ExitCode.config : ExitCode.fault
@@ -246,12 +248,12 @@ class Life {
   }
 
   #makeServer(plan: StartPlan): Server {
-    const bootstrapMark = this.#mode === 'bootstrap' ? { RELAYRUNNER_BOOTSTRAP: '1' } : {}
     return new Server({
       plugins: plan.plugins,
+      mode: this.#mode,
       identity: { uid: process.getuid?.() ?? 0, path: plan.identityPath, listen: listenOf(plan) },
       cwd: plan.cwd,
-      env: { ...plan.env, RELAYRUNNER_VERSION: version, ...bootstrapMark },
+      env: { ...plan.env, RELAYRUNNER_VERSION: version },
       platform: this.#platform,
       version,
       clock: this.#clock,
@@ -262,6 +264,13 @@ class Life {
       tellsBootsOnce: this.#mode !== 'serve',
       onHeld: this.#mode === 'dev' ? (held) => this.#sayHeld(held) : undefined,
     })
+  }
+
+  /** Whom a failed start concerns; before the file was read, only plugins that are on whatever it says. */
+  #startFailed(): StartFailedOptions {
+    const env = { ...(this.#plan?.env ?? process.env), RELAYRUNNER_VERSION: version }
+    const plugins = this.#plan?.active ?? alwaysActive(this.#mode)
+    return { plugins, mode: this.#mode, env, clock: systemClock, log: this.#log }
   }
 
   #sayHeld(held: HeldPool): void {
@@ -312,15 +321,4 @@ function configFault(faults: readonly Problem[]): RelayError {
 
 function say(line: string): void {
   process.stderr.write(`${line}\n`)
-}
-
-async function postInit(message: string, log: LogHost): Promise<void> {
-  const address = process.env.AWS_LAMBDA_RUNTIME_API
-  if (!address) return
-  await postInitFault(message, {
-    address,
-    userAgent: `relayrunner/${version}`,
-    clock: systemClock,
-    log: log.named('lambda'),
-  })
 }

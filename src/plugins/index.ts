@@ -3,7 +3,6 @@ import type { AnyPlugin } from '../index.js'
 import type { Environment } from './emulator/environment/environment.js'
 import emulator from './emulator/index.js'
 import lambda from './lambda/index.js'
-import type { InitFaultOptions } from './lambda/polling/init-fault.js'
 import logs from './logs/index.js'
 import pools from './pools/index.js'
 import rpc from './rpc/index.js'
@@ -17,10 +16,4 @@ export { type EmulatorIdentity, identityPath, readIdentity } from './emulator/ht
 /** Loads the process runner behind `rr lambda run`. */
 export async function loadEnvironment(): Promise<typeof Environment> {
   return (await import('./emulator/environment/environment.js')).Environment
-}
-
-/** Tells Lambda why the server could not start (`POST …/init/error`). Resolves whatever becomes of it. */
-export async function postInitFault(message: string, options: InitFaultOptions): Promise<void> {
-  const { postInitError } = await import('./lambda/polling/init-fault.js')
-  await postInitError(message, options)
 }

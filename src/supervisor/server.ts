@@ -12,20 +12,23 @@ import type { WorkerLine } from '../logging/worker-lines.js'
 import type { Platform } from '../platform/platform.js'
 import { privateFolderPath, type ServerIdentity } from './folder/private-folder.js'
 import { InFlightLedger } from './ledger.js'
-import { Container, type LoadedPlugin } from './plugins/container.js'
+import { Container } from './plugins/container.js'
+import type { Announcement, RunMode } from './plugins/definition.js'
 import type { ServiceKey } from './plugins/keys.js'
+import type { LoadedPlugin } from './plugins/load.js'
 import { type BootFault, summaryOf } from './pool/boot/boot-worker.js'
 import { noWorkerText } from './pool/boot/failed-start.js'
 import type { HeldPool, WorkerBoot } from './pool/pool.js'
 import { PoolsHost } from './pools-host.js'
 import { RpcHost } from './rpc/host.js'
 import { registerServerMethods } from './rpc/methods.js'
-import { ClockKey, Ledger, Log, type LogService, Pools, Rpc } from './services.js'
+import { ClockKey, Ledger, Log, type LogService, Pools, Readiness, Rpc } from './services.js'
 
 /** What a server is made of. */
 export interface ServerOptions {
   /** In listing order, each with its validated section. */
   readonly plugins: readonly LoadedPlugin[]
+  readonly mode: RunMode
   /** Identity of the server, from which its private folder is named. */
   readonly identity: ServerIdentity
   readonly cwd: string
@@ -96,10 +99,12 @@ export class Server {
         [Log, log],
         [ClockKey, clock],
         [Ledger, this.#ledger],
+        [Readiness, { waitsFor: () => this.#waitsFor() }],
       ],
       clock,
       log,
       env,
+      mode: options.mode,
       onFault: (error) => this.#failed.resolve(error),
     })
   }
@@ -147,6 +152,11 @@ export class Server {
     return [...faults, ...(await this.#end(clock.monotonicMs() - startedAt))]
   }
 
+  /** What plugins announced for the banner. */
+  announced(): readonly Announcement[] {
+    return this.#container.announced()
+  }
+
   /** A service that a plugin provides. */
   service<T>(key: ServiceKey<T>): T | undefined {
     return this.#container.service(key)
@@ -161,6 +171,13 @@ export class Server {
   /** SIGKILL to every worker, now. */
   kill(): void {
     this.pools.kill()
+  }
+
+  async #waitsFor(): Promise<readonly string[]> {
+    if (this.#isStopping) return ['stop']
+    const empty = this.pools.all().filter((pool) => pool.liveCount === 0)
+    const plugins = await this.#container.unready()
+    return [...empty.map(({ name }) => `pool ${name}`), ...plugins.map((name) => `plugin ${name}`)]
   }
 
   async #end(usedMs: number): Promise<readonly Error[]> {

@@ -95,6 +95,18 @@ export const Ledger = serviceKey<LedgerService>('ledger')
 /** Time; see `Clock`. */
 export const ClockKey = serviceKey<Clock>('clock')
 
+/** Tells whether the server can take work. */
+export interface ReadinessService {
+  /**
+   * Resolves with what the server waits for: `pool NAME` (no worker lives), `plugin NAME` (its `ready` is not true), `stop` (it
+   * stops). Empty: it is ready. Takes 1 s at most.
+   */
+  waitsFor(): Promise<readonly string[]>
+}
+
+/** Readiness of the server and its plugins. */
+export const Readiness = serviceKey<ReadinessService>('readiness')
+
 /** The Runtime API that `lambda` pulls from when it runs in this process (the emulator provides it). */
 export interface RuntimeApiService {
   /** `host:port`, as AWS_LAMBDA_RUNTIME_API would say. */
@@ -105,12 +117,10 @@ export interface RuntimeApiService {
     readonly functionVersion: string
     readonly memoryLimitInMB: number
   }
-  /** The queue that it feeds the function from, for people; undefined or absent: none. */
-  readonly polls?: string | undefined
 }
 
 /** Absent unless the emulator runs here. */
 export const RuntimeApi = serviceKey<RuntimeApiService>('runtime-api')
 
 /** The services that every server has, whatever its plugins. */
-export const hostServices = [Pools, Rpc, Log, ClockKey, Ledger] as const
+export const hostServices = [Pools, Rpc, Log, ClockKey, Ledger, Readiness] as const

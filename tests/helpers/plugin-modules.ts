@@ -12,6 +12,7 @@ import { projectFolder } from './project.js'
 
 /** A container of modules, and what they wrote down with `needs.diary`. */
 export interface Modules {
+  readonly plugins: ContainerOptions['plugins']
   readonly container: Container
   readonly diary: readonly string[]
 }
@@ -48,11 +49,12 @@ export async function modulesOf(
   const container = new Container({
     plugins,
     services: [[serviceKey('diary'), write]],
+    mode: 'serve',
     clock: systemClock,
     log: silentLogger,
     env: {},
     onFault: (error) => diary.push(`fault: ${error.message}`),
     ...options,
   })
-  return { container, diary }
+  return { plugins, container, diary }
 }

@@ -348,6 +348,7 @@ class Play {
       pool,
       address,
       facts,
+      isBootstrap: false,
       log,
       flushLog: () => Promise.resolve(),
       env,
@@ -362,7 +363,10 @@ class Play {
       told.signal.addEventListener('abort', () => resolve(), { once: true }),
     )
     await Promise.race([served, this.#ended, stopped])
-    if (told.signal.aborted && !this.#over.signal.aborted) await plugin.drain?.(told.signal)
+    if (told.signal.aborted && !this.#over.signal.aborted) {
+      plugin.stopTaking?.()
+      await plugin.drain?.(told.signal)
+    }
     stop.abort()
     pool.kill()
     this.#time.touch()

@@ -6,6 +6,8 @@ export default definePlugin({
   name: 'emulator',
   needs: { rpc: Rpc },
   provides: RuntimeApi,
+  // Inside Lambda its section is left alone: the same file serves both.
+  on: (mode, sections) => mode !== 'bootstrap' && (mode === 'dev' || sections.has('emulator')),
   config: section(
     {
       address: {
@@ -47,7 +49,7 @@ export default definePlugin({
     'A Lambda Runtime API in this process.',
     ({ sqs, timeout }) => sqsFaults(sqs, timeout),
   ),
-  async setup({ config, needs, log, clock, env, defer }) {
+  async setup({ config, needs, log, clock, env, defer, announce }) {
     const { EmulatorServer } = await import('./http/server.js')
     const { connectionsFor } = await import('./http/connections.js')
     const { openSource } = await import('./mapping/source.js')
@@ -77,6 +79,11 @@ export default definePlugin({
       await server.close()
       await stopped
     })
+    announce({
+      what: 'invoke',
+      where: `http://${server.address}/2015-03-31/functions/function/invocations`,
+    })
+    if (source.polled !== undefined) announce({ what: 'queue', where: source.polled })
     if (!/^(127\.|localhost|\[?::1)/.test(server.address)) {
       log.warn(
         { address: server.address },
@@ -87,7 +94,7 @@ export default definePlugin({
     defer(needs.rpc.register('emulator', { Address: () => server.address, ...source.methods }, { audited }))
     const facts = { functionName: 'emulated', functionVersion: '$LATEST', memoryLimitInMB: config.memory }
     return {
-      service: { address: server.address, facts, polls: source.polled },
+      service: { address: server.address, facts },
       serve: async () => source.start(),
     }
   },

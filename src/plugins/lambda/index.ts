@@ -195,7 +195,16 @@ export default definePlugin({
   name: 'lambda',
   needs: { pools: Pools, ledger: Ledger, runtimeApi: optional(RuntimeApi), logs: Log },
   config,
-  async setup({ config: settings, needs, log, env, clock }) {
+  on: (mode, sections) => mode === 'bootstrap' || sections.has('lambda'),
+  async onStartFailed(error, { mode, env, log, clock }) {
+    const address = env.AWS_LAMBDA_RUNTIME_API
+    if (mode !== 'bootstrap' || !address) return
+    const { postInitError } = await import('./polling/init-fault.js')
+    const userAgent = `relayrunner/${env.RELAYRUNNER_VERSION ?? '0'}`
+    await postInitError(error.message, { address, userAgent, clock, log })
+  },
+  async setup({ config: settings, needs, log, env, clock, mode, announce }) {
+    const isBootstrap = mode === 'bootstrap'
     const own = needs.runtimeApi
     const given = env.AWS_LAMBDA_RUNTIME_API
     const address = own?.address ?? given
@@ -215,12 +224,13 @@ export default definePlugin({
       )
     }
     const rrMode = settings.mode === 'jobs' || settings.mode === 'http' ? settings.mode : 'lambda'
+    announce({ what: 'events', where: `from ${address}${own === undefined ? '' : ' (emulator)'}` })
     // The workers boot while the rest is loaded.
     const pool = needs.pools.open(settings.pool, {
       name: 'lambda',
       mode: rrMode,
       // Inside Lambda the start ends with the first `/next`. A snapshot must hold all workers.
-      ...(env.RELAYRUNNER_BOOTSTRAP === '1' && !isSnapStart(env) ? { bootFirst: settings.min_ready } : {}),
+      ...(isBootstrap && !isSnapStart(env) ? { bootFirst: settings.min_ready } : {}),
     })
     const { startPollers } = await import('./polling/pollers.js')
     return startPollers({
@@ -229,6 +239,7 @@ export default definePlugin({
       address,
       facts: own?.facts,
       isParallel: own !== undefined,
+      isBootstrap,
       log,
       flushLog: () => needs.logs.flush(),
       env,

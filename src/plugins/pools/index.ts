@@ -4,6 +4,7 @@ import { definePlugin, mapSection, Pools, poolProperties } from '../../index.js'
 export default definePlugin({
   name: 'pools',
   needs: { pools: Pools },
+  on: 'section',
   config: mapSection({ type: 'object', properties: poolProperties }, 'Named pools that plugins may share.'),
   setup({ config, needs }) {
     needs.pools.declare(config)

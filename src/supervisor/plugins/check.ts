@@ -27,7 +27,7 @@ export function runningFault(
 ): string | undefined {
   if (running === undefined) return provides[0] === undefined ? undefined : promised(provides[0])
   if (!isObject(running)) return `returned ${kindOf(running)} from its set-up, not an object`
-  for (const name of ['serve', 'drain'])
+  for (const name of ['serve', 'stopTaking', 'drain', 'ready'])
     if (running[name] !== undefined && typeof running[name] !== 'function')
       return `returned \`${name}\`, which is ${kindOf(running[name])}, not a function`
   if (isList) return servicesFault(running.services, provides)
@@ -56,7 +56,7 @@ function promised(key: string): string {
 /** The first fault of a definition; undefined when there is none. */
 export function pluginFault(definition: unknown): Fault | undefined {
   if (!isObject(definition)) return { what: `its definition is ${kindOf(definition)}`, hint: shapeHint }
-  const { name, version, setup, needs, provides, config, timeouts } = definition
+  const { name, version, setup, needs, provides, config, timeouts, on, onStartFailed } = definition
   if (typeof name !== 'string' || name === '')
     return {
       what: `\`name\` is ${kindOf(name)}`,
@@ -69,7 +69,13 @@ export function pluginFault(definition: unknown): Fault | undefined {
     }
   if (version !== undefined && typeof version !== 'string')
     return { what: `\`version\` is ${kindOf(version)}`, hint: 'It is a text, e.g. 1.2.0.' }
-  return needsFault(needs) ?? providesFault(provides) ?? configFault(config) ?? timeoutsFault(timeouts)
+  return (
+    needsFault(needs) ??
+    providesFault(provides) ??
+    configFault(config) ??
+    timeoutsFault(timeouts) ??
+    startFault(on, onStartFailed)
+  )
 }
 
 function needsFault(needs: unknown): Fault | undefined {
@@ -126,6 +132,16 @@ function timeoutsFault(timeouts: unknown): Fault | undefined {
 }
 
 const takes: readonly unknown[] = ['one', 'optional', 'all']
+
+function startFault(on: unknown, onStartFailed: unknown): Fault | undefined {
+  if (on !== undefined && on !== 'always' && on !== 'section' && typeof on !== 'function')
+    return {
+      what: `\`on\` is ${kindOf(on)}`,
+      hint: "Write 'always', 'section', or a function (mode, sections) => boolean.",
+    }
+  if (onStartFailed === undefined || typeof onStartFailed === 'function') return undefined
+  return { what: `\`onStartFailed\` is ${kindOf(onStartFailed)}`, hint: 'It is a function (error, context).' }
+}
 
 function isServiceKey(value: unknown): value is Readonly<Record<string, unknown>> {
   return (

@@ -3,23 +3,16 @@
  * undoes exactly what was done, the half-built plugin included, and no failure hides another.
  */
 import type { Clock } from '../../core/clock.js'
-import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
+import { ErrorCode, hasCode } from '../../core/errors.js'
 import { Scope } from '../../core/scope.js'
 import type { Logger } from '../../logging/logger.js'
 import { runningFault } from './check.js'
-import { type PluginLife, providedKeys } from './definition.js'
+import { type Announcement, type PluginLife, providedKeys, type RunMode } from './definition.js'
 import { keyText, type ServiceKey } from './keys.js'
-import type { PluginSource } from './load.js'
+import type { LoadedPlugin } from './load.js'
 import { planPlugins } from './plan.js'
 import { ServiceRegistry } from './registry.js'
-
-/** A plugin with its validated section. */
-export interface LoadedPlugin extends PluginSource {
-  readonly config: unknown
-}
-
-/** The `file` of plugins that need none: their faults speak for themselves. */
-export const builtInFile = '(built-in)'
+import { pluginError, speaksForItself, stepMsDefault, within } from './steps.js'
 
 /** One row of `rr plugins`. */
 export interface PluginInfo {
@@ -37,6 +30,7 @@ export interface ContainerOptions {
   readonly plugins: readonly LoadedPlugin[]
   /** Services of the host, by key. */
   readonly services: readonly (readonly [ServiceKey<unknown>, unknown])[]
+  readonly mode: RunMode
   readonly clock: Clock
   readonly log: Logger
   readonly env: Readonly<Record<string, string | undefined>>
@@ -52,12 +46,14 @@ interface Running extends PluginLife {
 
 interface Built {
   readonly loaded: LoadedPlugin
+  readonly level: number
   readonly scope: Scope
+  readonly announced: Announcement[]
   running: Running
   serving: Promise<void> | undefined
 }
 
-const stepMsDefault = 30_000
+const readyMsMax = 1000
 
 /** The plugins of one server. */
 export class Container {
@@ -100,26 +96,40 @@ export class Container {
     return this.#infos
   }
 
+  /** What plugins announced, those that were set up last first: sources of work before what they pull from. */
+  announced(): readonly Announcement[] {
+    return [...this.#built].reverse().flatMap(({ announced }) => announced)
+  }
+
+  /** Names of the plugins whose `ready` is not true, throws, or takes over 1 s. */
+  async unready(): Promise<readonly string[]> {
+    const answers = this.#built.map(async ({ loaded: source, running }) => {
+      const limit = { source, step: 'ready', limitMs: readyMsMax, clock: this.#options.clock }
+      const isReady = await within(limit, () => running.ready?.() ?? true).catch(() => false)
+      return isReady === true ? [] : [source.plugin.name]
+    })
+    return (await Promise.all(answers)).flat()
+  }
+
   /** The service of a key, if somebody provides it. */
   service<T>(key: ServiceKey<T>): T | undefined {
     return this.#services.find(key) as T | undefined
   }
 
-  /** Reverse order: sources stop taking work in. `graceMs` is what running work may take at least. */
+  /**
+   * All stop taking work in at once; then running work ends level by level in reverse, side by side within a level. `graceMs` is
+   * what running work of a level may take at least.
+   */
   async drain(graceMs: number): Promise<readonly Error[]> {
     const faults: Error[] = []
-    for (const built of [...this.#built].reverse()) {
-      const { drain } = built.running
-      if (drain === undefined) continue
-      const limitMs = Math.max(graceMs, built.loaded.plugin.timeouts.drainMs ?? stepMsDefault)
-      // The plugin is told when the grace is over, and has a moment to act on it before it is given up.
-      const signal = new AbortController()
-      const timer = this.#options.clock.timer(Math.max(graceMs, 1), () => signal.abort())
-      faults.push(
-        ...(await this.#step(built, 'drain', limitMs, () => drain.call(built.running, signal.signal))),
-      )
-      timer.clear()
+    const built = [...this.#built].reverse()
+    const stopped = new Map(built.map((one) => [one, this.#stopTaking(one, graceMs)]))
+    const end = async (one: Built) => {
+      faults.push(...((await stopped.get(one)) ?? []))
+      faults.push(...(await this.#drain(one, graceMs)))
     }
+    for (const level of new Set(built.map((one) => one.level)))
+      await Promise.all(built.filter((one) => one.level === level).map(end))
     return faults
   }
 
@@ -137,41 +147,53 @@ export class Container {
       }
       faults.push(...(await this.#step(built, 'stop', limitMs, undo)))
       for (const error of inner)
-        faults.push(this.#fault(ErrorCode.PluginStop, loaded, 'failed to stop', error))
+        faults.push(pluginError(ErrorCode.PluginStop, loaded, 'failed to stop', error))
     }
     return faults
   }
 
   async #setUp(loaded: LoadedPlugin, level: number): Promise<void> {
     const { plugin } = loaded
-    const { clock, log, env } = this.#options
-    const scope = new Scope()
-    const built: Built = { loaded, scope, running: {}, serving: undefined }
+    const { clock } = this.#options
+    const built: Built = {
+      loaded,
+      level,
+      scope: new Scope(),
+      announced: [],
+      running: {},
+      serving: undefined,
+    }
     // Registered before it is set up: a half-built plugin is undone like a whole one.
     this.#built.push(built)
     const startedAt = clock.monotonicMs()
-    const needs = Object.fromEntries(
-      Object.entries(plugin.needs).map(([name, key]) => [name, this.#services.find(key)]),
-    )
-    const context = {
-      config: loaded.config,
-      needs,
-      env,
-      clock,
-      log: log.named(plugin.name),
-      defer: (undo: () => unknown) => scope.defer(undo),
-    }
+    const limitMs = plugin.timeouts.setupMs ?? stepMsDefault
     let result: unknown
     try {
-      const limitMs = plugin.timeouts.setupMs ?? stepMsDefault
-      result = await this.#within(limitMs, loaded, 'set-up', async () => plugin.setup(context))
+      const limit = { source: loaded, step: 'set-up', limitMs, clock }
+      result = await within(limit, () => plugin.setup(this.#context(built)))
     } catch (error) {
-      if (loaded.file === builtInFile && error instanceof RelayError) throw error
-      throw this.#fault(ErrorCode.PluginSetup, loaded, 'failed to set up', error)
+      if (speaksForItself(loaded, error)) throw error
+      throw pluginError(ErrorCode.PluginSetup, loaded, 'failed to set up', error)
     }
     this.#take(built, result)
     const setupMs = clock.monotonicMs() - startedAt
     this.#infos.push({ name: plugin.name, version: loaded.version, file: loaded.file, level, setupMs })
+  }
+
+  #context({ loaded, scope, announced }: Built) {
+    const { mode, clock, log, env } = this.#options
+    const { plugin, config } = loaded
+    const needs = Object.entries(plugin.needs).map(([name, key]) => [name, this.#services.find(key)])
+    return {
+      config,
+      needs: Object.fromEntries(needs),
+      mode,
+      env,
+      clock,
+      log: log.named(plugin.name),
+      defer: (undo: () => unknown) => scope.defer(undo),
+      announce: (place: Announcement) => void announced.push(place),
+    }
   }
 
   /** Checks what set-up gave back, and makes its services known. */
@@ -179,62 +201,57 @@ export class Container {
     const { plugin } = built.loaded
     const keys = providedKeys(plugin)
     const fault = runningFault(result, keys.map(keyText), Array.isArray(plugin.provides))
-    if (fault !== undefined) throw this.#fault(ErrorCode.PluginApi, built.loaded, fault)
+    if (fault !== undefined) throw pluginError(ErrorCode.PluginApi, built.loaded, fault)
     built.running = isRunning(result) ? result : {}
     const { service, services = keys.map((key) => [key, service] as const) } = built.running
     for (const [key, own] of services) this.#services.add(key, plugin.name, own)
   }
 
   #serve(built: Built): void {
-    const { serve } = built.running
-    if (serve === undefined) return
+    const { running, loaded } = built
+    const { log, onFault } = this.#options
+    if (running.serve === undefined) return
     const { signal } = this.#serving
-    built.serving = (async () => serve.call(built.running, signal))().catch((error: unknown) => {
+    built.serving = (async () => running.serve?.(signal))().catch((error: unknown) => {
       if (signal.aborted) {
-        this.#options.log.debug(
-          { plugin: built.loaded.plugin.name, error },
-          'a plugin ended its service with a fault',
-        )
+        log.debug({ plugin: loaded.plugin.name, error }, 'a plugin ended its service with a fault')
         return
       }
-      const isOurs = built.loaded.file === builtInFile && error instanceof RelayError
-      this.#options.onFault(
-        isOurs ? error : this.#fault(ErrorCode.PluginServe, built.loaded, 'failed to serve', error),
-      )
+      const isWorded = speaksForItself(loaded, error)
+      onFault(isWorded ? error : pluginError(ErrorCode.PluginServe, loaded, 'failed to serve', error))
     })
+  }
+
+  #stopTaking(built: Built, graceMs: number): Promise<readonly Error[]> {
+    return this.#step(built, 'stopTaking', drainLimitMs(built, graceMs), () => built.running.stopTaking?.())
+  }
+
+  async #drain(built: Built, graceMs: number): Promise<readonly Error[]> {
+    const { running } = built
+    if (running.drain === undefined) return []
+    // The plugin is told when the grace is over, and has a moment to act on it before it is given up.
+    const over = new AbortController()
+    const timer = this.#options.clock.timer(Math.max(graceMs, 1), () => over.abort())
+    const run = () => running.drain?.(over.signal)
+    const faults = await this.#step(built, 'drain', drainLimitMs(built, graceMs), run)
+    timer.clear()
+    return faults
   }
 
   async #step(built: Built, step: string, limitMs: number, run: () => unknown): Promise<readonly Error[]> {
+    const source = built.loaded
     try {
-      await this.#within(limitMs, built.loaded, step, async () => run())
+      await within({ source, step, limitMs, clock: this.#options.clock }, run)
       return []
     } catch (error) {
-      if (error instanceof RelayError && error.code === ErrorCode.PluginTimeout) return [error]
-      return [this.#fault(ErrorCode.PluginStop, built.loaded, `failed to ${step}`, error)]
+      if (error instanceof Error && hasCode(error, ErrorCode.PluginTimeout)) return [error]
+      return [pluginError(ErrorCode.PluginStop, source, `failed to ${step}`, error)]
     }
   }
+}
 
-  #within<T>(limitMs: number, loaded: LoadedPlugin, step: string, run: () => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const timer = this.#options.clock.timer(limitMs, () =>
-        reject(
-          this.#fault(ErrorCode.PluginTimeout, loaded, `did not finish its ${step} within ${limitMs} ms`),
-        ),
-      )
-      run()
-        .then(resolve, reject)
-        .finally(() => timer.clear())
-    })
-  }
-
-  #fault(code: ErrorCode, loaded: LoadedPlugin, what: string, cause?: unknown): RelayError {
-    const version = loaded.version === undefined ? '' : `, version ${loaded.version}`
-    const why = cause === undefined ? '' : `: ${messageOf(cause)}`
-    return new RelayError(code, `plugin "${loaded.plugin.name}" (${loaded.file}${version}) ${what}${why}`, {
-      hint: 'The fault is in the plugin; the server stops what it had started.',
-      ...(cause === undefined ? {} : { cause }),
-    })
-  }
+function drainLimitMs({ loaded }: Built, graceMs: number): number {
+  return Math.max(graceMs, loaded.plugin.timeouts.drainMs ?? stepMsDefault)
 }
 
 function isRunning(value: unknown): value is Running {

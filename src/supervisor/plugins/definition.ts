@@ -16,17 +16,40 @@ export type Needs = { readonly [name: string]: ServiceKey<unknown> }
 /** What set-up is handed for its needs. */
 export type ResolvedNeeds<N> = { readonly [K in keyof N]: ServiceOf<N[K]> }
 
+/** How the server was started: `rr serve`, `rr dev`, or `rr bootstrap` inside Lambda. */
+export type RunMode = 'serve' | 'dev' | 'bootstrap'
+
+/** A line of the banner, and a field of the line `server started`. */
+export interface Announcement {
+  /** In one word, e.g. `http`. */
+  readonly what: string
+  /** Where it listens or pulls from, e.g. `http://127.0.0.1:8080`. */
+  readonly where: string
+}
+
 /** What a plugin's set-up gets. */
 export interface SetupContext<C, N> {
   readonly config: C
   readonly needs: ResolvedNeeds<N>
   readonly log: Logger
+  readonly mode: RunMode
   /** The server's environment; read it here, never from `process.env`. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   /** Registers what must be undone: run in reverse order at stop, or when set-up fails half way. */
   readonly defer: (undo: () => unknown) => void
+  /** Tells people where the plugin can be reached or what it pulls from; call it during set-up. */
+  readonly announce: (place: Announcement) => void
 }
+
+/** What a plugin is told of a failed start with: it may not have been set up, and its section may be faulty. */
+export type StartFailedContext = Pick<SetupContext<unknown, unknown>, 'mode' | 'env' | 'clock' | 'log'>
+
+/**
+ * When a plugin that is listed, or built in, is started: `always`; `section`: when the file has its section; or as a function of the
+ * mode and the top-level keys that the file has.
+ */
+export type StartsWhen = 'always' | 'section' | ((mode: RunMode, sections: ReadonlySet<string>) => boolean)
 
 /** What a plugin provides: one service, several, or none. */
 export type Provides = ServiceKey<unknown> | readonly ServiceKey<unknown>[] | undefined
@@ -42,8 +65,12 @@ export type Provided<K> = K extends readonly ServiceKey<unknown>[]
 export interface PluginLife {
   /** The long-running part; returning early is fine, throwing stops the whole server. */
   serve?(signal: AbortSignal): Promise<void>
-  /** Stop taking work in, let what runs end; `signal` aborts when the time is up. */
+  /** Stops taking work in; called on all plugins at once, before anything is drained. */
+  stopTaking?(): unknown
+  /** Lets what runs end; `signal` aborts when the time is up. Plugins that are needed drain after those that need them. */
   drain?(signal: AbortSignal): Promise<void>
+  /** False while the plugin cannot serve; asked whenever somebody asks whether the server is ready, with 1 s to answer. */
+  ready?(): boolean | Promise<boolean>
 }
 
 /** What set-up gives back: what was promised, and the plugin's life. */
@@ -69,6 +96,10 @@ export interface PluginDefinition<P extends Section, N extends Needs, K extends 
   readonly provides?: K
   readonly config?: P
   readonly timeouts?: PluginTimeouts
+  /** `always` when absent: a plugin that is listed is started. */
+  readonly on?: StartsWhen
+  /** Called when the server could not start, after the fault was logged; for whoever must be told. */
+  onStartFailed?(error: Error, context: StartFailedContext): unknown
   setup(context: SetupContext<SectionConfig<P>, N>): SetupResult<K> | Promise<SetupResult<K>>
 }
 
@@ -81,6 +112,8 @@ export interface AnyPlugin {
   readonly provides?: Provides
   readonly config: Section
   readonly timeouts: PluginTimeouts
+  readonly on?: StartsWhen
+  onStartFailed?(error: Error, context: StartFailedContext): unknown
   setup(context: SetupContext<unknown, Needs>): unknown
 }
 
@@ -94,7 +127,7 @@ export function definePlugin<
   const K extends Provides = undefined,
 >(definition: PluginDefinition<P, N, K>): AnyPlugin {
   checkPlugin(definition)
-  const { name, version, needs, provides, config, timeouts, setup } = definition
+  const { name, version, needs, provides, config, timeouts, on, onStartFailed, setup } = definition
   return {
     apiVersion,
     name,
@@ -103,6 +136,8 @@ export function definePlugin<
     timeouts: timeouts ?? {},
     ...(version === undefined ? {} : { version }),
     ...(provides === undefined ? {} : { provides }),
+    ...(on === undefined ? {} : { on }),
+    ...(onStartFailed === undefined ? {} : { onStartFailed }),
     // The container hands each plugin exactly what its own declaration asked for: the types were checked above.
     setup: setup as AnyPlugin['setup'],
   }
@@ -112,4 +147,14 @@ export function definePlugin<
 export function providedKeys({ provides }: Pick<AnyPlugin, 'provides'>): readonly ServiceKey<unknown>[] {
   if (provides === undefined) return []
   return 'name' in provides ? [provides] : provides
+}
+
+/** True when the plugin is started in `mode` with a file that has these sections. */
+export function isOn(
+  { name, on = 'always' }: AnyPlugin,
+  mode: RunMode,
+  sections: ReadonlySet<string>,
+): boolean {
+  if (typeof on === 'function') return on(mode, sections)
+  return on === 'always' || sections.has(name)
 }

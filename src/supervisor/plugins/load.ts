@@ -15,6 +15,14 @@ export interface PluginSource {
   readonly version: string | undefined
 }
 
+/** A plugin with its validated section. */
+export interface LoadedPlugin extends PluginSource {
+  readonly config: unknown
+}
+
+/** The `file` of plugins that need none: their faults speak for themselves. */
+export const builtInFile = '(built-in)'
+
 const loadMsMax = 30_000
 
 /**

@@ -28,6 +28,8 @@ const cases: readonly [definition: string, says: RegExp][] = [
   ],
   [`{ name: "p", setup() {}, provides: [${k}, ${k}] }`, /`provides` names "s@1" twice/],
   ['{ name: "p", setup() {}, timeouts: { setupMs: "5s" } }', /`timeouts\.setupMs` is a string/],
+  ['{ name: "p", setup() {}, on: "never" }', /`on` is a string/],
+  ['{ name: "p", setup() {}, onStartFailed: {} }', /`onStartFailed` is an object/],
   ['{ name: "p", setup() {}, version: 1 }', /`version` is 1/],
 ]
 

@@ -49,6 +49,8 @@ export interface PollersOptions {
   readonly address: string
   /** The Runtime API hands out events side by side, to as many pollers as ask. */
   readonly isParallel?: boolean
+  /** Inside Lambda, where the time between SIGTERM and SIGKILL is short. */
+  readonly isBootstrap: boolean
   /** The emulated function, when there is one. */
   readonly facts: FunctionFacts | undefined
   readonly log: Logger
@@ -66,9 +68,8 @@ function userAgent(version: string | undefined): string {
 }
 
 /** Makes the running plugin. Rejects with RR_AWS_PACKAGE when `failed` needs a package that is not there. */
-export async function startPollers(options: PollersOptions): Promise<RunningPlugin<undefined>> {
-  const { settings, pool, address, log, env, clock } = options
-  const isBootstrap = env.RELAYRUNNER_BOOTSTRAP === '1'
+export async function startPollers(options: PollersOptions): Promise<RunningPlugin> {
+  const { settings, pool, address, isBootstrap, log, env, clock } = options
   const agent = userAgent(env.RELAYRUNNER_VERSION)
   // While the workers boot; it must have happened before the first `/next`.
   const registered = isBootstrap ? registerExtension(address, agent, log) : Promise.resolve()
@@ -106,8 +107,8 @@ export async function startPollers(options: PollersOptions): Promise<RunningPlug
       onAbort(signal, () => polling.abort())
       await Promise.all(loops.map((loop) => loop.serve(polling.signal)))
     },
+    stopTaking: () => polling.abort(),
     drain: async (signal) => {
-      polling.abort()
       const answerAll = () => {
         for (const loop of loops) loop.answerNow()
       }
