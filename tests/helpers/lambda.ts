@@ -1,7 +1,9 @@
 /** The parts of the lambda plugin, put together for tests without a Runtime API. */
 import { systemClock } from '../../src/core/clock.js'
 import { silentLogger } from '../../src/logging/logger.js'
-import type { HandlerOptions } from '../../src/plugins/lambda/event/handling.js'
+import type { Answer } from '../../src/plugins/lambda/answer/answer.js'
+import { EventRun, type HandlerOptions } from '../../src/plugins/lambda/event/event-run.js'
+import { runEvent } from '../../src/plugins/lambda/event/run-event.js'
 import { GivenUp, type SendGivenUp } from '../../src/plugins/lambda/failures/given-up.js'
 import { DeathBook } from '../../src/plugins/lambda/failures/quarantine.js'
 import type { GivenUpPolicy } from '../../src/plugins/lambda/failures/report.js'
@@ -22,6 +24,18 @@ export function invocationOf(event: unknown, requestId = 'r', deadlineMs?: numbe
     tenantId: undefined,
     body: Buffer.isBuffer(event) ? event : Buffer.from(JSON.stringify(event)),
   }
+}
+
+/** Starts an event as the loop does. */
+export function startEvent(invocation: Invocation, options: HandlerOptions): EventRun {
+  const run = new EventRun(invocation, options)
+  void runEvent(run)
+  return run
+}
+
+/** The answer to an event. */
+export async function answerOf(invocation: Invocation, options: HandlerOptions): Promise<Answer> {
+  return (await startEvent(invocation, options).ended).answer
 }
 
 /** Makes the options of an `EventRun` with the defaults of `mode: raw`. */

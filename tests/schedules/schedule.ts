@@ -10,7 +10,7 @@ import { type Random, seededRandom } from '../../src/core/random.js'
 import { silentLogger } from '../../src/logging/logger.js'
 import { EmulatorServer } from '../../src/plugins/emulator/http/server.js'
 import { type BatchFacts, Mapping } from '../../src/plugins/emulator/mapping/mapping.js'
-import { type LambdaSettings, startPollers } from '../../src/plugins/lambda/polling/pollers.js'
+import { type PollersOptions, startPollers } from '../../src/plugins/lambda/polling/pollers.js'
 import { ProcessPool } from '../../src/supervisor/pool/process-pool.js'
 import { MemoryQueue } from '../../src/work/queues/memory/memory-queue.js'
 import { poolDefaults } from '../helpers/pool.js'
@@ -319,7 +319,7 @@ class Play {
         touch: () => this.#time.touch(),
       }),
     })
-    const settings: LambdaSettings = {
+    const settings: PollersOptions['settings'] = {
       mode: 'raw',
       deadline_margin: 1000,
       partial_failures: reportsFailures ? 'on' : 'off',

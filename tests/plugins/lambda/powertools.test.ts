@@ -9,9 +9,8 @@ import {
 } from '@aws-lambda-powertools/batch'
 import fc from 'fast-check'
 import { seededRandom } from '../../../src/core/random.js'
-import { EventRun } from '../../../src/plugins/lambda/event/handle.js'
 import { rawMode } from '../../../src/plugins/lambda/modes/raw.js'
-import { handlerOptions, invocationOf } from '../../helpers/lambda.js'
+import { answerOf, handlerOptions, invocationOf } from '../../helpers/lambda.js'
 import { sqsEvent } from '../../helpers/rr.js'
 import { turnPool } from '../../helpers/turn-pool.js'
 
@@ -81,7 +80,7 @@ async function ours(
     if (batch[indexOf(source, body)]?.isBad === true) throw new Error('bad')
   })
   const options = handlerOptions(pool, { splitting: { fifo: about.fifo ?? 'group' } })
-  const answer = await new EventRun(invocationOf(eventOf(source, batch)), options).answer
+  const answer = await answerOf(invocationOf(eventOf(source, batch)), options)
   assert.ok(answer.kind === 'result')
   return namesOf(JSON.parse(String(answer.body)))
 }
@@ -170,7 +169,7 @@ async function oursInSmallBatches(
   const split = { isSplit: true, fifo: 'group' } as const
   const mode = rawMode({ split, hasPartialFailures: true, recordsPerJob })
   const options = handlerOptions(pool, { mode, recordsPerJob })
-  const answer = await new EventRun(invocationOf(eventOf(source, batch)), options).answer
+  const answer = await answerOf(invocationOf(eventOf(source, batch)), options)
   assert.ok(answer.kind === 'result')
   return namesOf(JSON.parse(String(answer.body)))
 }

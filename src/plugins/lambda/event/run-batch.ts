@@ -7,7 +7,7 @@ import { reportHeldBack, reportRecord } from '../failures/report.js'
 import type { EventFacts, Work } from '../modes/mode.js'
 import type { RecordPlan } from '../plan/record.js'
 import type { EventPlan } from '../plan/split.js'
-import type { Handling } from './handling.js'
+import { type EventRun, failedRun } from './event-run.js'
 import { runLanes, toJobLanes } from './run-lanes.js'
 
 /** A plan of records. */
@@ -20,7 +20,7 @@ const neverAgain: Verdict = {
 
 /** The batch of one event. */
 export class BatchRun {
-  readonly #handling: Handling
+  readonly #run: EventRun
   readonly #plan: BatchPlan
   readonly #event: EventFacts
   /** By the record's place; undefined until it is known. */
@@ -28,8 +28,8 @@ export class BatchRun {
   /** The job that was made while its lane waited for a worker. */
   #prepared: { readonly indexes: readonly number[]; readonly work: Work } | undefined
 
-  constructor(handling: Handling, plan: BatchPlan, event: EventFacts) {
-    this.#handling = handling
+  constructor(run: EventRun, plan: BatchPlan, event: EventFacts) {
+    this.#run = run
     this.#plan = plan
     this.#event = event
     this.#verdicts = plan.records.map(() => undefined)
@@ -37,11 +37,10 @@ export class BatchRun {
 
   /** Runs its records and makes its answer. */
   async run(): Promise<Answer> {
-    const handling = this.#handling
-    const { pool, recordsPerJob, deaths, givenUp } = handling.options
+    const run = this.#run
+    const { pool, recordsPerJob, deaths, givenUp } = run.options
     const { records, lanes } = this.#plan
-    if (records.length === 0) handling.needsNone('an empty batch')
-    handling.collectWith(() => this.#collect())
+    run.answerOfFinished = () => this.#collect()
     const isSuspect = (index: number) => deaths.isSuspect(records[index]?.name ?? '')
     await runLanes({
       pool,
@@ -50,8 +49,8 @@ export class BatchRun {
         if (this.#prepared?.indexes !== indexes) this.#prepared = { indexes, work: this.#workOf(indexes) }
       },
       isFailed: (verdict) => givenUp.isFailed(verdict),
-      signal: handling.signal,
-      onNoWorker: (error) => handling.noWorker(error),
+      signal: run.signal,
+      onNoWorker: (error) => run.noWorker(error),
       onVerdict: (index, verdict, isHeldBack) => this.#onVerdict(index, verdict, isHeldBack),
       onHeldBack: (count, failed) => this.#onHeldBack(count, failed),
       runJob: (indexes, lease) => this.#runRecords(this.#recordsAt(indexes), this.#workOf(indexes), lease),
@@ -65,23 +64,23 @@ export class BatchRun {
 
   #workOf(indexes: readonly number[]): Work {
     if (this.#prepared?.indexes === indexes) return this.#prepared.work
-    return this.#handling.options.mode.recordsWork(this.#event, this.#recordsAt(indexes))
+    return this.#run.options.mode.recordsWork(this.#event, this.#recordsAt(indexes))
   }
 
   /** Of what is finished; the rest failed. */
   #collect(): Answer {
-    const { givenUp, hasPartialFailures } = this.#handling.options
+    const { givenUp, hasPartialFailures } = this.#run.options
     const { records, isPartial } = this.#plan
     return answerBatch({
       records,
-      verdicts: this.#verdicts.map((verdict) => verdict ?? this.#handling.unfinished),
+      verdicts: this.#verdicts.map((verdict) => verdict ?? this.#run.unfinished),
       isFailed: (verdict) => givenUp.isFailed(verdict),
       isPartial: isPartial && hasPartialFailures,
     })
   }
 
   #onHeldBack(count: number, failed: number): void {
-    const { tags, options } = this.#handling
+    const { tags, options } = this.#run
     const behind = this.#jobId(this.#recordsAt([failed]))
     reportHeldBack(options.log, tags, { records: count, behind })
   }
@@ -92,37 +91,41 @@ export class BatchRun {
     if (verdict.kind === 'done' && verdict.warning === undefined) return
     const record = this.#plan.records[index]
     if (record === undefined) return
-    const { tags, options } = this.#handling
+    const { tags, options } = this.#run
     const { policy } = options.givenUp
     reportRecord(options.log, { tags, job: this.#jobId([record]), record, verdict, policy })
   }
 
   /** One job of a batch: on the lane's worker, or, when the record has killed workers before, on one of its own. */
   async #runRecords(records: readonly RecordPlan[], work: Work, lease: Lease): Promise<readonly Verdict[]> {
-    const { options } = this.#handling
+    const { options } = this.#run
     const { pool, mode, deaths } = options
     const [first] = records
     if (first === undefined) return []
     if (records.length === 1 && deaths.isGivenUp(first.name)) return this.#settle([neverAgain], records)
     const isQuarantined = records.length === 1 && deaths.isQuarantined(first.name)
-    let verdicts: readonly Verdict[] = []
-    const verdict = await this.#handling.runJob(work, this.#jobId(records), async (job, limits) => {
+    const made = this.#run.jobOf(work, this.#jobId(records))
+    if ('kind' in made) return records.map(() => made)
+    const { job, options: limits } = made
+    let verdicts: readonly Verdict[]
+    try {
       const reply = isQuarantined ? await pool.runAlone(job, limits) : await lease.run(job, limits)
       verdicts = mode.readRecords(reply, records)
       for (const { name } of records) deaths.forget(name)
-      return { kind: 'done', body: reply.body }
-    })
-    if (verdict.kind !== 'done') verdicts = records.map(() => this.#afterDeath(first, verdict, isQuarantined))
-    if (verdict.kind === 'again' && verdict.isDeath === true) {
-      if (isQuarantined) deaths.giveUp(first.name)
-      else this.#countDeath(records)
+    } catch (error) {
+      const failure = failedRun(error)
+      verdicts = records.map(() => this.#afterDeath(first, failure, isQuarantined))
+      if (failure.kind === 'again' && failure.isDeath === true) {
+        if (isQuarantined) deaths.giveUp(first.name)
+        else this.#countDeath(records)
+      }
     }
     return this.#settle(verdicts, records)
   }
 
   /** Sees to those of them that no further try will help. */
   #settle(verdicts: readonly Verdict[], records: readonly RecordPlan[]): Promise<readonly Verdict[]> {
-    const { invocation, tags, endMs, options } = this.#handling
+    const { invocation, tags, endMs, options } = this.#run
     if (!verdicts.some((one) => one.kind === 'never')) return Promise.resolve(verdicts)
     const settle = (verdict: Verdict, record: RecordPlan) =>
       options.givenUp.settle({ verdict, record, invocation, tags, job: this.#jobId([record]), endMs })
@@ -135,7 +138,7 @@ export class BatchRun {
 
   /** Of several records nobody knows which it was: each will run alone, and may still be innocent. */
   #countDeath(records: readonly RecordPlan[]): void {
-    const { deaths } = this.#handling.options
+    const { deaths } = this.#run.options
     for (const { name } of records) {
       if (records.length === 1) deaths.add(name)
       else deaths.suspect(name)
@@ -145,7 +148,7 @@ export class BatchRun {
   /** A record that kills even a worker of its own is given up. */
   #afterDeath(record: RecordPlan, verdict: Verdict, isQuarantined: boolean): Verdict {
     if (!isQuarantined || verdict.kind !== 'again' || verdict.isDeath !== true) return verdict
-    const count = this.#handling.options.deaths.count(record.name) + 1
+    const count = this.#run.options.deaths.count(record.name) + 1
     const { errorMessage } = verdict.error
     const text = `the record has killed ${count} workers, the last one of them alone: ${errorMessage}`
     return { kind: 'never', error: lambdaError(ErrorType.WorkerCrashed, text) }
@@ -154,6 +157,6 @@ export class BatchRun {
   #jobId(records: readonly RecordPlan[]): string {
     const [first] = records
     const more = records.length > 1 ? `+${records.length - 1}` : ''
-    return `${this.#handling.invocation.requestId}/${first?.name}${more}`
+    return `${this.#run.invocation.requestId}/${first?.name}${more}`
   }
 }

@@ -1,18 +1,18 @@
 /** A job whose answer is streamed, and replies that no worker gave on the same way. */
-import { type Job, type Lease, messageOf, type Reply, type RunOptions } from '../../../index.js'
+import { type Lease, messageOf, type Reply } from '../../../index.js'
 import { type Answer, answerEvent } from '../answer/answer.js'
 import type { StreamedAnswer } from '../answer/streamed-answer.js'
 import type { Verdict } from '../answer/verdict.js'
 import { ErrorType, lambdaError } from '../errors.js'
 import type { EventWork } from '../modes/mode.js'
+import type { RunnableJob } from './event-run.js'
 
 /** Runs a job; its frames are passed on as they come. Rejects as `Lease.run` does. */
 export async function runStreamed(
   lease: Lease,
-  job: Job,
-  about: { readonly options: RunOptions; readonly work: EventWork; readonly streamed: StreamedAnswer },
+  { job, options }: RunnableJob,
+  { work, streamed }: { readonly work: EventWork; readonly streamed: StreamedAnswer },
 ): Promise<Verdict> {
-  const { options, work, streamed } = about
   const onChunk = (chunk: Reply) => streamed.take(chunk)
   const last = await lease.run(job, { ...options, onChunk, stopStream: streamed.gone })
   if (!streamed.hasBegun) {

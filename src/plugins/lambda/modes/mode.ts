@@ -1,6 +1,6 @@
 /**
  * The port between an event and a worker's protocol: what a job is made of, and what a reply means. `raw` and `event` are
- * ours, `jobs` and `http` are RoadRunner's. No I/O; `handle.ts` runs what comes out.
+ * ours, `jobs` and `http` are RoadRunner's. No I/O; `event/` runs what comes out.
  */
 import type { Codec, Reply } from '../../../index.js'
 import type { StreamForm } from '../answer/streamed-answer.js'

@@ -2,8 +2,8 @@
 import { ErrorCode, type LedgerService, onAbort, type Pool, RelayError, sleep } from '../../../index.js'
 import type { Answer } from '../answer/answer.js'
 import { ErrorType, headerType } from '../errors.js'
-import { EventRun } from '../event/handle.js'
-import type { HandlerOptions } from '../event/handling.js'
+import { EventRun, type HandlerOptions } from '../event/event-run.js'
+import { runEvent } from '../event/run-event.js'
 import type { Invocation, RuntimeClient } from '../runtime-api/client.js'
 import type { PollGate } from './poll-gate.js'
 
@@ -120,11 +120,12 @@ export class Loop {
     ledger?.accepted(invocation.requestId)
     const run = new EventRun(invocation, this.#options)
     this.#run = run
-    const answer = await run.answer
+    void runEvent(run)
+    const { answer, reason } = await run.ended
     await this.#post(invocation.requestId, answer)
     const failed = answer.kind === 'error' ? answer.error.errorType : undefined
     const end = failed === undefined ? 'done' : failed === ErrorType.Failed ? 'given up' : 'failed'
-    ledger?.acknowledged(invocation.requestId, end, failed ?? run.reason)
+    ledger?.acknowledged(invocation.requestId, end, failed ?? reason)
     this.#run = undefined
     this.#lastAnswered = invocation.requestId
     if (!log.isEnabled('debug')) return

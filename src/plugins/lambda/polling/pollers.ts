@@ -8,8 +8,7 @@ import {
   type RunningPlugin,
   unreachable,
 } from '../../../index.js'
-import type { UploadSettings } from '../../../work/http/body.js'
-import type { HandlerOptions } from '../event/handling.js'
+import type { HandlerOptions } from '../event/event-run.js'
 import { GivenUp } from '../failures/given-up.js'
 import { DeathBook } from '../failures/quarantine.js'
 import type { Mode } from '../modes/mode.js'
@@ -17,34 +16,15 @@ import type { RawOptions } from '../modes/raw.js'
 import type { FunctionFacts } from '../plan/context.js'
 import { RuntimeClient } from '../runtime-api/client.js'
 import { registerExtension } from '../runtime-api/extension.js'
+import type { LambdaSettings } from '../section.js'
 import { Loop } from './loop.js'
 import { PollGate } from './poll-gate.js'
 import { isSnapStart, takeSnapshot } from './snap-start.js'
 
-/** The settings that matter here, validated. */
-export interface LambdaSettings {
-  readonly mode: 'raw' | 'event' | 'jobs' | 'http'
-  readonly deadline_margin: number
-  readonly partial_failures: 'on' | 'off'
-  readonly fifo: 'group' | 'strict'
-  readonly records_per_job: number
-  readonly failed: string
-  readonly quarantine: { readonly after: number }
-  readonly kafka_identifier: 'partition' | 'topic-partition'
-  readonly amazon_mq: 'whole' | 'split'
-  readonly min_ready: number
-  readonly streaming: boolean
-  readonly http: {
-    readonly codec: 'auto' | 'json' | 'proto'
-    readonly raw_body: boolean
-    readonly internal_error_code: number
-    readonly uploads: Omit<UploadSettings, 'owner'>
-  }
-}
-
 /** What pollers are made of. */
 export interface PollersOptions {
-  readonly settings: LambdaSettings
+  /** The section; its pool is open already. */
+  readonly settings: Omit<LambdaSettings, 'pool'>
   readonly pool: Pool
   readonly address: string
   /** The Runtime API hands out events side by side, to as many pollers as ask. */

@@ -4,7 +4,6 @@ import { ErrorCode, RelayError } from '../../../../src/core/errors.js'
 import { answerBatch, answerEvent, resultBytesMax } from '../../../../src/plugins/lambda/answer/answer.js'
 import { readVerdict, type Verdict } from '../../../../src/plugins/lambda/answer/verdict.js'
 import { headerType, toLambdaError } from '../../../../src/plugins/lambda/errors.js'
-import { marginInForce } from '../../../../src/plugins/lambda/event/handling.js'
 import { writtenText } from '../../../../src/plugins/lambda/plan/record-text.js'
 
 function verdict(context: string, body = ''): Verdict {
@@ -87,13 +86,6 @@ test('failed records are named in the order of the batch', () => {
   )
   const whole = answerBatch({ records, verdicts, isFailed, isPartial: false })
   assert.equal(whole.kind === 'error' && whole.error.errorType, 'RR.Retry')
-})
-
-test('the margin in force is the smaller of the setting and a tenth of the time left, at least 50 ms', () => {
-  assert.equal(marginInForce(1000, 30_000), 1000)
-  assert.equal(marginInForce(1000, 3000), 300)
-  assert.equal(marginInForce(1000, 100), 50)
-  assert.equal(marginInForce(0, 30_000), 0)
 })
 
 test('a worker’s own error keeps what it was caused by, at most five deep', () => {

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '../../../../src/core/random.js'
-import { EventRun } from '../../../../src/plugins/lambda/event/handle.js'
 import type { Pool } from '../../../../src/supervisor/pool/pool.js'
-import { handlerOptions, invocationOf } from '../../../helpers/lambda.js'
+import { handlerOptions, invocationOf, startEvent } from '../../../helpers/lambda.js'
 import { sqsEvent } from '../../../helpers/rr.js'
 import { turnPool } from '../../../helpers/turn-pool.js'
 
@@ -79,8 +78,8 @@ test('a worker that comes up in the middle of a batch takes its share', async ()
 })
 
 async function handle(pool: Pool, event: unknown): Promise<string[]> {
-  const run = new EventRun(invocationOf(event), handlerOptions(pool))
-  const answer = await run.answer
+  const run = startEvent(invocationOf(event), handlerOptions(pool))
+  const answer = (await run.ended).answer
   assert.equal(answer.kind, 'result')
   const { batchItemFailures } = JSON.parse(String(answer.kind === 'result' ? answer.body : ''))
   return batchItemFailures.map((one: { itemIdentifier: string }) => one.itemIdentifier)

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EventRun } from '../../../../src/plugins/lambda/event/handle.js'
-import { handlerOptions, invocationOf } from '../../../helpers/lambda.js'
+import { answerOf, handlerOptions, invocationOf } from '../../../helpers/lambda.js'
 import { fixtureCommand, recordingLogger, startPool } from '../../../helpers/pool.js'
 import { sqsEvent } from '../../../helpers/rr.js'
 
@@ -16,7 +15,7 @@ test('failed: log: logged records are acknowledged, others come again; a stuck l
   }
   const options = handlerOptions(pool, { failed: 'log', log: { ...log, writeError } })
   for (const [round, failures] of [1, 1, 0, 0].entries()) {
-    const answer = await new EventRun(invocationOf(sqsEvent(['only copy'])), options).answer
+    const answer = await answerOf(invocationOf(sqsEvent(['only copy'])), options)
     assert.ok(answer.kind === 'result')
     assert.equal(JSON.parse(String(answer.body)).batchItemFailures.length, failures, `round ${round}`)
   }

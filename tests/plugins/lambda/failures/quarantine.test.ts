@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EventRun } from '../../../../src/plugins/lambda/event/handle.js'
+import type { Answer } from '../../../../src/plugins/lambda/answer/answer.js'
 import { DeathBook, namesMax } from '../../../../src/plugins/lambda/failures/quarantine.js'
 import { rawMode } from '../../../../src/plugins/lambda/modes/raw.js'
 import type { Lease, Pool } from '../../../../src/supervisor/pool/pool.js'
-import { handlerOptions, invocationOf } from '../../../helpers/lambda.js'
+import { answerOf, handlerOptions, invocationOf } from '../../../helpers/lambda.js'
 import { fixtureCommand, type Logged, recordingLogger, startPool } from '../../../helpers/pool.js'
 import { sqsEvent } from '../../../helpers/rr.js'
 
@@ -58,7 +58,7 @@ interface Named {
   readonly messageId: string
 }
 
-const failures = (answer: Awaited<EventRun['answer']>): readonly string[] => {
+const failures = (answer: Answer): readonly string[] => {
   assert.ok(answer.kind === 'result')
   const { batchItemFailures }: { batchItemFailures: readonly { itemIdentifier: string }[] } = JSON.parse(
     String(answer.body),
@@ -78,14 +78,14 @@ test('a record that killed its workers runs in a worker of its own, then never a
   const event = sqsEvent(['ok', 'die', 'ok'])
   const poison = () => ran.filter(({ ids }) => ids.includes('message-1'))
   for (const invocation of ['r1', 'r2']) {
-    const answer = await new EventRun(invocationOf(event, invocation), options).answer
+    const answer = await answerOf(invocationOf(event, invocation), options)
     assert.deepEqual(failures(answer), ['message-1'])
   }
   assert.deepEqual(poison(), [
     { ids: ['message-1'], isAlone: false },
     { ids: ['message-1'], isAlone: false },
   ])
-  const last = await new EventRun(invocationOf(event, 'r3'), options).answer
+  const last = await answerOf(invocationOf(event, 'r3'), options)
   assert.equal(poison().at(-1)?.isAlone, true)
   // Given up, and with `failed: log` acknowledged.
   assert.deepEqual(failures(last), [])
@@ -101,7 +101,7 @@ test('what was given up is not run again, however often its queue delivers it', 
   const ran: { readonly ids: readonly string[]; readonly isAlone: boolean }[] = []
   const options = handlerOptions(watched(started.pool, ran), { deaths: new DeathBook(1), failed: 'redrive' })
   for (let delivery = 0; delivery < 4; delivery += 1) {
-    const answer = await new EventRun(invocationOf(sqsEvent(['die'])), options).answer
+    const answer = await answerOf(invocationOf(sqsEvent(['die'])), options)
     assert.deepEqual(failures(answer), ['message-0'])
   }
   assert.deepEqual(
@@ -122,12 +122,12 @@ test('after a death in a job of many records each runs alone, and only the guilt
   })
   const event = sqsEvent(['ok', 'die', 'ok'])
   const all = ['message-0', 'message-1', 'message-2']
-  assert.deepEqual(failures(await new EventRun(invocationOf(event, 'r1'), options).answer), all)
+  assert.deepEqual(failures(await answerOf(invocationOf(event, 'r1'), options)), all)
   assert.deepEqual(
     all.map((name) => [deaths.count(name), deaths.isSuspect(name), deaths.isQuarantined(name)]),
     all.map(() => [0, true, false]),
   )
-  assert.deepEqual(failures(await new EventRun(invocationOf(event, 'r2'), options).answer), ['message-1'])
+  assert.deepEqual(failures(await answerOf(invocationOf(event, 'r2'), options)), ['message-1'])
   assert.deepEqual(
     ran.map(({ ids }) => ids),
     [all, ...all.map((name) => [name])],
@@ -141,7 +141,7 @@ test('after a death in a job of many records each runs alone, and only the guilt
       [0, false],
     ],
   )
-  await new EventRun(invocationOf(event, 'r3'), options).answer
+  await answerOf(invocationOf(event, 'r3'), options)
   assert.deepEqual(ran.slice(4), [
     { ids: ['message-0'], isAlone: false },
     { ids: ['message-1'], isAlone: true },
@@ -154,7 +154,7 @@ test('0 is never: a record that kills its workers goes on killing those of the p
   const ran: { readonly ids: readonly string[]; readonly isAlone: boolean }[] = []
   const options = handlerOptions(watched(started.pool, ran), { deaths: new DeathBook(0) })
   for (let times = 0; times < 3; times += 1) {
-    const answer = await new EventRun(invocationOf(sqsEvent(['die'])), options).answer
+    const answer = await answerOf(invocationOf(sqsEvent(['die'])), options)
     assert.deepEqual(failures(answer), ['message-0'])
   }
   assert.ok(ran.every(({ isAlone }) => !isAlone))

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { EventRun } from '../../../../src/plugins/lambda/event/handle.js'
 import { type HttpSettings, httpMode } from '../../../../src/plugins/lambda/modes/http.js'
 import type { Mode } from '../../../../src/plugins/lambda/modes/mode.js'
 import { albEvent, httpApiEvent, restEvent, urlEvent } from '../../../helpers/http-events.js'
-import { handlerOptions, invocationOf } from '../../../helpers/lambda.js'
+import { answerOf, handlerOptions, invocationOf, startEvent } from '../../../helpers/lambda.js'
 import { recordingLogger, startPool } from '../../../helpers/pool.js'
 import { testFolder } from '../../../helpers/rr.js'
 
@@ -34,7 +33,7 @@ async function server(t: TestContext, settings: Partial<HttpSettings> = {}, work
     split: { isSplit: false, fifo: 'group' as const },
   }
   const send = async (event: object) => {
-    const answer = await new EventRun(invocationOf(event), options).answer
+    const answer = await answerOf(invocationOf(event), options)
     assert.notEqual(answer.kind, 'streamed')
     const result: Answered | undefined =
       answer.kind === 'result' ? JSON.parse(String(answer.body)) : undefined
@@ -135,10 +134,10 @@ test('told to answer before the first byte, a worker that begins later has nobod
     split: { isSplit: false, fifo: 'group' },
   })
   const mark = join(folder, 'mark')
-  const run = new EventRun(invocationOf(urlEvent({ rawPath: '/when', rawQueryString: mark })), options)
+  const run = startEvent(invocationOf(urlEvent({ rawPath: '/when', rawQueryString: mark })), options)
   await line(/waiting/)
   run.answerNow()
-  const answer = await run.answer
+  const answer = (await run.ended).answer
   assert.ok(answer.kind === 'error' && answer.error.errorType === 'RR.Stopped')
   await writeFile(mark, '')
   await pool.whenIdle()

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readVerdict } from '../../../src/plugins/lambda/answer/verdict.js'
-import { EventRun } from '../../../src/plugins/lambda/event/handle.js'
-import type { EventWork, Mode } from '../../../src/plugins/lambda/modes/mode.js'
-import { handlerOptions, invocationOf } from '../../helpers/lambda.js'
-import { startPool } from '../../helpers/pool.js'
-import { sqsEvent } from '../../helpers/rr.js'
-import { turnPool } from '../../helpers/turn-pool.js'
+import { readVerdict } from '../../../../src/plugins/lambda/answer/verdict.js'
+import type { EventWork, Mode } from '../../../../src/plugins/lambda/modes/mode.js'
+import { answerOf, handlerOptions, invocationOf, startEvent } from '../../../helpers/lambda.js'
+import { startPool } from '../../../helpers/pool.js'
+import { sqsEvent } from '../../../helpers/rr.js'
+import { turnPool } from '../../../helpers/turn-pool.js'
 
 const work: EventWork = { context: '', body: '1', codec: 4, read: readVerdict }
 const unused = () => assert.fail('there is no batch')
@@ -26,10 +25,10 @@ test('a job that takes a while to be made holds its worker from the start, so th
     recordsWork: unused,
     readRecords: unused,
   }
-  const run = new EventRun(invocationOf({}), handlerOptions(pool, { mode }))
+  const run = startEvent(invocationOf({}), handlerOptions(pool, { mode }))
   assert.equal(pool.idleCount, 0)
   make(work)
-  const answer = await run.answer
+  const answer = (await run.ended).answer
   assert.ok(answer.kind === 'result')
   assert.equal(String(answer.body), '1')
   assert.equal(pool.idleCount, 1)
@@ -47,7 +46,7 @@ test('a job that cannot be made gives the worker back that was held for it', asy
     Promise.reject(new Error('disk full')),
   ]) {
     const mode: Mode = { eventWork: () => made, recordsWork: unused, readRecords: unused }
-    const answer = await new EventRun(invocationOf({}), handlerOptions(pool, { mode })).answer
+    const answer = await answerOf(invocationOf({}), handlerOptions(pool, { mode }))
     assert.equal(answer.kind, 'error')
     assert.equal(pool.idleCount, 1)
   }
@@ -65,7 +64,7 @@ test('nothing is begun after the deadline: a worker would be killed for work tha
     [sqsEvent(['a', 'b']), 'result'],
   ] as const) {
     const late = invocationOf(event, 'r', Date.now() - 1)
-    const answer = await new EventRun(late, handlerOptions(pool)).answer
+    const answer = await answerOf(late, handlerOptions(pool))
     assert.equal(answer.kind, kind)
     if (answer.kind === 'result') assert.equal(JSON.parse(String(answer.body)).batchItemFailures.length, 2)
   }
@@ -77,7 +76,7 @@ test('an event for which no worker becomes free in time says how many there are'
   const { pool } = await startPool(t, 'echo')
   const lease = await pool.acquire()
   const invocation = invocationOf({}, 'r', Date.now() + 100)
-  const answer = await new EventRun(invocation, handlerOptions(pool)).answer
+  const answer = await answerOf(invocation, handlerOptions(pool))
   lease.release()
   assert.ok(answer.kind === 'error')
   assert.equal(answer.error.errorType, 'RR.NoWorkers')

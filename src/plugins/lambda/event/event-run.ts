@@ -1,15 +1,17 @@
 /**
- * One event while it is handled: what is known of it, until when it has to be answered, and whether somebody wants the answer now.
- * `run-event.ts` and `run-batch.ts` do the work.
+ * One event from its arrival to its answer: what is known about it, until when it has to be answered, and whether somebody wants the
+ * answer now. `run-event.ts` chooses who runs it: `run-whole.ts` as one job, or `run-batch.ts` record by record.
  */
 import {
   type Clock,
+  deferred,
   ErrorCode,
   hasCode,
   type Job,
   type Logger,
   type Pool,
   type RunOptions,
+  type Timer,
 } from '../../../index.js'
 import type { Answer } from '../answer/answer.js'
 import type { Verdict } from '../answer/verdict.js'
@@ -42,6 +44,19 @@ export interface HandlerOptions {
   readonly openStream?: (requestId: string, contentType: string) => ResponseStream
 }
 
+/** The end of an event. */
+export interface EventEnd {
+  readonly answer: Answer
+  /** Why it may have been answered without a worker; undefined when workers did it all. */
+  readonly reason: string | undefined
+}
+
+/** A job with the limits of its run. */
+export interface RunnableJob {
+  readonly job: Job
+  readonly options: RunOptions
+}
+
 const marginShare = 0.1
 const marginMsMin = 50
 
@@ -51,53 +66,59 @@ export function marginInForce(settingMs: number, leftMs: number): number {
   return Math.max(marginMsMin, Math.min(settingMs, leftMs * marginShare))
 }
 
-/** The event, from its coming to its answer. */
-export class Handling {
+/** Verdict on a job whose run rejected. */
+export function failedRun(error: unknown): Verdict {
+  const failure = { kind: 'again', error: toLambdaError(error) } as const
+  return hasCode(error, ErrorCode.WorkerCrashed) ? { ...failure, isDeath: true } : failure
+}
+
+/** The state of one event. */
+export class EventRun {
   readonly options: HandlerOptions
   readonly invocation: Invocation
   readonly tags: EventTags
+  readonly #end = deferred<EventEnd>()
+  /** Resolves with its answer; never rejects. */
+  readonly ended = this.#end.promise
   /** Wall-clock ms at which it is answered whatever is finished; undefined: it has no deadline. */
   readonly endMs: number | undefined
-  /** From its coming to `endMs`. */
+  /** Makes an answer of what is finished; set by whoever runs the event, as soon as there may be something. */
+  answerOfFinished: (() => Answer) | undefined
+  /** Time budget in ms at arrival. */
   readonly #givenMs: number
+  readonly #runOptions: RunOptions
+  readonly #deadline: Timer | undefined
   /** Made when somebody waits: most events find an idle worker, and a controller costs more than the rest of the wait. */
   #over: AbortController | undefined
   #why: Verdict | undefined
   #reason: string | undefined
-  #collect: (() => Answer) | undefined
-  #isAnswered = false
+  #isEnded = false
 
+  /** Watches the deadline from now on. */
   constructor(invocation: Invocation, options: HandlerOptions) {
     this.options = options
     this.invocation = invocation
     const { clock, marginMs } = options
     const { requestId, tenantId, deadlineMs } = invocation
     this.tags = tenantId === undefined ? { requestId } : { requestId, tenantId }
+    if (deadlineMs === undefined) {
+      this.#givenMs = 0
+      this.#runOptions = {}
+      return
+    }
     const nowMs = clock.nowMs()
-    this.endMs =
-      deadlineMs === undefined ? undefined : deadlineMs - marginInForce(marginMs, deadlineMs - nowMs)
-    this.#givenMs = (this.endMs ?? nowMs) - nowMs
-  }
-
-  /** Interrupts it at its end; returns what calls that off. */
-  watchEnd(): () => void {
-    if (this.endMs === undefined) return () => undefined
-    const late = () => this.#interrupt(this.#late())
-    const timer = this.options.clock.timer(this.#givenMs, late, { isWall: true })
-    return () => timer.clear()
-  }
-
-  /** Why it may have been answered without a worker; undefined when a worker did it all. */
-  get reason(): string | undefined {
-    return this.#reason
+    this.endMs = deadlineMs - marginInForce(marginMs, deadlineMs - nowMs)
+    this.#givenMs = this.endMs - nowMs
+    this.#runOptions = { deadlineMs: this.endMs }
+    this.#deadline = clock.timer(this.#givenMs, () => this.#interrupt(this.#late()), { isWall: true })
   }
 
   /** Nothing of what still runs may be sent any more. */
-  get isAnswered(): boolean {
-    return this.#isAnswered
+  get isEnded(): boolean {
+    return this.#isEnded
   }
 
-  /** What becomes of whatever is not finished. */
+  /** Verdict on whatever is not finished. */
   get unfinished(): Verdict {
     return this.#why ?? this.#late()
   }
@@ -109,46 +130,17 @@ export class Handling {
     return this.#over.signal
   }
 
-  /** No worker is needed for it. */
-  needsNone(reason: string): void {
-    this.#reason = reason
-  }
-
-  /** From now on an answer can be made of what is finished. */
-  collectWith(collect: () => Answer): void {
-    this.#collect = collect
-  }
-
-  /** The answer of what is finished; the rest is failed with RR.Stopped. Undefined while there is nothing to make one of. */
-  answerNow(): Answer | undefined {
-    const error = lambdaError(ErrorType.Stopped, 'the server was stopped before this was done')
-    this.#interrupt({ kind: 'again', error })
-    const answer = this.#collect?.()
-    this.#isAnswered = answer !== undefined
-    return answer
-  }
-
-  /** Runs one job in the time that is left; whatever it rejects with is a verdict. */
-  async runJob(
-    work: Work,
-    id: string,
-    run: (job: Job, options: RunOptions) => Promise<Verdict>,
-  ): Promise<Verdict> {
+  /** The job of `work` in the time that is left; the verdict instead when there is none. */
+  jobOf(work: Work, id: string): RunnableJob | Verdict {
     // Begun too late: the rest of a batch after the deadline, or after the order to answer.
     // Also when a busy event loop has held up the timer that should have said so.
     if (this.endMs !== undefined && this.options.clock.nowMs() >= this.endMs) this.#interrupt(this.#late())
     if (this.#why !== undefined) return this.#why
-    const options = this.endMs === undefined ? {} : { deadlineMs: this.endMs }
     const { context, body, codec } = work
-    try {
-      return await run({ context, body, codec, id, ...this.tags }, options)
-    } catch (error) {
-      const isDeath = hasCode(error, ErrorCode.WorkerCrashed)
-      return { kind: 'again', error: toLambdaError(error), ...(isDeath ? { isDeath } : {}) }
-    }
+    return { job: { context, body, codec, id, ...this.tags }, options: this.#runOptions }
   }
 
-  /** What it means that no worker became free. */
+  /** Verdict on what was not run because no worker became free. */
   noWorker(error: unknown): Verdict {
     this.#reason ??= ErrorType.NoWorkers
     const why = this.#why
@@ -158,6 +150,21 @@ export class Handling {
     const { name, size, liveCount } = this.options.pool
     const text = `no worker of pool "${name}" became free within ${Math.round(this.#givenMs)} ms: ${liveCount} of ${size} are ready or at work`
     return { kind: 'again', error: lambdaError(ErrorType.NoWorkers, text) }
+  }
+
+  /** Ends it with its answer, unless `answerNow` has done so. `reason`: why no worker was needed. */
+  end(answer: Answer, reason?: string): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#deadline?.clear()
+    this.#end.resolve({ answer, reason: this.#reason ?? reason })
+  }
+
+  /** Answers now: what is finished counts, the rest is failed with RR.Stopped. Running jobs are not waited for. */
+  answerNow(): void {
+    const error = lambdaError(ErrorType.Stopped, 'the server was stopped before this was done')
+    this.#interrupt({ kind: 'again', error })
+    if (this.answerOfFinished !== undefined) this.end(this.answerOfFinished())
   }
 
   #interrupt(why: Verdict): void {
