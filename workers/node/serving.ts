@@ -106,7 +106,11 @@ export class Serving {
       const context = readContext(job.context)
       setTraceId(context)
       const result = await this.#handler(job.body, context)
-      if (isVerdict(result)) throw result
+      if (isVerdict(result)) {
+        await flushOutput()
+        this.#tell(result, flags, toHead)
+        return
+      }
       const reply = isReply(result) ? result : undefined
       const body: unknown = reply === undefined ? result : reply.body
       if (isStream(body)) {

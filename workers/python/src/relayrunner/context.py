@@ -8,6 +8,25 @@ import time
 from typing import Any
 
 
+# Names of the server's context in Python's style.
+_NAMES = {
+    "aws_request_id": "awsRequestId",
+    "client_context": "clientContext",
+    "deadline_ms": "deadlineMs",
+    "envelope": "envelope",
+    "function_name": "functionName",
+    "function_version": "functionVersion",
+    "identity": "identity",
+    "invoked_function_arn": "invokedFunctionArn",
+    "memory_limit_in_mb": "memoryLimitInMB",
+    "record": "record",
+    "records": "records",
+    "source": "source",
+    "tenant_id": "tenantId",
+    "trace_id": "traceId",
+}
+
+
 class Context:
     """The context of a job by its names in snake case (`aws_request_id`, `record`) or as they came (`awsRequestId`). Absent values are None."""
 
@@ -15,14 +34,14 @@ class Context:
         self.values = values
 
     def __getattr__(self, name: str) -> Any:
-        """Returns any value of the context: `aws_request_id`, `record`, `source`."""
+        """Returns a value of the context: `aws_request_id`, `record`, `source`. Raises AttributeError for a name that no context has."""
         if name.startswith("__"):
             raise AttributeError(name)
         if name in self.values:
             return self.values[name]
-        first, *rest = name.split("_")
-        camel = first + "".join("ARN" if word == "arn" else "MB" if word == "mb" else word.capitalize() for word in rest)
-        return self.values.get(camel.replace("FunctionARN", "FunctionArn"))
+        if name not in _NAMES and name not in _NAMES.values():
+            raise AttributeError(f"a job's context has no {name!r}; it has {', '.join(sorted(_NAMES))}")
+        return self.values.get(_NAMES.get(name, name))
 
     @property
     def kind(self) -> str:

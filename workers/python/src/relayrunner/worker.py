@@ -97,8 +97,9 @@ class _Jobs:
             result = self._call(frame.payload[context_bytes:], context)
             self._leave_if_forked()
             if isinstance(result, Verdict):
-                raise result
-            answers.result(result if isinstance(result, Reply) else Reply(result, {}))
+                answers.verdict(result)
+            else:
+                answers.result(result if isinstance(result, Reply) else Reply(result, {}))
         except Verdict as verdict:
             self._leave_if_forked()
             answers.verdict(verdict)
