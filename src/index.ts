@@ -43,6 +43,7 @@ export {
   type StartsWhen,
 } from './supervisor/plugins/definition.js'
 export { all, optional, type ServiceKey, type ServiceOf, serviceKey } from './supervisor/plugins/keys.js'
+export type { PoolEvent, PoolEvents, PoolListener } from './supervisor/pool/events.js'
 export { type PoolConfig, poolProperties } from './supervisor/pool/keys.js'
 export type { AcquireOptions, Lease, Pool, WorkerBoot, WorkerInfo } from './supervisor/pool/pool.js'
 export { envProperty, processProperties, type ServerSettings } from './supervisor/pool/process-keys.js'
@@ -64,3 +65,5 @@ export {
   RuntimeApi,
   type RuntimeApiService,
 } from './supervisor/services.js'
+export type { Outcome } from './supervisor/worker/job/outcome.js'
+export type { WorkerId } from './supervisor/worker/worker-id.js'

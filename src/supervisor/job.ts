@@ -1,6 +1,6 @@
 /** Work for one worker and what it answers, in the words that workers, pools and plugins share. */
 
-/** How a job's payload is flagged on the wire (Goridge frame flags). `control` is for questions of the pool's own. */
+/** How a job's payload is flagged on the wire (Goridge frame flags). `control` is for control requests of the pool's own. */
 export const Codec = { none: 0, raw: 0x04, json: 0x08, control: 0x09, msgpack: 0x10, proto: 0x80 } as const
 export type Codec = (typeof Codec)[keyof typeof Codec]
 

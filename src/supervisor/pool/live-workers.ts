@@ -1,6 +1,6 @@
 /**
  * The workers of a pool whose processes live, the leaving ones included: brings them up, knows which are booting, and when they have
- * gone. Which of them has a place is the business of `slots/`, which is free that of `dealer.ts`.
+ * gone. Which of them has a place is the business of `slots/`, which is free that of `queue/`.
  */
 import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../core/clock.js'
@@ -9,19 +9,21 @@ import type { Logger } from '../../logging/logger.js'
 import { outlasted } from '../worker/job/outcome.js'
 import type { Worker } from '../worker/worker.js'
 import type { BootWorker, WorkerEvents } from './boot/boot-worker.js'
+import type { PoolEmitter } from './events.js'
 import type { WorkerInfo } from './pool.js'
 import { Waiters } from './queue/waiters.js'
 
-/** What they are brought up with. */
+/** Options for the workers of a pool. */
 export interface LiveWorkersOptions {
   readonly pool: string
   readonly clock: Clock
   readonly log: Logger
   readonly boot: BootWorker
-  readonly events: Pick<WorkerEvents, 'onDue' | 'onLeaving' | 'onDeadline'>
+  readonly calls: Pick<WorkerEvents, 'onDue' | 'onLeaving' | 'onDeadline'>
+  readonly events: PoolEmitter
 }
 
-/** Those of one pool. */
+/** Living workers of one pool. */
 export class LiveWorkers {
   /** Woken when a worker has come, left or gone. */
   readonly changed = new Waiters()
@@ -29,23 +31,20 @@ export class LiveWorkers {
   readonly #workers = new Set<Worker>()
   readonly #booting = new Set<() => readonly string[]>()
   readonly #stopped = new AbortController()
-  readonly #events: WorkerEvents
+  readonly #calls: WorkerEvents
   #bootCount = 0
 
   constructor(options: LiveWorkersOptions) {
     this.#options = options
     // Every boot listens to it; Node warns of more than ten as of a leak.
     setMaxListeners(0, this.#stopped.signal)
-    this.#events = {
-      ...options.events,
+    this.#calls = {
+      ...options.calls,
       onBooting: (lastLines) => {
         this.#booting.add(lastLines)
         return () => void this.#booting.delete(lastLines)
       },
-      onExited: (worker) => {
-        this.#workers.delete(worker)
-        this.changed.wake()
-      },
+      onExited: (worker) => this.#onExited(worker),
     }
   }
 
@@ -84,7 +83,7 @@ export class LiveWorkers {
     const { pool, boot } = this.#options
     this.#bootCount += 1
     try {
-      const worker = await boot(this.#events, signal).catch((error: unknown) => {
+      const worker = await boot(this.#calls, signal).catch((error: unknown) => {
         throw this.stopped.aborted ? this.stoppedError() : bootError(pool, error)
       })
       if (worker.state !== 'exited') this.#workers.add(worker)
@@ -126,6 +125,13 @@ export class LiveWorkers {
   /** Resolves when no process lives and none is coming. */
   allGone(): Promise<void> {
     return this.changed.until(() => this.#workers.size === 0 && this.#bootCount === 0)
+  }
+
+  #onExited(worker: Worker): void {
+    const { pool, events } = this.#options
+    if (this.#workers.delete(worker) && events.has('exited'))
+      events.emit('exited', { pool, worker: { pid: worker.pid }, why: worker.why })
+    this.changed.wake()
   }
 
   /** Each as `rr workers` shows it. */

@@ -3,6 +3,7 @@
  * sees `ManagedPool`. No behaviour lives here.
  */
 import type { Job, Reply, RunOptions } from '../job.js'
+import type { PoolEmitter } from './events.js'
 
 /** How to wait for a worker. */
 export interface AcquireOptions {
@@ -106,7 +107,7 @@ export interface Pool {
    * told. Workers that announced nothing are sent nothing: a control message that it does not know ends a PHP worker.
    */
   tell(feature: string, message: object): number
-  /** The same as a question: resolves when each of them has answered, rejects with the first fault. Takes idle workers only. */
+  /** Sends it as a request: resolves when each of them has answered, rejects with the first fault. Takes idle workers only. */
   ask(feature: string, message: object, options?: RunOptions): Promise<number>
   /** Waits in line for a worker; rejects with RR_POOL_QUEUE_FULL, RR_POOL_NO_WORKERS, RR_POOL_STOPPED, RR_JOB_ABORTED. */
   acquire(options?: AcquireOptions): Promise<Lease>
@@ -123,6 +124,8 @@ export interface Pool {
 
 /** What the server may do beside: pools are started, reset and ended in one place. */
 export interface ManagedPool extends Pool {
+  /** Tells what happens to its workers and jobs. */
+  readonly events: PoolEmitter
   /** As `rr workers` and the banner show it. */
   readonly command: string
   /**

@@ -1,5 +1,5 @@
 /**
- * A pool of child processes, put together: which workers live is in `live-workers.ts`, who is given one in `dealer.ts`, the places
+ * A pool of child processes, put together: which workers live is in `live-workers.ts`, who is given one in `queue/`, the places
  * that are always filled again in `slots/`, what brings a worker up in `boot/`, what grows and renews them in `upkeep/`.
  */
 import type { Clock } from '../../core/clock.js'
@@ -7,16 +7,17 @@ import { deferred } from '../../core/deferred.js'
 import type { Random } from '../../core/random.js'
 import type { Logger } from '../../logging/logger.js'
 import type { Job, Reply, RunOptions } from '../job.js'
-import type { InFlightLedger, LedgerEntry } from '../ledger.js'
+import type { InFlightLedger } from '../ledger.js'
 import type { MemoryBudget } from '../machine/memory.js'
 import { treeBytes } from '../machine/memory.js'
-import type { Outcome } from '../worker/job/outcome.js'
 import type { Identity } from '../worker/os/identity.js'
 import type { Worker } from '../worker/worker.js'
 import type { BootLines } from './boot/boot-lines.js'
 import type { BootWorker } from './boot/boot-worker.js'
 import { DeadlineWatch } from './deadline-watch.js'
+import { PoolEmitter } from './events.js'
 import { checkedJob, checkRunOptions } from './job-check.js'
+import { JobRecords } from './job-records.js'
 import type { PoolConfig } from './keys.js'
 import { LiveWorkers } from './live-workers.js'
 import type {
@@ -28,8 +29,8 @@ import type {
   WorkerBoot,
   WorkerInfo,
 } from './pool.js'
-import { Dealer } from './queue/dealer.js'
-import { type LeaseHolder, PoolLease } from './queue/lease.js'
+import { type LeaseParts, PoolLease } from './queue/lease.js'
+import { WorkerQueue } from './queue/worker-queue.js'
 import { runAlone } from './run-alone.js'
 import { Resets } from './slots/resets.js'
 import { Slots } from './slots/slots.js'
@@ -58,38 +59,46 @@ export interface ProcessPoolOptions {
   readonly lines?: BootLines | undefined
   /** Called when a pool of which no worker has ever booted waits for a reset; without it the pool keeps trying. */
   readonly onHeld?: ((held: HeldPool) => void) | undefined
+  /** Tells what happens to workers and jobs; absent: an emitter of the pool's own. */
+  readonly events?: PoolEmitter
   /** Bytes of the worker of this pid; absent: of its process and its children. */
   readonly measure?: (pid: number) => Promise<number>
 }
 
 /** Child processes behind the `Pool` port. */
-export class ProcessPool implements ManagedPool, LeaseHolder {
+export class ProcessPool implements ManagedPool {
   readonly name: string
   readonly booted: Promise<readonly WorkerBoot[]>
   readonly #died = deferred<Error>()
   readonly died = this.#died.promise
+  readonly events: PoolEmitter
   readonly #options: ProcessPoolOptions
   readonly #live: LiveWorkers
-  readonly #dealer: Dealer
+  readonly #queue: WorkerQueue
   readonly #slots: Slots
   readonly #upkeep: Upkeep
   readonly #resets: Resets
   readonly #deadlines: DeadlineWatch
-  #leaseCount = 0
+  readonly #leaseParts: LeaseParts
 
   constructor(options: ProcessPoolOptions) {
     this.name = options.name
     this.#options = options
+    this.events = options.events ?? new PoolEmitter(options.log)
     this.#live = this.#makeLive()
     this.#deadlines = new DeadlineWatch({ clock: options.clock, all: () => this.#live })
-    this.#dealer = this.#makeDealer()
+    this.#queue = this.#makeQueue()
+    const { name: pool, clock, ledger } = options
+    const records = new JobRecords({ pool, clock, ledger, events: this.events })
+    this.#leaseParts = { pool, clock, queue: this.#queue, records }
     this.#slots = this.#makeSlots()
     this.booted = this.#slots.start()
     const parts = {
       slots: this.#slots,
+      events: this.events,
       leavingCount: () => this.#live.leavingCount + this.#slots.renewingCount,
     }
-    this.#upkeep = new Upkeep({ ...options, ...parts, floor: options.size, dealer: this.#dealer })
+    this.#upkeep = new Upkeep({ ...options, ...parts, floor: options.size, queue: this.#queue })
     this.#resets = new Resets({ ...options, ...parts, live: this.#live })
   }
 
@@ -110,7 +119,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   get idleCount(): number {
-    return this.#dealer.idle.size
+    return this.#queue.idle.size
   }
 
   get liveCount(): number {
@@ -127,11 +136,11 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   get waitingCount(): number {
-    return this.#dealer.line.length
+    return this.#queue.line.length
   }
 
   get oldestWaitMs(): number {
-    return this.#dealer.line.oldestMs()
+    return this.#queue.line.oldestMs()
   }
 
   bootLines(): readonly string[] {
@@ -150,7 +159,7 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
 
   async runAlone(given: Job, options: RunOptions = {}): Promise<Reply> {
     const job = this.#checked(given, options)
-    return runAlone({ workers: this.#live, holder: this, clock: this.#options.clock }, job, options)
+    return runAlone({ ...this.#leaseParts, workers: this.#live }, job, options)
   }
 
   tell(feature: string, message: object): number {
@@ -159,22 +168,22 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
   }
 
   ask(feature: string, message: object, options: RunOptions = {}): Promise<number> {
-    return this.#dealer.ask(feature, message, options)
+    return this.#queue.ask(feature, message, options)
   }
 
   async acquire(options: AcquireOptions = {}): Promise<Lease> {
-    this.#dealer.checkRoom(this.#leaseCount)
-    return this.#lease(await this.#dealer.take(options))
+    this.#queue.checkRoom()
+    return new PoolLease(this.#leaseParts, await this.#queue.take(options))
   }
 
   tryAcquire(): Lease | undefined {
     // While others stand in line an idle worker is one whose turn it is to be taken here.
-    const worker = this.isStopping ? undefined : this.#dealer.idle.take()
-    return worker === undefined ? undefined : this.#lease(worker)
+    const worker = this.isStopping ? undefined : this.#queue.idle.take()
+    return worker === undefined ? undefined : new PoolLease(this.#leaseParts, worker)
   }
 
   whenIdle(signal?: AbortSignal, count = 1): Promise<void> {
-    return this.#dealer.whenIdle(signal, count)
+    return this.#queue.whenIdle(signal, count)
   }
 
   bootRest(): void {
@@ -206,38 +215,10 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     for (const worker of this.#live) worker.kill('forced', this.#live.stoppedError())
   }
 
-  /** Returns the wall-clock time, for leases. */
-  nowMs(): number {
-    return this.#options.clock.nowMs()
-  }
-
-  /** For leases: another worker, ahead of the line, until the job's own deadline at most. */
-  takeAnother({ deadlineMs, signal }: RunOptions): Promise<Worker> {
-    return this.#dealer.take({ front: true, ...(signal === undefined ? {} : { signal }) }, deadlineMs)
-  }
-
-  /** For leases: a job is sent to a worker. */
-  assigned({ requestId }: Job): LedgerEntry | undefined {
-    return requestId === undefined ? undefined : this.#options.ledger?.assigned(requestId)
-  }
-
-  /** For leases: what became of it. */
-  settled(entry: LedgerEntry | undefined, outcome: Outcome): void {
-    if (entry === undefined) return
-    if (outcome.kind === 'unserved') this.#options.ledger?.unassigned(entry)
-    else this.#options.ledger?.answered(entry)
-  }
-
-  /** For leases: it is over, and its worker, if it still has one, is free again. */
-  giveBack(worker: Worker | undefined): void {
-    this.#leaseCount -= 1
-    if (worker !== undefined) this.#dealer.offer(worker)
-  }
-
   /** Checks the job before waiting for a worker. */
   #checked(given: Job, options: RunOptions): Job {
     const job = checkedJob(given, this.name)
-    checkRunOptions(options, { pool: this.name, id: job.id, nowMs: this.nowMs() })
+    checkRunOptions(options, { pool: this.name, id: job.id, nowMs: this.#options.clock.nowMs() })
     return job
   }
 
@@ -248,12 +229,13 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
       clock,
       log,
       boot,
-      events: {
+      events: this.events,
+      calls: {
         onDue: (worker) => {
           if (this.#upkeep.mayRenewEarly(worker)) void this.#slots.renewEarly(worker, 'max_jobs')
         },
         onLeaving: (worker) => {
-          this.#dealer.idle.remove(worker)
+          this.#queue.idle.remove(worker)
           this.#slots.onLeaving(worker, worker.why)
         },
         onDeadline: (markAt) => this.#deadlines.add(markAt),
@@ -261,9 +243,9 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     })
   }
 
-  #makeDealer(): Dealer {
+  #makeQueue(): WorkerQueue {
     const { name, config, clock } = this.#options
-    return new Dealer({
+    return new WorkerQueue({
       pool: name,
       config,
       clock,
@@ -284,7 +266,8 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
       random,
       log,
       boot: () => live.boot(),
-      onReady: (worker) => this.#dealer.offer(worker),
+      events: this.events,
+      onReady: (worker) => this.#onReady(worker),
       onDead: this.#died.resolve,
       lines,
       onHeld,
@@ -296,17 +279,18 @@ export class ProcessPool implements ManagedPool, LeaseHolder {
     })
   }
 
+  #onReady(worker: Worker): void {
+    const { name: pool, events } = this
+    if (events.has('ready')) events.emit('ready', { pool, worker: { pid: worker.pid } })
+    this.#queue.offer(worker)
+  }
+
   #close(): void {
     this.#live.close()
     this.#upkeep.close()
-    this.#dealer.close()
+    this.#queue.close()
     this.#slots.close()
     this.#live.changed.wake()
-  }
-
-  #lease(worker: Worker): Lease {
-    this.#leaseCount += 1
-    return new PoolLease(this, worker)
   }
 
   #allGone(): Promise<void> {

@@ -1,20 +1,21 @@
-/** A job on a worker of its own, which is booted for it and leaves after it: others are protected from the job. */
+/** Runs a job on a worker that is booted for it and leaves after it: others are protected from the job. */
 import { onAbort } from '../../core/abort.js'
 import type { Clock } from '../../core/clock.js'
 import { ErrorCode, RelayError } from '../../core/errors.js'
 import type { Job, Reply, RunOptions } from '../job.js'
 import type { Worker } from '../worker/worker.js'
+import type { JobRecords } from './job-records.js'
 import type { LiveWorkers } from './live-workers.js'
-import { abortedError, type LeaseHolder } from './queue/lease.js'
+import { abortedError } from './queue/lease.js'
 
-/** What such a job needs of its pool. */
+/** Parts of the pool that such a job uses. */
 export interface AloneOptions {
   readonly workers: LiveWorkers
-  readonly holder: Pick<LeaseHolder, 'assigned' | 'settled'>
+  readonly records: JobRecords
   readonly clock: Clock
 }
 
-/** Runs it; the worker is given up at the job's deadline, when its signal aborts and when the pool stops. */
+/** Runs the job; the worker is given up at the job's deadline, when its signal aborts and when the pool stops. */
 export async function runAlone(pool: AloneOptions, job: Job, options: RunOptions): Promise<Reply> {
   const { workers, clock } = pool
   const { deadlineMs, signal } = options
@@ -34,7 +35,7 @@ export async function runAlone(pool: AloneOptions, job: Job, options: RunOptions
     worker = await workers.boot(giveUp.signal).catch((error: unknown) => {
       throw signal?.aborted === true ? abortedError(job) : error
     })
-    return await runOnce(pool.holder, worker, job, options)
+    return await runOnce(pool.records, worker, job, options)
   } finally {
     timer?.clear()
     undoStop()
@@ -42,16 +43,12 @@ export async function runAlone(pool: AloneOptions, job: Job, options: RunOptions
   }
 }
 
-/** It has no slot: nobody else is given it, and nothing replaces it. */
-async function runOnce(
-  holder: AloneOptions['holder'],
-  worker: Worker,
-  job: Job,
-  options: RunOptions,
-): Promise<Reply> {
-  const entry = holder.assigned(job)
+/** Runs the job on a worker without a slot: nobody else is given it, and nothing replaces it. */
+async function runOnce(records: JobRecords, worker: Worker, job: Job, options: RunOptions): Promise<Reply> {
+  const entry = records.assigned(job)
+  const startedAt = records.startedAt()
   const outcome = await worker.run(job, options)
-  holder.settled(entry, outcome)
+  records.settled(job, entry, startedAt, outcome)
   worker.retire('quarantine')
   if (outcome.kind === 'reply') return outcome.reply
   if (outcome.kind === 'fault') throw outcome.error

@@ -206,7 +206,7 @@ export class Worker {
       return
     }
     const { jobId } = running
-    const answer = running.isQuestion
+    const answer = running.isControl
       ? readControlReply(frame)
       : readReply(frame, { takesStream: running.takesStream, jobId })
     if (answer.kind === 'foreign') {
@@ -314,7 +314,7 @@ export class Worker {
     this.#options.endLines()
     running.end()
     this.#job = undefined
-    if (outcome.kind !== 'unserved' && !running.isQuestion) this.#tally.add(outcome.kind === 'fault')
+    if (outcome.kind !== 'unserved' && !running.isControl) this.#tally.add(outcome.kind === 'fault')
     running.resolve(outcome)
   }
 

@@ -1,46 +1,43 @@
 /** The right to one worker at a time, kept over jobs: a worker that left is replaced by the next idle one. */
 import { onAbort } from '../../../core/abort.js'
 import { assert } from '../../../core/assert.js'
+import type { Clock } from '../../../core/clock.js'
 import { ErrorCode, RelayError } from '../../../core/errors.js'
 import type { Job, Reply, RunOptions } from '../../job.js'
-import type { LedgerEntry } from '../../ledger.js'
 import type { Outcome } from '../../worker/job/outcome.js'
 import type { Worker } from '../../worker/worker.js'
 import { checkedJob, checkRunOptions } from '../job-check.js'
+import type { JobRecords } from '../job-records.js'
 import type { Lease } from '../pool.js'
+import type { WorkerQueue } from './worker-queue.js'
 
-/** What a lease needs of its pool. */
-export interface LeaseHolder {
-  readonly name: string
-  /** Returns the wall-clock time. */
-  nowMs(): number
-  /** Waits for another worker, ahead of the line. */
-  takeAnother(options: RunOptions): Promise<Worker>
-  /** A job is sent to a worker; what comes back goes along with its outcome. No promise of its own: this is the hot path. */
-  assigned(job: Job): LedgerEntry | undefined
-  settled(entry: LedgerEntry | undefined, outcome: Outcome): void
-  /** The lease is over; its worker, if it still has one, is free. */
-  giveBack(worker: Worker | undefined): void
+/** Parts of a pool that its leases use; one object for all of them. */
+export interface LeaseParts {
+  readonly pool: string
+  readonly clock: Clock
+  readonly queue: WorkerQueue
+  readonly records: JobRecords
 }
 
 // A worker may ask to leave instead of answering, and the next one, too. Code that always does would go round for ever.
 const handOversMax = 16
 
-/** The fault of a job that its caller gave up. */
+/** Makes the error for a job that its caller gave up. */
 export function abortedError(job: Job): RelayError {
   return new RelayError(ErrorCode.JobAborted, `the caller gave up job ${job.id ?? '(unnamed)'}`)
 }
 
 /** A lease on workers of one pool. */
 export class PoolLease implements Lease {
-  readonly #pool: LeaseHolder
+  readonly #parts: LeaseParts
   #worker: Worker | undefined
   #isRunning = false
   #isReleased = false
 
-  constructor(pool: LeaseHolder, worker: Worker) {
-    this.#pool = pool
+  constructor(parts: LeaseParts, worker: Worker) {
+    this.#parts = parts
     this.#worker = worker
+    parts.queue.lend()
   }
 
   get pid(): number | undefined {
@@ -48,22 +45,24 @@ export class PoolLease implements Lease {
   }
 
   async run(given: Job, options: RunOptions = {}): Promise<Reply> {
-    const job = checkedJob(given, this.#pool.name)
-    checkRunOptions(options, { pool: this.#pool.name, id: job.id, nowMs: this.#pool.nowMs() })
-    assert(!this.#isRunning, `a second job on a lease of pool "${this.#pool.name}"`)
-    assert(!this.#isReleased, `a job on a released lease of pool "${this.#pool.name}"`)
+    const { pool, clock, records } = this.#parts
+    const job = checkedJob(given, pool)
+    checkRunOptions(options, { pool, id: job.id, nowMs: clock.nowMs() })
+    assert(!this.#isRunning, `a second job on a lease of pool "${pool}"`)
+    assert(!this.#isReleased, `a job on a released lease of pool "${pool}"`)
     this.#isRunning = true
     try {
       for (let handOvers = 0; handOvers <= handOversMax; handOvers += 1) {
-        this.#worker ??= await this.#pool.takeAnother(options)
-        const entry = this.#pool.assigned(job)
+        this.#worker ??= await this.#takeAnother(options)
+        const entry = records.assigned(job)
+        const startedAt = records.startedAt()
         const outcome = await this.#runOn(this.#worker, job, options)
-        this.#pool.settled(entry, outcome)
+        records.settled(job, entry, startedAt, outcome)
         if (outcome.kind === 'reply') return outcome.reply
         if (outcome.kind === 'fault') throw outcome.error
         this.#worker = undefined
       }
-      const text = `${handOversMax + 1} workers of pool "${this.#pool.name}" asked to leave instead of answering a job`
+      const text = `${handOversMax + 1} workers of pool "${pool}" asked to leave instead of answering a job`
       throw new RelayError(ErrorCode.JobFailed, text, {
         hint: 'Answer first, then stop: the stop request takes the place of the answer.',
       })
@@ -82,7 +81,12 @@ export class PoolLease implements Lease {
   #letGo(): void {
     const worker = this.#worker
     this.#worker = undefined
-    this.#pool.giveBack(worker)
+    this.#parts.queue.giveBack(worker)
+  }
+
+  /** Waits ahead of the line for another worker, until the job's own deadline at most. */
+  #takeAnother({ deadlineMs, signal }: RunOptions): Promise<Worker> {
+    return this.#parts.queue.take({ front: true, ...(signal === undefined ? {} : { signal }) }, deadlineMs)
   }
 
   #runOn(worker: Worker, job: Job, options: RunOptions): Promise<Outcome> {

@@ -1,6 +1,8 @@
 /** The resets of one pool, one at a time. How one goes is in `rolling-reset.ts`. */
 import type { Clock } from '../../../core/clock.js'
+import type { RelayError } from '../../../core/errors.js'
 import type { Logger } from '../../../logging/logger.js'
+import type { PoolEmitter } from '../events.js'
 import type { PoolConfig } from '../keys.js'
 import type { LiveWorkers } from '../live-workers.js'
 import { leavingMax } from './leaving.js'
@@ -13,6 +15,7 @@ export interface ResetsOptions {
   readonly config: PoolConfig
   readonly clock: Clock
   readonly log: Logger
+  readonly events: PoolEmitter
   readonly slots: Slots
   readonly live: LiveWorkers
   /** Workers on their way out, and those whose successor is on its way. */
@@ -42,15 +45,20 @@ export class Resets {
     return this.#next
   }
 
-  #run(): Promise<void> {
-    const { config, clock, log } = this.#options
-    return rollingReset({
+  async #run(): Promise<void> {
+    const { config, clock, log, name, events } = this.#options
+    const why = await rollingReset({
       pool: this.#resettable(),
       timeoutMs: config.reset_timeout,
       canaryJobs: config.reset_canary,
       clock,
       log,
-    })
+    }).then(
+      () => undefined,
+      (error: RelayError) => error,
+    )
+    if (events.has('reset')) events.emit('reset', { pool: name, why })
+    if (why !== undefined) throw why
   }
 
   #resettable(): Resettable {

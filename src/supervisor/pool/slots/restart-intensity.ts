@@ -5,6 +5,7 @@
 import type { Clock, Timer } from '../../../core/clock.js'
 import { messageOf } from '../../../core/errors.js'
 import type { Logger } from '../../../logging/logger.js'
+import type { PoolEmitter } from '../events.js'
 import type { PoolHealth } from '../pool.js'
 import { type CrashLoopPolicy, deathsMaxOf, isCrashLoop, recentDeaths } from './crash-loop.js'
 
@@ -18,6 +19,7 @@ export interface IntensityOptions {
   readonly isDown: () => boolean
   readonly clock: Clock
   readonly log: Logger
+  readonly events: PoolEmitter
 }
 
 // How often a degraded pool looks whether it has recovered, as a share of `within`.
@@ -92,12 +94,19 @@ export class RestartIntensity {
         ? 'workers fall faster than the limit: the pool is degraded, new ones boot more slowly'
         : 'no worker lives and none boots: the pool is degraded'
       log.error({ ...facts, error, lastLines }, text)
+      this.#emit(true)
       this.#watchRecovery()
     } else if (!isLoop && !isDown && this.#degradedSinceMs !== undefined) {
       const degradedMs = Math.round(clock.monotonicMs() - this.#degradedSinceMs)
       this.#degradedSinceMs = undefined
       log.info({ ...facts, degradedMs }, 'the pool has recovered')
+      this.#emit(false)
     }
+  }
+
+  #emit(isDegraded: boolean): void {
+    const { events, pool } = this.#options
+    if (events.has('degraded')) events.emit('degraded', { pool, isDegraded })
   }
 
   #watchRecovery(): void {

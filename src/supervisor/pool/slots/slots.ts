@@ -12,6 +12,7 @@ import type { Logger } from '../../../logging/logger.js'
 import type { KillReason, RetireReason } from '../../worker/state.js'
 import type { Worker } from '../../worker/worker.js'
 import type { BootLines } from '../boot/boot-lines.js'
+import type { PoolEmitter } from '../events.js'
 import type { HeldPool, PoolHealth, WorkerBoot } from '../pool.js'
 import type { Waiters } from '../queue/waiters.js'
 import type { CrashLoopPolicy } from './crash-loop.js'
@@ -31,6 +32,7 @@ export interface SlotsOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  readonly events: PoolEmitter
   /** Brings one worker up. Rejects with a `BootFault`. */
   readonly boot: () => Promise<Worker>
   /** A worker has its place and may be given work. */
@@ -85,10 +87,10 @@ export class Slots {
   constructor(options: SlotsOptions) {
     this.#options = options
     this.#slots = Array.from({ length: options.size }, newSlot)
-    const { pool, crashLoop, clock, log } = options
+    const { pool, crashLoop, clock, log, events } = options
     const size = () => this.size
     const isDown = () => this.#hasBooted && this.#slots.every((slot) => this.#keepsFailing(slot))
-    this.#intensity = new RestartIntensity({ pool, policy: crashLoop, size, isDown, clock, log })
+    this.#intensity = new RestartIntensity({ pool, policy: crashLoop, size, isDown, clock, log, events })
     this.#generations = new Generations({ ...options, slots: this.#slots })
     this.#filler = new Filler({
       ...options,

@@ -5,7 +5,7 @@ import type { MemoryBudget } from '../../machine/memory.js'
 import { treeBytes } from '../../machine/memory.js'
 import type { Worker } from '../../worker/worker.js'
 import type { PoolConfig } from '../keys.js'
-import type { Dealer } from '../queue/dealer.js'
+import type { WorkerQueue } from '../queue/worker-queue.js'
 import { leavingMax } from '../slots/leaving.js'
 import type { Slots } from '../slots/slots.js'
 import { Autoscaler } from './autoscaler.js'
@@ -19,7 +19,7 @@ export interface UpkeepOptions {
   /** `num_workers`. */
   readonly floor: number
   readonly slots: Slots
-  readonly dealer: Dealer
+  readonly queue: WorkerQueue
   /** Workers on their way out, and those whose successor is on its way. */
   readonly leavingCount: () => number
   readonly clock: Clock
@@ -117,8 +117,8 @@ export class Upkeep {
   }
 
   #view(nowMs: number): Omit<ScaleView, 'sinceGrowthMs'> {
-    const { slots, dealer } = this.#options
-    const { idle, line, idleWaiters } = dealer
+    const { slots, queue } = this.#options
+    const { idle, line, idleWaiters } = queue
     const idleWaitMs = nowMs - (idleWaiters.oldestSince ?? nowMs)
     return {
       size: slots.size,
@@ -134,12 +134,12 @@ export class Upkeep {
 
   /** Only whoever is idle still: it leaves the ring before anybody can take it. */
   #shrink(pids: readonly number[], empty: number): void {
-    const { slots, dealer } = this.#options
+    const { slots, queue } = this.#options
     slots.shrinkFailing(empty)
     for (const worker of slots.workers) {
       // One whose successor is on its way stays where it can be found: that may not come up.
       if (!pids.includes(worker.pid) || slots.isRenewing(worker)) continue
-      if (dealer.idle.remove(worker)) slots.shrink(worker)
+      if (queue.idle.remove(worker)) slots.shrink(worker)
     }
   }
 }

@@ -8,8 +8,8 @@ import { badFrame, lateError, type Outcome } from './outcome.js'
 import { SlowJob, slowShare } from './slow.js'
 import { StreamReader } from './stream.js'
 
-/** A control message that is to be answered runs as a job does, with its deadline and its end. */
-export function question(message: object): Job {
+/** Makes the job of a control message that is to be answered: it runs as a job does, with its deadline and its end. */
+export function controlRequest(message: object): Job {
   return { context: JSON.stringify(message), body: '', codec: Codec.control, id: 'a control message' }
 }
 
@@ -80,8 +80,8 @@ export class RunningJob {
     this.#deadlineMs = run.deadlineMs
   }
 
-  /** A question of the pool's own, and no work. */
-  get isQuestion(): boolean {
+  /** True for a control request: no work, and not counted as a job. */
+  get isControl(): boolean {
     return this.job.codec === Codec.control
   }
 
@@ -104,7 +104,7 @@ export class RunningJob {
   /** Writes the job's frame; throws when the job cannot be encoded. */
   send(context: Job['context']): void {
     const { codec: flags, body } = this.job
-    this.#host.relay()?.send({ flags, options: this.isQuestion ? [] : 'head', head: context, body })
+    this.#host.relay()?.send({ flags, options: this.isControl ? [] : 'head', head: context, body })
   }
 
   /** Monotonic ms at which it is over; Infinity without a limit. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode, RelayError } from '../../../../src/core/errors.js'
 import { seededRandom } from '../../../../src/core/random.js'
+import { PoolEmitter } from '../../../../src/supervisor/pool/events.js'
 import { Waiters } from '../../../../src/supervisor/pool/queue/waiters.js'
 import { Slots, type SlotsOptions } from '../../../../src/supervisor/pool/slots/slots.js'
 import type { Worker } from '../../../../src/supervisor/worker/worker.js'
@@ -24,6 +25,7 @@ function makeSlots(options: Partial<SlotsOptions> = {}) {
     clock: time,
     random: seededRandom(1),
     log: recordingLogger(),
+    events: new PoolEmitter(recordingLogger()),
     boot: () =>
       boot(
         {

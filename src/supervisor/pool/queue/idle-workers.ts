@@ -1,8 +1,8 @@
-/** The idle workers of a pool in the order in which they became idle: taking the first makes it round-robin. */
+/** Idle workers of a pool in the order in which they became idle: taking the first makes it round-robin. */
 import type { Worker } from '../../worker/worker.js'
 
-/** A queue from whose middle a worker can leave. */
-export class IdleRing {
+/** Idle workers of one pool; one can leave from the middle. */
+export class IdleWorkers {
   // A Set keeps the order of insertion and forgets in constant time.
   readonly #workers = new Set<Worker>()
 
@@ -10,17 +10,17 @@ export class IdleRing {
     return this.#workers.size
   }
 
-  /** In their order. */
+  /** Iterates over the workers in their order. */
   [Symbol.iterator](): Iterator<Worker> {
     return this.#workers.values()
   }
 
-  /** To the back. */
+  /** Adds a worker at the end. */
   add(worker: Worker): void {
     this.#workers.add(worker)
   }
 
-  /** From the front. */
+  /** Takes the worker that has idled longest; undefined when none is idle. */
   take(): Worker | undefined {
     for (const worker of this.#workers) {
       this.#workers.delete(worker)
@@ -29,7 +29,7 @@ export class IdleRing {
     return undefined
   }
 
-  /** It left without being taken; false when it was not here. */
+  /** Removes a worker that is not taken; false when it was not idle. */
   remove(worker: Worker): boolean {
     return this.#workers.delete(worker)
   }

@@ -1,46 +1,47 @@
 /**
- * Deals the idle workers of a pool round-robin to those who want one: callers that stand in line, and those who wait for an idle
- * worker without taking it. How long the line may be, and in which order it is served, is in `waiting-line.ts`.
+ * Gives the idle workers of a pool round-robin to callers: to those in the waiting line, and to those who wait for an idle worker
+ * without taking it. The order of the line is in `waiting-line.ts`.
  */
 import type { Clock } from '../../../core/clock.js'
 import { ErrorCode, RelayError } from '../../../core/errors.js'
 import type { RunOptions } from '../../job.js'
-import { question } from '../../worker/job/running.js'
+import { controlRequest } from '../../worker/job/running.js'
 import type { Worker } from '../../worker/worker.js'
 import type { PoolConfig } from '../keys.js'
 import type { AcquireOptions } from '../pool.js'
-import { IdleRing } from './idle-ring.js'
+import { IdleWorkers } from './idle-workers.js'
 import { Waiters } from './waiters.js'
 import { WaitingLine } from './waiting-line.js'
 
-/** What a dealer is made of. */
-export interface DealerOptions {
+/** Parts of a queue. */
+export interface WorkerQueueOptions {
   readonly pool: string
   readonly config: PoolConfig
   readonly clock: Clock
   /** Aborted when the pool stops. */
   readonly stopped: AbortSignal
   readonly stoppedError: () => RelayError
-  /** Somebody begins to wait. */
+  /** Called when a caller begins to wait. */
   readonly onWait: () => void
 }
 
 // Also without `max_queue_size` a line is not endless: this many callers hold about 100 MB of promises.
 const lineLengthMax = 100_000
 
-/** Who is idle in one pool, and who waits. */
-export class Dealer {
-  readonly idle = new IdleRing()
+/** Idle workers and waiting callers of one pool, and the leases on its workers. */
+export class WorkerQueue {
+  readonly idle = new IdleWorkers()
   readonly line: WaitingLine<Worker>
   readonly idleWaiters = new Waiters()
-  readonly #options: DealerOptions
+  readonly #options: WorkerQueueOptions
+  #leaseCount = 0
 
-  constructor(options: DealerOptions) {
+  constructor(options: WorkerQueueOptions) {
     this.#options = options
     this.line = new WaitingLine(options)
   }
 
-  /** A worker is free, if it is. */
+  /** Offers the worker to the line, or parks it as idle. Ignores workers that are not idle. */
   offer(worker: Worker): void {
     if (worker.state !== 'idle') return
     if (this.line.length > 0 && !this.#isTurnOfIdleWaiters()) {
@@ -51,6 +52,17 @@ export class Dealer {
     this.idleWaiters.wake()
     // Whoever was woken takes it in this turn of the loop, or leaves it to the line.
     if (this.line.length > 0) setImmediate(() => this.#serveLine())
+  }
+
+  /** Counts a lease, which `giveBack` ends. */
+  lend(): void {
+    this.#leaseCount += 1
+  }
+
+  /** Ends a lease; its worker, if it still has one, is free. */
+  giveBack(worker: Worker | undefined): void {
+    this.#leaseCount -= 1
+    if (worker !== undefined) this.offer(worker)
   }
 
   /** Waits for a worker until `deadlineMs` (wall clock) at most. */
@@ -82,7 +94,7 @@ export class Dealer {
     }
   }
 
-  /** Puts a question to every idle worker that announced `feature`; resolves with their number, rejects with the first fault. */
+  /** Sends a control request to every idle worker that announced `feature`; resolves with their number, rejects with the first fault. */
   async ask(feature: string, message: object, options: RunOptions): Promise<number> {
     const asked: Worker[] = []
     const held: Worker[] = []
@@ -92,16 +104,16 @@ export class Dealer {
     }
     for (const worker of held) this.offer(worker)
     const outcomes = await Promise.all(
-      asked.map((worker) => worker.run(question(message), options).finally(() => this.offer(worker))),
+      asked.map((worker) => worker.run(controlRequest(message), options).finally(() => this.offer(worker))),
     )
     for (const outcome of outcomes) if (outcome.kind === 'fault') throw outcome.error
     return asked.length
   }
 
-  /** Throws RR_POOL_QUEUE_FULL when there is no room for one more job beside those that `leaseCount` leases run. */
-  checkRoom(leaseCount: number): void {
+  /** Throws RR_POOL_QUEUE_FULL when there is no room for one more job beside those that wait and those of leases. */
+  checkRoom(): void {
     const asked = this.#options.config.max_queue_size
-    const inside = this.line.length + leaseCount
+    const inside = this.line.length + this.#leaseCount
     if ((asked === 0 || inside < asked) && this.line.length < lineLengthMax) return
     const text = `pool "${this.#options.pool}" holds ${inside} jobs, its max_queue_size is ${asked === 0 ? lineLengthMax : asked}`
     throw new RelayError(ErrorCode.PoolQueueFull, text, {
@@ -109,13 +121,13 @@ export class Dealer {
     })
   }
 
-  /** The pool stops: nobody waits any longer. */
+  /** Ends all waiting because the pool stops. */
   close(): void {
     this.line.failAll(this.#options.stoppedError())
     this.idleWaiters.wake()
   }
 
-  /** Those who wait for an idle worker without standing in line are not passed over for ever, but by those in front. */
+  /** True when a caller of `whenIdle` has waited longer than the line: those are not passed over for ever, but by those in front. */
   #isTurnOfIdleWaiters(): boolean {
     if (this.line.hasFront) return false
     const since = this.idleWaiters.oldestSince

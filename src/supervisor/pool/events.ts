@@ -1,0 +1,87 @@
+/**
+ * Typed notifications of pools, for metrics, logs and dashboards. An event that nobody listens to costs a comparison: no object is made
+ * for it. Listeners run synchronously and decide nothing.
+ */
+import type { Undo } from '../../core/abort.js'
+import type { RelayError } from '../../core/errors.js'
+import type { Logger } from '../../logging/logger.js'
+import type { Job } from '../job.js'
+import type { Outcome } from '../worker/job/outcome.js'
+import type { KillReason, RetireReason } from '../worker/state.js'
+import type { WorkerId } from '../worker/worker-id.js'
+
+/** Events of a pool with what a listener is given. */
+export interface PoolEvents {
+  /** A worker has booted and takes jobs. */
+  readonly ready: { readonly pool: string; readonly worker: WorkerId }
+  /** A worker that had booted has gone. */
+  readonly exited: {
+    readonly pool: string
+    readonly worker: WorkerId
+    readonly why: RetireReason | KillReason | undefined
+  }
+  /** A reset has ended. `why` is the fault that left old workers in place; undefined when all were replaced. */
+  readonly reset: { readonly pool: string; readonly why: RelayError | undefined }
+  /** Workers fall faster than `crash_loop` allows, or that is over. */
+  readonly degraded: { readonly pool: string; readonly isDegraded: boolean }
+  /** A job was sent to a worker. A job that is handed over to another worker is assigned again. */
+  readonly assigned: { readonly pool: string; readonly job: Job }
+  /** A job has its outcome. Not told of jobs that were assigned before anyone listened to this event. */
+  readonly settled: {
+    readonly pool: string
+    readonly job: Job
+    readonly outcome: Outcome
+    readonly tookMs: number
+  }
+}
+
+/** Name of an event. */
+export type PoolEvent = keyof PoolEvents
+
+/** Receives the events of one name. */
+export type PoolListener<E extends PoolEvent> = (event: PoolEvents[E]) => void
+
+type Listeners = { readonly [E in PoolEvent]: Set<PoolListener<E>> }
+
+/** Hands the events of pools to listeners. */
+export class PoolEmitter {
+  readonly #log: Logger
+  readonly #listeners: Listeners = {
+    ready: new Set(),
+    exited: new Set(),
+    reset: new Set(),
+    degraded: new Set(),
+    assigned: new Set(),
+    settled: new Set(),
+  }
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  /** Calls `listener` for each event of this name from now on; returns how to stop that. */
+  on<E extends PoolEvent>(name: E, listener: PoolListener<E>): Undo {
+    // A function of its own, so that one listener may be added twice and taken back once.
+    const added: PoolListener<E> = (event) => listener(event)
+    const listeners: Set<PoolListener<E>> = this.#listeners[name]
+    listeners.add(added)
+    return () => void listeners.delete(added)
+  }
+
+  /** True when somebody listens: ask before you make an event. */
+  has(name: PoolEvent): boolean {
+    return this.#listeners[name].size > 0
+  }
+
+  /** Tells all listeners of this name. A listener that throws is logged and harms nobody. */
+  emit<E extends PoolEvent>(name: E, event: PoolEvents[E]): void {
+    const listeners: Set<PoolListener<E>> = this.#listeners[name]
+    for (const listener of listeners) {
+      try {
+        listener(event)
+      } catch (error) {
+        this.#log.error({ pool: event.pool, event: name, error }, 'a listener to the events of a pool failed')
+      }
+    }
+  }
+}
