@@ -27,6 +27,8 @@ test('each package has one home, and none is imported where a cold start would p
     commander: 'cmd/',
     undici: 'cmd/',
     tinypool: 'src/supervisor/',
+    pbf: 'src/ipc/rpc/',
+    '@msgpack/msgpack': 'src/ipc/rpc/',
   }
   for (const { from, to } of imports) {
     if (texts.has(to) || to.startsWith('node:') || to === 'relayrunner/package.json') continue
@@ -36,7 +38,8 @@ test('each package has one home, and none is imported where a cold start would p
       `${from} imports ${to}`,
     )
   }
-  const heavy = /^(pino|yaml|undici|tinypool|@fastify\/busboy|@aws-sdk\/client-(lambda|sqs))$/
+  const heavy =
+    /^(pino|yaml|undici|tinypool|pbf|@msgpack\/msgpack|@fastify\/busboy|@aws-sdk\/client-(lambda|sqs))$/
   for (const { from, to, isType, isLazy } of imports)
     assert.ok(!heavy.test(to) || isType || isLazy, `${from} imports ${to} eagerly`)
 })
