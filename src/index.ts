@@ -8,6 +8,7 @@ export { type Clock, sleep, systemClock, type Timer } from './core/clock.js'
 export { type Deferred, deferred } from './core/deferred.js'
 export { ErrorCode, hasCode, messageOf, RelayError, type RelayErrorOptions } from './core/errors.js'
 export { isLoopback } from './core/loopback.js'
+export type { ProtoMessage } from './ipc/rpc/procedure.js'
 export { type LogFields, type Logger, LogLevel, silentLogger } from './logging/logger.js'
 export type { LogSettings } from './logging/sink.js'
 export {
@@ -48,6 +49,15 @@ export { type PoolConfig, poolProperties } from './supervisor/pool/keys.js'
 export type { AcquireOptions, Lease, Pool, WorkerBoot, WorkerInfo } from './supervisor/pool/pool.js'
 export { envProperty, processProperties, type ServerSettings } from './supervisor/pool/process-keys.js'
 export {
+  type AnyProcedure,
+  type Procedure,
+  type ProcedureCall,
+  type ProcedureInput,
+  procedure,
+  type RpcService,
+  type RpcSettings,
+} from './supervisor/rpc/procedure.js'
+export {
   ClockKey,
   Ledger,
   Log,
@@ -58,10 +68,6 @@ export {
   Readiness,
   type ReadinessService,
   Rpc,
-  type RpcMethod,
-  type RpcRegisterOptions,
-  type RpcService,
-  type RpcSettings,
   RuntimeApi,
   type RuntimeApiService,
 } from './supervisor/services.js'

@@ -5,9 +5,11 @@
 import { readEnvironment } from '../../config/env.js'
 import { workingFolder } from '../../config/find.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors.js'
+import { text } from '../../src/ipc/rpc/shape.js'
 import { type EmulatorIdentity, identityPath, readIdentity } from '../../src/plugins/index.js'
+import { Plugins } from '../../src/supervisor/rpc/own.js'
 import type { CommonOptions } from '../options.js'
-import { connectServer, rowsOf } from '../remote/control.js'
+import { connectServer } from '../remote/control.js'
 import { shownFile } from '../server/plan.js'
 import { type FileAddress, fileAddress, reachable } from './emulator-address.js'
 
@@ -50,8 +52,8 @@ async function askServer(options: CommonOptions, { file }: FileAddress): Promise
   try {
     const client = await connectServer(options)
     try {
-      const address = String(await client.call('emulator.Address'))
-      const plugins = rowsOf(await client.call('rr.Plugins'))
+      const address = await client.call({ name: 'emulator.Address', read: text })
+      const plugins = await client.call(Plugins)
       const answers = plugins.some(({ name, file: from }) => name === 'lambda' || from !== '(built-in)')
       if (!answers) throw noFunction(who)
       return { address, who }

@@ -1,5 +1,6 @@
 /** `rr send`: sends messages to the queue that the running server polls, and prints their ids. */
 import { parseDuration } from '../../config/units.js'
+import { list, record, text as textShape } from '../../src/ipc/rpc/shape.js'
 import { type CommonOptions, ExitCode, wrongUsage } from '../options.js'
 import { printable, printableJson } from '../output.js'
 import { queueCall, withServer } from '../remote/control.js'
@@ -15,6 +16,7 @@ export interface SendOptions extends CommonOptions {
   readonly queue?: string
 }
 
+const sent = record({ message_ids: list(textShape) })
 const countMax = 10_000
 
 /** Exit 0 when all were taken, 1 when no server or no queue is there or the queue refused one. */
@@ -32,15 +34,9 @@ export async function send(file: string | undefined, options: SendOptions): Prom
   const text = input?.toString('utf8') ?? body
   await withServer(options, async (client) => {
     const argument = { body: text, count, group, queue, deduplication_id: deduplicationId, delay_ms: delayMs }
-    const answer = await queueCall(client, 'emulator.Send', argument)
-    const ids = options.json === true ? [printableJson(answer)] : messageIdsOf(answer).map(printable)
+    const answer = await queueCall(client, { name: 'emulator.Send', read: sent }, argument)
+    const ids = options.json === true ? [printableJson(answer)] : answer.message_ids.map(printable)
     process.stdout.write(`${ids.join('\n')}\n`)
   })
   return ExitCode.ok
-}
-
-function messageIdsOf(answer: unknown): readonly string[] {
-  const ids: unknown =
-    typeof answer === 'object' && answer !== null && 'message_ids' in answer ? answer.message_ids : []
-  return Array.isArray(ids) ? ids.map(String) : []
 }

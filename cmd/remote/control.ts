@@ -3,7 +3,9 @@ import { userInfo } from 'node:os'
 import { sleep, systemClock } from '../../src/core/clock.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors.js'
 import { connectRpc, type RpcClient } from '../../src/ipc/rpc/client.js'
+import type { RemoteProcedure } from '../../src/ipc/rpc/procedure.js'
 import type { ServerCard } from '../../src/supervisor/folder/card.js'
+import { Hello, Status } from '../../src/supervisor/rpc/own.js'
 import type { CommonOptions } from '../options.js'
 import { printable, printableJson, printableLines } from '../output.js'
 import { type Candidate, candidates, notRunning, requireConfig, wantedServer } from './find-server.js'
@@ -20,10 +22,12 @@ export interface ControlClient {
   /** The server's configuration file, or its working directory. */
   readonly path: string
   readonly card: ServerCard | undefined
-  /** Calls a method that answers at once. Rejects with RR_NOT_ANSWERING after 5 s, and as `RpcClient.call` does. */
-  call(method: string, argument?: unknown): Promise<unknown>
-  /** Calls a method that may take long: waits while a second, concurrent request shows that the server still makes progress. */
-  waitFor(method: string, argument?: unknown): Promise<unknown>
+  /** Calls a procedure that answers at once. Rejects with RR_NOT_ANSWERING after 5 s, and as `RpcClient.call` does. */
+  call<O>(procedure: RemoteProcedure<undefined, O>): Promise<O>
+  call<I, O>(procedure: RemoteProcedure<I, O>, input: I): Promise<O>
+  /** Calls one that may take long: waits while a second, concurrent request shows that the server still makes progress. */
+  waitFor<O>(procedure: RemoteProcedure<undefined, O>): Promise<O>
+  waitFor<I, O>(procedure: RemoteProcedure<I, O>, input: I): Promise<O>
   /** Rejects when the server no longer reports progress; resolves when it has ended, or with `signal`. */
   watch(signal: AbortSignal): Promise<void>
   readonly closed: Promise<void>
@@ -92,14 +96,13 @@ interface Greeting {
 
 async function greet(client: RpcClient, { socket, card }: Candidate): Promise<Greeting> {
   const self = { pid: process.pid, user: userName() }
-  let answer: unknown
+  let answer: Greeting & { readonly name: string }
   try {
-    answer = await client.call('rr.Hello', self, answerMsMax)
+    answer = await client.call(Hello, self, answerMsMax)
   } catch (error) {
     throw hasCode(error, ErrorCode.NotAnswering) ? notAnswering(card, answerMsMax) : error
   }
-  const [{ name, pid, path } = {}] = rowsOf([answer])
-  if (name === 'relayrunner' && typeof pid === 'number' && typeof path === 'string') return { pid, path }
+  if (answer.name === 'relayrunner') return answer
   throw new RelayError(ErrorCode.RpcFailed, `the program that answers on ${socket} is not rr`, {
     hint: 'End the program that listens there, and start the server again.',
   })
@@ -137,17 +140,17 @@ class Control implements ControlClient {
     this.path = path
   }
 
-  async call(method: string, argument?: unknown): Promise<unknown> {
+  async call<I, O>(procedure: RemoteProcedure<I, O>, input?: I): Promise<O> {
     try {
-      return await this.#client.call(method, argument, answerMsMax)
+      return await this.#client.call(procedure, input, answerMsMax)
     } catch (error) {
       throw hasCode(error, ErrorCode.NotAnswering) ? notAnswering(this.card, answerMsMax) : shown(error)
     }
   }
 
-  async waitFor(method: string, argument?: unknown): Promise<unknown> {
+  async waitFor<I, O>(procedure: RemoteProcedure<I, O>, input?: I): Promise<O> {
     const isDone = new AbortController()
-    const answer = this.#client.call(method, argument)
+    const answer = this.#client.call(procedure, input)
     try {
       // When the watch ends because the server has ended, the call itself rejects.
       return await Promise.race([answer, this.watch(isDone.signal).then(() => answer)])
@@ -164,7 +167,7 @@ class Control implements ControlClient {
       if (signal.aborted) return
       const beside = await greeted(this.#candidate)
       if (beside === undefined) return
-      const status = await beside.call('rr.Status').finally(() => beside.close())
+      const status = await beside.call(Status).finally(() => beside.close())
       if (!signal.aborted) process.stderr.write(`${progressLine(this.pid, status)}\n`)
     }
   }
@@ -177,29 +180,32 @@ class Control implements ControlClient {
 /** A server's own words as they may be printed: indented, so that no line of theirs can pose as one of ours. */
 function shown(error: unknown): unknown {
   if (!hasCode(error, ErrorCode.RpcFailed)) return error
-  return new RelayError(ErrorCode.RpcFailed, printableLines(messageOf(error), '    '), { cause: error })
+  const hint = error instanceof RelayError ? error.hint : undefined
+  return new RelayError(ErrorCode.RpcFailed, printableLines(messageOf(error), '    '), {
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  })
 }
 
-function progressLine(pid: number, status: unknown): string {
-  const [{ state, live, idle, waiting } = {}] = rowsOf([status])
-  const words = `${String(state)}, ${String(live)} workers, ${String(idle)} idle, ${String(waiting)} callers waiting`
+function progressLine(pid: number, { state, live, idle, waiting }: Status): string {
+  const words = `${state}, ${live} workers, ${idle} idle, ${waiting} callers waiting`
   return printable(`waiting for the server (pid ${pid}): ${words}`)
 }
 
 /** Prints a server's answer: as JSON with `--json`, else as `textOf` puts it. Neither holds anything that a terminal obeys. */
-export function printAnswer(
-  options: CommonOptions,
-  answer: unknown,
-  textOf: (answer: unknown) => string,
-): void {
+export function printAnswer<T>(options: CommonOptions, answer: T, textOf: (answer: T) => string): void {
   const text = options.json === true ? printableJson(answer) : textOf(answer)
   process.stdout.write(`${text}\n`)
 }
 
 /** Calls a procedure of the queue that the server polls. Rejects with RR_QUEUE_REFUSED and the server's words. */
-export async function queueCall(client: ControlClient, method: string, argument?: unknown): Promise<unknown> {
+export async function queueCall<I, O>(
+  client: ControlClient,
+  procedure: RemoteProcedure<I, O>,
+  input: I,
+): Promise<O> {
   try {
-    return await client.waitFor(method, argument)
+    return await client.waitFor(procedure, input)
   } catch (error) {
     if (!hasCode(error, ErrorCode.RpcFailed)) throw error
     const text = messageOf(error)
@@ -211,11 +217,6 @@ export async function queueCall(client: ControlClient, method: string, argument?
       ...(hint === undefined ? {} : { hint }),
     })
   }
-}
-
-/** A value of a server's answer as a list of objects; other values are left out. */
-export function rowsOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
-  return Array.isArray(value) ? value.filter((row) => typeof row === 'object' && row !== null) : []
 }
 
 /** Rows under headings, each column as wide as it needs. Cells hold what a server said, so they are made printable here. */

@@ -1,13 +1,14 @@
 /** `rr pools`: how each pool is: its size, who waits, and whether it is degraded. */
 
+import { type PoolRow, PoolRows } from '../../src/supervisor/rpc/own.js'
 import { type CommonOptions, ExitCode } from '../options.js'
 import { printable } from '../output.js'
-import { type ControlClient, printAnswer, rowsOf, table, withServer } from './control.js'
+import { type ControlClient, printAnswer, table, withServer } from './control.js'
 
 /** Prints the pools of the running server. */
 export async function pools(options: CommonOptions): Promise<number> {
   await withServer(options, async (client) => {
-    const rows = await client.call('rr.Pools')
+    const rows = await client.call(PoolRows)
     printAnswer(options, rows, poolsTable)
     if (options.json !== true) warn(rows)
   })
@@ -16,34 +17,32 @@ export async function pools(options: CommonOptions): Promise<number> {
 
 /** Says on standard error which pools are degraded; for commands that show something else of them. */
 export async function warnOfDegraded(client: ControlClient): Promise<void> {
-  warn(await client.call('rr.Pools'))
+  warn(await client.call(PoolRows))
 }
 
-function warn(value: unknown): void {
-  for (const { pool, degraded } of rowsOf(value)) {
-    const [row] = rowsOf([degraded])
-    if (row === undefined) continue
-    const seconds = Math.round(Number(row.for_ms) / 1000)
-    const text = `pool ${String(pool)} has been degraded for ${seconds} s, ${String(row.recent_deaths)} workers fell: ${String(row.why)}`
+function warn(rows: readonly PoolRow[]): void {
+  for (const { pool, degraded } of rows) {
+    if (degraded === null) continue
+    const { for_ms: forMs, recent_deaths: deaths, why } = degraded
+    const text = `pool ${pool} has been degraded for ${Math.round(forMs / 1000)} s, ${deaths} workers fell: ${why}`
     process.stderr.write(`${printable(text)}\n`)
   }
 }
 
 /** A pool without a worker is always bringing some up. */
-function stateOf({ degraded, live }: Readonly<Record<string, unknown>>): string {
+function stateOf({ degraded, live }: PoolRow): string {
   if (degraded !== null) return 'degraded'
   return live === 0 ? 'starting' : 'ok'
 }
 
-function poolsTable(value: unknown): string {
-  const rows = rowsOf(value)
+function poolsTable(rows: readonly PoolRow[]): string {
   if (rows.length === 0) return 'no pools'
   const cells = rows.map((row) => [
-    String(row.pool),
+    row.pool,
     stateOf(row),
-    ...['size', 'live', 'idle', 'busy', 'waiting', 'restarts'].map((key) => String(row[key])),
-    `${Math.round(Number(row.oldest_wait_ms))} ms`,
-    `${(Number(row.memory_bytes) / 2 ** 20).toFixed(1)} MB`,
+    ...[row.size, row.live, row.idle, row.busy, row.waiting, row.restarts].map(String),
+    `${Math.round(row.oldest_wait_ms)} ms`,
+    `${(row.memory_bytes / 2 ** 20).toFixed(1)} MB`,
   ])
   const headings = [
     'POOL',

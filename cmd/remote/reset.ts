@@ -1,5 +1,6 @@
 /** `rr reset`: restarts the workers of some pools or of all, one worker after the other. */
 import { ErrorCode, hasCode, messageOf } from '../../src/core/errors.js'
+import { Reset, ResetList } from '../../src/supervisor/rpc/own.js'
 import { type CommonOptions, ExitCode } from '../options.js'
 import { printable } from '../output.js'
 import { withServer } from './control.js'
@@ -8,11 +9,10 @@ import { withServer } from './control.js'
 export async function reset(pools: readonly string[], options: CommonOptions): Promise<number> {
   let code: number = ExitCode.ok
   await withServer(options, async (client) => {
-    const all = await client.call('resetter.List')
-    const names = pools.length > 0 ? pools : Array.isArray(all) ? all.map(String) : []
+    const names = pools.length > 0 ? pools : await client.call(ResetList)
     for (const name of names) {
       try {
-        await client.waitFor('resetter.Reset', name)
+        await client.waitFor(Reset, name)
         process.stderr.write(`pool ${printable(name)}: every worker was replaced\n`)
       } catch (error) {
         if (!hasCode(error, ErrorCode.RpcFailed)) throw error

@@ -2,6 +2,7 @@
 import { sleep, systemClock } from '../../src/core/clock.js'
 import { isCardAlive, type ServerCard } from '../../src/supervisor/folder/card.js'
 import { isSameProcess, readProcessState } from '../../src/supervisor/machine/process-state.js'
+import { Stop } from '../../src/supervisor/rpc/own.js'
 import { type CommonOptions, ExitCode } from '../options.js'
 import { printable } from '../output.js'
 import { withServer } from './control.js'
@@ -18,7 +19,7 @@ export async function stop(options: CommonOptions): Promise<number> {
   const frozen = await frozenServer(options)
   if (frozen !== undefined) return stopLambdaRun(frozen)
   await withServer(options, async (client) => {
-    await client.call('rr.Stop')
+    await client.call(Stop)
     const isClosed = new AbortController()
     void client.closed.then(() => isClosed.abort())
     await Promise.race([client.closed, client.watch(isClosed.signal).then(() => client.closed)])

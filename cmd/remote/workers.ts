@@ -1,8 +1,9 @@
 /** `rr workers`: what each worker is doing, as a table or as JSON. */
 import { sleep, systemClock } from '../../src/core/clock.js'
+import { type WorkerRow, Workers } from '../../src/supervisor/rpc/own.js'
 import { type CommonOptions, ExitCode } from '../options.js'
 import { printable, printableJson } from '../output.js'
-import { type ControlClient, rowsOf, table, withServer } from './control.js'
+import { type ControlClient, table, withServer } from './control.js'
 import { warnOfDegraded } from './pools.js'
 
 const redrawMs = 1000
@@ -10,7 +11,7 @@ const redrawMs = 1000
 /** Prints the workers of the running server; with `-i` until Ctrl-C. */
 export async function workers(options: CommonOptions & { readonly interactive?: boolean }): Promise<number> {
   await withServer(options, async (client) => {
-    const rows = await client.call('rr.Workers')
+    const rows = await client.call(Workers)
     if (options.json === true) process.stdout.write(`${printableJson(rows)}\n`)
     else if (options.interactive === true && process.stdout.isTTY) await redraw(client)
     else process.stdout.write(`${workersTable(rows)}\n`)
@@ -25,24 +26,23 @@ async function redraw(client: ControlClient): Promise<void> {
   void client.closed.then(() => stop.abort())
   while (!stop.signal.aborted) {
     // Home, and clear what is below: a flicker-free screen without a library.
-    process.stdout.write(`\x1b[H\x1b[J${workersTable(await client.call('rr.Workers'))}\n`)
+    process.stdout.write(`\x1b[H\x1b[J${workersTable(await client.call(Workers))}\n`)
     await sleep(systemClock, redrawMs, stop.signal)
   }
 }
 
-function workersTable(value: unknown): string {
-  const rows = rowsOf(value)
+function workersTable(rows: readonly WorkerRow[]): string {
   if (rows.length === 0) return 'no workers yet: `rr pools` shows the state of the pools'
-  const pools = [...new Set(rows.map((row) => String(row.pool)))]
+  const pools = [...new Set(rows.map(({ pool }) => pool))]
   return pools
     .map((pool) => {
       const own = rows.filter((row) => row.pool === pool)
       const cells = own.map((row) => [
         row.thread === undefined ? String(row.pid) : `${row.pid}:${row.thread}`,
-        String(row.state),
+        row.state,
         String(row.jobs),
-        `${(Number(row.memory_bytes) / 2 ** 20).toFixed(1)} MB`,
-        String(row.created_at),
+        `${(row.memory_bytes / 2 ** 20).toFixed(1)} MB`,
+        row.created_at,
       ])
       return `Workers of [${printable(pool)}]:\n${table(['PID', 'STATUS', 'JOBS', 'MEMORY', 'CREATED'], cells)}`
     })

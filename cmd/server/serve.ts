@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { isatty } from 'node:tty'
+import { checkInput } from '../../config/check-input.js'
 import { AwakeClock } from '../../src/core/awake-clock.js'
 import { type Clock, systemClock } from '../../src/core/clock.js'
 import { commandWords } from '../../src/core/command-words.js'
@@ -260,6 +261,7 @@ class Life {
       random: seededRandom(process.pid ^ Date.now()),
       log: this.#log,
       splitCommand: (text) => commandWords(text) ?? [],
+      checkInput,
       onStopAsked: () => this.#end.ask(),
       tellsBootsOnce: this.#mode !== 'serve',
       onHeld: this.#mode === 'dev' ? (held) => this.#sayHeld(held) : undefined,

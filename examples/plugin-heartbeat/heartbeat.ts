@@ -18,7 +18,7 @@ export default definePlugin({
   setup({ config, needs, log, clock, defer }) {
     const pool = needs.pools.get(config.pool)
     let beats = 0
-    needs.rpc.register('heartbeat', { Beats: () => beats })
+    needs.rpc.register('heartbeat', { Beats: { call: () => beats } })
     defer(() => log.info({ beats }, 'last beat'))
     return {
       service: {

@@ -16,12 +16,14 @@ import { Container } from './plugins/container.js'
 import type { Announcement, RunMode } from './plugins/definition.js'
 import type { ServiceKey } from './plugins/keys.js'
 import type { LoadedPlugin } from './plugins/load.js'
+import { PerPlugin } from './plugins/registry.js'
 import { type BootFault, summaryOf } from './pool/boot/boot-worker.js'
 import { noWorkerText } from './pool/boot/failed-start.js'
 import type { HeldPool, WorkerBoot } from './pool/pool.js'
 import { PoolsHost } from './pools-host.js'
-import { RpcHost } from './rpc/host.js'
+import { type CheckInput, RpcHost } from './rpc/host.js'
 import { registerServerMethods } from './rpc/methods.js'
+import type { RpcService } from './rpc/procedure.js'
 import { ClockKey, Ledger, Log, type LogService, Pools, Readiness, Rpc } from './services.js'
 
 /** What a server is made of. */
@@ -43,6 +45,7 @@ export interface ServerOptions {
     readonly pacer: OutputPacer
   }
   readonly splitCommand: (text: string) => readonly string[]
+  readonly checkInput: CheckInput
   /** Workers that fail to boot with the same words are told once. */
   readonly tellsBootsOnce?: boolean
   /** Called when a pool of which no worker has ever booted waits for a reset; without it the pool keeps trying. */
@@ -68,10 +71,10 @@ export class Server {
   readonly failed = this.#failed.promise
 
   constructor(options: ServerOptions) {
-    const { clock, random, log, env, platform, version, cwd, identity, splitCommand } = options
+    const { clock, random, log, env, platform, version, cwd, identity, splitCommand, checkInput } = options
     this.#options = options
     this.#log = log.named('server')
-    this.rpc = new RpcHost({ identity, version, cwd, clock, log: log.named('rpc') })
+    this.rpc = new RpcHost({ identity, version, cwd, checkInput, clock, log: log.named('rpc') })
     this.#ledger = new InFlightLedger({ clock, log: log.named('ledger') })
     this.pools = new PoolsHost({
       ledger: this.#ledger,
@@ -95,7 +98,7 @@ export class Server {
       plugins: options.plugins,
       services: [
         [Pools, this.pools],
-        [Rpc, this.rpc],
+        [Rpc, new PerPlugin<RpcService>((defer) => this.rpc.forPlugin(defer))],
         [Log, log],
         [ClockKey, clock],
         [Ledger, this.#ledger],

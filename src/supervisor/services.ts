@@ -10,6 +10,7 @@ import { serviceKey } from './plugins/keys.js'
 import type { PoolConfig } from './pool/keys.js'
 import type { Pool } from './pool/pool.js'
 import type { ServerSettings } from './pool/process-keys.js'
+import type { RpcService } from './rpc/procedure.js'
 
 /** How a plugin opens a pool. */
 export interface OpenPool {
@@ -38,43 +39,6 @@ export interface PoolsService {
 
 /** The pools of the server. */
 export const Pools = serviceKey<PoolsService>('pools')
-
-/**
- * Remote procedure: takes the decoded argument and returns the value to encode. Throw or reject to answer with an error text; a
- * result that JSON cannot hold is answered with an error, too.
- */
-export type RpcMethod = (argument: unknown) => unknown | Promise<unknown>
-
-/** `listen` and `allow_remote` of the `rpc:` section. */
-export interface RpcSettings {
-  /** Empty: workers use the private `worker.sock`. */
-  readonly listen: string
-  /** True to listen also on addresses that are not loopback. */
-  readonly allowRemote: boolean
-}
-
-/** Options of a registration. */
-export interface RpcRegisterOptions {
-  /** Names of methods that change something: each call of theirs is a line of the log. */
-  readonly audited?: readonly string[]
-}
-
-/** Goridge RPC server, with the methods that workers, other clients and `rr`'s own commands may call. */
-export interface RpcService {
-  /** The `rpc:` section; once. */
-  configure(settings: RpcSettings): Promise<void>
-  /**
-   * Adds `service.Method`s; returns a function that removes them, for `defer`. Own properties of `methods` count, not inherited
-   * ones. Throws RR_PLUGIN_DUPLICATE for a registered service, RR_PLUGIN_API for a wrong name or a method that is not a function.
-   */
-  register(
-    service: string,
-    methods: Readonly<Record<string, RpcMethod>>,
-    options?: RpcRegisterOptions,
-  ): () => void
-  /** Address in the workers' RR_RPC, e.g. `unix:///tmp/rr-0/…/worker.sock`. */
-  readonly address: string
-}
 
 /** The procedures that clients may call. */
 export const Rpc = serviceKey<RpcService>('rpc')

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { type WorkerRow, Workers } from '../../src/supervisor/rpc/own.js'
 import { isAlive } from '../helpers/pool.js'
 import {
   failuresOf,
@@ -234,11 +235,11 @@ async function busyCount(rr: RunningRr): Promise<number> {
   return (await workers(rr)).filter((worker) => worker.state === 'busy').length
 }
 
-async function workers(rr: RunningRr): Promise<{ pid: number; state: string }[]> {
+async function workers(rr: RunningRr): Promise<readonly WorkerRow[]> {
   const { connectRpc } = await import('../../src/ipc/rpc/client.js')
   const client = await connectRpc(String((await started(rr)).control))
   try {
-    return (await client.call('rr.Workers')) as { pid: number; state: string }[]
+    return await client.call(Workers)
   } finally {
     client.close()
   }

@@ -5,6 +5,8 @@ import type { TestContext } from 'node:test'
 import { FrameDecoder } from '../../src/ipc/decoder.js'
 import { encodeFrame, FrameFlag } from '../../src/ipc/frame.js'
 import { type RpcMessage, readRpc, rpcParts } from '../../src/ipc/rpc/codec.js'
+import type { Dispatch } from '../../src/ipc/rpc/connection.js'
+import { decodeInput, encodeAnswer } from '../../src/ipc/rpc/values.js'
 
 /** One connection. */
 export interface RawRpc {
@@ -17,6 +19,14 @@ export interface RawRpc {
   call(method: string, argument?: unknown): Promise<string>
   /** Resolves when the server has closed the connection. */
   readonly closed: Promise<void>
+}
+
+/** Answers each request with what a function makes of its method and its input. */
+export function plainDispatch(run: (method: string, input: unknown) => unknown): Dispatch {
+  return async (request) => {
+    const value = await run(request.method, await decodeInput({}, request))
+    return encodeAnswer({}, request.codec, value)
+  }
 }
 
 const limits = { payloadBytesMax: 64 * 1024 * 1024, junkBytesMax: 0 }

@@ -7,6 +7,7 @@ import { type Frame, FrameFlag } from '../frame.js'
 import type { Relay } from '../relay.js'
 import { socketRelay } from '../relays/socket-relay.js'
 import { type RpcMessage, readRpc, rpcBytesMax, rpcParts } from './codec.js'
+import type { RemoteProcedure } from './procedure.js'
 
 interface Call {
   readonly resolve: (value: unknown) => void
@@ -16,10 +17,11 @@ interface Call {
 /** A connection to a server's control socket. */
 export interface RpcClient {
   /**
-   * Calls with the JSON codec. Rejects with RR_RPC_FAILED and the server's text, with RR_NOT_RUNNING when it went, and with
-   * RR_NOT_ANSWERING when `timeoutMs` passed; without that it waits for as long as it takes.
+   * Calls with the JSON codec. Rejects with RR_RPC_FAILED and the server's text, or when the answer has not the procedure's shape;
+   * with RR_NOT_RUNNING when the server went; with RR_NOT_ANSWERING when `timeoutMs` passed, without which it waits for as long as it
+   * takes.
    */
-  call(method: string, argument?: unknown, timeoutMs?: number): Promise<unknown>
+  call<I, O>(procedure: RemoteProcedure<I, O>, input?: I, timeoutMs?: number): Promise<O>
   /** Resolves when the connection has ended. */
   readonly closed: Promise<void>
   close(): void
@@ -92,7 +94,20 @@ class Client implements RpcClient {
     })
   }
 
-  call(method: string, argument?: unknown, timeoutMs?: number): Promise<unknown> {
+  async call<I, O>({ name, read }: RemoteProcedure<I, O>, input?: I, timeoutMs?: number): Promise<O> {
+    const answer = await this.#request(name, input, timeoutMs)
+    try {
+      return read(answer)
+    } catch (error) {
+      const text = `${name} was not answered as expected: ${messageOf(error)}`
+      throw new RelayError(ErrorCode.RpcFailed, text, {
+        hint: 'The server may be of another version: restart it.',
+        cause: error,
+      })
+    }
+  }
+
+  #request(method: string, argument: unknown, timeoutMs: number | undefined): Promise<unknown> {
     if (this.#isClosed) return Promise.reject(gone())
     this.#sequence += 1
     const sequence = this.#sequence

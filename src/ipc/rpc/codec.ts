@@ -49,31 +49,6 @@ export function rpcParts(
   }
 }
 
-/** The argument as a value: JSON, or the text of RAW. Throws with the text that the client is answered. */
-export function decodeArgument(message: RpcMessage): unknown {
-  if (message.codec === FrameFlag.json) {
-    if (message.data.length === 0) return undefined
-    try {
-      return JSON.parse(message.data.toString('utf8'))
-    } catch {
-      // The parser's words quote the argument, which may be secret.
-      throw new Error('rpc: the argument is not JSON')
-    }
-  }
-  if (message.codec === FrameFlag.raw) return message.data.toString('utf8')
-  throw new Error('rpc: this server speaks the codecs JSON and RAW')
-}
-
-/** A method's value in the request's codec. Throws for what JSON cannot hold (a cycle, a BigInt) and for over 16 MB. */
-export function encodeReply(codec: number, value: unknown): Uint8Array | string {
-  const isRaw = codec === FrameFlag.raw && (typeof value === 'string' || value instanceof Uint8Array)
-  // JSON cannot express a function or a symbol; `stringify` returns undefined for them.
-  const data = isRaw ? value : (JSON.stringify(value) ?? 'null')
-  const bytes = Buffer.byteLength(data)
-  if (bytes > rpcBytesMax) throw new Error(`rpc: the answer has ${bytes} bytes, ${rpcBytesMax} fit`)
-  return data
-}
-
 /** The text that a failed method is answered with: whatever it threw, never empty, cut at 64 KB. */
 export function errorText(error: unknown): string {
   const text = messageOf(error)

@@ -7,15 +7,7 @@ import type { Socket } from 'node:net'
 import type { Clock, Timer } from '../../core/clock.js'
 import { FrameDecoder } from '../decoder.js'
 import { encodeFrame, type Frame } from '../frame.js'
-import {
-  decodeArgument,
-  encodeReply,
-  errorText,
-  type RpcMessage,
-  readRpc,
-  rpcBytesMax,
-  rpcParts,
-} from './codec.js'
+import { errorText, type RpcMessage, readRpc, rpcBytesMax, rpcParts } from './codec.js'
 
 /** Identity that a client claims; it is not verified. */
 export interface ClaimedIdentity {
@@ -31,8 +23,15 @@ export interface RpcCaller {
   claimed: ClaimedIdentity | undefined
 }
 
-/** Calls a method by its full name, e.g. `informer.Workers`; throws with the text that the client is answered. */
-export type Dispatch = (method: string, argument: unknown, caller: RpcCaller) => Promise<unknown>
+/** One running request, as its method sees it. */
+export interface RpcCall {
+  readonly caller: RpcCaller
+  /** Aborted when the client has closed its connection or its sending side; whoever ends the method aborts it, too. */
+  readonly abort: AbortController
+}
+
+/** Runs a request and returns the answer in the codec of the request; rejects with the text that the client is answered. */
+export type Dispatch = (request: RpcMessage, call: RpcCall) => Promise<Uint8Array | string>
 
 /** Server side that a connection needs. */
 export interface ConnectionHost {
@@ -60,6 +59,7 @@ export class RpcConnection {
   readonly #decoder: FrameDecoder
   readonly #waiting: RpcMessage[] = []
   #running: RpcMessage | undefined
+  #call: AbortController | undefined
   #timer: { readonly about: 'first' | 'frame' | 'answer'; readonly handle: Timer } | undefined
   #heldBytes = 0
   #hasAsked = false
@@ -93,7 +93,7 @@ export class RpcConnection {
     return this.#hasAsked
   }
 
-  /** Ends the connection. A request that runs goes on, and its answer is dropped. */
+  /** Ends the connection. The signal of a request that runs aborts; if it goes on all the same, its answer is dropped. */
   close(why: string | undefined): void {
     this.#why ??= why
     if (!this.#isClosed) {
@@ -101,6 +101,7 @@ export class RpcConnection {
       this.#timer?.handle.clear()
       this.#waiting.length = 0
       this.#socket.destroy()
+      this.#call?.abort()
     }
     // It keeps its place until its request is done: otherwise a client could run any number of requests by reconnecting.
     if (this.#running === undefined) this.#leave()
@@ -121,7 +122,9 @@ export class RpcConnection {
       this.close(fault.message)
       return
     }
-    if (!this.isIdle) this.#socket.pause()
+    // Read on while a single request runs, because only reading shows that the client has left.
+    if (this.#waiting.length > 0 || (this.#running !== undefined && this.#decoder.bufferedBytes > 0))
+      this.#socket.pause()
     this.#account()
     this.#watch()
   }
@@ -158,12 +161,17 @@ export class RpcConnection {
   }
 
   async #answer(message: RpcMessage): Promise<Buffer> {
+    const { dispatch, caller } = this.#host
+    const abort = new AbortController()
+    this.#call = abort
+    if (this.#isInputOver) abort.abort()
     try {
-      const value = await this.#host.dispatch(message.method, decodeArgument(message), this.#host.caller)
-      const data = encodeReply(message.codec, value)
+      const data = await dispatch(message, { caller, abort })
       return encodeFrame(rpcParts({ ...message, isError: false, data }))
     } catch (error) {
       return encodeFrame(rpcParts({ ...message, isError: true, data: errorText(error) }))
+    } finally {
+      this.#call = undefined
     }
   }
 
@@ -183,6 +191,7 @@ export class RpcConnection {
 
   #inputOver(): void {
     this.#isInputOver = true
+    this.#call?.abort()
     // A client that has closed its sending side is still answered.
     if (this.#decoder.bufferedBytes > 0) this.close('it ended within a frame')
     else if (this.isIdle) this.#socket.end()

@@ -90,8 +90,7 @@ export default definePlugin({
         'the emulator can be reached from other machines: anybody may invoke the function',
       )
     }
-    const audited = Object.keys(source.methods).filter((name) => name !== 'Queue')
-    defer(needs.rpc.register('emulator', { Address: () => server.address, ...source.methods }, { audited }))
+    needs.rpc.register('emulator', { Address: { call: () => server.address }, ...source.procedures })
     const facts = { functionName: 'emulated', functionVersion: '$LATEST', memoryLimitInMB: config.memory }
     return {
       service: { address: server.address, facts },

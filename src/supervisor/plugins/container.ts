@@ -183,7 +183,8 @@ export class Container {
   #context({ loaded, scope, announced }: Built) {
     const { mode, clock, log, env } = this.#options
     const { plugin, config } = loaded
-    const needs = Object.entries(plugin.needs).map(([name, key]) => [name, this.#services.find(key)])
+    const defer = (undo: () => unknown) => scope.defer(undo)
+    const needs = Object.entries(plugin.needs).map(([name, key]) => [name, this.#services.find(key, defer)])
     return {
       config,
       needs: Object.fromEntries(needs),
@@ -191,7 +192,7 @@ export class Container {
       env,
       clock,
       log: log.named(plugin.name),
-      defer: (undo: () => unknown) => scope.defer(undo),
+      defer,
       announce: (place: Announcement) => void announced.push(place),
     }
   }

@@ -1,6 +1,17 @@
 /** Holds the services of one server by key and provider, and hands each plugin those that its needs name. */
 import { keyText, type ServiceKey } from './keys.js'
 
+type Defer = (undo: () => unknown) => void
+
+/** A service of which each plugin is handed a view of its own: what the plugin does through the view is undone with it. */
+export class PerPlugin<T> {
+  readonly viewFor: (defer: Defer) => T
+
+  constructor(viewFor: (defer: Defer) => T) {
+    this.viewFor = viewFor
+  }
+}
+
 /** Services by the text of their key, then by the name of their provider. */
 export class ServiceRegistry {
   readonly #services = new Map<string, Map<string, unknown>>()
@@ -18,11 +29,13 @@ export class ServiceRegistry {
     return new Set(this.#services.keys())
   }
 
-  /** Returns what a need of `key` is handed: a service, undefined, or a map by provider. */
-  find(key: ServiceKey<unknown>): unknown {
-    const providers = this.#services.get(keyText(key))
-    if (key.takes === 'all') return new Map(providers)
-    const [first] = providers?.values() ?? []
-    return first
+  /** Returns what a need of `key` is handed: a service, undefined, or a map by provider. `defer` is of the plugin that needs it. */
+  find(key: ServiceKey<unknown>, defer: Defer = () => undefined): unknown {
+    const services = [...(this.#services.get(keyText(key)) ?? [])].map(
+      ([provider, service]) =>
+        [provider, service instanceof PerPlugin ? service.viewFor(defer) : service] as const,
+    )
+    if (key.takes === 'all') return new Map(services)
+    return services[0]?.[1]
   }
 }

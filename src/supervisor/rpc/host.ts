@@ -6,9 +6,12 @@ import type { Clock } from '../../core/clock.js'
 import { ErrorCode, hasCode, RelayError } from '../../core/errors.js'
 import { isLoopback } from '../../core/loopback.js'
 import { listenTcp, listenUnix } from '../../ipc/listen.js'
-import type { RpcCaller } from '../../ipc/rpc/connection.js'
+import type { RpcMessage } from '../../ipc/rpc/codec.js'
+import type { RpcCall, RpcCaller } from '../../ipc/rpc/connection.js'
 import { RpcServer, type RpcServerOptions } from '../../ipc/rpc/server.js'
+import { decodeInput, encodeAnswer, isPlain } from '../../ipc/rpc/values.js'
 import type { Logger } from '../../logging/logger.js'
+import type { Schema } from '../../schema/section.js'
 import { claimFolder } from '../folder/claim.js'
 import {
   controlSocketName,
@@ -19,9 +22,17 @@ import {
 } from '../folder/private-folder.js'
 import { holdStartLock } from '../folder/start-lock.js'
 import { descriptorsMax } from '../machine/limits.js'
-import type { RpcMethod, RpcRegisterOptions, RpcService, RpcSettings } from '../services.js'
 import { audit } from './audit.js'
-import { type CalledMethod, RpcTable } from './table.js'
+import type { AnyProcedure, ProcedureCall, RpcService, RpcSettings } from './procedure.js'
+import { type CheckedProcedure, RpcTable } from './table.js'
+
+/** Checks a value against a schema and returns it with its defaults. Throws with every fault, as text for the client. */
+export type CheckInput = (schema: Schema, value: unknown) => unknown
+
+/** A call of one of the server's own procedures. */
+export interface OwnCall extends ProcedureCall {
+  readonly caller: RpcCaller
+}
 
 /** What the host is made of. */
 export interface RpcHostOptions {
@@ -29,6 +40,7 @@ export interface RpcHostOptions {
   readonly version: string
   /** What relative socket paths of `rpc.listen` count from. */
   readonly cwd: string
+  readonly checkInput: CheckInput
   readonly clock: Clock
   readonly log: Logger
 }
@@ -49,10 +61,10 @@ const anyHost: ReadonlySet<string> = new Set(['', '0.0.0.0', '::', '[::]'])
 export class RpcHost implements RpcService {
   readonly #options: RpcHostOptions
   readonly #folder: string
-  /** Methods that every client may call. */
+  /** Procedures that every client may call. */
   readonly #public = new RpcTable()
-  /** Further methods that only clients of `rpc.sock` may call. */
-  readonly #own = new RpcTable()
+  /** Further procedures that only clients of `rpc.sock` may call. */
+  readonly #own = new RpcTable<OwnCall>()
   readonly #operator: RpcServer
   readonly #workers: RpcServer
   #asked: RpcServer | undefined
@@ -104,24 +116,32 @@ export class RpcHost implements RpcService {
     this.#asked = server
   }
 
-  register(
-    service: string,
-    methods: Readonly<Record<string, RpcMethod>>,
-    options: RpcRegisterOptions = {},
-  ): () => void {
+  register(service: string, procedures: Readonly<Record<string, AnyProcedure>>): () => void {
     if (this.#own.has(service)) {
       throw new RelayError(ErrorCode.PluginDuplicate, `the RPC service "${service}" is the server's own`)
     }
-    return this.#public.register(service, methods, options)
+    return this.#public.register(service, procedures)
   }
 
-  /** Adds methods that only the operator's socket has. */
-  registerOwn(
-    service: string,
-    methods: Readonly<Record<string, CalledMethod>>,
-    options: RpcRegisterOptions = {},
-  ): void {
-    this.#own.register(service, methods, options)
+  /** The service as one plugin is handed it: what the plugin registers is removed with it. */
+  forPlugin(defer: (undo: () => unknown) => void): RpcService {
+    const host = this
+    return {
+      configure: (settings) => host.configure(settings),
+      register: (service, procedures) => {
+        const remove = host.register(service, procedures)
+        defer(remove)
+        return remove
+      },
+      get address() {
+        return host.address
+      },
+    }
+  }
+
+  /** Adds procedures that only the operator's socket has. */
+  registerOwn(service: string, procedures: Readonly<Record<string, CheckedProcedure<OwnCall>>>): void {
+    this.#own.register(service, procedures)
   }
 
   async close(): Promise<void> {
@@ -167,18 +187,34 @@ export class RpcHost implements RpcService {
 
   #makeServer(name: string, kind: ClientKind): RpcServer {
     const { log, clock } = this.#options
-    const dispatch: RpcServerOptions['dispatch'] = (method, argument, caller) =>
-      this.#call(kind, method, argument, caller)
+    const dispatch: RpcServerOptions['dispatch'] = (request, call) => this.#answer(kind, request, call)
     return kind === 'operator'
       ? new RpcServer({ name, dispatch, placesMax: operatorPlacesMax, evicts: 'idle', clock, log })
       : new RpcServer({ name, dispatch, placesMax: clientPlaces(), evicts: 'silent', clock, log })
   }
 
-  async #call(kind: ClientKind, name: string, argument: unknown, caller: RpcCaller): Promise<unknown> {
-    const isOwn = kind === 'operator' && this.#own.has(name.slice(0, Math.max(0, name.lastIndexOf('.'))))
-    const { run, isAudited } = (isOwn ? this.#own : this.#public).find(name)
-    if (isAudited) audit(this.#options.log, { command: name, argument, caller })
-    return run(argument, caller)
+  #answer(kind: ClientKind, request: RpcMessage, call: RpcCall): Promise<Uint8Array | string> {
+    const { signal } = call.abort
+    const service = request.method.slice(0, Math.max(0, request.method.lastIndexOf('.')))
+    return kind === 'operator' && this.#own.has(service)
+      ? this.#run(this.#own, request, call, { signal, caller: call.caller })
+      : this.#run(this.#public, request, call, { signal })
+  }
+
+  async #run<C>(table: RpcTable<C>, request: RpcMessage, { caller, abort }: RpcCall, seen: C) {
+    const { procedure, running } = table.find(request.method)
+    running.add(abort)
+    try {
+      const decoded = await decodeInput(procedure, request)
+      const isChecked = procedure.input !== undefined && isPlain(request.codec)
+      const input = isChecked ? this.#options.checkInput(procedure.input, decoded) : decoded
+      if (procedure.audited === true)
+        audit(this.#options.log, { command: request.method, argument: input, caller })
+      const answer = await procedure.call(input, seen)
+      return await encodeAnswer(procedure, request.codec, answer)
+    } finally {
+      running.delete(abort)
+    }
   }
 }
 

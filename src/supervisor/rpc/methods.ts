@@ -1,11 +1,26 @@
 /** The methods that every server has: RoadRunner's `rpc`, `informer`, `resetter`, and ours under `rr`. */
 
+import type { RemoteProcedure } from '../../ipc/rpc/procedure.js'
 import type { LedgerEntry, LedgerView } from '../ledger.js'
 import type { PluginInfo } from '../plugins/container.js'
 import type { ManagedPool, WorkerInfo } from '../pool/pool.js'
 import { roadRunnerVersion } from '../version.js'
 import { claimedIdentity } from './audit.js'
-import type { RpcHost } from './host.js'
+import type { OwnCall, RpcHost } from './host.js'
+import {
+  Hello,
+  type LedgerDocument,
+  type LedgerRow,
+  LedgerRows,
+  Plugins,
+  type PoolRow,
+  PoolRows,
+  Status,
+  Stop,
+  type WorkerRow,
+  Workers,
+} from './own.js'
+import type { CheckedProcedure } from './table.js'
 
 /** What the methods ask. */
 export interface ServerFacts {
@@ -48,54 +63,65 @@ export function registerServerMethods(rpc: RpcHost, facts: ServerFacts): void {
 
 function registerRoadRunnerMethods(rpc: RpcHost, { pools }: ServerFacts): void {
   const names = () => pools.all().map((pool) => pool.name)
-  rpc.register('rpc', { Version: () => roadRunnerVersion })
+  rpc.register('rpc', { Version: { call: () => roadRunnerVersion } })
   rpc.register('informer', {
-    List: names,
-    Workers: async (name) => {
-      const pool = pools.all().find((one) => one.name === name)
-      return { workers: pool === undefined ? null : (await pool.workers()).map(roadRunnerWorker) }
+    List: { call: names },
+    Workers: {
+      call: async (name: unknown) => {
+        const pool = pools.all().find((one) => one.name === name)
+        return { workers: pool === undefined ? null : (await pool.workers()).map(roadRunnerWorker) }
+      },
     },
   })
-  rpc.register(
-    'resetter',
-    {
-      List: names,
-      Reset: async (name) => {
+  rpc.register('resetter', {
+    List: { call: names },
+    Reset: {
+      audited: true,
+      call: async (name: unknown) => {
         if (typeof name !== 'string') throw new Error('rpc: resetter.Reset takes the name of a pool')
         await pools.reset(name)
         return true
       },
     },
-    { audited: ['Reset'] },
-  )
+  })
 }
 
 function registerOwnMethods(rpc: RpcHost, facts: ServerFacts): void {
   const { pools, ledger, plugins, pid, stop } = facts
-  rpc.registerOwn(
-    'rr',
-    {
-      Hello: (argument, caller) => {
-        caller.claimed = claimedIdentity(argument)
-        return { name: 'relayrunner', version: facts.version, pid, path: facts.path }
-      },
-      Status: () => statusOf(facts),
-      Workers: async () =>
-        (await Promise.all(pools.all().map((pool) => pool.workers()))).flat().map(ownWorker),
-      Pools: () => Promise.all(pools.all().map(poolRow)),
-      Ledger: () => ledgerDocument(ledger()),
-      Plugins: () => plugins(),
-      Stop: () => {
+  const workers = async () => (await Promise.all(pools.all().map((pool) => pool.workers()))).flat()
+  const procedures = [
+    serves(Hello, (input, { caller }) => {
+      caller.claimed = claimedIdentity(input)
+      return { name: 'relayrunner', version: facts.version, pid, path: facts.path }
+    }),
+    serves(Status, () => statusOf(facts)),
+    serves(Workers, async () => (await workers()).map(ownWorker)),
+    serves(PoolRows, () => Promise.all(pools.all().map(poolRow))),
+    serves(LedgerRows, () => ledgerDocument(ledger())),
+    serves(Plugins, () => plugins()),
+    serves(
+      Stop,
+      () => {
         setImmediate(stop)
         return { pid }
       },
-    },
-    { audited: ['Stop'] },
-  )
+      { audited: true },
+    ),
+  ]
+  rpc.registerOwn('rr', Object.fromEntries(procedures))
+}
+
+/** A procedure of `rr` under its method's name; the answer has to be what its callers expect. */
+function serves<I, O>(
+  { name }: RemoteProcedure<I, O>,
+  call: (input: unknown, call: OwnCall) => O | Promise<O>,
+  more: { readonly audited?: true } = {},
+): readonly [string, CheckedProcedure<OwnCall>] {
+  return [name.slice(name.indexOf('.') + 1), { ...more, call }]
 }
 
 /** Answers cheaply: commands that wait for a slow method call it repeatedly. */
-function statusOf({ pools, pid, isStopping }: ServerFacts): object {
+function statusOf({ pools, pid, isStopping }: ServerFacts): Status {
   const all = pools.all()
   return {
     state: isStopping() ? 'stopping' : 'running',
@@ -121,7 +147,7 @@ function roadRunnerWorker(worker: WorkerInfo): object {
   }
 }
 
-async function poolRow(pool: ManagedPool): Promise<object> {
+async function poolRow(pool: ManagedPool): Promise<PoolRow> {
   const { isDegraded, degradedMs, recentDeaths, restarts, why } = pool.health
   const workers = await pool.workers()
   return {
@@ -140,20 +166,20 @@ async function poolRow(pool: ManagedPool): Promise<object> {
   }
 }
 
-function ledgerDocument({ counts, open, ended }: LedgerView): object {
-  return { counts, open: open.map(ledgerRow), ended: ended.map(ledgerRow) }
+function ledgerDocument({ counts, open, ended }: LedgerView): LedgerDocument {
+  return { counts: { ...counts }, open: open.map(ledgerRow), ended: ended.map(ledgerRow) }
 }
 
-function ledgerRow({ id, acceptedAtMs, assigned, answered, end, reason }: LedgerEntry): object {
+function ledgerRow({ id, acceptedAtMs, assigned, answered, end, reason }: LedgerEntry): LedgerRow {
   const acceptedAt = new Date(acceptedAtMs).toISOString()
   return { id, accepted_at: acceptedAt, assigned, answered, end: end ?? null, reason: reason ?? null }
 }
 
-function ownWorker(worker: WorkerInfo): object {
+function ownWorker(worker: WorkerInfo): WorkerRow {
   return {
     pool: worker.pool,
     pid: worker.pid,
-    ...(worker.thread === undefined ? {} : { thread: worker.thread }),
+    thread: worker.thread,
     state: worker.state,
     jobs: worker.jobs,
     memory_bytes: worker.memoryBytes,

@@ -12,6 +12,7 @@ import { silentLogger } from '../../../src/logging/logger.js'
 import { writeCard } from '../../../src/supervisor/folder/card.js'
 import { privateFolderPath } from '../../../src/supervisor/folder/private-folder.js'
 import { rr } from '../../helpers/command.js'
+import { plainDispatch } from '../../helpers/rpc.js'
 import { lambdaConfig, started, startRr, testFolder, workerText } from '../../helpers/rr.js'
 import { notRoot } from '../../helpers/users.js'
 
@@ -38,12 +39,12 @@ async function play(t: TestContext, answers: Readonly<Record<string, unknown>>) 
     evicts: 'idle',
     clock: systemClock,
     log: silentLogger,
-    dispatch: async (method) => {
+    dispatch: plainDispatch((method) => {
       if (!all.has(method)) throw new Error(`rpc: can't find method ${method}`)
       const answer = all.get(method)
       if (answer instanceof Error) throw answer
       return answer
-    },
+    }),
   })
   await listenUnix(server.server, socket)
   t.after(() => server.close())
@@ -68,18 +69,20 @@ const evil = 'x\u001b]0;owned\u0007\u001b[2J\r\nrr: all is well\u009b31m\u202egn
 const obeyed = /[^\n\P{Cc}]|[\u202a-\u202e\u2066-\u2069\u200e\u200f]/u
 
 test('nothing that a server says reaches a terminal as a command, in tables, errors, hints or JSON', async (t) => {
-  const worker = { pool: evil, pid: 1, state: evil, jobs: evil, memory_bytes: 1, created_at: evil }
-  const pool = { pool: evil, degraded: { for_ms: 1, recent_deaths: evil, why: evil } }
+  const worker = { pool: evil, pid: 1, state: evil, jobs: 1, memory_bytes: 1, created_at: evil }
+  const numbers = { size: 1, live: 1, idle: 1, busy: 1, waiting: 1, oldest_wait_ms: 1, restarts: 1 }
+  const degraded = { for_ms: 1, recent_deaths: 1, why: evil }
+  const pool = { pool: evil, ...numbers, degraded, memory_bytes: 1 }
   const entry = { id: evil, accepted_at: evil, assigned: 1, answered: 1, end: evil, reason: evil }
   const { folder } = await play(t, {
     'rr.Workers': [worker],
     'rr.Pools': [pool],
-    'rr.Ledger': { counts: { [evil]: evil }, open: [entry], ended: [] },
+    'rr.Ledger': { counts: { [evil]: 1 }, open: [entry], ended: [] },
     'rr.Plugins': [{ name: evil, version: evil, level: 1, setupMs: 1, file: evil }],
     'resetter.List': [evil],
     'resetter.Reset': new Error(evil),
     'rr.Stop': new Error(evil),
-    'emulator.Queue': { queue: evil, visible: evil, in_flight: evil, delayed: evil, dead: evil },
+    'emulator.Queue': { queue: evil, visible: 1, in_flight: 1, delayed: 1, dead: 1 },
     'emulator.Send': { message_ids: [evil] },
   })
   const commands = [
@@ -110,10 +113,30 @@ test('nothing that a server says reaches a terminal as a command, in tables, err
   assert.deepEqual(json, [worker])
 })
 
+test('an answer of another shape is an error that names the place, and prints nothing that a terminal obeys', async (t) => {
+  const { folder } = await play(t, {
+    'rr.Workers': [{ pool: 'a', pid: 'one' }],
+    'rr.Pools': { pool: 'a' },
+    'rr.Ledger': { counts: { [evil]: evil }, open: [], ended: [] },
+    'rr.Plugins': null,
+  })
+  for (const [word, what] of [
+    ['workers', 'rr.Workers was not answered as expected: the answer[0].pid is not a number'],
+    ['pools', 'rr.Pools was not answered as expected: the answer is not a list'],
+    ['ledger', 'rr.Ledger was not answered as expected: the answer.counts.'],
+    ['plugins', 'another version: restart it'],
+  ] as const) {
+    const { code, out, err } = await rr(folder, [word])
+    assert.deepEqual([code, out], [1, ''], word)
+    assert.ok(err.includes(what), err)
+    assert.doesNotMatch(err, obeyed, word)
+  }
+})
+
 test('keys such as __proto__ in an answer are data', async (t) => {
   const { folder } = await play(t, {
     'rr.Workers': JSON.parse(
-      '[{"__proto__":{"pool":"a"},"pool":"constructor","pid":1,"state":"idle","jobs":0}]',
+      '[{"__proto__":{"pool":"a"},"pool":"constructor","pid":1,"state":"idle","jobs":0,"memory_bytes":0,"created_at":""}]',
     ),
     'rr.Ledger': JSON.parse('{"counts":{"__proto__":1,"constructor":2},"open":[],"ended":[]}'),
   })

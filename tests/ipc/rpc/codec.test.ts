@@ -2,15 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type Frame, FrameFlag } from '../../../src/ipc/frame.js'
-import {
-  decodeArgument,
-  encodeReply,
-  errorText,
-  type RpcMessage,
-  readRpc,
-  rpcBytesMax,
-  rpcParts,
-} from '../../../src/ipc/rpc/codec.js'
+import { errorText, readRpc, rpcParts } from '../../../src/ipc/rpc/codec.js'
 
 /** The frame as the other end reads it. */
 function received({ flags, options, head, body }: ReturnType<typeof rpcParts>): Frame {
@@ -21,10 +13,6 @@ function received({ flags, options, head, body }: ReturnType<typeof rpcParts>): 
 
 function frame(flags: number, options: readonly number[], payload: Buffer): Frame {
   return { flags, options: [...options], stream: 0, payload }
-}
-
-function message(about: Partial<RpcMessage>): RpcMessage {
-  return { sequence: 1, method: 'a.B', codec: FrameFlag.json, isError: false, data: Buffer.of(), ...about }
 }
 
 test('a message that is written is read again, whatever its name, codec and bytes', () => {
@@ -58,40 +46,6 @@ test('the data of a message stays what it was when the buffer of the frame is us
   const read = readRpc(frame(FrameFlag.json, [1, 3], payload))
   payload.fill(0)
   assert.equal(read?.data.toString(), '{"n":1}')
-})
-
-const broken = '{"password":'
-const stated: readonly [about: Partial<RpcMessage>, value: unknown][] = [
-  [{ data: Buffer.from('{"n":[1]}') }, { n: [1] }],
-  [{ data: Buffer.of() }, undefined],
-  [{ codec: FrameFlag.raw, data: Buffer.from('täxt') }, 'täxt'],
-]
-test('an argument is JSON or text, and a fault of it does not quote it', () => {
-  for (const [about, value] of stated) assert.deepEqual(decodeArgument(message(about)), value)
-  assert.throws(
-    () => decodeArgument(message({ data: Buffer.from(broken) })),
-    (error: Error) => /not JSON/.test(error.message) && !error.message.includes('password'),
-  )
-  for (const codec of [0, FrameFlag.proto, FrameFlag.msgpack, FrameFlag.gob])
-    assert.throws(() => decodeArgument(message({ codec })), /speaks the codecs JSON and RAW/)
-})
-
-test('a reply is JSON, or text and bytes as they are under RAW; what JSON cannot hold is refused', () => {
-  assert.equal(encodeReply(FrameFlag.json, { a: 1 }), '{"a":1}')
-  assert.equal(encodeReply(FrameFlag.json, 'text'), '"text"')
-  assert.equal(encodeReply(FrameFlag.json, undefined), 'null')
-  assert.equal(encodeReply(FrameFlag.raw, 'text'), 'text')
-  assert.deepEqual(encodeReply(FrameFlag.raw, Buffer.of(0, 255)), Buffer.of(0, 255))
-  assert.equal(encodeReply(FrameFlag.raw, { a: 1 }), '{"a":1}')
-  assert.throws(() => encodeReply(FrameFlag.json, 1n))
-})
-
-test('a reply may have 16 MB and not a byte more', () => {
-  assert.equal(encodeReply(FrameFlag.raw, Buffer.alloc(rpcBytesMax)).length, rpcBytesMax)
-  assert.throws(
-    () => encodeReply(FrameFlag.raw, Buffer.alloc(rpcBytesMax + 1)),
-    /has 16777217 bytes, 16777216 fit/,
-  )
 })
 
 test('whatever a method throws is answered with a text that is not empty and not endless', () => {

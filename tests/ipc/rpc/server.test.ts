@@ -9,7 +9,7 @@ import { listenUnix } from '../../../src/ipc/listen.js'
 import type { Dispatch } from '../../../src/ipc/rpc/connection.js'
 import { RpcServer } from '../../../src/ipc/rpc/server.js'
 import { silentLogger } from '../../../src/logging/logger.js'
-import { rawRpc, requestBytes } from '../../helpers/rpc.js'
+import { plainDispatch, rawRpc, requestBytes } from '../../helpers/rpc.js'
 import { eventually } from '../../helpers/wait.js'
 import { ManualClock } from '../manual-clock.js'
 
@@ -23,7 +23,7 @@ async function serve(t: TestContext, setting: Setting = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'rr-rpc-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const clock = new ManualClock()
-  const { dispatch = async (_method, argument) => argument, placesMax = 100, evicts = 'silent' } = setting
+  const { dispatch = plainDispatch((_method, input) => input), placesMax = 100, evicts = 'silent' } = setting
   const server = new RpcServer({ name: 'test', dispatch, placesMax, evicts, clock, log: silentLogger })
   const path = join(folder, 'rpc.sock')
   await listenUnix(server.server, path)
@@ -34,7 +34,7 @@ async function serve(t: TestContext, setting: Setting = {}) {
 /** A dispatcher whose calls end when the test says so. */
 function held() {
   const calls: { readonly method: string; readonly end: (value: unknown) => void }[] = []
-  const dispatch: Dispatch = (method) => new Promise((end) => calls.push({ method, end }))
+  const dispatch = plainDispatch((method) => new Promise((end) => calls.push({ method, end })))
   return { calls, dispatch }
 }
 
@@ -56,7 +56,7 @@ test('the requests of one connection run one at a time and are answered in order
 
 test('a method that never answers holds up its own connection only', async (t) => {
   const { path } = await serve(t, {
-    dispatch: (method) => (method === 'a.Never' ? new Promise(() => undefined) : Promise.resolve('pong')),
+    dispatch: plainDispatch((method) => (method === 'a.Never' ? new Promise(() => undefined) : 'pong')),
   })
   const stuck = await rawRpc(t, path)
   stuck.socket.write(requestBytes(1, 'a.Never'))
@@ -80,10 +80,10 @@ test('many small requests of one client do not keep another one waiting', async 
 test('a client that does not read is asked for nothing more, and is dropped after 30 s', async (t) => {
   let calls = 0
   const { path, clock } = await serve(t, {
-    dispatch: async () => {
+    dispatch: plainDispatch(() => {
       calls += 1
       return 'x'.repeat(8 * 1024 * 1024)
-    },
+    }),
   })
   const slow = await rawRpc(t, path)
   slow.socket.pause()
@@ -131,6 +131,29 @@ test('a client that closes its sending side is answered', async (t) => {
   calls[0]?.end('late')
   assert.equal((await client.answer(1)).data.toString(), '"late"')
   await client.closed
+})
+
+test('the signal of a call aborts when its client ends the connection, or the server closes', async (t) => {
+  const signals: AbortSignal[] = []
+  const dispatch: Dispatch = (_request, { abort: { signal } }) => {
+    signals.push(signal)
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('given up'))))
+  }
+  const { path, server } = await serve(t, { dispatch })
+  for (const leave of ['end', 'destroy'] as const) {
+    const client = await rawRpc(t, path)
+    client.socket.write(requestBytes(1, 'a.Wait'))
+    await eventually(() => signals.length === 1)
+    assert.equal(signals[0]?.aborted, false)
+    client.socket[leave]()
+    await eventually(() => signals[0]?.aborted === true)
+    signals.length = 0
+  }
+  const stays = await rawRpc(t, path)
+  stays.socket.write(requestBytes(1, 'a.Wait'))
+  await eventually(() => signals.length === 1)
+  await server.close()
+  assert.equal(signals[0]?.aborted, true)
 })
 
 test('when all places are taken, a client that never asked makes room, and one that did stays', async (t) => {
@@ -229,7 +252,7 @@ test('whatever a method throws or returns is an answer', async (t) => {
     [() => Number.NaN, /^null$/],
     [() => ({ ok: true }), /^\{"ok":true\}$/],
   ]
-  const { path } = await serve(t, { dispatch: async (_method, at) => cases[Number(at)]?.[0]() })
+  const { path } = await serve(t, { dispatch: plainDispatch((_method, at) => cases[Number(at)]?.[0]()) })
   const client = await rawRpc(t, path)
   for (const [at, [run, answer]] of cases.entries())
     assert.match(await client.call('a.M', at), answer, String(run))
@@ -274,13 +297,13 @@ test('the codecs that are not spoken and arguments that are no JSON are answered
     client.socket.write(encodeFrame({ flags, options: [sequence, 3], head: `a.M${body}` }))
   send(1, FrameFlag.proto, 'x')
   send(2, FrameFlag.json, '{')
-  send(3, FrameFlag.raw, 'text')
+  send(3, FrameFlag.gob, 'x')
   send(4, FrameFlag.json, '')
   const texts = await Promise.all([1, 2, 3, 4].map(async (one) => (await client.answer(one)).data.toString()))
   assert.deepEqual(texts, [
-    'rpc: this server speaks the codecs JSON and RAW',
+    'rpc: a.M does not take PROTO requests',
     'rpc: the argument is not JSON',
-    'text',
+    'rpc: a.M does not take GOB requests',
     'null',
   ])
 })

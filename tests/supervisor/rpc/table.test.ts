@@ -5,10 +5,10 @@ import { ErrorCode, hasCode } from '../../../src/core/errors.js'
 import { claimedIdentity } from '../../../src/supervisor/rpc/audit.js'
 import { RpcTable } from '../../../src/supervisor/rpc/table.js'
 
-const caller = { socket: 'test', claimed: undefined }
+const call = { signal: new AbortController().signal }
 
 class Inherited {
-  Shown = () => 'own'
+  Shown = { call: () => 'own' }
   Hidden() {
     return 'inherited'
   }
@@ -16,19 +16,19 @@ class Inherited {
 
 test('a method is found by its full name, and gone when its plugin takes it back', () => {
   const table = new RpcTable()
-  const remove = table.register('app', { Ping: (argument) => ['pong', argument] })
-  assert.deepEqual(table.find('app.Ping').run(1, caller), ['pong', 1])
+  const remove = table.register('app', { Ping: { call: (input: unknown) => ['pong', input] } })
+  assert.deepEqual(table.find('app.Ping').procedure.call(1, call), ['pong', 1])
   remove()
   assert.throws(() => table.find('app.Ping'), /can't find service app\.Ping/)
-  const again = table.register('app', { Ping: () => 2 })
+  const again = table.register('app', { Ping: { call: () => 2 } })
   remove()
-  assert.equal(table.find('app.Ping').run(1, caller), 2)
+  assert.equal(table.find('app.Ping').procedure.call(1, call), 2)
   again()
 })
 
 test('what is not there is told in RoadRunner’s words, whatever the name', () => {
   const table = new RpcTable()
-  table.register('app', { Ping: () => 'pong' })
+  table.register('app', { Ping: { call: () => 'pong' } })
   table.register('shown', { ...new Inherited() })
   const names: readonly [name: string, text: string][] = [
     ['Ping', 'rpc: service/method request ill-formed: Ping'],
@@ -52,8 +52,9 @@ test('what is not there is told in RoadRunner’s words, whatever the name', () 
 })
 
 test('a wrong registration is refused when it is made', () => {
-  const run = () => 1
-  const wrong: readonly [service: unknown, methods: unknown, audited?: readonly string[]][] = [
+  const run = { call: () => 1 }
+  const message = { read: () => 1, write: () => 1 }
+  const wrong: readonly [service: unknown, procedures: unknown][] = [
     ['', { Ping: run }],
     ['a b', { Ping: run }],
     ['a\n', { Ping: run }],
@@ -69,16 +70,33 @@ test('a wrong registration is refused when it is made', () => {
     ['app', { '': run }],
     ['app', { 'a.b': run }],
     ['app', Object.create({ Ping: run })],
-    ['app', { Ping: run }, ['Pong']],
+    ['app', 'Ping'],
+    ['app', { Ping: () => 1 }],
+    ['app', { Ping: { call: 1 } }],
+    ['app', { Ping: { ...run, request: message } }],
+    ['app', { Ping: { ...run, reply: message } }],
+    ['app', { Ping: { ...run, request: message, reply: { read: () => 1 } } }],
+    ['app', { Ping: { ...run, request: null, reply: message } }],
+    ['app', { Ping: { ...run, raw: 'yes' } }],
+    ['app', { Ping: { ...run, audited: 1 } }],
+    ['app', { Ping: { ...run, input: { key: { type: 'string' } } } }],
   ]
-  for (const [service, methods, audited = []] of wrong) {
-    const register = () =>
-      new RpcTable().register(service as string, methods as { Ping: () => 1 }, { audited })
+  for (const [service, procedures] of wrong) {
+    const register = () => new RpcTable().register(service as string, procedures)
     assert.throws(register, (error) => hasCode(error, ErrorCode.PluginApi), String(service))
   }
   const table = new RpcTable()
   table.register('app', { Ping: run })
   assert.throws(() => table.register('app', { Pong: run }), { code: ErrorCode.PluginDuplicate })
+})
+
+test('a removed procedure aborts its running calls', () => {
+  const table = new RpcTable()
+  const remove = table.register('app', { Wait: { call: () => new Promise(() => undefined) } })
+  const running = new AbortController()
+  table.find('app.Wait').running.add(running)
+  remove()
+  assert.ok(running.signal.aborted)
 })
 
 test('what a client claims to be is cut and cleaned, and whatever is not a pid or name is left out', () => {

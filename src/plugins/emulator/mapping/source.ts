@@ -1,6 +1,13 @@
 /** What `emulator.sqs` switches on: the queue, the mapping that polls it, and the remote procedures of `rr send` and `rr queue`. */
 import { randomUUID } from 'node:crypto'
-import { type Clock, ErrorCode, type Logger, messageOf, RelayError, type RpcMethod } from '../../../index.js'
+import {
+  type AnyProcedure,
+  type Clock,
+  ErrorCode,
+  type Logger,
+  messageOf,
+  RelayError,
+} from '../../../index.js'
 import { MemoryQueue } from '../../../work/queues/memory/memory-queue.js'
 import type { MessageQueue, NewMessage } from '../../../work/queues/queue.js'
 import { placeOfQueue } from '../../../work/queues/sqs/client.js'
@@ -35,7 +42,7 @@ export interface QueueSource {
   /** SQS's own protocol, for queues in memory. */
   readonly route: ExtraRoute
   /** `Send` and `Queue`. */
-  readonly methods: Readonly<Record<string, RpcMethod>>
+  readonly procedures: Readonly<Record<string, AnyProcedure>>
   /** Begins to poll. */
   start(): void
   /** Takes no further batch; resolves when those at work are over. */
@@ -57,9 +64,16 @@ export async function openSource(options: SourceOptions): Promise<QueueSource> {
 const nothing: QueueSource = {
   polled: undefined,
   route: () => undefined,
-  methods: { Send: refuse, Queue: refuse },
+  procedures: proceduresOf({ send: refuse, counts: refuse }),
   start: () => undefined,
   stop: async () => undefined,
+}
+
+function proceduresOf(of: {
+  send(argument: unknown): Promise<object>
+  counts(): Promise<object>
+}): QueueSource['procedures'] {
+  return { Send: { audited: true, call: of.send }, Queue: { call: of.counts } }
 }
 
 function refuse(): never {
@@ -89,13 +103,13 @@ function memorySource(options: SourceOptions, name: string): QueueSource {
     ...running(options, queue),
     polled: `${name} (in memory)`,
     route: sqsRoute({ queues: memory, address, log }),
-    methods: {
-      Send: (argument) => send(argument, queue, named),
-      Queue: async () => {
+    procedures: proceduresOf({
+      send: (argument) => send(argument, queue, named),
+      counts: async () => {
         const { visible, inFlight, delayed } = await queue.counts()
         return { queue: name, visible, in_flight: inFlight, delayed, dead: deadLetter.ids.length }
       },
-    },
+    }),
   }
 }
 
@@ -119,8 +133,8 @@ async function realSource(options: SourceOptions, url: string): Promise<QueueSou
       await stop()
       queue.close()
     },
-    methods: {
-      Send: (argument) =>
+    procedures: proceduresOf({
+      send: (argument) =>
         send(
           argument,
           queue,
@@ -129,11 +143,11 @@ async function realSource(options: SourceOptions, url: string): Promise<QueueSou
             [placeOfQueue(url).name, queue],
           ]),
         ),
-      Queue: async () => {
+      counts: async () => {
         const { visible, inFlight, delayed } = await queue.counts()
         return { queue: url, visible, in_flight: inFlight, delayed, dead: null }
       },
-    },
+    }),
   }
 }
 

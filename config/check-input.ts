@@ -1,0 +1,40 @@
+/** Checks a value that a client sent as a section of the file is checked. It is data, not text: a number in quotes stays text. */
+import type { Schema } from '../src/schema/section.js'
+import type { Entry, Place, Tree } from '../src/schema/tree.js'
+import { validateConfig } from './validate.js'
+
+const nowhere: Place = { file: '', line: 1, column: 1 }
+
+/** Returns the value with its defaults, durations in ms and sizes in bytes. Throws with every fault, as text for the client. */
+export function checkInput(schema: Schema, value: unknown): unknown {
+  // A section has keys, so the value is made the only key of one.
+  const section: Tree = { kind: 'map', entries: new Map([['value', entryOf(value)]]), at: nowhere }
+  const owner = { name: 'input', config: { properties: { value: schema } } }
+  const { values, problems } = validateConfig(
+    new Map([[owner.name, { at: nowhere, value: section }]]),
+    [owner],
+    new Set(),
+  )
+  if (problems.length > 0) {
+    const texts = problems.map(({ what, expected }) =>
+      expected === undefined ? what : `${what}, expected ${expected}`,
+    )
+    throw new Error(`rpc: ${texts.join('; ').replaceAll('"input.value', '"input')}`)
+  }
+  const checked = values.get(owner.name)
+  return typeof checked === 'object' && checked !== null && 'value' in checked ? checked.value : undefined
+}
+
+function treeOf(value: unknown): Tree {
+  if (Array.isArray(value)) return { kind: 'list', items: value.map(treeOf), at: nowhere }
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).map(([key, one]) => [key, entryOf(one)] as const)
+    return { kind: 'map', entries: new Map(entries), at: nowhere }
+  }
+  const isScalar = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+  return { kind: 'scalar', value: isScalar ? value : null, isQuoted: typeof value === 'string', at: nowhere }
+}
+
+function entryOf(value: unknown): Entry {
+  return { at: nowhere, value: treeOf(value) }
+}

@@ -1,0 +1,80 @@
+/** The server's own procedures, as it and the commands of `rr` know them: names, inputs and the shapes of answers. */
+import type { RemoteProcedure } from '../../ipc/rpc/procedure.js'
+import { list, map, number, orAbsent, orNull, record, type ShapeOf, text } from '../../ipc/rpc/shape.js'
+
+const greeting = record({ name: text, version: text, pid: number, path: text })
+const status = record({ state: text, pid: number, live: number, idle: number, waiting: number })
+const workerRow = record({
+  pool: text,
+  pid: number,
+  thread: orAbsent(number),
+  state: text,
+  jobs: number,
+  memory_bytes: number,
+  created_at: text,
+})
+const poolRow = record({
+  pool: text,
+  size: number,
+  live: number,
+  idle: number,
+  busy: number,
+  waiting: number,
+  oldest_wait_ms: number,
+  restarts: number,
+  degraded: orNull(record({ for_ms: number, recent_deaths: number, why: text })),
+  memory_bytes: number,
+})
+const ledgerRow = record({
+  id: text,
+  accepted_at: text,
+  assigned: number,
+  answered: number,
+  end: orNull(text),
+  reason: orNull(text),
+})
+const ledgerDocument = record({ counts: map(number), open: list(ledgerRow), ended: list(ledgerRow) })
+const pluginRow = record({
+  name: text,
+  version: orAbsent(text),
+  file: text,
+  level: number,
+  setupMs: number,
+})
+
+/** A row of `rr workers`. */
+export type WorkerRow = ShapeOf<typeof workerRow>
+/** A row of `rr pools`. */
+export type PoolRow = ShapeOf<typeof poolRow>
+/** A row of `rr ledger`. */
+export type LedgerRow = ShapeOf<typeof ledgerRow>
+/** What `rr ledger` prints. */
+export type LedgerDocument = ShapeOf<typeof ledgerDocument>
+/** A row of `rr plugins`. */
+export type PluginRow = ShapeOf<typeof pluginRow>
+/** How a server is, in a few numbers. */
+export type Status = ShapeOf<typeof status>
+
+type Own<O, I = undefined> = RemoteProcedure<I, O>
+
+/** Greets the server with the client's claimed identity, and learns which server answers. */
+export const Hello: Own<
+  ShapeOf<typeof greeting>,
+  { readonly pid: number; readonly user: string | undefined }
+> = { name: 'rr.Hello', read: greeting }
+/** Answers at once, however slow other procedures are. */
+export const Status: Own<Status> = { name: 'rr.Status', read: status }
+/** The workers of all pools. */
+export const Workers: Own<readonly WorkerRow[]> = { name: 'rr.Workers', read: list(workerRow) }
+/** The open pools. */
+export const PoolRows: Own<readonly PoolRow[]> = { name: 'rr.Pools', read: list(poolRow) }
+/** What was accepted, and how it ended. */
+export const LedgerRows: Own<LedgerDocument> = { name: 'rr.Ledger', read: ledgerDocument }
+/** The plugins in the order of their set-up. */
+export const Plugins: Own<readonly PluginRow[]> = { name: 'rr.Plugins', read: list(pluginRow) }
+/** Begins to stop the server. */
+export const Stop: Own<{ readonly pid: number }> = { name: 'rr.Stop', read: record({ pid: number }) }
+/** The names of the pools that can be reset. */
+export const ResetList: Own<readonly string[]> = { name: 'resetter.List', read: list(text) }
+/** Replaces the workers of the named pool; answered when that is done. */
+export const Reset: Own<unknown, string> = { name: 'resetter.Reset', read: (answer) => answer }
