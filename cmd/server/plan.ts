@@ -26,7 +26,7 @@ export type Mode = RunMode | 'check'
 /** Beside the common options. */
 export interface StartOptions extends CommonOptions {
   /** The handler that workers run, named on the command line. */
-  readonly handler?: string
+  readonly handler?: string | undefined
 }
 
 /** What to start, and what is wrong with it. */

@@ -20,7 +20,7 @@ interface FirstAsk {
   readonly atMs: number
 }
 
-/** Whether the end was asked for. */
+/** The stop of this process: whether it was asked for, by what, and whether somebody insists. */
 export class EndAsked {
   readonly #asked = deferred<'asked'>()
   /** Resolves with the first ask. */
@@ -28,6 +28,7 @@ export class EndAsked {
   readonly #clock: Clock
   #first: FirstAsk | undefined
   #onSecond: (() => void) | undefined
+  #isInsisted = false
 
   /** Holds the state of a requested stop; call `listen` to receive signals. */
   constructor(clock: Clock = systemClock) {
@@ -57,6 +58,7 @@ export class EndAsked {
   /** Calls `onSecond` when a second signal comes; at once when it has already come. */
   onSecond(run: () => void): void {
     this.#onSecond = run
+    if (this.#isInsisted) run()
   }
 
   /** Asks, without ever insisting. */
@@ -68,7 +70,12 @@ export class EndAsked {
   take(signal: EndSignal): void {
     const first = this.#first
     if (first === undefined) this.#ask(signal)
-    else if (!this.#isRepeat(signal, first)) this.#onSecond?.()
+    else if (!this.#isRepeat(signal, first)) this.#insist()
+  }
+
+  #insist(): void {
+    this.#isInsisted = true
+    this.#onSecond?.()
   }
 
   #isRepeat(signal: EndSignal, first: FirstAsk): boolean {

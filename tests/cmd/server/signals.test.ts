@@ -45,6 +45,17 @@ test('a third signal counts from the first: who keeps pressing the key is heard 
   assert.equal(killCount, 1)
 })
 
+test('a second signal that came before anybody listened for it is not lost', () => {
+  const end = new EndAsked(new ManualClock())
+  end.take('SIGTERM')
+  end.take('SIGTERM')
+  let killCount = 0
+  end.onSecond(() => {
+    killCount += 1
+  })
+  assert.equal(killCount, 1)
+})
+
 test('a signal after a stop over RPC insists', () => {
   const end = new EndAsked(new ManualClock())
   let killCount = 0

@@ -3,11 +3,11 @@ import { spawnSync } from 'node:child_process'
 import { appendFile, chmod, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { type Unwatched, watchFolder } from '../../../cmd/server/watch.js'
-import { rrCommand } from '../../helpers/project.js'
-import { invoke, lambdaConfig, started, startRr, testFolder, workerText } from '../../helpers/rr.js'
-import { eventually } from '../../helpers/wait.js'
-import { ManualClock } from '../../ipc/manual-clock.js'
+import { type Unwatched, watchFolder } from '../../../../cmd/server/dev/watch.js'
+import { rrCommand } from '../../../helpers/project.js'
+import { invoke, lambdaConfig, started, startRr, testFolder, workerText } from '../../../helpers/rr.js'
+import { eventually } from '../../../helpers/wait.js'
+import { ManualClock } from '../../../ipc/manual-clock.js'
 
 /** A watched folder, whose changes are told as soon as they are asked for. */
 async function watched(t: TestContext, folder: string) {

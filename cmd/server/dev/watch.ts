@@ -1,6 +1,6 @@
 /** Tells `rr dev` that files changed: many changes at once count as one, and so do faults of the watch itself. */
 import { relative, sep } from 'node:path'
-import { type Clock, systemClock, type Timer } from '../../src/core/clock.js'
+import { type Clock, systemClock, type Timer } from '../../../src/core/clock.js'
 import { FolderTree, type WatchFault } from './folder-tree.js'
 
 const quietMs = 200

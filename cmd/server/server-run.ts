@@ -1,0 +1,269 @@
+/** One run of a server, from the configuration to its end: does what the table of `life.ts` says. */
+import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
+import { checkInput } from '../../config/check-input.js'
+import { assert } from '../../src/core/assert.js'
+import { AwakeClock } from '../../src/core/awake-clock.js'
+import { type Clock, systemClock } from '../../src/core/clock.js'
+import { commandWords } from '../../src/core/command-words.js'
+import { deferred } from '../../src/core/deferred.js'
+import { messageOf } from '../../src/core/errors.js'
+import { seededRandom } from '../../src/core/random.js'
+import { Scope } from '../../src/core/scope.js'
+import type { LogHost } from '../../src/logging/sink.js'
+import type { Platform } from '../../src/platform/platform.js'
+import type { RunMode } from '../../src/supervisor/plugins/definition.js'
+import { type StartFailedOptions, tellStartFailed } from '../../src/supervisor/plugins/start-failed.js'
+import type { HeldPool } from '../../src/supervisor/pool/pool.js'
+import { type Boots, Server } from '../../src/supervisor/server.js'
+import { ExitCode } from '../options.js'
+import { enterFolder } from '../working-folder.js'
+import type { Unwatched, Watch } from './dev/watch.js'
+import { killAtOnce, stopInOrder, stopWithin, watchExit } from './end.js'
+import { Greeting } from './greeting.js'
+import { exitCodeOf, type LifeEvent, LifeState, lifeTable } from './life.js'
+import { alwaysActive, planStart, type StartOptions, type StartPlan } from './plan.js'
+import { listenForEnd } from './signals.js'
+import { checkProblems, checkRuntimeApi, tellStartFault } from './start-fault.js'
+import { type PluginPlace, Uncaught } from './uncaught.js'
+
+const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
+
+/** Differences between the modes, beside their platform. */
+export interface Manner {
+  /** Lambda starts the server anew: it ends with a pool that gives up. Nobody reads a banner. */
+  readonly isInLambda: boolean
+  /** Workers restart when files change, and where none can boot a change is waited for. */
+  readonly watches: boolean
+  /** Workers that fail to boot with the same words are told once. */
+  readonly tellsBootsOnce: boolean
+}
+
+/** Parts of a run. */
+export interface ServerRunOptions {
+  readonly mode: RunMode
+  readonly manner: Manner
+  readonly platform: Platform
+  readonly log: LogHost
+}
+
+/** Values that come with an event. */
+interface EventFacts {
+  readonly error?: unknown
+  readonly boots?: Boots
+  readonly held?: HeldPool
+  /** Path of the file that changed. */
+  readonly path?: string
+}
+
+/** One run of a server. */
+export class ServerRun {
+  readonly #options: ServerRunOptions
+  readonly #log: LogHost
+  readonly #end = listenForEnd()
+  readonly #uncaught: Uncaught
+  // Environments are frozen, laptops closed, processes stopped: nothing of ours may expire because time went by meanwhile.
+  readonly #clock: Clock = new AwakeClock(systemClock)
+  readonly #ended = deferred<number>()
+  /** Watches, timers and messages, which the end of the ordinary life stops. */
+  readonly #living = new Scope()
+  #state: LifeState = LifeState.starting
+  #plan: StartPlan | undefined
+  #plugins: readonly PluginPlace[] = []
+  #server: Server | undefined
+  #greeting: Greeting | undefined
+
+  constructor(options: ServerRunOptions) {
+    const { log } = options
+    this.#options = options
+    this.#log = log
+    const plugins = () => this.#plugins
+    this.#uncaught = new Uncaught({ log: log.named('server'), plugins })
+    watchExit({ log, server: () => this.#server, plugins })
+  }
+
+  /** Resolves with the exit code. */
+  run(options: StartOptions): Promise<number> {
+    void this.#end.asked.then(() => this.#step('asked'))
+    this.#end.onSecond(() => this.#step('insisted'))
+    void this.#uncaught.first.then((error) => this.#step('uncaught', { error }))
+    this.#start(options).catch((error: unknown) => this.#step('startFailed', { error }))
+    return this.#ended.promise
+  }
+
+  /** The only place where the state changes. */
+  #step(event: LifeEvent, facts: EventFacts = {}): void {
+    const to = lifeTable[this.#state][event]
+    if (to === 'ignore') return
+    assert(to !== 'never', `"${event}" comes while a server is ${this.#state}`)
+    this.#state = to
+    if (to === LifeState.killing) void killAtOnce(this.#server, this.#log)
+    else if (to === LifeState.stopping) this.#finish(this.#stop(event, facts.error))
+    else if (to === LifeState.failing) this.#finish(this.#fail(event, facts.error))
+    else this.#goOn(event, facts)
+  }
+
+  #goOn(event: LifeEvent, { boots, held, path }: EventFacts): void {
+    if (event === 'started') this.#open()
+    if (boots !== undefined) this.#greeting?.ready(boots)
+    if (held !== undefined) this.#sayHeld(held)
+    if (path !== undefined) this.#renewWorkers(path)
+  }
+
+  async #start(options: StartOptions): Promise<void> {
+    const { mode, manner } = this.#options
+    if (manner.isInLambda) checkRuntimeApi()
+    const plan = await planStart(mode, options)
+    // A signal may have come meanwhile, here as after every wait.
+    if (!this.#isStarting()) return
+    this.#plan = plan
+    checkProblems(plan.problems)
+    enterFolder(plan.cwd)
+    this.#plugins = plan.plugins.map(({ plugin, file }) => ({ name: plugin.name, file }))
+    if (process.pid === 1 && !manner.isInLambda)
+      this.#log.warn({}, 'rr is process 1 and reaps only its own children: start it with docker-entrypoint')
+    const server = this.#makeServer(plan)
+    this.#server = server
+    await server.start()
+    if (!this.#isStarting()) return
+    if (manner.watches) {
+      const watch = await this.#watch(plan.cwd)
+      this.#living.defer(() => watch.close())
+    }
+    this.#step('started')
+  }
+
+  #isStarting(): boolean {
+    return this.#state === LifeState.starting
+  }
+
+  /** Everything listens and the workers boot: greets, and listens to what becomes of them. */
+  #open(): void {
+    const { manner, platform } = this.#options
+    const [server, plan] = [this.#server, this.#plan]
+    assert(server !== undefined && plan !== undefined, 'a server has started without a plan')
+    const about = { plan, server, log: this.#log, clock: this.#clock, listen: listenOf(plan) }
+    const greeting = new Greeting(about)
+    this.#greeting = greeting
+    this.#living.defer(() => greeting.end())
+    if (!manner.isInLambda) greeting.starting()
+    this.#reportSlowBoot(server, platform.slowBootMs)
+    const booted = server.booted().then(
+      (boots) => this.#step('booted', { boots }),
+      // Where a change is waited for, each pool has reported it.
+      (error: unknown) => manner.watches || this.#step('noWorker', { error }),
+    )
+    void server.failed.then((error) => this.#step('fault', { error }))
+    if (!manner.isInLambda) return
+    // A pool may give up before the boots have ended, when they take longer: that nobody booted is the cause then.
+    for (const { died } of server.pools.all())
+      void died.then(async (error) => {
+        await booted
+        this.#step('fault', { error })
+      })
+  }
+
+  /** Logs what the workers of a boot that takes too long wrote so far. */
+  #reportSlowBoot(server: Server, afterMs: number | undefined): void {
+    if (afterMs === undefined) return
+    const report = () => {
+      const slow = server.pools.all().filter((pool) => pool.liveCount === 0)
+      const lastLines = Object.fromEntries(slow.map((pool) => [pool.name, pool.bootLines()]))
+      if (slow.length > 0) this.#log.error({ afterMs, lastLines }, 'no worker is ready yet')
+    }
+    const timer = this.#clock.timer(afterMs, report, { unref: true })
+    this.#living.defer(() => timer.clear())
+  }
+
+  #sayHeld(held: HeldPool): void {
+    this.#greeting?.end()
+    const text = 'no worker could boot: waiting for a file change (or `rr reset`)'
+    this.#log.named('watch').warn({ ...held }, text)
+  }
+
+  async #watch(folder: string): Promise<Watch> {
+    const { watchFolder } = await import('./dev/watch.js')
+    const onUnwatched = (what: Unwatched) =>
+      this.#log.named('watch').warn({ ...what }, 'changes of some files are not seen: they cannot be watched')
+    return watchFolder({ folder, onChange: (path) => this.#step('changed', { path }), onUnwatched })
+  }
+
+  #renewWorkers(path: string): void {
+    const { file, cwd = '' } = this.#plan ?? {}
+    const advice = 'the configuration is read at the start only: start rr dev anew to apply the change'
+    if (file !== undefined && resolve(cwd, path) === resolve(file)) this.#log.warn({ path }, advice)
+    this.#log.info({ path }, 'a file changed, restarting the workers')
+    // A reset that fails says so itself.
+    for (const pool of this.#server?.pools.all() ?? []) void pool.reset().catch(() => undefined)
+  }
+
+  /** Resolves the run with the code of its last step. */
+  #finish(work: Promise<number>): void {
+    work.then(this.#ended.resolve, (error: unknown) => {
+      this.#log.error({ error }, 'the server could not end in order')
+      this.#ended.resolve(ExitCode.fault)
+    })
+  }
+
+  async #stop(event: LifeEvent, error: unknown): Promise<number> {
+    const server = this.#server
+    const code = exitCodeOf(event, error)
+    if (event === 'fault') this.#log.error({ error }, 'the server ends because of a fault')
+    if (server === undefined) return code
+    const { stopBudget } = this.#options.platform
+    const asked = { log: this.#log, code, signal: this.#end.signal }
+    const end = stopBudget === undefined ? stopInOrder(server, asked) : stopWithin(stopBudget, server, asked)
+    const endCode = await end
+    await this.#living.close()
+    this.#uncaught.tellRest()
+    return endCode
+  }
+
+  async #fail(event: LifeEvent, error: unknown): Promise<number> {
+    const { isInLambda } = this.#options.manner
+    // An uncaught error has been logged where it was caught.
+    if (event !== 'uncaught') tellStartFault(error, this.#log, isInLambda)
+    await this.#log.flush()
+    await tellStartFailed(error instanceof Error ? error : new Error(messageOf(error)), this.#startFailed())
+    await this.#server?.stop()
+    await this.#living.close()
+    this.#uncaught.tellRest()
+    return exitCodeOf(event, error)
+  }
+
+  /** The plugins that a failed start concerns: before the file was read, those that are on whatever it says. */
+  #startFailed(): StartFailedOptions {
+    const { mode } = this.#options
+    const env = { ...(this.#plan?.env ?? process.env), RELAYRUNNER_VERSION: version }
+    const plugins = this.#plan?.active ?? alwaysActive(mode)
+    return { plugins, mode, env, clock: systemClock, log: this.#log }
+  }
+
+  #makeServer(plan: StartPlan): Server {
+    const { mode, manner, platform } = this.#options
+    return new Server({
+      plugins: plan.plugins,
+      mode,
+      identity: { uid: process.getuid?.() ?? 0, path: plan.identityPath, listen: listenOf(plan) },
+      cwd: plan.cwd,
+      env: { ...plan.env, RELAYRUNNER_VERSION: version },
+      platform,
+      version,
+      clock: this.#clock,
+      random: seededRandom(process.pid ^ Date.now()),
+      log: this.#log,
+      splitCommand: (text) => commandWords(text) ?? [],
+      checkInput,
+      onStopAsked: () => this.#end.ask(),
+      tellsBootsOnce: manner.tellsBootsOnce,
+      onHeld: manner.watches ? (held) => this.#step('held', { held }) : undefined,
+    })
+  }
+}
+
+/** `rpc.listen`, which tells two servers of one file apart. */
+function listenOf({ plugins }: StartPlan): string {
+  const config = plugins.find(({ plugin }) => plugin.name === 'rpc')?.config
+  const isThere = typeof config === 'object' && config !== null && 'listen' in config
+  return isThere && typeof config.listen === 'string' ? config.listen : ''
+}
