@@ -22,13 +22,16 @@ const surroundings = [
 export function tellStartFault(error: unknown, log: LogHost, isInLambda: boolean): void {
   // Its problems have been printed, each with its place.
   if (hasCode(error, ErrorCode.ConfigInvalid)) return
+  const isKnown = isToldAlready(error)
   const isPlain = !isInLambda && surroundings.some((code) => hasCode(error, code))
-  if (isConfigFault(error) || isPlain) {
-    sayFault(error)
-    return
-  }
-  const isKnown = repeatsFailedStart(messageOf(error), process.env)
-  log[isKnown ? 'debug' : 'error'](logFields(error, isInLambda), 'the server could not run')
+  if (!isConfigFault(error) && !isPlain)
+    log[isKnown ? 'debug' : 'error'](logFields(error, isInLambda), 'the server could not run')
+  else if (!isKnown) sayFault(error)
+}
+
+/** True when the start before this one failed for the same event, and told the same. */
+function isToldAlready(error: unknown): boolean {
+  return repeatsFailedStart(messageOf(error), process.env)
 }
 
 /** Returns a fault's log fields, inside Lambda without the workers' output, which the log already holds. */
@@ -40,11 +43,13 @@ function logFields(error: unknown, isInLambda: boolean): LogFields {
 
 /** Prints the problems of the configuration; throws RR_CONFIG_INVALID with those that are errors. */
 export function checkProblems(problems: readonly Problem[]): void {
-  for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`)
   const faults = problems.filter(({ severity }) => severity === 'error')
-  if (faults.length === 0) return
+  const count = `${faults.length} fault${faults.length === 1 ? '' : 's'}`
   const text = faults.map(formatProblem).join('\n')
-  throw new RelayError(ErrorCode.ConfigInvalid, `the configuration has ${faults.length} faults:\n${text}`)
+  const error = new RelayError(ErrorCode.ConfigInvalid, `the configuration has ${count}:\n${text}`)
+  const isKnown = faults.length > 0 && isToldAlready(error)
+  if (!isKnown) for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`)
+  if (faults.length > 0) throw error
 }
 
 /** Throws RR_NOTHING_TO_PULL where Lambda did not start this process. */

@@ -81,6 +81,19 @@ test('a handler that does not load is told once for an event, although its start
   }
 })
 
+test('a fault of rr.yaml is printed once for an event, although its start is repeated', async (t) => {
+  const faulty = 'version: "3"\nlambda: { poool: {} }\n'
+  const rr = await startRr(t, ['lambda', 'run', '--address', '127.0.0.1:0'], { config: faulty })
+  const url = await urlOf(rr)
+  for (const events of [1, 2]) {
+    assert.match((await invokeAt(url, '1')).body, /RR\.InitFailed.*unknown key/)
+    await rr.line(
+      () => rr.lines().filter(({ message }) => message === 'ended the environment').length > events,
+    )
+    assert.equal(rr.text().match(/^rr\.yaml:2:11: unknown key/gm)?.length, events, rr.text())
+  }
+})
+
 test('what cannot be meant is refused with 2', () => {
   const cases = [
     ['--timeout', '30'],
