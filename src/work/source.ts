@@ -59,10 +59,10 @@ export interface SourceCounts {
 /** A queue. Lists are batches; their answers have one entry an item, in the order of the items: the fault, or undefined. */
 export interface Source {
   /**
-   * Resolves with up to `want` deliveries as soon as there is one; with none when `signal` aborts, or after a time of the source's own
-   * choice. Rejects when the queue cannot be reached.
+   * Resolves with up to `want` deliveries as soon as there is one; with none when `signal` aborts, or after `waitMs`, or after a time of
+   * the source's own choice. Rejects when the queue cannot be reached.
    */
-  pull(want: number, signal: AbortSignal): Promise<readonly Delivery[]>
+  pull(want: number, signal: AbortSignal, waitMs?: number): Promise<readonly Delivery[]>
   /**
    * Acknowledges what is done, returns for another delivery what has to be tried again (after `afterMs`), and discards or dead-letters
    * what has failed for good. An item's fault leaves its message to be delivered again.

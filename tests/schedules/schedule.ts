@@ -14,6 +14,7 @@ import { type PollersOptions, startPollers } from '../../src/plugins/lambda/poll
 import { ProcessPool } from '../../src/supervisor/pool/process-pool.js'
 import { MemoryQueue } from '../../src/work/queues/memory/memory-queue.js'
 import { poolDefaults } from '../helpers/pool.js'
+import { sourceOf } from '../helpers/queue-source.js'
 import {
   type Deed,
   type Item,
@@ -228,7 +229,8 @@ class Play {
     }
     return () => {
       const mapping = new Mapping({
-        queue: this.#queue,
+        source: sourceOf(this.#queue, this.#time),
+        queue: this.#queue.arn,
         batchSize: this.#plan.batchSize,
         windowMs: this.#plan.windowMs,
         concurrency: this.#plan.pollers,

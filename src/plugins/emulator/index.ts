@@ -52,8 +52,8 @@ export default definePlugin({
   async setup({ config, needs, log, clock, env, defer, announce }) {
     const { EmulatorServer } = await import('./http/server.js')
     const { connectionsFor } = await import('./http/connections.js')
-    const { openSource } = await import('./mapping/source.js')
-    const source = await openSource({
+    const { openPolledQueue } = await import('./mapping/polled-queue.js')
+    const queue = await openPolledQueue({
       settings: config.sqs,
       timeoutMs: config.timeout,
       invoke: (event) => server.invoke(event),
@@ -70,12 +70,12 @@ export default definePlugin({
       isParallel: true,
       clock,
       log,
-      route: source.route,
+      route: queue.route,
     })
     await server.listen()
     defer(async () => {
       // What the function was not given goes back to the queue once the server sends it home.
-      const stopped = source.stop()
+      const stopped = queue.stop()
       await server.close()
       await stopped
     })
@@ -83,18 +83,18 @@ export default definePlugin({
       what: 'invoke',
       where: `http://${server.address}/2015-03-31/functions/function/invocations`,
     })
-    if (source.polled !== undefined) announce({ what: 'queue', where: source.polled })
+    if (queue.polled !== undefined) announce({ what: 'queue', where: queue.polled })
     if (!/^(127\.|localhost|\[?::1)/.test(server.address)) {
       log.warn(
         { address: server.address },
         'the emulator can be reached from other machines: anybody may invoke the function',
       )
     }
-    needs.rpc.register('emulator', { Address: { call: () => server.address }, ...source.procedures })
+    needs.rpc.register('emulator', { Address: { call: () => server.address }, ...queue.procedures })
     const facts = { functionName: 'emulated', functionVersion: '$LATEST', memoryLimitInMB: config.memory }
     return {
       service: { address: server.address, facts },
-      serve: async () => source.start(),
+      serve: async () => queue.start(),
     }
   },
 })

@@ -1,4 +1,4 @@
-/** The port of a queue that a mapping reads from: SQS as far as a mapping needs it. No behaviour lives here. */
+/** The port of a queue whose messages are hidden while they are worked on, as SQS has it. No behaviour lives here. */
 
 /** A message attribute as SQS names it. */
 export interface MessageAttribute {
@@ -8,55 +8,80 @@ export interface MessageAttribute {
   readonly binaryValue?: string
 }
 
-/** What is sent. */
+/** A message to send. */
 export interface NewMessage {
-  readonly body: string
+  /** Bytes that are not text are refused by SQS. */
+  readonly body: string | Uint8Array
   readonly messageAttributes?: Readonly<Record<string, MessageAttribute>>
   /** Order within it on a FIFO queue; on a standard queue it only means fairness. */
   readonly group?: string
-  /** FIFO: the same one within five minutes is swallowed. Absent: the body's own hash. */
+  /** FIFO: a second message of the same id within five minutes is dropped. Absent: the body's own hash. */
   readonly deduplicationId?: string
-  /** Standard queues only, at most 15 minutes. */
+  /** Standard queues only; SQS: at most 15 minutes. */
   readonly delayMs?: number
 }
 
-/** What is received: SQS's own names. */
+/** A message as it is received, in SQS's own names. */
 export interface ReceivedMessage {
   readonly messageId: string
   readonly receiptHandle: string
-  readonly body: string
+  readonly body: string | Uint8Array
   readonly md5OfBody: string
   readonly attributes: Readonly<Record<string, string>>
   readonly messageAttributes: Readonly<Record<string, MessageAttribute>>
 }
 
-/** How many messages there are, by where they are. */
+/** Number of messages, by where they are. */
 export interface QueueCounts {
   readonly visible: number
   readonly inFlight: number
   readonly delayed: number
 }
 
-/** What a receive asks for. */
+/** Properties of a queue that its owner sets. */
+export interface QueueProperties {
+  /** Ms that a received message stays hidden; infinite: until it is deleted or given back. */
+  readonly visibilityMs: number
+  /** Messages that were received too often move to another queue. */
+  readonly hasDeadLetters: boolean
+}
+
+/** Options of a receive. */
 export interface ReceiveOptions {
   /** 1 to 10. */
   readonly max: number
   /** At most 20 s. */
   readonly waitMs: number
+  /** Absent: the queue's own. */
+  readonly visibilityMs?: number | undefined
   readonly signal: AbortSignal
 }
 
-/** A queue. Every method rejects when the queue cannot be reached. */
+/** A message that is to become visible after a time. */
+export interface VisibilityChange {
+  readonly receiptHandle: string
+  readonly afterMs: number
+}
+
+/** The faults of a list, one entry an item in their order; undefined: it went well. */
+export type ItemFaults = readonly (Error | undefined)[]
+
+/** A queue. */
 export interface MessageQueue {
   readonly arn: string
   readonly isFifo: boolean
-  /** Resolves with its id; rejects with RR_QUEUE_REFUSED when the queue does not take such a message. */
+  /** Resolves with the message's id. Rejects with RR_QUEUE_REFUSED when the queue does not take such a message, or when it cannot be reached. */
   send(message: NewMessage): Promise<string>
-  /** Up to `max` messages, as soon as there is one; none when `signal` aborts or `waitMs` have gone by. */
+  /** Up to `max` messages, as soon as there is one; none when `signal` aborts or `waitMs` have gone by. Rejects when it cannot be reached. */
   receive(options: ReceiveOptions): Promise<readonly ReceivedMessage[]>
-  /** Acknowledges. A receipt that is no longer good is ignored: its message comes again. */
-  delete(receiptHandles: readonly string[]): Promise<void>
-  /** The message comes again after so long. A receipt that is no longer good, or whose time is over, is ignored. */
-  changeVisibility(receiptHandle: string, afterMs: number): Promise<void>
+  /** Acknowledges. A message whose receipt is stale, or that the queue could not be told of, comes again; it has a fault. */
+  delete(receiptHandles: readonly string[]): Promise<ItemFaults>
+  /** Changes when messages become visible. A stale receipt, and one whose time is over, has a fault. */
+  changeVisibility(changes: readonly VisibilityChange[]): Promise<ItemFaults>
+  /** Rejects when the queue cannot be reached. */
   counts(): Promise<QueueCounts>
+  /** Rejects when the queue cannot be reached. */
+  properties(): Promise<QueueProperties>
+  /** Closes its connections. */
+  close(): void
 }

@@ -1,12 +1,13 @@
-/** SQS messages → the bytes of the event that AWS sends a function, never more than an invocation takes. Pure. */
-import type { MessageAttribute, ReceivedMessage } from '../../../work/queues/queue.js'
+/** Deliveries of a queue → the bytes of the event that AWS sends a function, never more than an invocation takes. Pure. */
+import { bodyText } from '../../../work/queues/text.js'
+import type { Delivery } from '../../../work/source.js'
 
 /** The payload of an invocation: a batch is cut before it. */
 export const eventBytesMax = 6 * 1024 * 1024
 
-/** One message, and its record as JSON. */
+/** One delivery, and its record as JSON. */
 export interface EventRecord {
-  readonly message: ReceivedMessage
+  readonly delivery: Delivery
   readonly text: string
   /** With the comma after it. */
   readonly bytes: number
@@ -16,22 +17,10 @@ const head = '{"Records":['
 const tail = ']}'
 
 /** The record as AWS shapes it. */
-export function recordOf(message: ReceivedMessage, arn: string): EventRecord {
-  const { messageId, receiptHandle, body, attributes, md5OfBody } = message
-  const text = JSON.stringify({
-    messageId,
-    receiptHandle,
-    body,
-    attributes,
-    messageAttributes: Object.fromEntries(
-      Object.entries(message.messageAttributes).map(([name, value]) => [name, attributeOf(value)]),
-    ),
-    md5OfBody,
-    eventSource: 'aws:sqs',
-    eventSourceARN: arn,
-    awsRegion: arn.split(':')[3] ?? '',
-  })
-  return { message, text, bytes: Buffer.byteLength(text) + 1 }
+export function recordOf(delivery: Delivery): EventRecord {
+  const { messageId, receiptHandle, ...rest } = delivery.record
+  const text = JSON.stringify({ messageId, receiptHandle, body: bodyText(delivery.body), ...rest })
+  return { delivery, text, bytes: Buffer.byteLength(text) + 1 }
 }
 
 /** The event of a batch. */
@@ -52,14 +41,4 @@ export function cutBatch(batch: readonly EventRecord[]): readonly (readonly Even
     parts.at(-1)?.push(record)
   }
   return parts
-}
-
-function attributeOf({ stringValue, binaryValue, dataType }: MessageAttribute): object {
-  return {
-    ...(stringValue === undefined ? {} : { stringValue }),
-    ...(binaryValue === undefined ? {} : { binaryValue }),
-    stringListValues: [],
-    binaryListValues: [],
-    dataType,
-  }
 }

@@ -3,13 +3,16 @@
  * allows. What failed stays in the queue until its visibility runs out.
  */
 import { type Clock, type Logger, messageOf, sleep } from '../../../index.js'
-import type { MessageQueue } from '../../../work/queues/queue.js'
+import type { Source } from '../../../work/source.js'
+import { FaultKind, type Verdict } from '../../../work/verdict.js'
 import { type Invoked, readBatchAnswer } from './answer.js'
 import { cutBatch, type EventRecord, eventBytesMax, eventOf, recordOf } from './event.js'
 
 /** What a mapping is made of. */
 export interface MappingOptions {
-  readonly queue: MessageQueue
+  readonly source: Pick<Source, 'pull' | 'settle' | 'release'>
+  /** ARN of the queue, for the log. */
+  readonly queue: string
   readonly batchSize: number
   /** How long a batch may wait to become full; 0 sends what is there. */
   readonly windowMs: number
@@ -32,7 +35,6 @@ export interface BatchFacts {
 }
 
 const pollMs = 20_000
-const receiveMax = 10
 const lostMs = 1000
 
 /** A running mapping. */
@@ -58,12 +60,12 @@ export class Mapping {
     while (!signal.aborted) {
       try {
         const batch = await this.#collect()
-        if (signal.aborted) await this.#handBack(batch)
+        if (signal.aborted) await this.#release(batch)
         else if (batch.length > 0) await this.#deliver(batch)
       } catch (error) {
         if (signal.aborted)
           log.warn({ error: messageOf(error) }, 'the queue was left with messages in flight')
-        else log.warn({ queue: queue.arn, error: messageOf(error) }, 'the queue failed, trying again')
+        else log.warn({ queue, error: messageOf(error) }, 'the queue failed, trying again')
         await sleep(clock, lostMs, signal)
       }
     }
@@ -97,32 +99,28 @@ export class Mapping {
   }
 
   async #receive(max: number, waitMs: number): Promise<EventRecord[]> {
-    const { queue } = this.#options
-    const { signal } = this.#stopped
-    const options = { max: Math.min(receiveMax, max), waitMs: Math.min(pollMs, waitMs), signal }
-    return (await queue.receive(options)).map((message) => recordOf(message, queue.arn))
+    const { source } = this.#options
+    return (await source.pull(max, this.#stopped.signal, Math.min(pollMs, waitMs))).map(recordOf)
   }
 
   async #deliver(batch: readonly EventRecord[]): Promise<void> {
-    const { queue } = this.#options
     const [first = [], ...others] = cutBatch(batch)
     await this.#invoke(first)
     for (const part of others) {
-      // What failed in the first part must come before what follows it in its group: let the queue put them in order again.
-      if (queue.isFifo || this.#stopped.signal.aborted) await this.#handBack(part)
+      const isOrdered = part.some(({ delivery }) => delivery.lane !== undefined)
+      // What failed in the first part must come before what follows it in its lane: let the queue put them in order again.
+      if (isOrdered || this.#stopped.signal.aborted) await this.#release(part)
       else await this.#invoke(part)
     }
   }
 
   async #invoke(batch: readonly EventRecord[]): Promise<void> {
-    const { queue, invoke, reportsFailures, log, onBatch } = this.#options
-    const delivered = batch.map(({ message }) => message.messageId)
+    const { invoke, reportsFailures, log, onBatch } = this.#options
+    const delivered = batch.map(({ delivery }) => delivery.id)
     const answer = await invoke(eventOf(batch))
-    if (answer.kind === 'unrun') return this.#handBack(batch)
+    if (answer.kind === 'unrun') return this.#release(batch)
     const { failed, problem, ignoredCount = 0 } = readBatchAnswer(answer, delivered, reportsFailures)
-    const done = batch.map(({ message }) => message).filter(({ messageId }) => !failed.has(messageId))
-    if (done.length > 0) await queue.delete(done.map(({ receiptHandle }) => receiptHandle))
-    const deleted = done.map(({ messageId }) => messageId)
+    const deleted = await this.#settle(batch, failed)
     onBatch?.({ delivered, deleted, failed: [...failed], problem })
     const fields = { delivered: delivered.length, deleted: deleted.length, failed: failed.size }
     if (problem !== undefined) log.warn({ ...fields, problem }, 'a whole batch of the queue failed')
@@ -130,13 +128,30 @@ export class Mapping {
     else log.info(fields, 'a batch of the queue is over')
   }
 
-  /** Visible again at once. The last first: on a FIFO queue nobody may see a message while one before it is still hidden. */
-  async #handBack(batch: readonly EventRecord[]): Promise<void> {
-    for (const { message } of [...batch].reverse())
-      await this.#options.queue.changeVisibility(message.receiptHandle, 0)
+  /** Returns the ids of those that are deleted. */
+  async #settle(batch: readonly EventRecord[], failed: ReadonlySet<string>): Promise<readonly string[]> {
+    const { source, queue, log } = this.#options
+    const isDone = (id: string) => !failed.has(id)
+    const items = batch.map(({ delivery }) => {
+      return { delivery, verdict: isDone(delivery.id) ? doneVerdict : retryVerdict }
+    })
+    const faults = await source.settle(items)
+    const [fault] = faults.filter((one) => one !== undefined)
+    if (fault !== undefined) log.warn({ queue, error: fault.message }, 'messages could not be deleted')
+    return batch.map(({ delivery }) => delivery.id).filter((id, at) => isDone(id) && faults[at] === undefined)
+  }
+
+  /** Gives a batch back that no function was given. */
+  #release(batch: readonly EventRecord[]): Promise<void> {
+    return this.#options.source.release(batch.map(({ delivery }) => delivery))
   }
 }
 
+const doneVerdict: Verdict = { kind: 'done', body: new Uint8Array() }
+const retryVerdict: Verdict = {
+  kind: 'retry',
+  why: { kind: FaultKind.retry, message: 'the function’s answer names it' },
+}
 const lostText = 'messages that the answer named as failed were deleted: the mapping does not report failures'
 
 function bytesOf(batch: readonly EventRecord[]): number {

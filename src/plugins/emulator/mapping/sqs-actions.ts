@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { ErrorCode, hasCode, messageOf } from '../../../index.js'
 import type { MemoryQueue } from '../../../work/queues/memory/memory-queue.js'
 import type { MessageAttribute, NewMessage, ReceivedMessage } from '../../../work/queues/queue.js'
+import { bodyText } from '../../../work/queues/text.js'
 
 /** What a request holds. */
 export type Input = Readonly<Record<string, unknown>>
@@ -56,6 +57,7 @@ const table = new Map<string, Action>([
   ['DeleteMessage', deleteOne],
   ['DeleteMessageBatch', deleteBatch],
   ['ChangeMessageVisibility', changeVisibility],
+  ['ChangeMessageVisibilityBatch', changeVisibilityBatch],
   ['PurgeQueue', purge],
 ])
 
@@ -82,7 +84,8 @@ async function attributes(input: Input, actions: Actions): Promise<Record<string
     ApproximateNumberOfMessages: String(visible),
     ApproximateNumberOfMessagesNotVisible: String(inFlight),
     ApproximateNumberOfMessagesDelayed: String(delayed),
-    VisibilityTimeout: String(Math.round(queue.visibilityMs / 1000)),
+    VisibilityTimeout: String(Math.round((await queue.properties()).visibilityMs / 1000)),
+    ...(queue.redrive === undefined ? {} : { RedrivePolicy: JSON.stringify(queue.redrive) }),
     ...(queue.isFifo ? { FifoQueue: 'true', ContentBasedDeduplication: 'true' } : {}),
   }
   const names = namesOf(input, 'AttributeNames')
@@ -91,9 +94,9 @@ async function attributes(input: Input, actions: Actions): Promise<Record<string
 }
 
 async function send(input: Input, queue: MemoryQueue): Promise<object> {
-  const outgoing = outgoingOf(input)
-  const { body, messageAttributes = {} } = outgoing
-  const id = await queue.send(outgoing).catch((error: unknown) => {
+  const message = newMessageOf(input)
+  const { body, messageAttributes = {} } = message
+  const id = await queue.send(message).catch((error: unknown) => {
     if (!hasCode(error, ErrorCode.QueueRefused)) throw error
     throw new SqsRefusal('InvalidParameterValue', messageOf(error))
   })
@@ -136,9 +139,8 @@ async function receive(input: Input, actions: Actions, signal: AbortSignal): Pro
   const max = numberOf(input, 'MaxNumberOfMessages', 1, { from: 1, to: batchMax })
   const waitSeconds = numberOf(input, 'WaitTimeSeconds', 0, { from: 0, to: pollSecondsMax })
   const seconds = numberOf(input, 'VisibilityTimeout', -1, { from: 0, to: visibilitySecondsMax })
-  const messages = await queue.receive({ max, waitMs: waitSeconds * 1000, signal })
-  if (seconds >= 0)
-    for (const { receiptHandle } of messages) await queue.changeVisibility(receiptHandle, seconds * 1000)
+  const visibilityMs = seconds < 0 ? undefined : seconds * 1000
+  const messages = await queue.receive({ max, waitMs: waitSeconds * 1000, visibilityMs, signal })
   if (messages.length === 0) return {}
   const system = [...namesOf(input, 'AttributeNames'), ...namesOf(input, 'MessageSystemAttributeNames')]
   const own = namesOf(input, 'MessageAttributeNames')
@@ -159,12 +161,20 @@ async function deleteBatch(input: Input, actions: Actions): Promise<object> {
 }
 
 async function changeVisibility(input: Input, actions: Actions): Promise<object> {
+  return changeOne(input, queueOf(input, actions))
+}
+
+async function changeVisibilityBatch(input: Input, actions: Actions): Promise<object> {
   const queue = queueOf(input, actions)
-  const handle = textOf(input, 'ReceiptHandle')
+  return eachEntry(input, (entry) => changeOne(entry, queue))
+}
+
+async function changeOne(input: Input, queue: MemoryQueue): Promise<object> {
+  const receiptHandle = textOf(input, 'ReceiptHandle')
   const seconds = numberOf(input, 'VisibilityTimeout', -1, { from: 0, to: visibilitySecondsMax })
   if (seconds < 0) throw new SqsRefusal('MissingParameter', 'the request has no VisibilityTimeout')
-  if (!queue.isInFlight(handle)) throw new SqsRefusal('MessageNotInflight', 'the message is not in flight')
-  await queue.changeVisibility(handle, seconds * 1000)
+  const [fault] = await queue.changeVisibility([{ receiptHandle, afterMs: seconds * 1000 }])
+  if (fault !== undefined) throw new SqsRefusal('MessageNotInflight', 'the message is not in flight')
   return {}
 }
 
@@ -173,7 +183,7 @@ function purge(input: Input, actions: Actions): object {
   return {}
 }
 
-function outgoingOf(input: Input): NewMessage {
+function newMessageOf(input: Input): NewMessage {
   const optional = (key: string) => (input[key] === undefined ? undefined : textOf(input, key))
   const group = optional('MessageGroupId')
   const deduplicationId = optional('MessageDeduplicationId')
@@ -211,7 +221,7 @@ function messageOfReceived(
   return {
     MessageId: message.messageId,
     ReceiptHandle: message.receiptHandle,
-    Body: message.body,
+    Body: bodyText(message.body),
     MD5OfBody: message.md5OfBody,
     ...(Object.keys(picked).length === 0 ? {} : { Attributes: picked }),
     ...(md5 === undefined

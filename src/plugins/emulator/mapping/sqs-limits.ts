@@ -1,5 +1,6 @@
 /** Limits of SQS that the queues in memory keep, so that a message which AWS would refuse is refused here. Pure. */
 import type { MessageAttribute, NewMessage } from '../../../work/queues/queue.js'
+import { bodyText, isText } from '../../../work/queues/text.js'
 
 /** SQS's limit, attributes included. */
 const messageBytesMax = 1024 * 1024
@@ -15,10 +16,11 @@ const idPattern = /^[!-~]{1,128}$/
 export function problemOfMessage(message: NewMessage, isFifo: boolean): string | undefined {
   const { body, group, deduplicationId, delayMs = 0, messageAttributes = {} } = message
   const bytes = bytesOf(message)
-  if (body === '') return 'a message has a body, this one is empty'
+  if (body.length === 0) return 'a message has a body, this one is empty'
   if (bytes > messageBytesMax)
     return `a message has at most ${messageBytesMax} bytes with its attributes, not ${bytes}`
-  if (forbidden.test(body)) return 'a message is text, and this one holds a character that SQS does not take'
+  if (!isText(body) || forbidden.test(bodyText(body)))
+    return 'a message is text, and this one holds a character that SQS does not take'
   if (Object.keys(messageAttributes).length > attributesMax)
     return `a message has at most ${attributesMax} attributes`
   for (const id of [group, deduplicationId])

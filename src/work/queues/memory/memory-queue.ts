@@ -7,7 +7,17 @@
  */
 import { createHash } from 'node:crypto'
 import { type Clock, ErrorCode, onAbort, RelayError, type Timer } from '../../../index.js'
-import type { MessageQueue, NewMessage, QueueCounts, ReceivedMessage, ReceiveOptions } from '../queue.js'
+import { LostMessage } from '../lost-message.js'
+import type {
+  ItemFaults,
+  MessageQueue,
+  NewMessage,
+  QueueCounts,
+  QueueProperties,
+  ReceivedMessage,
+  ReceiveOptions,
+  VisibilityChange,
+} from '../queue.js'
 import { MessageOrder } from './message-order.js'
 
 /** What a queue is made of. */
@@ -16,6 +26,7 @@ export interface MemoryQueueOptions {
   readonly name: string
   readonly clock: Clock
   readonly newId: () => string
+  /** Ms that a received message stays hidden; infinite: until it is deleted or given back. */
   readonly visibilityMs: number
   /** Deliveries after which a message goes to `deadLetter`; without one it stays. */
   readonly receiveMax?: number
@@ -32,7 +43,7 @@ export interface MemoryQueueOptions {
 
 interface Message {
   readonly id: string
-  readonly outgoing: NewMessage
+  readonly sent: NewMessage
   readonly sequence: bigint
   readonly group: string
   readonly sentAtMs: number
@@ -63,7 +74,7 @@ export class MemoryQueue implements MessageQueue {
   readonly #order: MessageOrder<Message>
   readonly #byReceipt = new Map<string, Message>()
   readonly #seen = new Map<string, { readonly id: string; readonly untilMs: number }>()
-  #sent = 0
+  #sentCount = 0
   #receipts = 0
   #wakes: (() => void)[] = []
 
@@ -75,72 +86,63 @@ export class MemoryQueue implements MessageQueue {
     this.arn = `arn:aws:sqs:${region}:${account}:${options.name}`
   }
 
-  /** How long a delivered message stays hidden. */
-  get visibilityMs(): number {
-    return this.#options.visibilityMs
-  }
-
   /** Messages that have neither been acknowledged nor moved. */
   get ids(): readonly string[] {
     return [...this.#messages.keys()]
   }
 
-  async send(outgoing: NewMessage): Promise<string> {
-    const problem = this.#options.problemOf?.(outgoing, this.isFifo)
+  /** The redrive policy by SQS's own names; undefined: messages are delivered for ever. */
+  get redrive(): { readonly deadLetterTargetArn: string; readonly maxReceiveCount: number } | undefined {
+    const { receiveMax, deadLetter } = this.#options
+    if (receiveMax === undefined || deadLetter === undefined) return undefined
+    return { deadLetterTargetArn: deadLetter.arn, maxReceiveCount: receiveMax }
+  }
+
+  async send(message: NewMessage): Promise<string> {
+    const problem = this.#options.problemOf?.(message, this.isFifo)
     if (problem !== undefined) throw refused(`${this.name}: ${problem}`)
     const { clock, newId } = this.#options
     const nowMs = clock.nowMs()
-    const known = this.isFifo ? this.#known(outgoing, nowMs) : undefined
+    const known = this.isFifo ? this.#known(message, nowMs) : undefined
     if (known !== undefined) return known
     if (this.#messages.size >= messagesMax) throw refused(`${this.name} holds ${messagesMax} messages`)
     const id = newId()
-    if (this.isFifo) this.#seen.set(deduplicationIdOf(outgoing), { id, untilMs: nowMs + deduplicationMs })
+    if (this.isFifo) this.#seen.set(deduplicationIdOf(message), { id, untilMs: nowMs + deduplicationMs })
     this.#add({
       id,
-      outgoing,
+      sent: message,
       sentAtMs: nowMs,
       deadFrom: undefined,
-      visibleAtMs: nowMs + (outgoing.delayMs ?? 0),
+      visibleAtMs: nowMs + (message.delayMs ?? 0),
     })
     return id
   }
 
-  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<readonly ReceivedMessage[]> {
+  async receive({ max, waitMs, visibilityMs, signal }: ReceiveOptions): Promise<readonly ReceivedMessage[]> {
     const { clock } = this.#options
     const endMs = clock.nowMs() + waitMs
     while (!signal.aborted) {
-      const taken = this.#take(Math.min(max, receiveCountMax))
+      const taken = this.#take(Math.min(max, receiveCountMax), visibilityMs ?? this.#options.visibilityMs)
       if (taken.length > 0 || clock.nowMs() >= endMs) return taken
       await this.#change(endMs, signal)
     }
     return []
   }
 
-  async delete(receiptHandles: readonly string[]): Promise<void> {
-    const nowMs = this.#options.clock.nowMs()
-    let isGone = false
-    for (const receipt of receiptHandles) {
-      const message = this.#byReceipt.get(receipt)
-      // A FIFO queue takes no receipt whose time is over: its message may be with somebody else next. A standard one does.
-      if (message === undefined || (this.isFifo && message.visibleAtMs <= nowMs)) continue
-      this.#forget(message)
-      isGone = true
-    }
-    // Its group may go on.
-    if (isGone) this.#wake()
+  async delete(receiptHandles: readonly string[]): Promise<ItemFaults> {
+    const faults = receiptHandles.map((receipt) => this.#delete(receipt))
+    // Their groups may go on.
+    if (faults.includes(undefined)) this.#wake()
+    return faults
   }
 
-  async changeVisibility(receiptHandle: string, afterMs: number): Promise<void> {
-    const message = this.#byReceipt.get(receiptHandle)
-    const nowMs = this.#options.clock.nowMs()
-    if (message === undefined || message.visibleAtMs <= nowMs) return
-    this.#order.remove(message)
-    message.visibleAtMs = nowMs + afterMs
-    this.#order.add(message, nowMs)
-    this.#wake()
+  async changeVisibility(changes: readonly VisibilityChange[]): Promise<ItemFaults> {
+    const faults = changes.map((change) => this.#changeVisibility(change))
+    if (faults.includes(undefined)) this.#wake()
+    return faults
   }
 
-  /** Whether a receipt stands for a message that is in flight. */
+  /** True while a receipt stands for a message that is in flight. */
   isInFlight(receiptHandle: string): boolean {
     const message = this.#byReceipt.get(receiptHandle)
     return message !== undefined && message.visibleAtMs > this.#options.clock.nowMs()
@@ -152,6 +154,13 @@ export class MemoryQueue implements MessageQueue {
     return { visible: this.#messages.size - inFlight - delayed, inFlight, delayed }
   }
 
+  async properties(): Promise<QueueProperties> {
+    return { visibilityMs: this.#options.visibilityMs, hasDeadLetters: this.redrive !== undefined }
+  }
+
+  /** Does nothing: it has no connections, and its messages stay. */
+  close(): void {}
+
   /** Drops every message, as PurgeQueue does. */
   purge(): void {
     for (const message of this.#messages.values()) this.#order.remove(message)
@@ -159,12 +168,12 @@ export class MemoryQueue implements MessageQueue {
     this.#byReceipt.clear()
   }
 
-  #add(message: Pick<Message, 'id' | 'outgoing' | 'sentAtMs' | 'deadFrom' | 'visibleAtMs'>): void {
-    const sequence = firstSequence + BigInt(this.#sent++)
+  #add(message: Pick<Message, 'id' | 'sent' | 'sentAtMs' | 'deadFrom' | 'visibleAtMs'>): void {
+    const sequence = firstSequence + BigInt(this.#sentCount++)
     const added: Message = {
       ...message,
       sequence,
-      group: message.outgoing.group ?? '',
+      group: message.sent.group ?? '',
       receipt: undefined,
       receiveCount: 0,
       firstReceivedAtMs: undefined,
@@ -174,22 +183,40 @@ export class MemoryQueue implements MessageQueue {
     this.#wake()
   }
 
+  #delete(receipt: string): Error | undefined {
+    const message = this.#byReceipt.get(receipt)
+    // A FIFO queue takes no receipt whose time is over: its message may be with somebody else next. A standard one does.
+    if (message === undefined || (this.isFifo && !this.isInFlight(receipt))) return stale()
+    this.#forget(message)
+    return undefined
+  }
+
+  #changeVisibility({ receiptHandle, afterMs }: VisibilityChange): Error | undefined {
+    const message = this.#byReceipt.get(receiptHandle)
+    if (message === undefined || !this.isInFlight(receiptHandle)) return stale()
+    const nowMs = this.#options.clock.nowMs()
+    this.#order.remove(message)
+    message.visibleAtMs = nowMs + afterMs
+    this.#order.add(message, nowMs)
+    return undefined
+  }
+
   #forget(message: Message): void {
     this.#order.remove(message)
     this.#messages.delete(message.id)
     if (message.receipt !== undefined) this.#byReceipt.delete(message.receipt)
   }
 
-  #known(outgoing: NewMessage, nowMs: number): string | undefined {
+  #known(sent: NewMessage, nowMs: number): string | undefined {
     for (const [key, { untilMs }] of this.#seen) {
       // In the order of their sending: the first that is still good ends the sweep.
       if (untilMs > nowMs) break
       this.#seen.delete(key)
     }
-    return this.#seen.get(deduplicationIdOf(outgoing))?.id
+    return this.#seen.get(deduplicationIdOf(sent))?.id
   }
 
-  #take(max: number): readonly ReceivedMessage[] {
+  #take(max: number, visibilityMs: number): readonly ReceivedMessage[] {
     const nowMs = this.#options.clock.nowMs()
     this.#order.surface(nowMs)
     const room = (this.#options.inFlightMax ?? inFlightMaxDefault) - this.#order.inFlight
@@ -200,34 +227,32 @@ export class MemoryQueue implements MessageQueue {
       if (!this.#isDead(message)) taken.push(message)
       else this.#redrive(message)
     }
-    return taken.map((message) => this.#deliver(message, nowMs))
+    return taken.map((message) => this.#deliver(message, nowMs, visibilityMs))
   }
 
   #isDead({ receiveCount }: Message): boolean {
-    const { receiveMax, deadLetter } = this.#options
-    return receiveMax !== undefined && deadLetter !== undefined && receiveCount >= receiveMax
+    return this.redrive !== undefined && receiveCount >= this.redrive.maxReceiveCount
   }
 
   /** What has been delivered too often moves on, when it would be delivered once more. */
   #redrive(message: Message): void {
     const { deadLetter, onDead } = this.#options
-    const { id, outgoing, sentAtMs, receiveCount } = message
+    const { id, sent, sentAtMs, receiveCount } = message
     this.#forget(message)
-    if (deadLetter !== undefined)
-      deadLetter.#add({ id, outgoing, sentAtMs, deadFrom: this.arn, visibleAtMs: 0 })
+    if (deadLetter !== undefined) deadLetter.#add({ id, sent, sentAtMs, deadFrom: this.arn, visibleAtMs: 0 })
     onDead?.(id, receiveCount)
   }
 
-  #deliver(message: Message, nowMs: number): ReceivedMessage {
+  #deliver(message: Message, nowMs: number, visibilityMs: number): ReceivedMessage {
     if (message.receipt !== undefined) this.#byReceipt.delete(message.receipt)
     message.receiveCount += 1
     message.firstReceivedAtMs ??= nowMs
-    message.visibleAtMs = nowMs + this.#options.visibilityMs
+    message.visibleAtMs = nowMs + visibilityMs
     this.#order.add(message, nowMs)
     const receiptHandle = `${this.name}-receipt-${++this.#receipts}`
     message.receipt = receiptHandle
     this.#byReceipt.set(receiptHandle, message)
-    const { body, messageAttributes = {} } = message.outgoing
+    const { body, messageAttributes = {} } = message.sent
     return {
       messageId: message.id,
       receiptHandle,
@@ -238,8 +263,8 @@ export class MemoryQueue implements MessageQueue {
     }
   }
 
-  #attributesOf({ outgoing, receiveCount, sentAtMs, firstReceivedAtMs = 0, sequence, deadFrom }: Message) {
-    const { group } = outgoing
+  #attributesOf({ sent, receiveCount, sentAtMs, firstReceivedAtMs = 0, sequence, deadFrom }: Message) {
+    const { group } = sent
     return {
       ApproximateReceiveCount: String(receiveCount),
       SentTimestamp: String(Math.round(sentAtMs)),
@@ -248,7 +273,7 @@ export class MemoryQueue implements MessageQueue {
       ...(group === undefined ? {} : { MessageGroupId: group }),
       ...(deadFrom === undefined ? {} : { DeadLetterQueueSourceArn: deadFrom }),
       ...(this.isFifo
-        ? { SequenceNumber: String(sequence), MessageDeduplicationId: deduplicationIdOf(outgoing) }
+        ? { SequenceNumber: String(sequence), MessageDeduplicationId: deduplicationIdOf(sent) }
         : {}),
     }
   }
@@ -280,6 +305,10 @@ export class MemoryQueue implements MessageQueue {
 /** The id by which a FIFO queue knows a message again. */
 function deduplicationIdOf({ deduplicationId, body }: NewMessage): string {
   return deduplicationId ?? createHash('sha256').update(body).digest('hex')
+}
+
+function stale(): LostMessage {
+  return new LostMessage('the receipt is stale: the message comes again, or has come already')
 }
 
 function refused(what: string): RelayError {

@@ -1,22 +1,28 @@
 /** A queue of an SQS endpoint, AWS's or a compatible one, through AWS's own client. */
 import type {
+  BatchResultErrorEntry,
   MessageAttributeValue,
   Message as SdkMessage,
   SendMessageCommandInput,
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import { type Clock, ErrorCode, messageOf, onAbort, RelayError } from '../../../index.js'
+import { LostMessage } from '../lost-message.js'
 import type {
+  ItemFaults,
   MessageAttribute,
   MessageQueue,
   NewMessage,
   QueueCounts,
+  QueueProperties,
   ReceivedMessage,
   ReceiveOptions,
+  VisibilityChange,
 } from '../queue.js'
+import { bodyText, isText } from '../text.js'
 import { type LoadedSqs, loadSqs, placeOfQueue, type SqsClientOptions, type SqsSdk } from './client.js'
 
-const deleteMax = 10
+const batchMax = 10
 // A call of SQS takes milliseconds; a server that went away without a word must not hold its caller for ever.
 const callMsMax = 15_000
 
@@ -50,8 +56,10 @@ export class SqsQueue implements MessageQueue {
     this.isFifo = name.endsWith('.fifo')
   }
 
-  async send(outgoing: NewMessage): Promise<string> {
-    const command = new this.#sdk.SendMessageCommand(inputOf(this.#url, outgoing))
+  async send(message: NewMessage): Promise<string> {
+    if (!isText(message.body))
+      throw new RelayError(ErrorCode.QueueRefused, 'SQS takes text, and the body is not UTF-8')
+    const command = new this.#sdk.SendMessageCommand(inputOf(this.#url, message))
     try {
       const { MessageId: id = '' } = await this.#client.send(command, { abortSignal: soon() })
       return id
@@ -61,12 +69,13 @@ export class SqsQueue implements MessageQueue {
     }
   }
 
-  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<readonly ReceivedMessage[]> {
+  async receive({ max, waitMs, visibilityMs, signal }: ReceiveOptions): Promise<readonly ReceivedMessage[]> {
     if (signal.aborted) return []
     const command = new this.#sdk.ReceiveMessageCommand({
       QueueUrl: this.#url,
       MaxNumberOfMessages: max,
-      WaitTimeSeconds: Math.ceil(waitMs / 1000),
+      WaitTimeSeconds: secondsOf(waitMs),
+      ...(visibilityMs === undefined ? {} : { VisibilityTimeout: secondsOf(visibilityMs) }),
       MessageSystemAttributeNames: ['All'],
       MessageAttributeNames: ['All'],
     })
@@ -86,28 +95,24 @@ export class SqsQueue implements MessageQueue {
     }
   }
 
-  async delete(receiptHandles: readonly string[]): Promise<void> {
-    for (let at = 0; at < receiptHandles.length; at += deleteMax) {
-      const entries = receiptHandles
-        .slice(at, at + deleteMax)
-        .map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }))
+  delete(receiptHandles: readonly string[]): Promise<ItemFaults> {
+    return inBatches(receiptHandles, async (batch) => {
+      const entries = batch.map((ReceiptHandle, at) => ({ Id: String(at), ReceiptHandle }))
       const command = new this.#sdk.DeleteMessageBatchCommand({ QueueUrl: this.#url, Entries: entries })
       const { Failed: failed = [] } = await this.#client.send(command, { abortSignal: soon() })
-      // A receipt that is no longer good is the sender's fault in SQS's eyes: its message comes again.
-      const fault = failed.find(({ SenderFault: isOurs }) => isOurs !== true)
-      if (fault !== undefined)
-        throw new Error(`the queue did not delete a message: ${fault.Message ?? fault.Code}`)
-    }
+      return failed
+    })
   }
 
-  async changeVisibility(receiptHandle: string, afterMs: number): Promise<void> {
-    const command = new this.#sdk.ChangeMessageVisibilityCommand({
-      QueueUrl: this.#url,
-      ReceiptHandle: receiptHandle,
-      VisibilityTimeout: Math.ceil(afterMs / 1000),
-    })
-    await this.#client.send(command, { abortSignal: soon() }).catch((error: unknown) => {
-      if (!staleNames.has(nameOf(error))) throw error
+  changeVisibility(changes: readonly VisibilityChange[]): Promise<ItemFaults> {
+    return inBatches(changes, async (batch) => {
+      const entries = batch.map(({ receiptHandle: ReceiptHandle, afterMs }, at) => {
+        return { Id: String(at), ReceiptHandle, VisibilityTimeout: secondsOf(afterMs) }
+      })
+      const input = { QueueUrl: this.#url, Entries: entries }
+      const command = new this.#sdk.ChangeMessageVisibilityBatchCommand(input)
+      const { Failed: failed = [] } = await this.#client.send(command, { abortSignal: soon() })
+      return failed
     })
   }
 
@@ -125,12 +130,12 @@ export class SqsQueue implements MessageQueue {
     }
   }
 
-  /** The queue's visibility timeout. */
-  async visibilityMs(): Promise<number> {
-    return Number((await this.#attributes(['VisibilityTimeout'])).VisibilityTimeout) * 1000
+  async properties(): Promise<QueueProperties> {
+    const attributes = await this.#attributes(['VisibilityTimeout', 'RedrivePolicy'])
+    const { VisibilityTimeout: seconds, RedrivePolicy: policy } = attributes
+    return { visibilityMs: Number(seconds) * 1000, hasDeadLetters: policy !== undefined && policy !== '' }
   }
 
-  /** Lets go of its connections. */
   close(): void {
     this.#client.destroy()
   }
@@ -147,39 +152,56 @@ type AttributeNames = (
   | 'ApproximateNumberOfMessagesNotVisible'
   | 'ApproximateNumberOfMessagesDelayed'
   | 'VisibilityTimeout'
+  | 'RedrivePolicy'
 )[]
 
-const staleNames: ReadonlySet<string> = new Set([
-  'MessageNotInflight',
-  'ReceiptHandleIsInvalid',
-  'InvalidParameterValue',
-  'AWS.SimpleQueueService.MessageNotInflight',
-])
+/** Runs a call for each ten items, SQS's limit of a batch. A call that fails is the fault of each of its items. */
+async function inBatches<T>(
+  items: readonly T[],
+  call: (batch: readonly T[]) => Promise<readonly BatchResultErrorEntry[]>,
+): Promise<ItemFaults> {
+  const faults: (Error | undefined)[] = items.map(() => undefined)
+  for (let at = 0; at < items.length; at += batchMax) {
+    const batch = items.slice(at, at + batchMax)
+    try {
+      for (const entry of await call(batch)) faults[at + Number(entry.Id)] = faultOf(entry)
+    } catch (error) {
+      const fault = error instanceof Error ? error : new Error(messageOf(error))
+      faults.fill(fault, at, at + batch.length)
+    }
+  }
+  return faults
+}
+
+/** SQS blames the sender for a receipt that is stale. */
+function faultOf({ Message: message, Code: code, SenderFault: isOurs }: BatchResultErrorEntry): Error {
+  return isOurs === true ? new LostMessage(message ?? code) : new Error(message ?? code)
+}
+
+function secondsOf(ms: number): number {
+  return Math.ceil(ms / 1000)
+}
 
 /** The server answered, and blames the request: sending it again would not help. */
 function isOurFault(error: unknown): boolean {
   return error instanceof Error && '$fault' in error && error.$fault === 'client'
 }
 
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : messageOf(error)
-}
-
 function soon(): AbortSignal {
   return AbortSignal.timeout(callMsMax)
 }
 
-function inputOf(url: string, outgoing: NewMessage): SendMessageCommandInput {
-  const { body, group, deduplicationId, delayMs, messageAttributes = {} } = outgoing
+function inputOf(url: string, message: NewMessage): SendMessageCommandInput {
+  const { body, group, deduplicationId, delayMs, messageAttributes = {} } = message
   return {
     QueueUrl: url,
-    MessageBody: body,
+    MessageBody: bodyText(body),
     MessageAttributes: Object.fromEntries(
       Object.entries(messageAttributes).map(([name, value]) => [name, sdkAttribute(value)]),
     ),
     ...(group === undefined ? {} : { MessageGroupId: group }),
     ...(deduplicationId === undefined ? {} : { MessageDeduplicationId: deduplicationId }),
-    ...(delayMs === undefined ? {} : { DelaySeconds: Math.ceil(delayMs / 1000) }),
+    ...(delayMs === undefined ? {} : { DelaySeconds: secondsOf(delayMs) }),
   }
 }
 

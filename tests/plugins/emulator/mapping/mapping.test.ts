@@ -10,6 +10,7 @@ import {
 import { MemoryQueue } from '../../../../src/work/queues/memory/memory-queue.js'
 import type { MessageQueue, NewMessage } from '../../../../src/work/queues/queue.js'
 import { recordingLogger } from '../../../helpers/pool.js'
+import { sourceOf } from '../../../helpers/queue-source.js'
 import { VirtualTime } from '../../../schedules/virtual-time.js'
 
 const visibilityMs = 60_000
@@ -58,7 +59,8 @@ class Bed {
 
   map(t: TestContext, handler: Handler, options: Partial<MappingOptions> = {}): Mapping {
     const mapping = new Mapping({
-      queue: this.queue,
+      source: sourceOf(this.queue, this.time),
+      queue: this.queue.arn,
       batchSize: 10,
       windowMs: 0,
       concurrency: 1,
@@ -388,15 +390,17 @@ function failing(queue: MessageQueue, method: 'receive' | 'delete', times: numbe
       if (method === 'delete') fault()
       return queue.delete(receipts)
     },
-    changeVisibility: (receipt, afterMs) => queue.changeVisibility(receipt, afterMs),
+    changeVisibility: (changes) => queue.changeVisibility(changes),
     counts: () => queue.counts(),
+    properties: () => queue.properties(),
+    close: () => queue.close(),
   }
 }
 
 test('a queue that cannot be reached is asked again after a second', async (t) => {
   const bed = new Bed('work')
   await bed.send('a')
-  bed.map(t, fine, { queue: failing(bed.queue, 'receive', 3) })
+  bed.map(t, fine, { source: sourceOf(failing(bed.queue, 'receive', 3), bed.time) })
   await bed.drained()
   assert.deepEqual(
     bed.calls.map(({ atMs }) => atMs),
@@ -407,7 +411,7 @@ test('a queue that cannot be reached is asked again after a second', async (t) =
 test('messages that could not be deleted come again', async (t) => {
   const bed = new Bed('work')
   await bed.send('a')
-  bed.map(t, fine, { queue: failing(bed.queue, 'delete', 1) })
+  bed.map(t, fine, { source: sourceOf(failing(bed.queue, 'delete', 1), bed.time) })
   await bed.drained()
   assert.deepEqual(bed.bodiesOfCalls(), [['a'], ['a']])
 })
@@ -425,7 +429,7 @@ test('a queue that goes away while a batch is filled costs nothing of the batch'
       return inner.receive(options)
     },
   }
-  bed.map(t, fine, { queue: flaky, batchSize: 5, windowMs: 1000 })
+  bed.map(t, fine, { source: sourceOf(flaky, bed.time), batchSize: 5, windowMs: 1000 })
   await bed.drained()
   assert.deepEqual(
     bed.calls.map(({ atMs, bodies }) => [atMs, bodies]),

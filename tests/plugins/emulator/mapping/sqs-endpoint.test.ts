@@ -87,6 +87,10 @@ test('AWS’s client sends, receives, hides and deletes, and its own check of th
     ApproximateNumberOfMessagesNotVisible: '0',
     ApproximateNumberOfMessagesDelayed: '0',
     VisibilityTimeout: '60',
+    RedrivePolicy: JSON.stringify({
+      deadLetterTargetArn: 'arn:aws:sqs:us-east-1:123456789012:orders-dead',
+      maxReceiveCount: 2,
+    }),
   })
 })
 

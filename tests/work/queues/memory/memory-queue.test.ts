@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MemoryQueue, type MemoryQueueOptions } from '../../../../src/work/queues/memory/memory-queue.js'
 import type { NewMessage, ReceivedMessage } from '../../../../src/work/queues/queue.js'
+import { bodyText } from '../../../../src/work/queues/text.js'
 import { ManualClock } from '../../../ipc/manual-clock.js'
 
 const visibilityMs = 30_000
@@ -30,7 +31,7 @@ function take(queue: MemoryQueue, max = 10): Promise<readonly ReceivedMessage[]>
 }
 
 async function bodies(queue: MemoryQueue, max = 10): Promise<readonly string[]> {
-  return (await take(queue, max)).map(({ body }) => body)
+  return (await take(queue, max)).map(({ body }) => bodyText(body))
 }
 
 function handles(messages: readonly ReceivedMessage[]): readonly string[] {
@@ -59,7 +60,7 @@ test('a receipt goes stale with the next delivery: it deletes nothing and change
   clock.advance(visibilityMs)
   const [second] = await take(queue)
   await queue.delete([first?.receiptHandle ?? ''])
-  await queue.changeVisibility(first?.receiptHandle ?? '', 0)
+  await queue.changeVisibility([{ receiptHandle: first?.receiptHandle ?? '', afterMs: 0 }])
   assert.deepEqual(await take(queue), [])
   assert.deepEqual(await queue.counts(), { visible: 0, inFlight: 1, delayed: 0 })
   await queue.delete([second?.receiptHandle ?? ''])
@@ -82,7 +83,7 @@ test('a message that is not in flight cannot be hidden with an old receipt', asy
   await send(queue, 'a')
   const [first] = await take(queue)
   clock.advance(visibilityMs)
-  await queue.changeVisibility(first?.receiptHandle ?? '', 60_000)
+  await queue.changeVisibility([{ receiptHandle: first?.receiptHandle ?? '', afterMs: 60_000 }])
   assert.deepEqual(await bodies(queue), ['a'])
 })
 
@@ -90,8 +91,8 @@ test('a visibility of zero brings a message back at once, a longer one later', a
   const { clock, queue } = makeQueue('work')
   await send(queue, 'a', 'b')
   const [a, b] = await take(queue)
-  await queue.changeVisibility(a?.receiptHandle ?? '', 0)
-  await queue.changeVisibility(b?.receiptHandle ?? '', 100_000)
+  await queue.changeVisibility([{ receiptHandle: a?.receiptHandle ?? '', afterMs: 0 }])
+  await queue.changeVisibility([{ receiptHandle: b?.receiptHandle ?? '', afterMs: 100_000 }])
   assert.deepEqual(await bodies(queue), ['a'])
   clock.advance(99_999)
   assert.deepEqual(await bodies(queue), ['a'])
@@ -146,7 +147,7 @@ test('a message of a locked group is not moved to the dead-letter queue before i
   const [first] = await take(queue)
   clock.advance(visibilityMs)
   const [, again] = await take(queue)
-  await queue.changeVisibility(again?.receiptHandle ?? '', 0)
+  await queue.changeVisibility([{ receiptHandle: again?.receiptHandle ?? '', afterMs: 0 }])
   assert.ok(first !== undefined)
   assert.deepEqual(await take(queue), [])
   assert.deepEqual(dead.ids, [])

@@ -128,7 +128,7 @@ async function play(name: string, steps: readonly { do: string; group: number; m
       await queue.delete([receipt])
       list.delete(id, nowMs)
     } else if (one.do === 'hide') {
-      await queue.changeVisibility(receipt, one.ms)
+      await queue.changeVisibility([{ receiptHandle: receipt, afterMs: one.ms }])
       list.hide(id, one.ms, nowMs)
     } else clock.advance(one.ms)
     assert.deepEqual(await queue.counts(), list.counts(clock.nowMs()))

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { systemClock } from '../../../../src/core/clock.js'
 import { type Logger, silentLogger } from '../../../../src/logging/logger.js'
 import { Mapping } from '../../../../src/plugins/emulator/mapping/mapping.js'
+import { sourceOf } from '../../../helpers/queue-source.js'
 import { openQueueOf, startSqsServer } from '../../../helpers/sqs-server.js'
 import { eventually } from '../../../helpers/wait.js'
 
@@ -27,7 +28,8 @@ test('a mapping over a real queue deletes what succeeded and nothing else', asyn
   const seen: string[] = []
   let batches = 0
   const mapping = new Mapping({
-    queue,
+    source: sourceOf(queue, systemClock),
+    queue: queue.arn,
     batchSize: 10,
     windowMs: 0,
     concurrency: 1,
@@ -77,7 +79,8 @@ test('a server that goes away is warned about and asked until it is back', async
   const warnings: string[] = []
   const done: string[] = []
   const mapping = new Mapping({
-    queue,
+    source: sourceOf(queue, systemClock),
+    queue: queue.arn,
     batchSize: 1,
     windowMs: 0,
     concurrency: 1,

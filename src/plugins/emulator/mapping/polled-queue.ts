@@ -10,6 +10,7 @@ import {
 } from '../../../index.js'
 import { MemoryQueue } from '../../../work/queues/memory/memory-queue.js'
 import type { MessageQueue, NewMessage } from '../../../work/queues/queue.js'
+import { QueueSource } from '../../../work/queues/queue-source.js'
 import { placeOfQueue } from '../../../work/queues/sqs/client.js'
 import { openSqsQueue } from '../../../work/queues/sqs/sqs-queue.js'
 import type { ExtraRoute } from '../http/server.js'
@@ -23,8 +24,8 @@ type Ended =
   | { readonly kind: 'result'; readonly body: Uint8Array }
   | { readonly kind: 'error'; readonly body: Uint8Array; readonly type: string }
 
-/** What a source is made of. */
-export interface SourceOptions {
+/** Options of a polled queue. */
+export interface PolledQueueOptions {
   readonly settings: SqsSettings
   readonly timeoutMs: number
   readonly invoke: (event: Buffer) => Promise<Ended>
@@ -36,7 +37,7 @@ export interface SourceOptions {
 }
 
 /** A queue, and the mapping in front of it. */
-export interface QueueSource {
+export interface PolledQueue {
   /** What is polled, for people; undefined: nothing. */
   readonly polled: string | undefined
   /** SQS's own protocol, for queues in memory. */
@@ -55,13 +56,13 @@ const receiveMaxDefault = 5
 const countMax = 10_000
 
 /** Opens the queue that the settings name; without one the procedures say so. Rejects with RR_AWS_PACKAGE. */
-export async function openSource(options: SourceOptions): Promise<QueueSource> {
+export async function openPolledQueue(options: PolledQueueOptions): Promise<PolledQueue> {
   const { queue: name } = options.settings
   if (name === undefined) return nothing
-  return isUrl(name) ? realSource(options, name) : memorySource(options, name)
+  return isUrl(name) ? remoteQueue(options, name) : memoryQueue(options, name)
 }
 
-const nothing: QueueSource = {
+const nothing: PolledQueue = {
   polled: undefined,
   route: () => undefined,
   procedures: proceduresOf({ send: refuse, counts: refuse }),
@@ -72,7 +73,7 @@ const nothing: QueueSource = {
 function proceduresOf(of: {
   send(argument: unknown): Promise<object>
   counts(): Promise<object>
-}): QueueSource['procedures'] {
+}): PolledQueue['procedures'] {
   return { Send: { audited: true, call: of.send }, Queue: { call: of.counts } }
 }
 
@@ -80,7 +81,7 @@ function refuse(): never {
   throw new RelayError(ErrorCode.QueueRefused, 'the server polls no queue')
 }
 
-function memorySource(options: SourceOptions, name: string): QueueSource {
+function memoryQueue(options: PolledQueueOptions, name: string): PolledQueue {
   const { settings, timeoutMs, address, clock, log } = options
   const { visibility_timeout: visibilityMs = visibilityFactor * timeoutMs } = settings
   const receiveMax = settings.max_receive_count ?? receiveMaxDefault
@@ -113,7 +114,7 @@ function memorySource(options: SourceOptions, name: string): QueueSource {
   }
 }
 
-async function realSource(options: SourceOptions, url: string): Promise<QueueSource> {
+async function remoteQueue(options: PolledQueueOptions, url: string): Promise<PolledQueue> {
   const { clock, env, log, timeoutMs } = options
   const instead = 'a name: a queue in memory'
   const queue = await openSqsQueue({ url, clock, env, key: 'emulator.sqs.queue', instead })
@@ -124,8 +125,8 @@ async function realSource(options: SourceOptions, url: string): Promise<QueueSou
     start: () => {
       start()
       // The mapping itself says when the queue cannot be reached.
-      queue.visibilityMs().then(
-        (ms) => warnOfShort(log, ms, timeoutMs),
+      queue.properties().then(
+        ({ visibilityMs }) => warnOfShort(log, visibilityMs, timeoutMs),
         (error: unknown) => log.debug({ error: messageOf(error) }, 'the queue’s attributes are not known'),
       )
     },
@@ -159,12 +160,13 @@ function warnOfShort(log: Logger, visibilityMs: number, timeoutMs: number): void
   )
 }
 
-function running({ settings, invoke, clock, log }: SourceOptions, queue: MessageQueue) {
+function running({ settings, invoke, clock, log }: PolledQueueOptions, queue: MessageQueue) {
   let mapping: Mapping | undefined
   return {
     start: () => {
       mapping = new Mapping({
-        queue,
+        source: new QueueSource({ queue, kind: 'aws:sqs', clock }),
+        queue: queue.arn,
         batchSize: settings.batch_size,
         windowMs: settings.batch_window,
         concurrency: settings.concurrency,

@@ -1,25 +1,25 @@
-/** The same scenarios over the queue in memory and over a server that speaks SQS's protocol: both must say the same. */
-import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
-import { type TestContext, test } from 'node:test'
-import { systemClock } from '../../../src/core/clock.js'
-import { hasCode } from '../../../src/core/errors.js'
-import { problemOfMessage } from '../../../src/plugins/emulator/mapping/sqs-limits.js'
-import { MemoryQueue } from '../../../src/work/queues/memory/memory-queue.js'
-import type { MessageQueue, NewMessage, ReceivedMessage } from '../../../src/work/queues/queue.js'
-import { openQueueOf, startSqsServer } from '../../helpers/sqs-server.js'
+/** What every queue with visibility does, in memory or over SQS's protocol. */
+import { hasCode } from '../../src/core/errors.js'
+import type { MessageQueue, NewMessage, ReceivedMessage } from '../../src/work/queues/queue.js'
+import { bodyText } from '../../src/work/queues/text.js'
 
-interface Pair {
+/** A queue to make. */
+export interface QueueShape {
+  /** Ends in `.fifo` for a FIFO queue. */
+  readonly queue: string
+  readonly visibilitySeconds?: number
+  readonly receiveMax?: number
+}
+
+/** A queue and the one that its dead letters go to. */
+export interface QueuePair {
   readonly queue: MessageQueue
   readonly dead: MessageQueue
 }
 
-interface Scenario {
+interface Scenario extends QueueShape {
   readonly name: string
-  readonly queue: string
-  readonly visibilitySeconds?: number
-  readonly receiveMax?: number
-  readonly play: (pair: Pair) => Promise<unknown>
+  readonly play: (pair: QueuePair) => Promise<unknown>
   readonly comesTo: unknown
 }
 
@@ -30,7 +30,7 @@ function take(queue: MessageQueue, max = 1, waitMs = 0): Promise<readonly Receiv
 }
 
 async function bodies(queue: MessageQueue, max = 1, waitMs = 0): Promise<readonly string[]> {
-  return (await take(queue, max, waitMs)).map(({ body }) => body)
+  return (await take(queue, max, waitMs)).map(({ body }) => bodyText(body))
 }
 
 async function send(queue: MessageQueue, ...words: readonly string[]): Promise<void> {
@@ -52,7 +52,8 @@ async function outcome(queue: MessageQueue, message: NewMessage): Promise<string
 
 const kibi = 1024
 
-const scenarios: readonly Scenario[] = [
+/** The scenarios: what is done, and what it comes to. */
+export const queueScenarios: readonly Scenario[] = [
   {
     name: 'a message in flight is hidden, and comes again counted when its visibility ends',
     queue: 'work',
@@ -60,7 +61,7 @@ const scenarios: readonly Scenario[] = [
       await queue.send({ body: 'a' })
       const handle = await receipt(queue)
       const hidden = await bodies(queue)
-      await queue.changeVisibility(handle, 0)
+      await queue.changeVisibility([{ receiptHandle: handle, afterMs: 0 }])
       const [again] = await take(queue)
       return [hidden, again?.body, again?.attributes.ApproximateReceiveCount]
     },
@@ -82,10 +83,10 @@ const scenarios: readonly Scenario[] = [
     play: async ({ queue }) => {
       await queue.send({ body: 'a' })
       const first = await receipt(queue)
-      await queue.changeVisibility(first, 0)
+      await queue.changeVisibility([{ receiptHandle: first, afterMs: 0 }])
       const second = await receipt(queue)
       await queue.delete([first])
-      await queue.changeVisibility(first, 0)
+      await queue.changeVisibility([{ receiptHandle: first, afterMs: 0 }])
       const before = await queue.counts()
       await queue.delete([second])
       await queue.delete([second])
@@ -114,7 +115,8 @@ const scenarios: readonly Scenario[] = [
     receiveMax: 2,
     play: async ({ queue, dead }) => {
       await queue.send({ body: 'a' })
-      for (const _ of [1, 2]) await queue.changeVisibility(await receipt(queue), 0)
+      for (const _ of [1, 2])
+        await queue.changeVisibility([{ receiptHandle: await receipt(queue), afterMs: 0 }])
       const before = await dead.counts()
       return [before.visible, await bodies(queue), await bodies(dead)]
     },
@@ -137,7 +139,7 @@ const scenarios: readonly Scenario[] = [
     queue: 'work.fifo',
     play: async ({ queue }) => {
       await send(queue, 'a1', 'a2')
-      await queue.changeVisibility(await receipt(queue), 0)
+      await queue.changeVisibility([{ receiptHandle: await receipt(queue), afterMs: 0 }])
       return bodies(queue)
     },
     comesTo: ['a1'],
@@ -148,7 +150,7 @@ const scenarios: readonly Scenario[] = [
     receiveMax: 1,
     play: async ({ queue, dead }) => {
       await send(queue, 'a1', 'a2')
-      await queue.changeVisibility(await receipt(queue), 0)
+      await queue.changeVisibility([{ receiptHandle: await receipt(queue), afterMs: 0 }])
       return [await bodies(queue), await bodies(dead)]
     },
     comesTo: [['a2'], ['a1']],
@@ -225,29 +227,3 @@ const scenarios: readonly Scenario[] = [
     comesTo: ['refused', 'refused', 'taken'],
   },
 ]
-
-function inMemory({ queue: name, visibilitySeconds = 60, receiveMax }: Scenario): Pair {
-  const visibilityMs = visibilitySeconds * 1000
-  const common = { clock: systemClock, newId: randomUUID, visibilityMs, problemOf: problemOfMessage }
-  const dead = new MemoryQueue({ ...common, name: name.replace(/(\.fifo)?$/, '-dead$1') })
-  const limit = receiveMax === undefined ? {} : { receiveMax }
-  return { queue: new MemoryQueue({ ...common, name, deadLetter: dead, ...limit }), dead }
-}
-
-async function atServer(t: TestContext, scenario: Scenario): Promise<Pair> {
-  const server = await startSqsServer(t)
-  const { queue: name, visibilitySeconds = 60, receiveMax } = scenario
-  const limit = receiveMax === undefined ? {} : { receiveMax }
-  const { url, deadUrl } = server.createQueue(name, { visibilitySeconds, ...limit })
-  const open = (one: string) => openQueueOf(t, one, server.env)
-  return { queue: await open(url), dead: await open(deadUrl) }
-}
-
-for (const scenario of scenarios) {
-  test(`in memory: ${scenario.name}`, async () => {
-    assert.deepEqual(await scenario.play(inMemory(scenario)), scenario.comesTo)
-  })
-  test(`over SQS’s protocol: ${scenario.name}`, async (t) => {
-    assert.deepEqual(await scenario.play(await atServer(t, scenario)), scenario.comesTo)
-  })
-}

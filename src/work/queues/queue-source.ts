@@ -1,0 +1,115 @@
+/** The port of a source over a queue whose messages are hidden while they are worked on: the one that drivers and the emulator use. */
+import type { Clock } from '../../index.js'
+import type { Delivery, NewJob, SettledDelivery, Source, SourceCounts } from '../source.js'
+import { LostMessage } from './lost-message.js'
+import { deliveryOf, messageOfJob, receiptOf } from './message.js'
+import type { ItemFaults, MessageQueue, QueueProperties } from './queue.js'
+
+/** Options of a source. */
+export interface QueueSourceOptions {
+  readonly queue: MessageQueue
+  /** `aws:sqs`, or the name of a driver. */
+  readonly kind: string
+  readonly clock: Clock
+  /** Name of the pipeline, for messages that are pushed. */
+  readonly pipeline?: string
+  /** Ms that a delivery stays hidden; absent: the queue's own. */
+  readonly visibilityMs?: number | undefined
+  /** Ms until a message comes again whose worker asked for no wait; absent: until its visibility ends. */
+  readonly retryMs?: number | undefined
+}
+
+/** SQS's limits of a receive. */
+const receiveMax = 10
+const waitMsMax = 20_000
+
+/** A source of one queue. */
+export class QueueSource implements Source {
+  readonly #options: QueueSourceOptions
+  #properties: QueueProperties | undefined
+
+  constructor(options: QueueSourceOptions) {
+    this.#options = options
+  }
+
+  async pull(want: number, signal: AbortSignal, waitMs = waitMsMax): Promise<readonly Delivery[]> {
+    const { queue, kind, clock, visibilityMs } = this.#options
+    const hiddenMs = visibilityMs ?? (await this.#known())?.visibilityMs ?? Number.POSITIVE_INFINITY
+    const messages = await queue.receive({
+      max: Math.min(want, receiveMax),
+      waitMs: Math.min(waitMs, waitMsMax),
+      visibilityMs,
+      signal,
+    })
+    const facts = { kind, arn: queue.arn, isFifo: queue.isFifo }
+    const expiresAtMs = clock.nowMs() + hiddenMs
+    return messages.map((message) => deliveryOf(message, facts, expiresAtMs))
+  }
+
+  /** Deletes what is done. What has failed for good is deleted, too, unless the queue moves it to its dead-letter queue in time. */
+  async settle(items: readonly SettledDelivery[]): Promise<ItemFaults> {
+    const { queue, retryMs } = this.#options
+    const isFailed = items.some(({ verdict }) => verdict.kind === 'fail')
+    const keepsFailed = isFailed && (await this.#known())?.hasDeadLetters !== false
+    const faults = new Map<SettledDelivery, Error | undefined>()
+    const keep = (list: readonly SettledDelivery[], found: ItemFaults) => {
+      for (const [at, item] of list.entries()) faults.set(item, found[at])
+    }
+    const isOver = ({ verdict: { kind } }: SettledDelivery) =>
+      kind === 'done' || (kind === 'fail' && !keepsFailed)
+    const over = items.filter(isOver)
+    if (over.length > 0) keep(over, await queue.delete(over.map(({ delivery }) => receiptOf(delivery))))
+    const again = items.filter((item) => !isOver(item)).flatMap((item) => laterOf(item, retryMs))
+    if (again.length > 0)
+      keep(
+        again.map(({ item }) => item),
+        await queue.changeVisibility(again),
+      )
+    return items.map((item) => faults.get(item))
+  }
+
+  extend(deliveries: readonly Delivery[], byMs: number): Promise<ItemFaults> {
+    return this.#options.queue.changeVisibility(
+      deliveries.map((delivery) => ({ receiptHandle: receiptOf(delivery), afterMs: byMs })),
+    )
+  }
+
+  /** Rejects when the queue cannot be reached: the messages come again when their visibility ends. */
+  async release(deliveries: readonly Delivery[]): Promise<void> {
+    // The last first: on a FIFO queue nobody may see a message while one before it is still hidden.
+    const changes = deliveries.toReversed().map((delivery) => {
+      return { receiptHandle: receiptOf(delivery), afterMs: 0 }
+    })
+    const faults = await this.#options.queue.changeVisibility(changes)
+    const fault = faults.find((one) => one !== undefined && !(one instanceof LostMessage))
+    if (fault !== undefined) throw fault
+  }
+
+  /** One after the other, so that a lane keeps its order. */
+  async push(jobs: readonly NewJob[]): Promise<void> {
+    const { queue, pipeline = '' } = this.#options
+    for (const job of jobs) await queue.send(messageOfJob(job, pipeline, queue.isFifo))
+  }
+
+  async counts(): Promise<SourceCounts> {
+    const { visible, delayed, inFlight } = await this.#options.queue.counts()
+    return { active: visible, delayed, reserved: inFlight }
+  }
+
+  async close(): Promise<void> {
+    this.#options.queue.close()
+  }
+
+  /** Undefined while they cannot be asked for: who may only receive and delete is served as well. */
+  async #known(): Promise<QueueProperties | undefined> {
+    this.#properties ??= await this.#options.queue.properties().catch(() => undefined)
+    return this.#properties
+  }
+}
+
+/** When an item comes again; none: once its visibility ends. */
+function laterOf(item: SettledDelivery, retryMs: number | undefined) {
+  const { delivery, verdict } = item
+  const afterMs = (verdict.kind === 'retry' ? verdict.afterMs : undefined) ?? retryMs
+  return afterMs === undefined ? [] : [{ item, receiptHandle: receiptOf(delivery), afterMs }]
+}
