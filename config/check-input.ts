@@ -1,27 +1,26 @@
 /** Checks a value that a client sent as a section of the file is checked. It is data, not text: a number in quotes stays text. */
-import type { Schema } from '../src/schema/section.js'
+import type { Schema } from '../src/schema/kinds.js'
 import type { Entry, Place, Tree } from '../src/schema/tree.js'
-import { validateConfig } from './validate.js'
+import { type SectionOwner, validateSection } from './validate.js'
 
 const nowhere: Place = { file: '', line: 1, column: 1 }
 
-/** Returns the value with its defaults, durations in ms and sizes in bytes. Throws with every fault, as text for the client. */
-export function checkInput(schema: Schema, value: unknown): unknown {
+/** A section for each schema, so that its validator is compiled once. */
+const owners = new WeakMap<Schema, SectionOwner>()
+
+/** Returns the value with its defaults, durations in ms and sizes in bytes. Rejects with every fault, as text for the client. */
+export async function checkInput(schema: Schema, value: unknown): Promise<unknown> {
   // A section has keys, so the value is made the only key of one.
-  const section: Tree = { kind: 'map', entries: new Map([['value', entryOf(value)]]), at: nowhere }
-  const owner = { name: 'input', config: { properties: { value: schema } } }
-  const { values, problems } = validateConfig(
-    new Map([[owner.name, { at: nowhere, value: section }]]),
-    [owner],
-    new Set(),
-  )
+  const owner = owners.get(schema) ?? { name: 'input', config: { properties: { value: schema } } }
+  owners.set(schema, owner)
+  const tree: Tree = { kind: 'map', entries: new Map([['value', entryOf(value)]]), at: nowhere }
+  const { value: checked, problems } = await validateSection(owner, tree)
   if (problems.length > 0) {
     const texts = problems.map(({ what, expected }) =>
       expected === undefined ? what : `${what}, expected ${expected}`,
     )
     throw new Error(`rpc: ${texts.join('; ').replaceAll('"input.value', '"input')}`)
   }
-  const checked = values.get(owner.name)
   return typeof checked === 'object' && checked !== null && 'value' in checked ? checked.value : undefined
 }
 

@@ -1,31 +1,33 @@
-/** What a schema takes, in the words of a fault's "expected …". Pure. */
-import type { Schema, StringSchema } from '../src/schema/section.js'
+/** What a schema takes, in the words of a fault's "expected …" and of the documentation. Pure. */
+import type { Schema, StringSchema } from '../src/schema/kinds.js'
+import { type SchemaVisitor, visit } from '../src/schema/visit.js'
 
 /** One kind of value, in words. */
 export function describe(schema: Schema): string {
-  if ('anyOf' in schema) return schema.anyOf.map(describe).join(' or ')
-  switch (schema.type) {
-    case 'object':
-    case 'map':
-      return 'keys with values'
-    case 'array':
-      return 'a list'
-    case 'boolean':
-      return 'on or off'
-    case 'string':
-      return describeText(schema)
-    default: {
-      const { minimum, maximum } = schema
-      const range = `${minimum === undefined ? '' : ` from ${minimum}`}${maximum === undefined ? '' : ` to ${maximum}`}`
-      return `${schema.type === 'integer' ? 'a whole number' : 'a number'}${range}`
-    }
-  }
+  return visit(schema, words)
+}
+
+const words: SchemaVisitor<string> = {
+  string: describeText,
+  number({ type, minimum, maximum }) {
+    const least = minimum === undefined ? '' : ` from ${minimum}`
+    const most = maximum === undefined ? '' : ` to ${maximum}`
+    return `${type === 'integer' ? 'a whole number' : 'a number'}${least}${most}`
+  },
+  boolean: () => 'on or off',
+  object: () => 'keys with values',
+  map: () => 'keys with values',
+  array: () => 'a list',
+  anyOf: ({ anyOf }) => anyOf.map(describe).join(' or '),
+  variant: ({ key, parts }) => `\`${key}\` (${parts.map(({ name }) => name).join(', ')}) and its \`config\``,
 }
 
 function describeText(schema: StringSchema): string {
   const allowed = schema.enum?.filter((value) => schema.notYetValues?.includes(value) !== true)
+  if (allowed?.length === 0) return 'a name that a plugin brings'
   if (allowed !== undefined) return allowed.length === 1 ? `"${allowed[0]}"` : `one of ${allowed.join(', ')}`
   if (schema.patternText !== undefined) return schema.patternText
   if (schema.format === 'duration') return 'a duration such as 60s'
-  return schema.format === 'size' ? 'a size such as 16MB' : 'a text'
+  if (schema.format === 'size') return 'a size such as 16MB'
+  return schema.minLength === undefined ? 'a text' : 'a text that is not empty'
 }

@@ -1,5 +1,8 @@
 /** Sections → JSON Schema (draft-07) of the whole file, for editors. Pure. */
-import type { Properties, Schema, Section, StringSchema } from '../src/schema/section.js'
+import type { Properties, Schema, StringSchema } from '../src/schema/kinds.js'
+import { objectOf, type Section, schemaOf } from '../src/schema/section.js'
+import { type SchemaVisitor, visit } from '../src/schema/visit.js'
+import { allOf, hasPart, when } from './constraints.js'
 import type { SectionOwner } from './validate.js'
 
 type Json = { readonly [key: string]: unknown }
@@ -33,73 +36,64 @@ export function jsonSchema(owners: readonly SectionOwner[]): Json {
 }
 
 function sectionSchema(section: Section): Json {
-  const described = section.description === undefined ? {} : { description: section.description }
-  if (section.entries !== undefined) {
-    return { ...described, type: ['object', 'null'], additionalProperties: schemaOf(section.entries) }
-  }
+  const { description } = section
+  return { ...(description === undefined ? {} : { description }), ...visit(schemaOf(section), editors) }
+}
+
+/** A schema with what editors show of it. */
+function described(schema: Schema): Json {
   return {
-    ...described,
-    type: ['object', 'null'],
-    additionalProperties: false,
-    properties: propertiesOf(section.properties),
-  }
-}
-
-function propertiesOf(properties: Properties): Json {
-  return Object.fromEntries(Object.entries(properties).map(([key, schema]) => [key, schemaOf(schema)]))
-}
-
-function schemaOf(schema: Schema): Json {
-  const base = {
     ...(schema.description === undefined ? {} : { description: schema.description }),
     ...('default' in schema && schema.default !== undefined ? { default: schema.default } : {}),
     ...(schema.notYet === true ? { $comment: 'not supported yet' } : {}),
-  }
-  if ('anyOf' in schema) return { ...base, anyOf: schema.anyOf.map(schemaOf) }
-  switch (schema.type) {
-    case 'object':
-      return {
-        ...base,
-        type: ['object', 'null'],
-        additionalProperties: false,
-        properties: propertiesOf(schema.properties),
-      }
-    case 'map': {
-      const values = schemaOf(schema.values)
-      const map = { type: ['object', 'null'], additionalProperties: values }
-      return { ...base, ...(schema.pairs === true ? { anyOf: [map, { type: 'array', items: map }] } : map) }
-    }
-    case 'array':
-      return { ...base, type: ['array', 'null'], items: schemaOf(schema.items) }
-    case 'boolean':
-      return {
-        ...base,
-        anyOf: [
-          { type: ['boolean', 'null'] },
-          { type: 'string', pattern: `^(true|false|on|off)$|${variable}` },
-        ],
-      }
-    case 'string':
-      return { ...base, ...stringSchema(schema) }
-    default: {
-      const { type, minimum, maximum } = schema
-      const range = {
-        ...(minimum === undefined ? {} : { minimum }),
-        ...(maximum === undefined ? {} : { maximum }),
-      }
-      return {
-        ...base,
-        anyOf: [
-          { type, ...range },
-          { type: 'string', pattern: `^[-+.0-9eE]+$|${variable}` },
-          { type: 'null' },
-        ],
-      }
-    }
+    ...visit(schema, editors),
   }
 }
 
-function stringSchema(schema: StringSchema): Json {
+/** Values as they are written. A key without a value is one that was not written, so that null goes everywhere. */
+const editors: SchemaVisitor<Json> = {
+  string: (schema) => ({ ...textSchema(schema), ...(schema.secret === true ? { writeOnly: true } : {}) }),
+  number({ type, minimum, maximum }) {
+    const least = minimum === undefined ? {} : { minimum }
+    const most = maximum === undefined ? {} : { maximum }
+    const text = { type: 'string', pattern: `^[-+.0-9eE]+$|${variable}` }
+    return { anyOf: [{ type, ...least, ...most }, text, { type: 'null' }] }
+  },
+  boolean: () => ({
+    anyOf: [{ type: ['boolean', 'null'] }, { type: 'string', pattern: `^(true|false|on|off)$|${variable}` }],
+  }),
+  object: ({ properties }) => objectSchema(properties),
+  map({ values, pairs }) {
+    const map = { type: ['object', 'null'], additionalProperties: described(values) }
+    return pairs === true ? { anyOf: [map, { type: 'array', items: map }] } : map
+  },
+  array: ({ items }) => ({ type: ['array', 'null'], items: described(items) }),
+  anyOf: ({ anyOf }) => ({ anyOf: anyOf.map(described) }),
+  variant(schema) {
+    const own = objectSchema(objectOf(schema, undefined).properties)
+    return {
+      ...own,
+      properties: { ...Object(own.properties), config: {} },
+      ...allOf(
+        schema.parts.map(({ name, properties }) =>
+          when(hasPart(schema.key, name), { properties: { config: objectSchema(properties) } }),
+        ),
+      ),
+    }
+  },
+}
+
+function objectSchema(properties: Properties): Json {
+  const required = Object.keys(properties).filter((key) => properties[key]?.required === true)
+  return {
+    type: ['object', 'null'],
+    additionalProperties: false,
+    properties: Object.fromEntries(Object.entries(properties).map(([key, one]) => [key, described(one)])),
+    ...(required.length === 0 ? {} : { required }),
+  }
+}
+
+function textSchema(schema: StringSchema): Json {
   if (schema.enum !== undefined) {
     const allowed = schema.enum.filter((value) => schema.notYetValues?.includes(value) !== true)
     const booleans = ['on', 'off'].some((word) => allowed.includes(word)) ? [true, false] : []

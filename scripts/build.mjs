@@ -1,7 +1,11 @@
-/** Builds `dist/` from the sources: types are checked, then emitted. Exits non-zero on any fault. */
+/**
+ * Builds `dist/` from the sources: types are checked, then emitted, then ajv's validators of the built-in sections are
+ * generated. Exits non-zero on any fault.
+ */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { writeValidators } from './validators.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 rmSync(`${root}/dist`, { recursive: true, force: true })
@@ -11,3 +15,4 @@ const tsc = spawnSync(process.execPath, [`${root}/node_modules/typescript/bin/ts
 })
 if (tsc.status !== 0) process.exit(tsc.status ?? 1)
 chmodSync(`${root}/dist/cmd/rr.js`, 0o755)
+await writeValidators(`${root}/dist`)

@@ -11,16 +11,19 @@ export { isLoopback } from './core/loopback.js'
 export type { ProtoMessage } from './ipc/rpc/procedure.js'
 export { type LogFields, type Logger, LogLevel, silentLogger } from './logging/logger.js'
 export type { LogSettings } from './logging/sink.js'
+export { type DefaultsOf, defaultsOf } from './schema/defaults.js'
+export type { ConfigOf, Part, Properties, Schema } from './schema/kinds.js'
 export {
-  type ConfigOf,
   mapSection,
-  type Properties,
-  type Schema,
+  required,
   type Section,
   type SectionCheck,
   type SectionConfig,
   type SectionFault,
+  secret,
   section,
+  type Variant,
+  variant,
 } from './schema/section.js'
 export { Codec, type Job, type Reply, type RunOptions } from './supervisor/job.js'
 export type { LedgerCounts, LedgerEnd, LedgerEntry, LedgerService, LedgerView } from './supervisor/ledger.js'

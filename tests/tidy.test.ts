@@ -23,6 +23,7 @@ test('each package has one home, and none is imported where a cold start would p
     '@aws-sdk/client-lambda': 'src/lambda-check/',
     '@fastify/busboy': 'src/work/http/',
     pino: 'src/logging/',
+    ajv: 'config/',
     yaml: 'config/',
     commander: 'cmd/',
     undici: 'cmd/',
@@ -39,7 +40,7 @@ test('each package has one home, and none is imported where a cold start would p
     )
   }
   const heavy =
-    /^(pino|yaml|undici|tinypool|pbf|@msgpack\/msgpack|@fastify\/busboy|@aws-sdk\/client-(lambda|sqs))$/
+    /^(ajv|pino|yaml|undici|tinypool|pbf|@msgpack\/msgpack|@fastify\/busboy|@aws-sdk\/client-(lambda|sqs))$/
   for (const { from, to, isType, isLazy } of imports)
     assert.ok(!heavy.test(to) || isType || isLazy, `${from} imports ${to} eagerly`)
 })

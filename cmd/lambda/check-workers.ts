@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Loaded } from '../../config/load.js'
-import { validateConfig } from '../../config/validate.js'
 import { ErrorCode, hasCode } from '../../src/core/errors.js'
 import { childOf } from '../../src/lambda-check/intrinsics.js'
 import type { Fact, WorkerSetup } from '../../src/lambda-check/setup.js'
 import { builtInPlugins } from '../../src/plugins/index.js'
+import { defaultsOf } from '../../src/schema/defaults.js'
 import type { Place, Problem } from '../../src/schema/tree.js'
 import type { CommonOptions } from '../options.js'
 import { planStart } from '../server/plan.js'
@@ -62,8 +62,7 @@ function workersOf(values: Values, entries: Entries): WorkerSetup {
 
 /** Returns the section `lambda:` with all its defaults. */
 function defaults(): unknown {
-  const owners = builtInPlugins.map(({ name, config }) => ({ name, config }))
-  return validateConfig(new Map(), owners, new Set(['lambda'])).values.get('lambda')
+  return defaultsOf(builtInPlugins.find(({ name }) => name === 'lambda')?.config ?? { properties: {} })
 }
 
 function placeOf(entries: Entries, [section = '', ...path]: readonly string[]): Place | undefined {

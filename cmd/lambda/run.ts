@@ -1,10 +1,10 @@
 /** `rr lambda run`: runs the function of this folder as Lambda would, for `rr invoke` to send events to. */
 import { basename, resolve } from 'node:path'
 import { isatty } from 'node:tty'
-import { parseDuration } from '../../config/units.js'
 import { systemClock } from '../../src/core/clock.js'
 import { LogHost } from '../../src/logging/sink.js'
 import { loadEnvironment } from '../../src/plugins/index.js'
+import { parseDuration } from '../../src/schema/units.js'
 import { type CommonOptions, ExitCode, sayFault, wrongUsage } from '../options.js'
 import { listenForEnd } from '../server/signals.js'
 import { fileAddress } from './emulator-address.js'

@@ -1,6 +1,6 @@
 /** `rr send`: sends messages to the queue that the running server polls, and prints their ids. */
-import { parseDuration } from '../../config/units.js'
 import { list, record, text as textShape } from '../../src/ipc/rpc/shape.js'
+import { parseDuration } from '../../src/schema/units.js'
 import { type CommonOptions, ExitCode, wrongUsage } from '../options.js'
 import { printable, printableJson } from '../output.js'
 import { queueCall, withServer } from '../remote/control.js'

@@ -62,7 +62,9 @@ export async function planStart(mode: Mode, options: StartOptions): Promise<Star
   const sections = new Set(loaded.entries.keys())
   const active = all.filter((plugin) => isOn(plugin, runMode(mode), sections))
   // A file that could not be read would only make every section look absent.
-  const checked = problems.some(isYaml) ? { values: new Map(), problems: [] } : check(loaded, all, active)
+  const checked = problems.some(isYaml)
+    ? { values: new Map(), problems: [] }
+    : await check(loaded, all, active, listed)
   problems.push(...checked.problems)
   const plugins = sources.flatMap((source) =>
     checked.values.has(source.plugin.name)
@@ -142,10 +144,12 @@ function check(
   loaded: Loaded,
   all: readonly AnyPlugin[],
   active: readonly AnyPlugin[],
+  listed: ReadonlyMap<string, Place>,
 ): ReturnType<typeof validateConfig> {
   const entries = new Map(loaded.entries)
   for (const plugin of all) if (!active.includes(plugin)) entries.delete(plugin.name)
-  return validateConfig(entries, all, new Set(active.map(({ name }) => name)))
+  const owners = all.map(({ name, config }) => ({ name, config, at: listed.get(name) }))
+  return validateConfig(entries, owners, new Set(active.map(({ name }) => name)))
 }
 
 async function loadListed(

@@ -2,110 +2,16 @@
  * How a plugin describes its section of `rr.yaml`: plain data that yields the config's type, its validation, its
  * page in `docs/configuration.md` and its JSON Schema. No validation happens here; `config/` does it.
  */
-
-interface Described {
-  /** One sentence for the documentation and for editors. */
-  readonly description?: string
-  /** Documented but not built: using the key is refused with "not supported yet". */
-  readonly notYet?: true
-}
-
-/** A text. `format` turns it into milliseconds (`duration`) or bytes (`size`: `16MB`, a bare number is bytes), or checks
- * that a shell's quotes are closed (`command`). */
-export interface StringSchema extends Described {
-  readonly type: 'string'
-  readonly default?: string
-  readonly enum?: readonly string[]
-  /** Values of `enum` that are documented but not built yet. */
-  readonly notYetValues?: readonly string[]
-  readonly pattern?: string
-  /** What `pattern` wants, in words. */
-  readonly patternText?: string
-  /** Values that match this are documented but not built yet. */
-  readonly notYetPattern?: string
-  readonly format?: 'duration' | 'size' | 'command'
-  /** What a zero duration means: allowed with a meaning of its own, or refused (the default). */
-  readonly zero?: 'allowed' | 'refused'
-}
-/** A number; `integer` refuses fractions. */
-export interface NumberSchema extends Described {
-  readonly type: 'number' | 'integer'
-  readonly default?: number
-  readonly minimum?: number
-  readonly maximum?: number
-}
-/** `true`, `false`, `on`, `off`. */
-export interface BooleanSchema extends Described {
-  readonly type: 'boolean'
-  readonly default?: boolean
-}
-/** A closed object: an unknown key is a fault with the nearest valid name. A missing object takes its defaults. */
-export interface ObjectSchema extends Described {
-  readonly type: 'object'
-  readonly properties: Properties
-  readonly required?: readonly string[]
-  /** An object that is not there is undefined instead: being there switches something on. */
-  readonly optional?: true
-}
-/** Free keys with values of one kind. `pairs` also takes RoadRunner's list of one-pair maps. */
-export interface MapSchema extends Described {
-  readonly type: 'map'
-  readonly values: Schema
-  readonly pairs?: true
-  readonly keyPattern?: string
-}
-/** A list. */
-export interface ArraySchema extends Described {
-  readonly type: 'array'
-  readonly items: Schema
-}
-/** One of several kinds, told apart by what was written (a list, an object, a scalar), first match wins. */
-interface AnyOfSchema extends Described {
-  readonly anyOf: readonly Schema[]
-  readonly default?: string | number
-}
-/** Any of the above. */
-export type Schema =
-  | StringSchema
-  | NumberSchema
-  | BooleanSchema
-  | ObjectSchema
-  | MapSchema
-  | ArraySchema
-  | AnyOfSchema
-/** Keys of a section or an object. */
-export type Properties = { readonly [key: string]: Schema }
-
-type ValueOf<S> = S extends { anyOf: readonly (infer M)[] }
-  ? ValueOf<M>
-  : S extends { type: 'string'; format: 'duration' | 'size' }
-    ? number
-    : S extends { type: 'string'; enum: readonly (infer V)[] }
-      ? V
-      : S extends { type: 'string' }
-        ? string
-        : S extends { type: 'number' | 'integer' }
-          ? number
-          : S extends { type: 'boolean' }
-            ? boolean
-            : S extends { type: 'array'; items: infer I }
-              ? readonly ValueOf<I>[]
-              : S extends { type: 'map'; values: infer V }
-                ? { readonly [key: string]: ValueOf<V> }
-                : S extends { type: 'object'; properties: infer P }
-                  ? ConfigOf<P>
-                  : never
-type IsAlwaysThere<S> = S extends { default: unknown }
-  ? true
-  : S extends { optional: true }
-    ? false
-    : S extends { type: 'object' | 'map' | 'array' } | { anyOf: readonly [{ type: 'object' }, ...unknown[]] }
-      ? true
-      : false
-/** The validated value: durations in ms, sizes in bytes; keys without a default may be `undefined`. */
-export type ConfigOf<P> = {
-  readonly [K in keyof P]: IsAlwaysThere<P[K]> extends true ? ValueOf<P[K]> : ValueOf<P[K]> | undefined
-}
+import type {
+  ConfigOf,
+  ObjectSchema,
+  Part,
+  Properties,
+  Schema,
+  StringSchema,
+  ValueOf,
+  VariantSchema,
+} from './kinds.js'
 
 /** A plugin's section: its keys, and the type of what set-up is handed. */
 export interface Section<P extends Properties = Properties> {
@@ -113,7 +19,7 @@ export interface Section<P extends Properties = Properties> {
   readonly description?: string
   /** The whole section is a map of free keys (as `pools:` is); `properties` is then empty. */
   readonly entries?: Schema
-  /** What no key can say alone: faults of the validated value, told at the key that each names. */
+  /** Faults that no key can have alone: looked for in the validated value, reported at the key that each names. */
   readonly check?: SectionCheck
 }
 
@@ -152,6 +58,72 @@ export interface MapSection<S extends Schema> {
 /** Declares a section whose keys are names of the user's choice, each with a value of `entries`. */
 export function mapSection<const S extends Schema>(entries: S, description?: string): MapSection<S> {
   return { properties: {}, entries, ...(description === undefined ? {} : { description }) }
+}
+
+/** Marks a key that must be written: `section({ address: required({ type: 'string' }) })`. Its default is ignored. */
+export function required<const S extends Schema>(schema: S): S & { readonly required: true } {
+  return { ...schema, required: true }
+}
+
+/** Marks a text that is never shown: `***` stands for it in faults and wherever a config is printed. */
+export function secret<const S extends StringSchema>(schema: S): S & { readonly secret: true } {
+  return { ...schema, secret: true }
+}
+
+/**
+ * An object whose key `key` names one of `parts`, and whose `config` has the keys of that part: `variant('driver', drivers)`
+ * takes `{ driver: sqs, config: { queue: orders } }`. Instead of a list, the key of a service: the parts are then those
+ * of the plugins that provide it. `properties` are keys beside these two.
+ */
+export function variant<
+  const K extends string,
+  const Q extends Part = Part,
+  const P extends Properties = Record<never, never>,
+>(key: K, parts: readonly Q[] | PartsOf, properties?: P, description?: string): Variant<K, Q, P>
+// The same for any caller: the types above are those of the data that was handed in.
+export function variant(
+  key: string,
+  parts: readonly Part[] | PartsOf,
+  properties: Properties = {},
+  description?: string,
+): VariantSchema {
+  return {
+    type: 'variant',
+    key,
+    properties,
+    ...('name' in parts ? { parts: [], partsOf: parts.name } : { parts }),
+    ...(description === undefined ? {} : { description }),
+  }
+}
+
+/** The key of the service whose providers bring the parts. */
+interface PartsOf {
+  readonly name: string
+}
+
+/** A variant with the types of its parts. */
+export interface Variant<K extends string, Q extends Part, P extends Properties> extends VariantSchema {
+  readonly key: K
+  readonly parts: readonly Q[]
+  readonly properties: P
+}
+
+/** The schema of a whole section. */
+export function schemaOf({ properties, entries }: Section): Schema {
+  return entries === undefined ? { type: 'object', properties } : { type: 'map', values: entries }
+}
+
+/** The object that a variant is once its part is known: `config` then has the part's keys, else it may hold anything. */
+export function objectOf(variant: VariantSchema, part: Part | undefined): ObjectSchema {
+  const key: Schema = {
+    type: 'string',
+    enum: variant.parts.map(({ name }) => name),
+    required: true,
+    description: 'The part that reads `config`.',
+  }
+  const config: Properties =
+    part === undefined ? {} : { config: { type: 'object', properties: part.properties } }
+  return { type: 'object', properties: { [variant.key]: key, ...variant.properties, ...config } }
 }
 
 /** The config's type of a section. */

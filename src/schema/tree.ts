@@ -15,7 +15,7 @@ export type Tree =
   | { readonly kind: 'list'; readonly items: readonly Tree[]; readonly at: Place }
 
 /** A value that holds no others. */
-type Scalar = string | number | boolean | null
+export type Scalar = string | number | boolean | null
 
 /** A key with its value, each with its own place. */
 export interface Entry {

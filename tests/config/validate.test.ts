@@ -31,7 +31,7 @@ async function read(t: TestContext, text: string, given: Given = {}) {
     env: given.env ?? {},
     overrides: given.overrides ?? [],
   })
-  const checked = validateConfig(loaded.entries, owners, new Set())
+  const checked = await validateConfig(loaded.entries, owners, new Set())
   const problems = [...loaded.problems, ...checked.problems].map(formatProblem)
   return { problems, values: checked.values, loaded }
 }

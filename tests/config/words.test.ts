@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { expandText } from '../../config/expand.js'
 import { nearestName } from '../../config/nearest.js'
-import { parseDuration, parseSize } from '../../config/units.js'
 import { commandWords, shellWord } from '../../src/core/command-words.js'
+import { parseDuration, parseSize } from '../../src/schema/units.js'
 
 const commands: readonly [text: string, words: readonly string[] | undefined][] = [
   ['php worker.php', ['php', 'worker.php']],

@@ -47,10 +47,9 @@ export default definePlugin({
         input: {
           type: 'object',
           properties: {
-            key: { type: 'string' },
+            key: { type: 'string', required: true },
             ttl: { type: 'string', format: 'duration', default: '5s' },
           },
-          required: ['key'],
         },
         call: (input) => input,
       }),
@@ -118,7 +117,7 @@ test('procedures of a third party’s plugin are called in JSON, MSGPACK, PROTO 
   )
   assert.equal(
     await call(json, 'stash.Set', '{"ttl":"soon","tll":1}'),
-    'error: rpc: unknown key "tll" in "input", expected one of key, ttl; "input.ttl": "soon", expected a duration such as 500ms, 60s or 5m; "input" has no "key"',
+    'error: rpc: "input" has no "key", expected a text; unknown key "tll" in "input", expected one of key, ttl; "input.ttl": "soon", expected a duration such as 500ms, 60s or 5m',
   )
   assert.equal(await call(json, 'stash.Put', '{}'), 'error: rpc: stash.Put does not take JSON requests')
   assert.equal(

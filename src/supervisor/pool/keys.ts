@@ -1,5 +1,5 @@
 /** The keys of a pool in `rr.yaml`, and what they are once they have been checked. */
-import type { ConfigOf } from '../../schema/section.js'
+import type { ConfigOf } from '../../schema/kinds.js'
 import { envProperty, processProperties } from './process-keys.js'
 
 /** The keys of a pool, RoadRunner's names (`reference/roadrunner.md` §3.1 of that server's documentation). */

@@ -1,5 +1,5 @@
 /** The keys that say what a worker's process is: those of a pool, and of `server:`, which every pool inherits. */
-import type { ConfigOf } from '../../schema/section.js'
+import type { ConfigOf } from '../../schema/kinds.js'
 
 /** `user`, `group`, `umask`, `oom_score_adj`, `cwd`, `env_allow`: a pool's own value wins over that of `server:`. */
 export const processProperties = {

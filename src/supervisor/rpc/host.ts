@@ -11,7 +11,7 @@ import type { RpcCall, RpcCaller } from '../../ipc/rpc/connection.js'
 import { RpcServer, type RpcServerOptions } from '../../ipc/rpc/server.js'
 import { decodeInput, encodeAnswer, isPlain } from '../../ipc/rpc/values.js'
 import type { Logger } from '../../logging/logger.js'
-import type { Schema } from '../../schema/section.js'
+import type { Schema } from '../../schema/kinds.js'
 import { claimFolder } from '../folder/claim.js'
 import {
   controlSocketName,
@@ -26,8 +26,8 @@ import { audit } from './audit.js'
 import type { AnyProcedure, ProcedureCall, RpcService, RpcSettings } from './procedure.js'
 import { type CheckedProcedure, RpcTable } from './table.js'
 
-/** Checks a value against a schema and returns it with its defaults. Throws with every fault, as text for the client. */
-export type CheckInput = (schema: Schema, value: unknown) => unknown
+/** Checks a value against a schema and returns it with its defaults. Rejects with every fault, as text for the client. */
+export type CheckInput = (schema: Schema, value: unknown) => Promise<unknown>
 
 /** A call of one of the server's own procedures. */
 export interface OwnCall extends ProcedureCall {
@@ -207,7 +207,7 @@ export class RpcHost implements RpcService {
     try {
       const decoded = await decodeInput(procedure, request)
       const isChecked = procedure.input !== undefined && isPlain(request.codec)
-      const input = isChecked ? this.#options.checkInput(procedure.input, decoded) : decoded
+      const input = isChecked ? await this.#options.checkInput(procedure.input, decoded) : decoded
       if (procedure.audited === true)
         audit(this.#options.log, { command: request.method, argument: input, caller })
       const answer = await procedure.call(input, seen)

@@ -1,6 +1,6 @@
 /** Remote procedures as plugins declare them, and the service `Rpc`. Types, and `procedure`, which infers them. */
 import type { ProtoMessage } from '../../ipc/rpc/procedure.js'
-import type { ConfigOf, Schema } from '../../schema/section.js'
+import type { ConfigOf, Schema } from '../../schema/kinds.js'
 
 /** A call as its procedure sees it. */
 export interface ProcedureCall {

@@ -1,7 +1,7 @@
 /** Table of the procedures that clients may call, by service and name. Names from outside are looked up as data, never as properties. */
 import { ErrorCode, RelayError } from '../../core/errors.js'
 import type { ProcedureCodecs } from '../../ipc/rpc/procedure.js'
-import type { Schema } from '../../schema/section.js'
+import type { Schema } from '../../schema/kinds.js'
 import type { ProcedureCall } from './procedure.js'
 
 /** A procedure that was checked; `C` is what it is told of a call. */

@@ -15,7 +15,7 @@ function setting(...plugins: readonly ReturnType<typeof definePlugin>[]) {
     identity: { uid: process.getuid?.() ?? 0, path: '/nowhere/rr.yaml', listen: '' },
     version: '0',
     cwd: '/',
-    checkInput: (_schema, value) => value,
+    checkInput: async (_schema, value) => value,
     clock: systemClock,
     log: silentLogger,
   })

@@ -15,7 +15,7 @@ async function validate(t: TestContext, sqs: string, timeout = '30s') {
   const file = join(folder, 'rr.yaml')
   await writeFile(file, `version: "3"\nemulator:\n  timeout: ${timeout}\n  sqs: { ${sqs} }\n`)
   const loaded = await loadConfig({ file, cwd: folder, env: {}, overrides: [] })
-  const { problems, values } = validateConfig(loaded.entries, owners, new Set())
+  const { problems, values } = await validateConfig(loaded.entries, owners, new Set())
   return { problems: problems.map(formatProblem), value: values.get('emulator') }
 }
 
