@@ -11,7 +11,8 @@ import { OutputPacer } from '../../src/logging/output-pacer.js'
 import type { WorkerLine } from '../../src/logging/worker-lines.js'
 import type { Platform } from '../../src/platform/platform.js'
 import { serverPlatform } from '../../src/platform/server.js'
-import type { PoolConfig } from '../../src/supervisor/pool/keys.js'
+import { defaultsOf } from '../../src/schema/defaults.js'
+import { type PoolConfig, poolProperties } from '../../src/supervisor/pool/keys.js'
 import type { ManagedPool } from '../../src/supervisor/pool/pool.js'
 import { PoolsHost } from '../../src/supervisor/pools-host.js'
 import { fixture } from './project.js'
@@ -33,38 +34,15 @@ export function recordingLogger(lines: Logged[] = []): Logger & { readonly lines
   return { ...log, writeError, named: () => recordingLogger(lines), isEnabled: () => true }
 }
 
-/** RoadRunner's defaults, with times that suit tests. */
+const defaults = defaultsOf({ properties: poolProperties })
+
+/** The defaults of a pool, with one worker and times that suit tests. */
 export const poolDefaults: PoolConfig = {
+  ...defaults,
   num_workers: 1,
-  command: undefined,
-  user: undefined,
-  group: undefined,
-  umask: undefined,
-  oom_score_adj: undefined,
-  cwd: undefined,
-  env_allow: undefined,
-  env: {},
-  runtime: 'process',
-  max_jobs: 0,
-  max_queue_size: 0,
   allocate_timeout: 30_000,
   destroy_timeout: 10_000,
   reset_timeout: 10_000,
-  stream_timeout: 60_000,
-  debug: undefined,
-  queue_timeout: undefined,
-  reset_canary: 0,
-  crash_loop: { deaths: 0, within: 30_000 },
-  supervisor: {
-    exec_ttl: 0,
-    kill_grace: 500,
-    ttl: 0,
-    idle_ttl: 0,
-    max_worker_memory: 0,
-    memory_samples: 2,
-    watch_tick: 5000,
-  },
-  dynamic_allocator: undefined,
 }
 
 /** A pool and what it wrote. */
