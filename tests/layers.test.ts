@@ -68,6 +68,24 @@ test('only cmd chooses the platform: everything else imports the port alone', ()
   }
 })
 
+/** Lines that may name a platform, by file. */
+const platformLines: Readonly<Record<string, RegExp>> = {
+  // Codes of errors stand in one list.
+  'src/core/errors.ts': /RR_AWS_/,
+  // The loader of handlers reads the folder of a handler from this variable, wherever it runs.
+  'src/supervisor/pool/boot/thread-program.ts': /LAMBDA_TASK_ROOT/,
+  // A contract between two plugins.
+  'src/supervisor/services.ts': /Runtime API that `lambda`|AWS_LAMBDA_RUNTIME_API/,
+}
+
+test('what lies below the platform, and the supervisor, do not name AWS or Lambda', () => {
+  for (const [file, text] of texts) {
+    if (!['core', 'logging', 'ipc', 'supervisor'].includes(areaOf(file))) continue
+    const lines = text.split('\n').filter((line) => /\baws|Aws|AWS|[Ll]ambda|LAMBDA/.test(line))
+    for (const line of lines) assert.match(line, platformLines[file] ?? /^$/, `${file} names a platform`)
+  }
+})
+
 test('a worker knows nothing of pools', () => {
   for (const { from, to } of imports) {
     if (from.startsWith('src/supervisor/worker/'))

@@ -1,5 +1,5 @@
 /**
- * Clock that does not count time in which the process did not run. Lambda freezes its environments between events for minutes, a
+ * Clock that does not count time in which the process did not run. A sandbox is frozen between events for minutes, a
  * laptop is closed, a machine paused, a process stopped (SIGSTOP). The system's clocks run on meanwhile, so every timer is late
  * on waking, which says nothing about a worker. Deadlines by the wall clock stay unchanged.
  */

@@ -18,7 +18,7 @@ export interface TimerOptions {
 export interface Clock {
   /** Milliseconds since the epoch, by the wall clock: for deadlines that come from outside. */
   nowMs(): number
-  /** Milliseconds that never run backwards, from any start; they go on while Lambda freezes us. */
+  /** Milliseconds that never run backwards, from any start; they go on while the process is frozen. */
   monotonicMs(): number
   /** Calls `run` once after `delayMs`. */
   timer(delayMs: number, run: () => void, options?: TimerOptions): Timer

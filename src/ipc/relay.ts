@@ -42,7 +42,7 @@ export interface RelayLimits {
   readonly junkBytesMax: number
 }
 
-/** Room for a 200 MB streamed answer is not needed here: Lambda's payloads end at 6 MB, RoadRunner's users at far less. */
+/** Limits that leave room for the largest payloads: functions in the cloud take 6 MB, RoadRunner's users send far less. */
 export const defaultRelayLimits: RelayLimits = {
   payloadBytesMax: 64 * 1024 * 1024,
   junkBytesMax: 1024 * 1024,

@@ -11,9 +11,9 @@ export interface Job {
   readonly codec: Codec
   /** Names the job in the log lines that the worker writes meanwhile. */
   readonly id?: string
-  /** The Lambda request that it belongs to; for the log. */
+  /** The request that it belongs to; for the log. */
   readonly requestId?: string
-  /** The tenant whose event it is, where Lambda isolates tenants; for the log. */
+  /** The tenant whose event it is, where tenants are isolated; for the log. */
   readonly tenantId?: string
 }
 

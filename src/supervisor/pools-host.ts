@@ -158,7 +158,7 @@ export class PoolsHost implements PoolsService {
       ErrorCode.PoolUnknown,
       `there is no pool "${name}" (pools: ${known === '' ? 'none' : known})`,
       {
-        hint: `Declare it, e.g. \`pools: { NAME: { num_workers: 4 } }\`. To share the workers of a section such as \`lambda\`, set its \`pool\` to that name.`,
+        hint: `Declare it, e.g. \`pools: { NAME: { num_workers: 4 } }\`. To share the workers of a plugin's section, set its \`pool\` to that name.`,
       },
     )
   }

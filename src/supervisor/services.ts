@@ -14,7 +14,7 @@ import type { RpcService } from './rpc/procedure.js'
 
 /** How a plugin opens a pool. */
 export interface OpenPool {
-  /** RR_MODE of the workers, e.g. `lambda`. */
+  /** RR_MODE of the workers, e.g. `http`. */
   readonly mode: string
   /** The name of a pool of one's own; ignored when `pool` is the name of a shared one. */
   readonly name: string

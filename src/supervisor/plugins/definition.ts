@@ -16,7 +16,7 @@ export type Needs = { readonly [name: string]: ServiceKey<unknown> }
 /** What set-up is handed for its needs. */
 export type ResolvedNeeds<N> = { readonly [K in keyof N]: ServiceOf<N[K]> }
 
-/** How the server was started: `rr serve`, `rr dev`, or `rr bootstrap` inside Lambda. */
+/** Command that the server was started with. */
 export type RunMode = 'serve' | 'dev' | 'bootstrap'
 
 /** A line of the banner, and a field of the line `server started`. */

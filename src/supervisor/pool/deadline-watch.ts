@@ -1,7 +1,7 @@
 /**
  * One timer for all marks of a pool's jobs: their warnings and their limits. It is set to the earliest one and set again only
  * when it fires or an earlier one comes, so that a job costs no timer of its own (they cost more than the rest of the
- * hand-off). It asks the workers when it fires, so being late, as after Lambda froze us, is harmless.
+ * hand-off). It asks the workers when it fires, so being late, as after a freeze, is harmless.
  */
 import type { Clock, Timer } from '../../core/clock.js'
 
@@ -39,7 +39,7 @@ export class DeadlineWatch {
     this.#timer?.clear()
     this.#firesAt = markAt
     const delayMs = Math.max(0, Math.ceil(markAt - this.#clock.monotonicMs()))
-    // Lambda counts on while the machine is busy, and never freezes us within an event.
+    // Whoever set the deadline counts on while the machine is busy, and freezes nobody within an event.
     this.#timer = this.#clock.timer(delayMs, () => this.#fire(), { isWall: true })
   }
 

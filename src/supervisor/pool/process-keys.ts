@@ -41,7 +41,7 @@ export const processProperties = {
       },
     ],
     description:
-      'The variables that workers inherit from the server: names, or beginnings with a `*`. Not set: all. PATH, HOME, LANG, TZ, TMPDIR, inside Lambda its own, and those of `env` always.',
+      'The variables that workers inherit from the server: names, or beginnings with a `*`. Not set: all. PATH, HOME, LANG, TZ, TMPDIR, those that the platform needs (docs/security.md), and those of `env` always.',
   },
 } as const
 

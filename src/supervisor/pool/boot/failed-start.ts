@@ -1,6 +1,6 @@
 /**
- * Recognises the fault of the start before this one. `rr lambda run` repeats a failed start for the same event, as Lambda does, and
- * hands over what the first one said, so that one mistake is logged once. Pure.
+ * Recognises the fault of the start before this one. Where a failed start is repeated for the same event, the second is handed what
+ * the first one said, so that one mistake is logged once. Pure.
  */
 
 /** Begins the message of a start in which no worker booted; the first worker's fault follows. */
@@ -9,7 +9,7 @@ export const noWorkerText = 'no worker could boot; the first said: '
 /** Variable that holds the `errorMessage` of the start before, when that failed for the same event. */
 const failedStartVariable = '_RELAYRUNNER_FAILED_INIT'
 
-/** True when the start before failed with this message: numbers are masked, since pids differ, and Lambda's copy may be cut. */
+/** True when the start before failed with this message: numbers are masked, since pids differ, and the copy may be cut. */
 export function repeatsFailedStart(
   message: string,
   env: Readonly<Record<string, string | undefined>>,

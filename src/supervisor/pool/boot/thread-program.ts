@@ -18,7 +18,7 @@ const loader = fileURLToPath(new URL('../../../../workers/node/loader.js', impor
 const endings = ['.mjs', '.js', '.cjs']
 
 /**
- * `handler.mjs`, `node worker.mjs` and `index.handler` (an ordinary Lambda handler in `index.mjs`, `.js` or `.cjs`).
+ * `handler.mjs`, `node worker.mjs` and `index.handler` (the function `handler` of `index.mjs`, `.js` or `.cjs`).
  * Throws RR_WORKER_COMMAND when there is no such file.
  */
 export function threadProgram(words: readonly string[], cwd: string): ThreadProgram {
@@ -36,7 +36,7 @@ export function threadProgram(words: readonly string[], cwd: string): ThreadProg
       env: { LAMBDA_TASK_ROOT: dirname(file) },
     }
   throw new RelayError(ErrorCode.WorkerCommand, `there is no module ${file} to run in a thread`, {
-    hint: 'With `runtime: thread` the command is a JavaScript file, or FILE.FUNCTION of a Lambda handler.',
+    hint: 'With `runtime: thread` the command is a JavaScript file, or FILE.FUNCTION of a handler.',
   })
 }
 

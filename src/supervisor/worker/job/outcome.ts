@@ -51,7 +51,7 @@ function jobFailed({ pid, job, text }: { pid: number; job: Job; text: string }):
   return new RelayError(ErrorCode.JobFailed, readable(text), { details: { pid, job: job.id, text } })
 }
 
-/** Returns `type: message` for error JSON as AWS defines it, and any other text as it is. */
+/** Returns `type: message` for JSON with `errorType` and `errorMessage`, and any other text as it is. */
 function readable(text: string): string {
   if (!text.startsWith('{')) return text
   let value: unknown
