@@ -12,10 +12,14 @@ const variable = '\\$\\{?[A-Za-z_]'
 const durationPattern = `^((\\d+(\\.\\d+)?(ns|us|µs|ms|s|m|h))+|0)$|${variable}`
 const sizePattern = `^\\d+(\\.\\d+)? ?([KkMmGg]?i?[Bb])?$|${variable}`
 
-/** The schema of `rr.yaml` with these sections. */
-export function jsonSchema(owners: readonly SectionOwner[]): Json {
+/** Identifies the schema that the package ships, which knows no plugins but the built-in ones. */
+export const shippedSchemaId = 'https://unpkg.com/relayrunner/dist/rr.schema.json'
+
+/** Makes the schema of `rr.yaml` with these sections. */
+export function jsonSchema(owners: readonly SectionOwner[], id?: string): Json {
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
+    ...(id === undefined ? {} : { $id: id }),
     title: 'RelayRunner configuration (rr.yaml)',
     type: 'object',
     required: ['version'],

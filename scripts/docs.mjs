@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const build = process.env.RR_TEST_BUILD ?? fileURLToPath(new URL('../dist', import.meta.url))
-const { builtInPlugins } = await import(`${build}/src/plugins/index.js`)
+const { builtInSections } = await import(`${build}/cmd/server/sections.js`)
 const { describe } = await import(`${build}/config/describe.js`)
 
 const head = `# Configuration
@@ -21,7 +21,8 @@ const head = `# Configuration
 - **Durations** carry a unit (\`500ms\`, \`60s\`, \`1h30m\`); **sizes** are \`64KB\`, \`16MB\`, or bytes. \`on\`, \`off\`, \`true\`, \`false\` are one type.
 - **Working directory** of server and workers: \`-w DIR\`, else the folder of the file.
 - \`plugins: [./mine.mjs, relayrunner-plugin-x]\` lists plugins beside the built-in ones, see [plugins](plugins.md).
-- \`rr schema > rr.schema.json\`, and \`# yaml-language-server: $schema=rr.schema.json\` on the first line, make editors help.
+- \`# yaml-language-server: $schema=node_modules/relayrunner/dist/rr.schema.json\` on the first line makes editors complete and check keys.
+  \`rr schema -c rr.yaml > rr.schema.json\` writes a schema that has the sections of the listed plugins, too.
 `
 
 function rows(properties, path) {
@@ -46,14 +47,14 @@ function table(properties) {
   return ['| Key | Value | Default | |', '|---|---|---|---|', ...rows(properties, '')].join('\n')
 }
 
-const sections = builtInPlugins.map(({ name, config }) => {
+const sections = builtInSections.map(({ name, config }) => {
   const keys =
     config.entries === undefined
       ? table(config.properties)
       : 'Names of your choice, each with the keys of [a pool](#a-pool).'
   return `## \`${name}\`\n\n${config.description ?? ''}\n\n${keys}\n`
 })
-const pools = builtInPlugins.find(({ name }) => name === 'pools').config.entries.properties
+const pools = builtInSections.find(({ name }) => name === 'pools').config.entries.properties
 const page = `${head}\n${sections.join('\n')}\n## A pool\n\nRoadRunner's keys.\n\n${table(pools)}\n`
 
 const file = fileURLToPath(new URL('../docs/configuration.md', import.meta.url))

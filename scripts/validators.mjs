@@ -12,20 +12,20 @@ const errors =
 
 /** Replaces `config/built-sections.js` of a build. */
 export async function writeValidators(build) {
-  const { builtInPlugins } = await import(`${build}/src/plugins/index.js`)
+  const { builtInSections } = await import(`${build}/cmd/server/sections.js`)
   const { ajvOptions } = await import(`${build}/config/compile.js`)
   const { constraintsOf } = await import(`${build}/config/constraints.js`)
   const { hashOf } = await import(`${build}/config/validate.js`)
   const ajv = new Ajv({ ...ajvOptions, allErrors: true, code: { source: true, esm: true } })
-  const names = builtInPlugins.map((_, at) => `section${at}`)
-  for (const [at, { config }] of builtInPlugins.entries()) ajv.addSchema(constraintsOf(config), names[at])
+  const names = builtInSections.map((_, at) => `section${at}`)
+  for (const [at, { config }] of builtInSections.entries()) ajv.addSchema(constraintsOf(config), names[at])
   const code = standalone
     .default(ajv, Object.fromEntries(names.map((name) => [name, name])))
     .replace(errors, '0')
   const left = /\b(import|require|schemaPath)\b/.exec(code)?.[0]
   if (left !== undefined)
     throw new Error(`the validators of the built-in sections have an unexpected "${left}"`)
-  const list = builtInPlugins.map(({ config }, at) => `  '${hashOf(config)}': ${names[at]},`)
+  const list = builtInSections.map(({ config }, at) => `  '${hashOf(config)}': ${names[at]},`)
   const text = `${code}\nexport const builtSections = {\n${list.join('\n')}\n}\n`
   writeFileSync(`${build}/config/built-sections.js`, text)
 }

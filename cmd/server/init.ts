@@ -5,9 +5,9 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { jsonSchema } from '../../config/json-schema.js'
 import { messageOf } from '../../src/core/errors.js'
-import { builtInPlugins } from '../../src/plugins/index.js'
 import { ExitCode, wrongUsage } from '../options.js'
 import { type InitLanguage, initFiles, initLanguages, type PackagePaths } from './init-files.js'
+import { builtInSections } from './sections.js'
 
 /** Files that tell which language a folder is of. */
 const signs: readonly (readonly [file: string, language: InitLanguage])[] = [
@@ -27,8 +27,7 @@ export async function init(language: string | undefined, dir: string | undefined
   if (chosen === undefined)
     return wrongUsage(`rr init takes one of ${initLanguages.join(', ')}, not ${JSON.stringify(language)}`)
   const paths = packagePaths(folder)
-  const owners = builtInPlugins.map(({ name, config }) => ({ name, config }))
-  const files = initFiles(chosen, paths, `${JSON.stringify(jsonSchema(owners), undefined, 2)}\n`)
+  const files = initFiles(chosen, paths, `${JSON.stringify(jsonSchema(builtInSections), undefined, 2)}\n`)
   const there = Object.keys(files).filter((name) => existsSync(join(folder, name)))
   if (there.length > 0) {
     process.stderr.write(`rr: ${there.join(', ')} exists in ${folder}: nothing was written\n`)

@@ -86,6 +86,23 @@ export async function planStart(mode: Mode, options: StartOptions): Promise<Star
   }
 }
 
+/**
+ * Loads only the plugins that the file lists; what is wrong with them, or keeps the file from being read, is a problem. Rejects with
+ * RR_CONFIG_NOT_FOUND.
+ */
+export async function loadListedPlugins(
+  options: CommonOptions,
+): Promise<{ readonly plugins: readonly AnyPlugin[]; readonly problems: readonly Problem[] }> {
+  const env = readEnvironment(options.dotenv)
+  const find = { config: options.config, cwd: process.cwd(), env, isBootstrap: false }
+  const file = findConfig(find)
+  const cwd = workingFolder({ ...find, file, workdir: options.workdir })
+  const loaded = await load(file, cwd, env, options)
+  const problems = loaded.problems.filter(isYaml)
+  const { external } = await loadListed('check', loaded, problems)
+  return { plugins: external.map(({ plugin }) => plugin), problems }
+}
+
 /** The file, or what stands for it; with `server.handler` replaced by what runs it. */
 async function load(
   file: string | undefined,

@@ -1,11 +1,26 @@
-/** `rr schema`: the JSON Schema of rr.yaml, for editors. */
+/** `rr schema`: the JSON Schema of rr.yaml, for editors. With a file also of the sections of the plugins that it lists. */
 import { jsonSchema } from '../../config/json-schema.js'
-import { builtInPlugins } from '../../src/plugins/index.js'
-import { ExitCode } from '../options.js'
+import { ErrorCode, hasCode } from '../../src/core/errors.js'
+import { formatProblem } from '../../src/schema/tree.js'
+import { type CommonOptions, ExitCode } from '../options.js'
+import { loadListedPlugins } from './plan.js'
+import { builtInSections } from './sections.js'
 
-/** Prints it on standard output. */
-export async function schema(): Promise<number> {
-  const owners = builtInPlugins.map(({ name, config }) => ({ name, config }))
+/** Prints it on standard output. Exit 1 when a plugin could not be loaded: it is named on standard error, its section is left out. */
+export async function schema(options: CommonOptions): Promise<number> {
+  const { plugins, problems } = await listedPlugins(options)
+  for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`)
+  const owners = [...builtInSections, ...plugins.map(({ name, config }) => ({ name, config }))]
   process.stdout.write(`${JSON.stringify(jsonSchema(owners), undefined, 2)}\n`)
-  return ExitCode.ok
+  return problems.length === 0 ? ExitCode.ok : ExitCode.fault
+}
+
+/** Without a file there are none, unless one was named. */
+async function listedPlugins(options: CommonOptions): ReturnType<typeof loadListedPlugins> {
+  try {
+    return await loadListedPlugins(options)
+  } catch (error) {
+    if (options.config !== undefined || !hasCode(error, ErrorCode.ConfigNotFound)) throw error
+    return { plugins: [], problems: [] }
+  }
 }

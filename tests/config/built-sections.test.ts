@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Ajv } from 'ajv'
 import fc from 'fast-check'
+import { builtInSections } from '../../cmd/server/sections.js'
 import { builtSections } from '../../config/built-sections.js'
 import { ajvOptions } from '../../config/compile.js'
 import { constraintsOf } from '../../config/constraints.js'
 import { hashOf, validateConfig } from '../../config/validate.js'
 import { commandWords } from '../../src/core/command-words.js'
-import { builtInPlugins } from '../../src/plugins/index.js'
 import type { Properties, Schema } from '../../src/schema/kinds.js'
 import { normalise } from '../../src/schema/normalise.js'
 import { type Section, schemaOf, section } from '../../src/schema/section.js'
@@ -42,7 +42,7 @@ const samples: readonly unknown[] = [
 ]
 
 test('generated validators of the built-in sections accept exactly what ajv accepts', () => {
-  for (const { name, config } of builtInPlugins) {
+  for (const { name, config } of builtInSections) {
     const generated = builtSections[hashOf(config)]
     assert.ok(generated, `dist has no validator of "${name}:"`)
     const compiled = new Ajv(ajvOptions).compile(constraintsOf(config))
@@ -64,7 +64,7 @@ test('generated validators of the built-in sections accept exactly what ajv acce
 })
 
 test('a section that differs from the built-in one of its name is not judged by the generated validator', async () => {
-  const rpc = builtInPlugins.find(({ name }) => name === 'rpc')?.config
+  const rpc = builtInSections.find(({ name }) => name === 'rpc')?.config
   assert.ok(rpc)
   const changed: Section = section({ ...rpc.properties, extra: { type: 'integer', minimum: 5 } })
   assert.equal(builtSections[hashOf(changed)], undefined)

@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
-import { jsonSchema } from '../../config/json-schema.js'
+import { builtInSections } from '../../cmd/server/sections.js'
+import { jsonSchema, shippedSchemaId } from '../../config/json-schema.js'
 import { loadConfig } from '../../config/load.js'
 import { validateConfig } from '../../config/validate.js'
-import { builtInPlugins } from '../../src/plugins/index.js'
 import { formatProblem } from '../../src/schema/tree.js'
-import { projectFolder } from '../helpers/project.js'
+import { buildFolder, projectFolder } from '../helpers/project.js'
 import { testFolder } from '../helpers/rr.js'
-
-const owners = builtInPlugins.map(({ name, config }) => ({ name, config }))
 
 interface Given {
   readonly files?: Readonly<Record<string, string>>
@@ -31,7 +29,7 @@ async function read(t: TestContext, text: string, given: Given = {}) {
     env: given.env ?? {},
     overrides: given.overrides ?? [],
   })
-  const checked = await validateConfig(loaded.entries, owners, new Set())
+  const checked = await validateConfig(loaded.entries, builtInSections, new Set())
   const problems = [...loaded.problems, ...checked.problems].map(formatProblem)
   return { problems, values: checked.values, loaded }
 }
@@ -254,12 +252,10 @@ test('whatever the file holds, loading and checking end with problems and never 
   )
 })
 
-test('the JSON Schema takes what the walker takes and refuses what it refuses', async (t) => {
+test('the JSON Schema takes what validation takes and refuses what it refuses', async (t) => {
   const { Ajv } = await import('ajv')
   const { parse } = await import('yaml')
-  const { readFile } = await import('node:fs/promises')
-  const ajv = new Ajv({ strict: false, allErrors: true })
-  const accepts = ajv.compile(jsonSchema(owners))
+  const accepts = new Ajv({ strict: false, allErrors: true }).compile(jsonSchema(builtInSections))
   const example = await readFile(join(projectFolder, 'rr.yaml.example'), 'utf8')
   for (const text of [
     example,
@@ -278,6 +274,15 @@ test('the JSON Schema takes what the walker takes and refuses what it refuses', 
     'logs: [1]',
   ]
   for (const text of schemaSees) assert.ok(!accepts(parse(`version: "3"\n${text}\n`)), text)
+})
+
+test('the package ships the generated schema, and rr.yaml.example names it', async () => {
+  const { files } = JSON.parse(await readFile(join(projectFolder, 'package.json'), 'utf8'))
+  assert.ok(files.includes('dist/rr.schema.json'))
+  const shipped = JSON.parse(await readFile(join(buildFolder, 'rr.schema.json'), 'utf8'))
+  assert.deepEqual(shipped, JSON.parse(JSON.stringify(jsonSchema(builtInSections, shippedSchemaId))))
+  const example = await readFile(join(projectFolder, 'rr.yaml.example'), 'utf8')
+  assert.equal(example.split('\n')[0], '# yaml-language-server: $schema=dist/rr.schema.json')
 })
 
 test('a command that expects a shell is taken as it stands, with a warning that says so', async (t) => {

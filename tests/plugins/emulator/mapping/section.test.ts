@@ -2,20 +2,18 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { builtInSections } from '../../../../cmd/server/sections.js'
 import { loadConfig } from '../../../../config/load.js'
 import { validateConfig } from '../../../../config/validate.js'
-import { builtInPlugins } from '../../../../src/plugins/index.js'
 import { formatProblem } from '../../../../src/schema/tree.js'
 import { testFolder } from '../../../helpers/rr.js'
-
-const owners = builtInPlugins.map(({ name, config }) => ({ name, config }))
 
 async function validate(t: TestContext, sqs: string, timeout = '30s') {
   const folder = await testFolder(t)
   const file = join(folder, 'rr.yaml')
   await writeFile(file, `version: "3"\nemulator:\n  timeout: ${timeout}\n  sqs: { ${sqs} }\n`)
   const loaded = await loadConfig({ file, cwd: folder, env: {}, overrides: [] })
-  const { problems, values } = await validateConfig(loaded.entries, owners, new Set())
+  const { problems, values } = await validateConfig(loaded.entries, builtInSections, new Set())
   return { problems: problems.map(formatProblem), value: values.get('emulator') }
 }
 
