@@ -8,9 +8,18 @@ export interface QueueFacts {
   readonly kind: string
   readonly arn: string
   readonly isFifo: boolean
+  /** Priority of messages that have none. */
+  readonly priority: number
 }
 
-const priorityDefault = 10
+/** Facts about the queue of a new job. */
+export interface PipelineFacts {
+  readonly pipeline: string
+  /** Group of jobs without a lane; absent: each is a group of its own. */
+  readonly group: string | undefined
+  readonly isFifo: boolean
+}
+
 const priorityMax = 1000
 
 /** Makes a delivery; `expiresAtMs` is infinite where the message stays hidden until it is given back. */
@@ -24,7 +33,7 @@ export function deliveryOf(message: ReceivedMessage, queue: QueueFacts, expiresA
     record: recordOf(message, queue),
     headers: headersOf(messageAttributes.rr_headers),
     attempt: count === undefined ? null : Number(count),
-    priority: priorityOf(messageAttributes.rr_priority),
+    priority: priorityOf(messageAttributes.rr_priority) ?? queue.priority,
     ...(queue.isFifo && group !== undefined ? { lane: group } : {}),
     ...(Number.isFinite(expiresAtMs) ? { expiresAtMs } : {}),
   }
@@ -35,10 +44,10 @@ export function receiptOf({ record: { receiptHandle } }: Delivery): string {
   return typeof receiptHandle === 'string' ? receiptHandle : ''
 }
 
-/** Makes the message of a new job. On a FIFO queue a job without a lane has one of its own, and its id is known for five minutes. */
-export function messageOfJob(job: NewJob, pipeline: string, isFifo: boolean): NewMessage {
+/** Makes the message of a new job. On a FIFO queue its id is known for five minutes. */
+export function messageOfJob(job: NewJob, { pipeline, group: own, isFifo }: PipelineFacts): NewMessage {
   const { id, name, body, headers, priority, delayMs, lane } = job
-  const group = lane ?? (isFifo ? id : undefined)
+  const group = lane ?? (isFifo ? (own ?? id) : undefined)
   const texts: Readonly<Record<string, string>> = {
     rr_id: id,
     rr_job: name,
@@ -89,9 +98,9 @@ function textAttribute(key: string, value: string): readonly (readonly [string, 
   return value === '' ? [] : [[key, { dataType: 'String', stringValue: value }]]
 }
 
-function priorityOf(attribute: MessageAttribute | undefined): number {
+function priorityOf(attribute: MessageAttribute | undefined): number | undefined {
   const priority = Number(attribute?.stringValue)
-  return Number.isInteger(priority) && priority >= 1 && priority <= priorityMax ? priority : priorityDefault
+  return Number.isInteger(priority) && priority >= 1 && priority <= priorityMax ? priority : undefined
 }
 
 /** JSON: an object of lists. RoadRunner sends it as bytes. Anything else is somebody else's attribute of that name. */

@@ -17,11 +17,20 @@ export interface QueueSourceOptions {
   readonly visibilityMs?: number | undefined
   /** Ms until a message comes again whose worker asked for no wait; absent: until its visibility ends. */
   readonly retryMs?: number | undefined
+  /** Priority of messages that have none; absent: 10. */
+  readonly priority?: number
+  /** Group of new jobs without a lane on a FIFO queue; absent: each is a group of its own. */
+  readonly group?: string | undefined
+  /** Messages of one receive at most; absent: 10, SQS's limit. */
+  readonly receiveMax?: number
+  /** Ms that a pull waits unless it is told another time; absent: 20 s, SQS's limit. */
+  readonly waitMs?: number
 }
 
 /** SQS's limits of a receive. */
-const receiveMax = 10
+const receiveMessagesMax = 10
 const waitMsMax = 20_000
+const priorityDefault = 10
 
 /** A source of one queue. */
 export class QueueSource implements Source {
@@ -32,8 +41,9 @@ export class QueueSource implements Source {
     this.#options = options
   }
 
-  async pull(want: number, signal: AbortSignal, waitMs = waitMsMax): Promise<readonly Delivery[]> {
-    const { queue, kind, clock, visibilityMs } = this.#options
+  async pull(want: number, signal: AbortSignal, waitMs = this.#options.waitMs ?? waitMsMax) {
+    const { queue, kind, clock, visibilityMs, priority = priorityDefault } = this.#options
+    const { receiveMax = receiveMessagesMax } = this.#options
     const hiddenMs = visibilityMs ?? (await this.#known())?.visibilityMs ?? Number.POSITIVE_INFINITY
     const messages = await queue.receive({
       max: Math.min(want, receiveMax),
@@ -41,7 +51,7 @@ export class QueueSource implements Source {
       visibilityMs,
       signal,
     })
-    const facts = { kind, arn: queue.arn, isFifo: queue.isFifo }
+    const facts = { kind, arn: queue.arn, isFifo: queue.isFifo, priority }
     const expiresAtMs = clock.nowMs() + hiddenMs
     return messages.map((message) => deliveryOf(message, facts, expiresAtMs))
   }
@@ -87,8 +97,9 @@ export class QueueSource implements Source {
 
   /** One after the other, so that a lane keeps its order. */
   async push(jobs: readonly NewJob[]): Promise<void> {
-    const { queue, pipeline = '' } = this.#options
-    for (const job of jobs) await queue.send(messageOfJob(job, pipeline, queue.isFifo))
+    const { queue, pipeline = '', group } = this.#options
+    const facts = { pipeline, group, isFifo: queue.isFifo }
+    for (const job of jobs) await queue.send(messageOfJob(job, facts))
   }
 
   async counts(): Promise<SourceCounts> {

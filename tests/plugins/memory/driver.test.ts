@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { memoryDriver } from '../../../src/plugins/memory/driver.js'
+import { newJob } from '../../helpers/queue-source.js'
+import { ManualClock } from '../../ipc/manual-clock.js'
+
+const never = new AbortController().signal
+const dayMs = 86_400_000
+
+async function open(config: object = {}) {
+  const clock = new ManualClock()
+  let ids = 0
+  const driver = memoryDriver({ clock, newId: () => `m${++ids}` })
+  const settings = { priority: 10, prefetch: 100_000, ...config }
+  const source = await driver.open({ name: 'mail', config: settings })
+  return { clock, driver, source }
+}
+
+test('a job in memory stays with its worker however long it takes, and is gone once it is done', async () => {
+  const { clock, source } = await open()
+  await source.push?.([newJob({ body: Buffer.from([0, 255]) })])
+  const [delivery] = await source.pull(5, never, 0)
+  assert.deepEqual(
+    [delivery?.source, delivery?.body, delivery?.expiresAtMs],
+    ['memory', Buffer.from([0, 255]), undefined],
+  )
+  clock.advance(dayMs)
+  assert.deepEqual(await source.pull(5, never, 0), [])
+  assert.ok(delivery !== undefined)
+  const faults = await source.settle([{ delivery, verdict: { kind: 'done', body: new Uint8Array() } }])
+  assert.deepEqual([faults, await source.counts?.()], [[undefined], { active: 0, delayed: 0, reserved: 0 }])
+})
+
+test('a job in memory that is to be tried again comes at once, or after the wait that its worker asked for', async () => {
+  const { clock, source } = await open()
+  await source.push?.([newJob({ id: 'a' }), newJob({ id: 'b' })])
+  const [a, b] = await source.pull(5, never, 0)
+  assert.ok(a !== undefined && b !== undefined)
+  const why = { kind: 'retry', message: 'not now' } as const
+  await source.settle([
+    { delivery: a, verdict: { kind: 'retry', why } },
+    { delivery: b, verdict: { kind: 'retry', why, afterMs: 1000 } },
+  ])
+  const first = await source.pull(5, never, 0)
+  clock.advance(1000)
+  const second = await source.pull(5, never, 0)
+  assert.deepEqual(
+    [first, second].map(([one]) => [one?.id, one?.attempt]),
+    [
+      [a.id, 2],
+      [b.id, 2],
+    ],
+  )
+})
+
+test('a pipeline in memory hands out no more jobs at once than its prefetch, with its priority', async () => {
+  const { source } = await open({ prefetch: 1, priority: 3 })
+  await source.push?.([newJob({ id: 'a', priority: 0 }), newJob({ id: 'b' })])
+  const deliveries = await source.pull(5, never, 0)
+  assert.deepEqual(
+    deliveries.map(({ priority }) => priority),
+    [3],
+  )
+  await source.release(deliveries)
+  assert.equal((await source.pull(5, never, 0))[0]?.id, deliveries[0]?.id)
+})
