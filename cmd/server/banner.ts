@@ -6,18 +6,18 @@ export interface PoolLine {
   readonly command: string
   readonly size: number
   readonly readyCount: number
-  /** How long each ready worker took to boot, in ms. */
+  /** Boot time of each ready worker, in ms. */
   readonly bootMs: readonly number[]
 }
 
-/** Everything the banner tells. */
+/** Values that the banner shows. */
 export interface BannerFacts {
   readonly version: string
   readonly pid: number
   readonly node: string
   readonly config: string
   readonly pools: readonly PoolLine[]
-  /** `what` listens or is pulled from `where`. */
+  /** Addresses, each with what listens there or is pulled from it. */
   readonly places: readonly { readonly what: string; readonly where: string }[]
   readonly warnings: readonly string[]
 }
@@ -25,7 +25,7 @@ export interface BannerFacts {
 const linesMax = 10
 const timesMax = 8
 
-/** The lines of the banner, without an ending newline. */
+/** Returns the lines of the banner, without an ending newline. */
 export function bannerLines(facts: BannerFacts): string[] {
   const head = `RelayRunner ${facts.version}   pid ${facts.pid}   node ${facts.node}   ${facts.config}`
   const rows: [string, string][] = [
@@ -41,7 +41,7 @@ export function bannerLines(facts: BannerFacts): string[] {
   return lines
 }
 
-/** The line that says that a pool's first boots have ended. */
+/** Returns the line for a pool whose first boots have ended. */
 export function readyLine({ name, size, readyCount, bootMs }: PoolLine): string {
   const count = readyCount === size ? workers(size) : `${readyCount} of ${workers(size)}`
   const times = bootMs.slice(0, timesMax).join(', ') + (bootMs.length > timesMax ? ', …' : '')

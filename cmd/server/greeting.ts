@@ -23,7 +23,7 @@ export interface GreetingOptions {
 // A worker that speaks our protocol answers within a moment; an ordinary application never does.
 const lateMs = 3000
 
-/** The words of one start. */
+/** Messages of one start. */
 export class Greeting {
   readonly #options: GreetingOptions
   readonly #isForPeople: boolean

@@ -16,7 +16,7 @@ export interface HangupSigns {
   readonly told: string | undefined
   /** The shell's `_`, the path of the program that it started, names nohup: bash and zsh export it, and nohup hands it on. */
   readonly isNamedByShell: boolean
-  /** Our parent ignores it, and children inherit that. */
+  /** True when our parent ignores it, as children inherit that. */
   readonly isIgnoredByParent: boolean
   /** Standard input is /dev/null and cannot be read: GNU nohup puts it in the place of a terminal. */
   readonly isInputUnreadable: boolean
@@ -44,23 +44,23 @@ export function readHangupSigns(): HangupSigns {
   }
 }
 
-/** Bit 0 of the mask is signal 1. */
+/** True when the mask of ignored signals has bit 0, which is signal 1. */
 function ignoresHangup(status: string): boolean {
   return /^SigIgn:\s*[0-9a-f]*[13579bdf]$/m.test(status)
 }
 
-/** The access mode is the last octal digit: O_WRONLY is 1. */
+/** True when the access mode, the last octal digit, is 1: O_WRONLY. */
 function isWriteOnly(fdinfo: string): boolean {
   return /^flags:\s*[0-7]*1$/m.test(fdinfo)
 }
 
-/** The fifth field behind the command's name is the number of the controlling terminal, 0 for none. */
+/** True when the number of the controlling terminal, the fifth field behind the command's name, is not 0. */
 function hasTerminal(stat: string): boolean {
   const terminal = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[4]
   return terminal !== undefined && terminal !== '0'
 }
 
-/** Empty where there is no /proc: no sign is seen then. */
+/** The text of a file; empty where it cannot be read, as without /proc: no sign is seen then. */
 function textOf(path: string): string {
   try {
     return readFileSync(path, 'latin1')

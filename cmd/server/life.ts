@@ -14,7 +14,7 @@ export const LifeState = {
   ready: 'ready',
   /** No worker of a pool could boot, and the next attempt waits for a file change. `rr dev` only. */
   waiting: 'waiting',
-  /** What runs is answered, then workers and plugins end. */
+  /** Running jobs are answered, then workers and plugins end. */
   stopping: 'stopping',
   /** The start has failed, and what was begun is undone. */
   failing: 'failing',

@@ -54,7 +54,7 @@ export class Uncaught {
   }
 }
 
-/** The plugin whose file, else whose folder, a stack shows nearest to its top; undefined when none of them does. Pure. */
+/** Finds the plugin whose file, else whose folder, is nearest to the top of a stack; undefined when none is in it. Pure. */
 export function pluginOf(stack: string, plugins: readonly PluginPlace[]): PluginPlace | undefined {
   const places = plugins.filter(({ file }) => file.startsWith('/'))
   for (const line of stack.split('\n')) {
@@ -73,14 +73,14 @@ export function pluginOf(stack: string, plugins: readonly PluginPlace[]): Plugin
 function fieldsOf(thrown: unknown, plugins: readonly PluginPlace[]): LogFields {
   const fault = described(thrown)
   const plugin = pluginOf(fault.stackTrace?.join('\n') ?? '', plugins)
-  return { ...(plugin === undefined ? {} : { plugin: plugin.name, file: plugin.file }), ...fault }
+  return { plugin: plugin?.name, file: plugin?.file, ...fault }
 }
 
 interface Described {
   readonly errorType: string
   readonly errorMessage: string
-  readonly stackTrace?: readonly string[]
-  readonly cause?: Described
+  readonly stackTrace?: readonly string[] | undefined
+  readonly cause?: Described | undefined
 }
 
 function described(thrown: unknown, depth = 0): Described {
@@ -91,8 +91,8 @@ function described(thrown: unknown, depth = 0): Described {
     return {
       errorType: code ?? String(name),
       errorMessage: String(message),
-      ...(typeof stack === 'string' ? { stackTrace: stack.split('\n').map((line) => line.trim()) } : {}),
-      ...(cause === undefined || depth === causesMax ? {} : { cause: described(cause, depth + 1) }),
+      stackTrace: typeof stack === 'string' ? stack.split('\n').map((line) => line.trim()) : undefined,
+      cause: cause === undefined || depth === causesMax ? undefined : described(cause, depth + 1),
     }
   } catch {
     return { errorType: typeof thrown, errorMessage: '(it throws when it is read, so it cannot be shown)' }
@@ -104,7 +104,7 @@ function textOf(thrown: unknown): string {
   return typeof thrown === 'object' && thrown !== null ? inspect(thrown, { depth: 1 }) : String(thrown)
 }
 
-/** `at run (file:///app/plugin.mjs:3:9)` and `at /app/plugin.js:3:9` → the path. */
+/** Returns the path in `at run (file:///app/plugin.mjs:3:9)` or `at /app/plugin.js:3:9`. */
 function pathIn(line: string): string | undefined {
   const found = /(?:\(|\s|^)(?:file:\/\/)?(\/[^()]*?):\d+(?::\d+)?\)?$/.exec(line)?.[1]
   if (found === undefined) return undefined
@@ -116,7 +116,7 @@ function pathIn(line: string): string | undefined {
   }
 }
 
-/** Tells whether a file is of a package that the plugin has installed. The plugin may be in `node_modules` itself. */
+/** True for a file of a package that the plugin has installed. The plugin may be in `node_modules` itself. */
 function isPackage(path: string, pluginFile: string): boolean {
   return path.slice(folderOf(pluginFile).length).includes('node_modules/')
 }

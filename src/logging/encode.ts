@@ -16,7 +16,7 @@ export interface LogRecord {
 
 const ownKeys: ReadonlySet<string> = new Set(['time', 'timestamp', 'level', 'logger', 'message'])
 
-/** The fields that have a value, under the names that they are written with: the caller's keys that are ours get a prefix. */
+/** The fields that have a value, under the names that are written: a caller's key that is one of ours gets a prefix. */
 function namedFields(fields: LogFields): readonly (readonly [key: string, value: unknown])[] {
   return Object.keys(fields).flatMap((key) => {
     const value = fieldOf(fields, key)
@@ -31,7 +31,7 @@ function freeName(key: string, fields: LogFields): string {
   return name
 }
 
-/** A getter of the caller's may throw. */
+/** Reads a field; a getter that throws becomes a text that says why. */
 function fieldOf(fields: LogFields, key: string): unknown {
   try {
     return fields[key]
@@ -40,14 +40,14 @@ function fieldOf(fields: LogFields, key: string): unknown {
   }
 }
 
-/** `"key":value` of each field, each with a comma before it. */
+/** Returns `"key":value` of each field, each with a comma before it. */
 export function fieldsText(fields: LogFields): string {
   let text = ''
   for (const [key, value] of namedFields(fields)) text += `,${JSON.stringify(key)}:${jsonText(value)}`
   return text
 }
 
-/** The members of a line of JSON between its level and its message, each with a comma before it. */
+/** Returns the members of a line of JSON between its level and its message, each with a comma before it. */
 export function membersText(record: LogRecord, timeKey: LogShape['timeKey']): string {
   const { timeMs, logger, fields } = record
   return `,"${timeKey}":"${timeText(timeMs)}","logger":${JSON.stringify(logger)}${fieldsText(fields)}`
@@ -55,7 +55,7 @@ export function membersText(record: LogRecord, timeKey: LogShape['timeKey']): st
 
 let lastTime = { ms: Number.NaN, text: '' }
 
-/** RFC 3339; most lines of a millisecond share its text. */
+/** Formats a time by RFC 3339; most lines of a millisecond share its text. */
 function timeText(ms: number): string {
   if (lastTime.ms !== ms) lastTime = { ms, text: new Date(ms).toISOString() }
   return lastTime.text
@@ -84,7 +84,7 @@ export function consoleText(record: LogRecord, hasColor: boolean): string {
   ].join('\n')
 }
 
-/** The job's name holds the request's id. */
+/** True when the job's name holds the request's id. */
 function isInJob(fields: LogFields): boolean {
   const [job, requestId] = [fieldOf(fields, 'job'), fieldOf(fields, 'requestId')]
   return typeof job === 'string' && typeof requestId === 'string' && job.startsWith(requestId)
@@ -95,7 +95,7 @@ const frameLinesMax = 20
 const foreignFrame =
   /\/node_modules\/|node:|\/vendor\/|\/(?:site|dist)-packages\/|\/lib\/python\d|<frozen |\/dist\/workers\/node\/|\/workers\/php\/src\/|\/relayrunner\//
 
-/** The frames of a stack that are the user's own; of a stack without any, none. */
+/** The frames of a stack that lie in the user's own files. */
 function ownFrames(stackTrace: unknown): readonly string[] {
   if (!Array.isArray(stackTrace)) return []
   return stackTrace
@@ -122,10 +122,10 @@ function shownError(error: Error): string {
   return `${String(code)}: ${String(message)}${hint === undefined ? '' : ` (${String(hint)})`}`
 }
 
-// Beside control characters: what turns the direction of text around, and the line ends of Unicode.
+// Beside control characters: marks that turn the direction of text around, and the line ends of Unicode.
 const hidden = /(?!\t)[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu
 
-/** Keeps text from forging lines, sending terminal escapes, or showing itself in another order than it has. */
+/** Escapes characters by which text could forge lines, control a terminal, or show itself in another order than it has. */
 function escapeControls(text: string): string {
   return text.replace(hidden, (one) => {
     const code = one.charCodeAt(0)

@@ -1,6 +1,6 @@
-/** Bytes in any chunking → whole lines. A line over the limit comes in numbered parts that share an id; memory is bounded. */
+/** Cuts bytes in any chunking into whole lines. A line over the limit comes in numbered parts that share an id; memory is bounded. */
 
-/** Which piece of an over-long line this is. */
+/** Place of a piece in a line that is too long. */
 export interface LinePart {
   readonly id: string
   /** Counts from 1. */
@@ -20,7 +20,7 @@ const carriageReturn = 0x0d
 
 let partCount = 0
 
-/** One stream's lines. */
+/** The lines of one stream. */
 export class LineSplitter {
   readonly #options: LineSplitterOptions
   /** Pieces of the unfinished line: joined once, so that a long line costs linear time. */
@@ -97,13 +97,13 @@ export class LineSplitter {
   }
 }
 
-/** The last place at or before `at` where a UTF-8 character begins, so that a cut does not split one. */
+/** Returns the last place at or before `at` where a UTF-8 character begins, so that a cut does not split one. */
 function characterStart(bytes: Buffer, at: number): number {
   let start = Math.min(at, bytes.length)
   for (let back = 0; back < 4 && start > 0 && start < bytes.length; back += 1) {
     if (((bytes[start] as number) & 0xc0) !== 0x80) return start
     start -= 1
   }
-  // No UTF-8, or no room for a single character: cut where the limit says, but never nothing.
+  // Not UTF-8, or no room for a single character: cut at the limit, but take at least one byte.
   return start > 0 ? start : Math.max(1, Math.min(at, bytes.length))
 }

@@ -1,7 +1,6 @@
 /**
- * Reads the arguments of a logger's call as fields and a sentence. The order is fields, sentence; plugins written for other
- * loggers put the text first, leave one out, or log the error alone, and none of that may cost more than a less tidy line. Never
- * throws. Pure.
+ * Reads the arguments of a logger's call as fields and a sentence. Plugins written for other loggers put the text first, leave one
+ * of them out, or log the error alone: that may make a line less tidy, and must not lose it. Never throws. Pure.
  */
 import type { LogFields } from './logger.js'
 
@@ -32,7 +31,7 @@ function fieldsOf(value: unknown): LogFields {
   return hasNames ? ownValues(value) : { value }
 }
 
-/** Its values by name; one that cannot be read says so. */
+/** The own values of an object by name; a value that cannot be read becomes a text that says why. */
 function ownValues(value: object): LogFields {
   const fields: Record<string, unknown> = Object.create(null)
   try {

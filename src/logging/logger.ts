@@ -1,13 +1,13 @@
-/** The logger that everything of ours is handed. What it writes and where is `log-sink.ts`'s business. */
+/** The port of the log, which every part of the server is handed. `sink.ts` decides which lines are written, and where. */
 
 /** Levels as the file and the log line spell them. */
 export const LogLevel = { debug: 'debug', info: 'info', warn: 'warn', error: 'error' } as const
 export type LogLevel = (typeof LogLevel)[keyof typeof LogLevel]
 
-/** Values beside the sentence. Never payloads, tokens or environment. */
+/** Values beside the sentence of a line. Never payloads, tokens or environment. */
 export type LogFields = Readonly<Record<string, unknown>>
 
-/** Object first, then a short constant sentence in lower case. */
+/** Writes lines: fields first, then a short constant sentence in lower case. */
 export interface Logger {
   debug(fields: LogFields, message: string): void
   info(fields: LogFields, message: string): void
@@ -24,7 +24,7 @@ export interface Logger {
   isEnabled(level: LogLevel): boolean
 }
 
-/** Drops everything. */
+/** A logger that drops every line. */
 export const silentLogger: Logger = {
   debug() {},
   info() {},

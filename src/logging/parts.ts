@@ -45,7 +45,7 @@ export function partsOf(record: LogRecord, options: CutOptions): readonly LogRec
     ...common,
     partId: id,
     part: at + 1,
-    ...(at === count - 1 ? { lastPart: true } : {}),
+    lastPart: at === count - 1 ? true : undefined,
   })
   return [
     ...messages.map((message, at) => ({
@@ -61,7 +61,7 @@ export function partsOf(record: LogRecord, options: CutOptions): readonly LogRec
   ]
 }
 
-/** A line of plain values that is far below the limit need not be encoded twice. */
+/** True for a line of plain values far below the limit, which need not be encoded to be measured. */
 function isShort({ message, fields }: LogRecord, charactersMax: number): boolean {
   let characters = message.length
   for (const value of Object.values(fields)) {

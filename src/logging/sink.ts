@@ -54,7 +54,7 @@ const stderrFd = 2
 /** Longest wait for the log between two events. */
 const restMsMax = 50
 
-/** The log's owner: everything else has a `Logger`. */
+/** The log of a process; other parts of the server have a `Logger` of it. */
 export class LogHost implements Logger {
   /** Shares the event loop between the output of workers, which it holds back when the log is behind. */
   readonly pacer: OutputPacer
@@ -68,7 +68,7 @@ export class LogHost implements Logger {
   #writer: LogWriter | undefined
   #fd: number
   #timer: Timer | undefined
-  /** The log was not taken in the time between two events; it is not waited for until it is. */
+  /** The lines were not written in the time between two events: until they are, nothing waits for them. */
   #isBehind = false
 
   constructor(options: LogHostOptions) {
@@ -96,7 +96,7 @@ export class LogHost implements Logger {
     return this.#settings.lineBytesMax
   }
 
-  /** What `encoding: auto` came to. */
+  /** The encoding in use; `auto` is decided by the terminal. */
   get encoding(): 'console' | 'json' {
     const { encoding } = this.#settings
     if (this.#shape.isAlwaysJson) return 'json'
@@ -143,7 +143,7 @@ export class LogHost implements Logger {
     return severity[level] >= this.#threshold
   }
 
-  /** A line that a worker wrote. */
+  /** Logs a line that a worker wrote. */
   workerLine(line: WorkerLine): void {
     if (this.#threshold > severity.error) return
     // Most lines are plain ones, which are at info: where those are not wanted, only a line that names a level is looked at.
@@ -151,7 +151,7 @@ export class LogHost implements Logger {
     this.#record({ logger: 'worker', ...readWorkerLine(line) }, 'worker')
   }
 
-  /** Writes text for people between the lines of the log. */
+  /** Writes text for people among the lines of the log. */
   print(text: string): void {
     this.#drain()
     this.#writerNow().write(`${text}\n`, 'server')
@@ -186,7 +186,7 @@ export class LogHost implements Logger {
     return this.#write(record, 'server') && this.#writerNow().whenWritten(limitMs)
   }
 
-  /** Any line: the loggers end here. */
+  /** Takes a record of any logger. */
   #record(what: Omit<LogRecord, 'timeMs'>, source: LineSource): void {
     if (severity[what.level] < this.#threshold) return
     const record = { timeMs: this.#options.clock.nowMs(), ...what }

@@ -1,17 +1,17 @@
 /**
- * A descriptor that is written without waiting for whoever reads it. A write that blocks would stop the event loop; in a thread of
- * libuv's it would keep the process from exiting, which joins them. So pipes and terminals are opened again with O_NONBLOCK: a file
+ * Writes to a descriptor without waiting for its reader. A write that blocks would stop the event loop; in a thread of libuv it
+ * would keep the process from exiting, which joins them. So pipes and terminals are opened again with O_NONBLOCK: a file
  * description of our own. The flag on a shared one makes other programs' writes fail, and they may take it away again at any time.
  */
 import { constants, fstatSync, openSync, write, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 
-/** Called with the bytes that were taken, or with what the system said instead. */
+/** Called with the number of bytes that were taken, or with the error of the system. */
 export type Written = (error: NodeJS.ErrnoException | undefined, bytes: number) => void
 
 /** Destination of the log's bytes. */
 export interface LogTarget {
-  /** Writes what is taken of `bytes`; `done` may be called before this returns. One call at a time. */
+  /** Writes as much of `bytes` as is taken; `done` may be called before this returns. One call at a time. */
   write(bytes: Buffer, done: Written): void
 }
 
@@ -31,7 +31,7 @@ function inThread(fd: number): LogTarget {
   return { write: (bytes, done) => write(fd, bytes, (error, count) => done(error ?? undefined, count ?? 0)) }
 }
 
-/** A system call that never waits is cheaper than a way through another thread, and leaves nothing behind when we are killed. */
+/** Makes a target that writes in a system call, which never waits here: cheaper than a thread, and nothing is left when we are killed. */
 function immediate(fd: number): LogTarget {
   return {
     write: (bytes, done) => {
@@ -42,7 +42,7 @@ function immediate(fd: number): LogTarget {
       } catch (error) {
         fault = error as NodeJS.ErrnoException
       }
-      // What stopped it is said again by the next write.
+      // The next write reports the same error again.
       done(count > 0 ? undefined : fault, count)
     },
   }
@@ -57,7 +57,7 @@ function openAgain(fd: number): number | undefined {
   try {
     return openSync(`/proc/self/fd/${fd}`, flags)
   } catch {
-    // Whatever the reason is, there is another way.
+    // The caller has another way, whatever the reason is.
     return undefined
   }
 }

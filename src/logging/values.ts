@@ -1,9 +1,9 @@
 /**
- * Any value → JSON text, for the log: what plain JSON would throw on, lose or cut (a cycle, a BigInt, a Map, an error, a getter that
- * throws) becomes readable text. Never throws; depth and size are bounded. Pure.
+ * Writes any value as JSON text, for the log: values on which plain JSON throws, or which it loses or cuts (a cycle, a BigInt, a
+ * Map, an error, a getter that throws), become readable text. Never throws; depth and size are bounded. Pure.
  */
 
-/** JSON text that goes into the log as it is: a worker's own value, whose digits and keys must not change. */
+/** JSON text that is written to the log unchanged: a worker's own value, whose digits and keys must stay. */
 export class RawJson {
   readonly text: string
 
@@ -16,32 +16,45 @@ const depthMax = 64
 const nodesMax = 100_000
 const causesMax = 4
 
-/** State of a walk: the remaining budget for one value, and the objects around it. */
+/** State of a walk: the remaining budget for one value, and the objects around the current one. */
 interface Walk {
   nodesLeft: number
   readonly parents: Set<object>
   readonly causes: number
 }
 
-/** The JSON text of anything. */
+/** Returns the JSON text of any value. */
 export function jsonText(value: unknown): string {
+  return isNested(value)
+    ? guarded(() => objectText(value, { nodesLeft: nodesMax, parents: new Set(), causes: 0 }))
+    : plainText(value)
+}
+
+function isNested(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+/** The text of a value without members. */
+function plainText(value: unknown): string {
   switch (typeof value) {
     case 'string':
       return JSON.stringify(value)
     case 'number':
+      // JSON has neither NaN nor infinities; `null` would hide which it was.
+      return Number.isFinite(value) ? String(value) : `"${value}"`
     case 'boolean':
-      return numberText(value)
+    case 'bigint':
+      return String(value)
+    case 'symbol':
+      return JSON.stringify(String(value))
+    case 'function':
+      return guarded(() => JSON.stringify(`(function ${value.name || 'without a name'})`))
     default:
-      return guarded(() => textOf(value, { nodesLeft: nodesMax, parents: new Set(), causes: 0 }))
+      return 'null'
   }
 }
 
-function numberText(value: number | boolean): string {
-  // JSON has neither; `null` would hide which.
-  return typeof value === 'number' && !Number.isFinite(value) ? `"${value}"` : String(value)
-}
-
-/** A getter, a proxy or a `toJSON` of somebody else's may throw anything. */
+/** Runs code of others, a getter, a proxy or a `toJSON`, which may throw anything. */
 function guarded(make: () => string): string {
   try {
     return make()
@@ -60,23 +73,7 @@ function faultText(error: unknown): string {
 
 function textOf(value: unknown, walk: Walk): string {
   walk.nodesLeft -= 1
-  switch (typeof value) {
-    case 'string':
-      return JSON.stringify(value)
-    case 'number':
-    case 'boolean':
-      return numberText(value)
-    case 'bigint':
-      return String(value)
-    case 'undefined':
-      return 'null'
-    case 'symbol':
-      return JSON.stringify(String(value))
-    case 'function':
-      return JSON.stringify(`(function ${value.name || 'without a name'})`)
-    default:
-      return typeof value === 'object' && value !== null ? objectText(value, walk) : 'null'
-  }
+  return isNested(value) ? objectText(value, walk) : plainText(value)
 }
 
 function objectText(value: object, walk: Walk): string {
@@ -147,7 +144,7 @@ function membersText(members: readonly Member[], walk: Walk): string {
   return `{${texts.join(',')}}`
 }
 
-/** Fields of an error: code, message, hint, cause, and the stack unless it is a RelayError, whose message says enough. */
+/** The members of an error: code, message, hint, cause, and the stack unless it is a RelayError, whose message says enough. */
 function errorText(error: Error, walk: Walk): string {
   const isOurs = error.name === 'RelayError'
   const members: Member[] = [

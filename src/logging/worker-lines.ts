@@ -1,14 +1,13 @@
 /**
- * A line that a worker wrote → the values of a log line. A line that is a JSON object is merged, never nested as text;
- * five keys are ours and win. Pure.
+ * Reads a line that a worker wrote as the values of a log line. The members of a JSON object become fields, never a nested text;
+ * keys of ours win over its own. Pure.
  */
-
 import { type JsonMember, jsonMembers } from '../core/json-members.js'
 import type { LinePart } from './line-splitter.js'
 import type { LogLevel } from './logger.js'
 import { RawJson } from './values.js'
 
-/** One line of a worker with what we know about it. */
+/** One line of a worker, with its origin. */
 export interface WorkerLine {
   readonly pool: string
   readonly pid: number
@@ -23,7 +22,7 @@ export interface WorkerLine {
   readonly part?: LinePart
 }
 
-/** What is to be logged. */
+/** Values of a log line. */
 export interface LineRecord {
   readonly level: LogLevel
   readonly message: string
@@ -70,7 +69,7 @@ const levelNames: Readonly<Record<string, LogLevel>> = {
   emerg: 'error',
 }
 
-/** A level by name, or by number: pino's 10–60, Monolog's 100–600. Undefined when it is neither. */
+/** Reads a level from its name, or from its number: pino's 10–60, Monolog's 100–600. Undefined when it is neither. */
 export function levelOf(value: unknown): LogLevel | undefined {
   if (typeof value === 'string') {
     const name = value.trim().toLowerCase()
@@ -92,7 +91,7 @@ function monologToPino(value: number): number {
   return value < 400 ? 40 : 50
 }
 
-/** Reads a worker's line. */
+/** Reads one line. */
 export function readWorkerLine(line: WorkerLine): LineRecord {
   const { pool, pid, thread, job, requestId, tenantId, part } = line
   const tags = {
@@ -136,7 +135,7 @@ function messageOf(text = '""'): Pick<LineRecord, 'message' | 'messageJson'> {
   return { message: text, messageJson: new RawJson(text) }
 }
 
-/** The key itself, or with a prefix where it is one of ours; never that of another member. */
+/** Returns the key itself, with a prefix where it is one of ours; never the key of another member. */
 function freeName(key: string, tags: object, taken: ReadonlyMap<string, string>): string {
   if (!ours.has(key) && !Object.hasOwn(tags, key)) return key
   let name = `app_${key}`

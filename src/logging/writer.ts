@@ -1,7 +1,7 @@
 /**
- * The log's bounded buffer and its one writer. Whoever logs never waits: what cannot be written at once stays here and is tried
- * again. When it becomes too much, workers' output is held back for a moment; then their lines are dropped and counted, the server's
- * own only at a higher mark. One line tells of it when the log works again.
+ * The bounded buffer of the log and its one writer. A call to the log never waits: lines that cannot be written at once stay here
+ * and are tried again. When they become too many, workers' output is held back for a moment; then workers' lines are dropped and
+ * counted, the server's own only at a higher mark. One line reports it when the log works again.
  *
  * Invariant: `#bytes` is the length of `#head` and `#pending` together, and `#head` begins where the last write ended: a line that
  * was written in part goes on before anything else.
@@ -16,9 +16,9 @@ export type LineSource = 'worker' | 'server'
 export interface DroppedLines {
   readonly workerLines: number
   readonly serverLines: number
-  /** Why it did not work, for people. */
+  /** The reason, for people. */
   readonly why: string
-  /** Time since the first line that was dropped. */
+  /** Time since the first of them. */
   readonly forMs: number
 }
 
@@ -34,14 +34,14 @@ export interface LogWriterOptions {
 
 /** Above this much unwritten, workers are held back. */
 export const holdBytes = 2 ** 20
-/** Down to this much, they go on. */
+/** Once no more than this is unwritten, they go on. */
 const roomBytes = holdBytes / 2
-/** The most that is kept, but for one longer line: what workers wrote before they were held back needs room, too. */
+/** Limits of the buffer, which one line may exceed: output that workers wrote before they were held back needs room, too. */
 const bytesMax: Readonly<Record<LineSource, number>> = { worker: 2 * holdBytes, server: 4 * holdBytes }
-/** The longest that workers are held back before their lines are dropped. */
+/** Longest time that workers are held back before their lines are dropped. */
 const holdMsMax = 500
 const retryMsMax = 1000
-/** A new line has a log that failed tried again, but not more often than this. */
+/** A new line makes a log that failed be tried again, but no more often than this. */
 const kickMsMin = 20
 /** Longest wait for the log at the end of the process. */
 export const endMsMax = 250
@@ -60,9 +60,9 @@ export class LogWriter {
   #retryMs = 0
   #triedAt = 0
   #hold: Timer | undefined
-  /** Since when workers' lines are dropped, and how many were. */
+  /** Start of the time in which lines are dropped, and how many were. */
   #dropped: { readonly since: number; readonly why: string; worker: number; server: number } | undefined
-  /** All bytes that were ever taken on; those up to a place are written once `#bytesAdded - #bytes` has come to it. */
+  /** Count of all bytes that were ever taken; `#bytesAdded - #bytes` of them are written. */
   #bytesAdded = 0
   readonly #waiting = new Set<{ readonly until: number; readonly resolve: () => void }>()
 
@@ -107,7 +107,7 @@ export class LogWriter {
     return this.#bytes === 0 ? Promise.resolve(true) : this.#reaches(this.#bytesAdded, limitMs)
   }
 
-  /** Infinity is reached when nothing waits. */
+  /** Resolves with true once `until` bytes are written, all of them for Infinity; with false after `limitMs`. */
   #reaches(until: number, limitMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const end = (isWritten: boolean) => {
@@ -126,7 +126,7 @@ export class LogWriter {
     for (const { until, resolve } of this.#waiting) if (until <= written || this.#bytes === 0) resolve()
   }
 
-  /** Tells of lines that were dropped, now if need be: the log may not work again before the end. */
+  /** Reports the lines that were dropped; at the end of the process even if the log does not work. */
   tellDropped(): void {
     const dropped = this.#dropped
     if (dropped === undefined) return
@@ -148,7 +148,7 @@ export class LogWriter {
     return this.#dropped
   }
 
-  /** A log that fails has no use for more; one that is slow is given a moment. */
+  /** Drops lines at once when writes fail; when they are only slow, holds workers back for a moment. */
   #holdBack(): void {
     if (this.#dropped !== undefined || this.#hold !== undefined) return
     if (this.#fault !== undefined) {
