@@ -2,6 +2,13 @@
  * The public API `relayrunner/work`: what plugins share that take work from a source and give it to workers. Nothing is exported by
  * `*`, nothing here runs.
  */
+export { Dispatcher, type DispatcherOptions } from './dispatcher.js'
+export { faultOfError, makeFault, verdictOfError } from './fault.js'
+export { PoisonRecords } from './poison-records.js'
+export type { Protocol } from './protocol.js'
+export { jobsProtocol } from './protocols/jobs.js'
+export { rawProtocol } from './protocols/raw.js'
+export { recordHeaders } from './protocols/record-headers.js'
 export {
   type Delivery,
   type Headers,
@@ -14,3 +21,4 @@ export {
   type SourceCounts,
 } from './source.js'
 export { type Fault, FaultKind, type Verdict, type WorkerError } from './verdict.js'
+export { type ExtenderOptions, VisibilityExtender } from './visibility-extender.js'

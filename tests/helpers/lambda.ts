@@ -5,12 +5,12 @@ import type { Answer } from '../../src/plugins/lambda/answer/answer.js'
 import { EventRun, type HandlerOptions } from '../../src/plugins/lambda/event/event-run.js'
 import { runEvent } from '../../src/plugins/lambda/event/run-event.js'
 import { GivenUp, type SendGivenUp } from '../../src/plugins/lambda/failures/given-up.js'
-import { DeathBook } from '../../src/plugins/lambda/failures/quarantine.js'
 import type { GivenUpPolicy } from '../../src/plugins/lambda/failures/report.js'
 import { rawMode } from '../../src/plugins/lambda/modes/raw.js'
 import type { SplitOptions } from '../../src/plugins/lambda/plan/split.js'
 import type { Invocation } from '../../src/plugins/lambda/runtime-api/client.js'
 import type { Pool } from '../../src/supervisor/pool/pool.js'
+import { PoisonRecords } from '../../src/work/poison-records.js'
 
 /** An event as the Runtime API hands it out. */
 export function invocationOf(event: unknown, requestId = 'r', deadlineMs?: number): Invocation {
@@ -65,7 +65,7 @@ export function handlerOptions(
       nowMs: () => systemClock.nowMs(),
       ...(send === undefined ? {} : { send }),
     }),
-    deaths: new DeathBook(3),
+    poison: new PoisonRecords(3),
     marginMs: 1000,
     ...others,
   }

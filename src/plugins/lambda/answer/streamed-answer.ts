@@ -3,9 +3,9 @@
  * only go on, end, or end with an error behind it.
  */
 import { onAbort, type Reply } from '../../../index.js'
+import type { Verdict } from '../../../work/verdict.js'
 import { headerType, type LambdaError } from '../errors.js'
 import type { ResponseStream } from '../runtime-api/response-stream.js'
-import type { Verdict } from './verdict.js'
 
 /** How an answer begins. */
 export interface StreamHead {

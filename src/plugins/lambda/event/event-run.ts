@@ -5,21 +5,19 @@
 import {
   type Clock,
   deferred,
-  ErrorCode,
-  hasCode,
   type Job,
   type Logger,
   type Pool,
   type RunOptions,
   type Timer,
 } from '../../../index.js'
+import { faultOfError, makeFault } from '../../../work/fault.js'
+import type { PoisonRecords } from '../../../work/poison-records.js'
+import { FaultKind, type Verdict } from '../../../work/verdict.js'
 import type { Answer } from '../answer/answer.js'
-import type { Verdict } from '../answer/verdict.js'
-import { ErrorType, lambdaError, toLambdaError } from '../errors.js'
+import { ErrorType, toLambdaError } from '../errors.js'
 import type { GivenUp } from '../failures/given-up.js'
-import type { DeathBook } from '../failures/quarantine.js'
-import type { EventTags } from '../failures/report.js'
-import type { Mode, Work } from '../modes/mode.js'
+import type { EventTags, Mode, Work } from '../modes/mode.js'
 import type { FunctionFacts } from '../plan/context.js'
 import type { SplitOptions } from '../plan/split.js'
 import type { Invocation } from '../runtime-api/client.js'
@@ -37,7 +35,8 @@ export interface HandlerOptions {
   readonly recordsPerJob: number
   readonly hasPartialFailures: boolean
   readonly givenUp: GivenUp
-  readonly deaths: DeathBook
+  /** Records that have killed their workers. */
+  readonly poison: PoisonRecords
   /** `deadline_margin` in ms; 0 is none. */
   readonly marginMs: number
   /** Begins a streamed answer; absent where `lambda.streaming` is off. */
@@ -64,12 +63,6 @@ const marginMsMin = 50
 export function marginInForce(settingMs: number, leftMs: number): number {
   if (settingMs === 0) return 0
   return Math.max(marginMsMin, Math.min(settingMs, leftMs * marginShare))
-}
-
-/** Verdict on a job whose run rejected. */
-export function failedRun(error: unknown): Verdict {
-  const failure = { kind: 'again', error: toLambdaError(error) } as const
-  return hasCode(error, ErrorCode.WorkerCrashed) ? { ...failure, isDeath: true } : failure
 }
 
 /** The state of one event. */
@@ -130,26 +123,32 @@ export class EventRun {
     return this.#over.signal
   }
 
-  /** The job of `work` in the time that is left; the verdict instead when there is none. */
-  jobOf(work: Work, id: string): RunnableJob | Verdict {
+  /** Limits of a run that begins now; the verdict instead when no time is left. */
+  limits(): RunOptions | Verdict {
     // Begun too late: the rest of a batch after the deadline, or after the order to answer.
     // Also when a busy event loop has held up the timer that should have said so.
     if (this.endMs !== undefined && this.options.clock.nowMs() >= this.endMs) this.#interrupt(this.#late())
-    if (this.#why !== undefined) return this.#why
+    return this.#why ?? this.#runOptions
+  }
+
+  /** The job of `work` in the time that is left; the verdict instead when there is none. */
+  jobOf(work: Work, id: string): RunnableJob | Verdict {
+    const options = this.limits()
+    if ('kind' in options) return options
     const { context, body, codec } = work
-    return { job: { context, body, codec, id, ...this.tags }, options: this.#runOptions }
+    return { job: { context, body, codec, id, ...this.tags }, options }
   }
 
   /** Verdict on what was not run because no worker became free. */
   noWorker(error: unknown): Verdict {
     this.#reason ??= ErrorType.NoWorkers
     const why = this.#why
-    if (why === undefined) return { kind: 'again', error: toLambdaError(error) }
-    const isLate = why.kind !== 'done' && why.error.errorType === ErrorType.WorkerTimeout
+    if (why === undefined) return { kind: 'retry', why: faultOfError(error) }
+    const isLate = why.kind !== 'done' && why.why.kind === FaultKind.workerTimeout
     if (!isLate) return why
     const { name, size, liveCount } = this.options.pool
     const text = `no worker of pool "${name}" became free within ${Math.round(this.#givenMs)} ms: ${liveCount} of ${size} are ready or at work`
-    return { kind: 'again', error: lambdaError(ErrorType.NoWorkers, text) }
+    return { kind: 'retry', why: makeFault(FaultKind.noWorkers, text) }
   }
 
   /** Ends it with its answer, unless `answerNow` has done so. `reason`: why no worker was needed. */
@@ -162,19 +161,19 @@ export class EventRun {
 
   /** Answers now: what is finished counts, the rest is failed with RR.Stopped. Running jobs are not waited for. */
   answerNow(): void {
-    const error = lambdaError(ErrorType.Stopped, 'the server was stopped before this was done')
-    this.#interrupt({ kind: 'again', error })
+    const why = makeFault(FaultKind.stopped, 'the server was stopped before this was done')
+    this.#interrupt({ kind: 'retry', why })
     if (this.answerOfFinished !== undefined) this.end(this.answerOfFinished())
   }
 
   #interrupt(why: Verdict): void {
     this.#why ??= why
-    if (why.kind !== 'done') this.#reason ??= why.error.errorType
+    if (why.kind !== 'done') this.#reason ??= toLambdaError(why.why).errorType
     this.#over?.abort()
   }
 
   #late(): Verdict {
     const text = `${this.invocation.requestId} was not done within ${Math.round(this.#givenMs)} ms, which is what it had when it came, less the deadline margin`
-    return { kind: 'again', error: lambdaError(ErrorType.WorkerTimeout, text) }
+    return { kind: 'retry', why: makeFault(FaultKind.workerTimeout, text) }
   }
 }

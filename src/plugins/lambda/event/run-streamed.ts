@@ -1,9 +1,9 @@
 /** A job whose answer is streamed, and replies that no worker gave on the same way. */
 import { type Lease, messageOf, type Reply } from '../../../index.js'
+import { makeFault } from '../../../work/fault.js'
+import { FaultKind, type Verdict } from '../../../work/verdict.js'
 import { type Answer, answerEvent } from '../answer/answer.js'
 import type { StreamedAnswer } from '../answer/streamed-answer.js'
-import type { Verdict } from '../answer/verdict.js'
-import { ErrorType, lambdaError } from '../errors.js'
 import type { EventWork } from '../modes/mode.js'
 import type { RunnableJob } from './event-run.js'
 
@@ -37,5 +37,5 @@ export async function answerReply(
 
 function badHead(fault: unknown): Verdict {
   const what = `the worker's answer has a head that cannot be read: ${messageOf(fault)}`
-  return { kind: 'again', error: lambdaError(ErrorType.BadReply, what) }
+  return { kind: 'retry', why: makeFault(FaultKind.badReply, what) }
 }

@@ -1,11 +1,13 @@
 /** An event that is one job: on one worker, its answer whole or streamed. */
 import type { Lease, Reply } from '../../../index.js'
+import { verdictOfError } from '../../../work/fault.js'
+import type { Verdict } from '../../../work/verdict.js'
 import { answerEvent } from '../answer/answer.js'
 import { StreamedAnswer, type StreamForm } from '../answer/streamed-answer.js'
-import type { Verdict } from '../answer/verdict.js'
+import { toLambdaError } from '../errors.js'
 import { reportEvent } from '../failures/report.js'
 import type { ChunkSink, EventFacts, EventWork } from '../modes/mode.js'
-import { type EventRun, failedRun, type RunnableJob } from './event-run.js'
+import type { EventRun, RunnableJob } from './event-run.js'
 import { answerReply, runStreamed } from './run-streamed.js'
 
 /** Runs it and ends the event with its answer. */
@@ -33,7 +35,7 @@ export async function runWhole(run: EventRun, event: EventFacts): Promise<void> 
   await work.clean?.()
   reportEvent(log, run.tags, verdict)
   if (streamed?.hasBegun === true) {
-    if (verdict.kind !== 'done') await streamed.fail(verdict.error)
+    if (verdict.kind !== 'done') await streamed.fail(toLambdaError(verdict.why))
     run.end({ kind: 'streamed' })
   } else if (verdict.kind === 'done' || work.failureReply === undefined) run.end(answerEvent(verdict))
   // A stream of its own: the worker's may have failed on what it was sent.
@@ -47,7 +49,7 @@ function openStreamed(run: EventRun, form: StreamForm | undefined): StreamedAnsw
   const streamed = new StreamedAnswer(form, (contentType) => openStream(requestId, contentType))
   run.answerOfFinished = () => {
     const why = run.unfinished
-    if (streamed.hasBegun && why.kind !== 'done') void streamed.fail(why.error)
+    if (streamed.hasBegun && why.kind !== 'done') void streamed.fail(toLambdaError(why.why))
     else streamed.abandon()
     return streamed.hasBegun ? { kind: 'streamed' } : answerEvent(why)
   }
@@ -74,7 +76,7 @@ async function runJob(
     if (work.collect !== undefined) return work.read(await runCollected(lease, made, work.collect))
     return work.read(await lease.run(made.job, made.options))
   } catch (error) {
-    return failedRun(error)
+    return verdictOfError(error)
   } finally {
     lease.release()
   }

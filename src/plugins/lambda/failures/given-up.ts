@@ -3,9 +3,11 @@
  * its own, and acknowledged only once the log or that queue has taken it.
  */
 import { type Logger, messageOf } from '../../../index.js'
-import type { Verdict } from '../answer/verdict.js'
+import type { RecordVerdict } from '../answer/answer.js'
+import { toLambdaError } from '../errors.js'
+import type { EventTags } from '../modes/mode.js'
 import type { RecordPlan } from '../plan/record.js'
-import { type EventTags, type GivenUpPolicy, givenUpLine } from './report.js'
+import { type GivenUpPolicy, givenUpLine } from './report.js'
 
 /** A message for the queue of records that were given up. */
 interface GivenUpMessage {
@@ -22,7 +24,7 @@ export type SendGivenUp = (message: GivenUpMessage, signal: AbortSignal) => Prom
 
 /** A record with its verdict, and what settling needs to know of the event. */
 export interface SettledRecord {
-  readonly verdict: Verdict
+  readonly verdict: RecordVerdict
   readonly record: RecordPlan
   readonly job: string
   readonly tags: EventTags
@@ -68,16 +70,16 @@ export class GivenUp {
   }
 
   /** The source must deliver it again: it failed, or it was given up and nobody else has it. */
-  isFailed(verdict: Verdict): boolean {
+  isFailed(verdict: RecordVerdict): boolean {
     if (verdict.kind === 'done') return false
-    if (verdict.kind === 'again') return true
+    if (verdict.kind === 'retry') return true
     return this.policy === 'redrive' || verdict.isKept !== true
   }
 
   /** Writes or sends a record that was given up; any other verdict is returned as it is. Never rejects. */
-  async settle(settled: SettledRecord): Promise<Verdict> {
+  async settle(settled: SettledRecord): Promise<RecordVerdict> {
     const { verdict } = settled
-    if (verdict.kind !== 'never' || this.policy === 'redrive') return verdict
+    if (verdict.kind !== 'fail' || this.policy === 'redrive') return verdict
     const isKept = this.policy === 'log' ? await this.#writeDown(settled) : await this.#sendOn(settled)
     return isKept ? { ...verdict, isKept } : verdict
   }
@@ -94,7 +96,7 @@ export class GivenUp {
   async #sendOn(settled: SettledRecord): Promise<boolean> {
     const { verdict, record, invocation } = settled
     if (verdict.kind === 'done' || this.#send === undefined) return false
-    const message = messageFor(record, verdict.error, invocation)
+    const message = messageFor(record, toLambdaError(verdict.why), invocation)
     try {
       if (message === undefined) throw new Error(tooLarge)
       await this.#send(message, AbortSignal.timeout(this.#leftMs(settled, sendMsMax)))

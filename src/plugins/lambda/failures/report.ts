@@ -1,18 +1,13 @@
 /** What the log is told of events and records that were not done. */
 import type { LogFields, Logger } from '../../../index.js'
-import type { Verdict } from '../answer/verdict.js'
-import { ErrorType, type LambdaError } from '../errors.js'
+import { type Fault, FaultKind, type Verdict } from '../../../work/verdict.js'
+import type { RecordVerdict } from '../answer/answer.js'
+import { toLambdaError } from '../errors.js'
+import type { EventTags } from '../modes/mode.js'
 import type { RecordPlan } from '../plan/record.js'
 
 /** `redrive`, `log`, or the queue. */
 export type GivenUpPolicy = 'redrive' | 'log' | { readonly url: string }
-
-/** What every line about an event carries, so that lines of several events at once can be told apart. */
-export interface EventTags {
-  readonly requestId: string
-  /** Only where tenants are isolated. */
-  readonly tenantId?: string
-}
 
 /** Tells of an event that failed or was given up, and of an answer with something odd about it. */
 export function reportEvent(log: Logger, tags: EventTags, verdict: Verdict): void {
@@ -22,32 +17,35 @@ export function reportEvent(log: Logger, tags: EventTags, verdict: Verdict): voi
     return
   }
   const what = { ...fields, ...errorFields(verdict) }
-  if (verdict.kind === 'never') log.warn(what, 'a worker gave up an event')
-  else log[levelOf(verdict.error)](what, 'an event failed')
+  if (verdict.kind === 'fail') log.warn(what, 'a worker gave up an event')
+  else log[levelOf(verdict.why)](what, 'an event failed')
 }
 
 /** Level of a failure. A requested retry is not a fault, and a stop is not the job's fault; anything else needs attention. */
-function levelOf({ errorType }: LambdaError): 'info' | 'warn' | 'error' {
-  if (errorType === ErrorType.Retry) return 'info'
-  return errorType === ErrorType.Stopped ? 'warn' : 'error'
+function levelOf({ kind }: Fault): 'info' | 'warn' | 'error' {
+  if (kind === FaultKind.retry) return 'info'
+  return kind === FaultKind.stopped ? 'warn' : 'error'
 }
+
+/** Names of the verdicts in the log. */
+const wordOf = { retry: 'again', fail: 'never' } as const
 
 /** Log fields of a failure: what failed, where, why, and with which verdict. */
 function errorFields(verdict: Exclude<Verdict, { readonly kind: 'done' }>): LogFields {
-  const { errorType, errorMessage, stackTrace, cause } = verdict.error
+  const { errorType, errorMessage, stackTrace, cause } = toLambdaError(verdict.why)
   return {
     errorType,
     errorMessage,
     ...(stackTrace.length === 0 ? {} : { stackTrace }),
     ...(cause === undefined ? {} : { cause }),
-    verdict: verdict.kind,
+    verdict: wordOf[verdict.kind],
     ...waitOf(verdict),
   }
 }
 
 /** The wait that a worker asked for; nobody can grant it but the owner of the queue. */
 function waitOf(verdict: Verdict): { readonly afterMs?: number } {
-  return verdict.kind === 'again' && verdict.afterMs !== undefined ? { afterMs: verdict.afterMs } : {}
+  return verdict.kind === 'retry' && verdict.afterMs !== undefined ? { afterMs: verdict.afterMs } : {}
 }
 
 /** A record with its verdict. */
@@ -55,7 +53,7 @@ export interface RecordReport {
   readonly tags: EventTags
   readonly job: string
   readonly record: RecordPlan
-  readonly verdict: Verdict
+  readonly verdict: RecordVerdict
   readonly policy: GivenUpPolicy
 }
 
@@ -76,8 +74,8 @@ export function reportRecord(log: Logger, { tags, job, verdict, policy }: Record
     return
   }
   const fields = { job, ...tags, ...errorFields(verdict) }
-  if (verdict.kind === 'again') {
-    log[levelOf(verdict.error)](fields, 'a record failed, it comes again')
+  if (verdict.kind === 'retry') {
+    log[levelOf(verdict.why)](fields, 'a record failed, it comes again')
   } else if (policy === 'redrive') {
     log.warn(fields, 'a worker gave up a record: it is left to the queue’s redrive policy')
   } else if (policy === 'log') {

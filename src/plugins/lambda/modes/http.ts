@@ -3,6 +3,7 @@
  * the event's, so that a PSR-7 worker answers API Gateway unchanged.
  */
 import { Codec, messageOf, onAbort, type Reply } from '../../../index.js'
+import { makeFault } from '../../../work/fault.js'
 import { type FormBody, FormFault, readBody, type UploadSettings } from '../../../work/http/body.js'
 import { faultOf, type HttpFault } from '../../../work/http/faults.js'
 import { decodeReply, encodeRequest, type HttpCodec, type HttpReplyHead } from '../../../work/http/message.js'
@@ -10,9 +11,8 @@ import { type HttpRequest, readHttpEvent, type Values } from '../../../work/http
 import { albBytesMax, encodeResponse, type HttpCall } from '../../../work/http/response.js'
 import type { RemoveUpload } from '../../../work/http/upload-removal.js'
 import { uploadId } from '../../../work/http/upload-sweep.js'
+import { FaultKind, type Verdict } from '../../../work/verdict.js'
 import { resultBytesMax } from '../answer/answer.js'
-import type { Verdict } from '../answer/verdict.js'
-import { ErrorType, lambdaError } from '../errors.js'
 import { ChunkCollector } from './chunk-collector.js'
 import { httpStreamForm, isFinal, mayBeFinal, takesStream } from './http-stream.js'
 import type { EventFacts, EventWork, Mode, Unfit } from './mode.js'
@@ -34,8 +34,7 @@ const statusMax = 599
 export function httpMode(settings: HttpSettings): Mode {
   return {
     eventWork: (event, over) => eventWork(event, settings, over),
-    recordsWork: neverSplit,
-    readRecords: neverSplit,
+    protocol: neverSplit,
   }
 }
 
@@ -52,7 +51,7 @@ async function eventWork(
   if (request === undefined) {
     const text =
       'lambda.mode is http, and the event is none of API Gateway, a Function URL, a load balancer or a WebSocket'
-    return { unfit: { kind: 'again', error: lambdaError(ErrorType.BadEvent, text) } }
+    return { unfit: { kind: 'retry', why: makeFault(FaultKind.badInput, text) } }
   }
   const fault = faultOf(request)
   if (fault !== undefined) return refusal(request, fault)
@@ -152,7 +151,7 @@ function headOf(context: Uint8Array): HttpReplyHead | Verdict {
 
 function badReply(why: string): Verdict {
   const what = `the worker's answer is no HTTP answer: ${why}`
-  return { kind: 'again', error: lambdaError(ErrorType.BadReply, what) }
+  return { kind: 'retry', why: makeFault(FaultKind.badReply, what) }
 }
 
 function readReply(call: HttpCall, reply: Reply): Verdict {
@@ -164,7 +163,7 @@ function readReply(call: HttpCall, reply: Reply): Verdict {
   if (bytes.length <= bytesMax) return { kind: 'done', body: bytes }
   const taker = isAlb ? 'a load balancer' : 'Lambda'
   const what = `the HTTP answer has ${reply.body.length} bytes, ${bytes.length} as JSON; ${taker} takes ${bytesMax}`
-  return { kind: 'again', error: lambdaError(ErrorType.PayloadTooLarge, what) }
+  return { kind: 'retry', why: makeFault(FaultKind.tooLarge, what) }
 }
 
 function parsed(body: Buffer): unknown {

@@ -3,11 +3,18 @@
  * ours, `jobs` and `http` are RoadRunner's. No I/O; `event/` runs what comes out.
  */
 import type { Codec, Reply } from '../../../index.js'
+import type { Protocol } from '../../../work/protocol.js'
+import type { Verdict } from '../../../work/verdict.js'
 import type { StreamForm } from '../answer/streamed-answer.js'
-import type { Verdict } from '../answer/verdict.js'
 import type { ContextMaker } from '../plan/context.js'
-import type { RecordPlan } from '../plan/record.js'
 import type { Invocation } from '../runtime-api/client.js'
+
+/** Tags of all jobs and log lines of an event, so that lines of several events at once can be told apart. */
+export interface EventTags {
+  readonly requestId: string
+  /** Only where tenants are isolated. */
+  readonly tenantId?: string
+}
 
 /** The bytes of one job. */
 export interface Work {
@@ -55,15 +62,14 @@ export interface Mode {
    * answered at once.
    */
   eventWork(event: EventFacts, over?: () => AbortSignal): EventWork | Unfit | Promise<EventWork | Unfit>
-  /** Makes the job of some records: one, or `records_per_job`. */
-  recordsWork(event: EventFacts, records: readonly RecordPlan[]): Work
-  /** One verdict a record, in their order. */
-  readRecords(reply: Reply, records: readonly RecordPlan[]): readonly Verdict[]
+  /** Makes the protocol for the records of an event that is split. */
+  protocol(event: EventFacts): Protocol
 }
 
 /** An event with what is known of it. */
 export interface EventFacts {
   readonly invocation: Invocation
+  readonly tags: EventTags
   readonly source: string | null
   readonly contexts: ContextMaker
 }

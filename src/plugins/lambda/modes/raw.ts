@@ -1,13 +1,17 @@
 /** `mode: raw` and `mode: event`: our own context as JSON, then the bytes as they came. Pure. */
 import { Codec, type Reply } from '../../../index.js'
+import { makeFault } from '../../../work/fault.js'
+import type { Protocol } from '../../../work/protocol.js'
+import { rawProtocol, readVerdict } from '../../../work/protocols/raw.js'
+import { FaultKind, type Verdict } from '../../../work/verdict.js'
 import { problemOfAnswer, readFailures } from '../answer/batch-answer.js'
 import type { StreamForm } from '../answer/streamed-answer.js'
-import { readVerdict, type Verdict } from '../answer/verdict.js'
-import { ErrorType, lambdaError } from '../errors.js'
 import type { RecordPlan } from '../plan/record.js'
+import { recordOf } from '../plan/record-delivery.js'
 import { planEvent, type SplitOptions } from '../plan/split.js'
 import { ChunkCollector } from './chunk-collector.js'
-import type { EventFacts, EventWork, Mode, Work } from './mode.js'
+import type { EventFacts, EventWork, Mode } from './mode.js'
+import { recordJob } from './record-job.js'
 
 /** How batches are answered when the worker gets them whole. */
 export interface RawOptions {
@@ -30,8 +34,7 @@ export function rawMode(options: RawOptions): Mode {
       collect: anyStream,
       read: (reply) => checkedResult(readVerdict(reply), invocation.body, options),
     }),
-    recordsWork: isSmallBatch ? smallBatchWork : recordWork,
-    readRecords: isSmallBatch ? readSmallBatch : readRecord,
+    protocol: isSmallBatch ? smallBatches : singleRecords,
   }
 }
 
@@ -62,11 +65,11 @@ function checkedResult(verdict: Verdict, event: Buffer, options: RawOptions): Ve
   const plan = planEvent(event, { ...options.split, isSplit: true, splitsWindows: true })
   if (plan.kind !== 'batch' || !plan.isPartial) return verdict
   const problem = problemOfAnswer(body, plan.records)
-  if (problem !== undefined) return { kind: 'again', error: lambdaError(ErrorType.BadReply, problem) }
+  if (problem !== undefined) return { kind: 'retry', why: makeFault(FaultKind.badReply, problem) }
   const failures = readFailures(body, plan.records)
   if (options.hasPartialFailures || failures.size === 0) return verdict
   const text = `the worker reported ${failures.size} failed records; with partial_failures: off that fails the invocation`
-  return { kind: 'again', error: lambdaError(ErrorType.JobFailed, text) }
+  return { kind: 'retry', why: makeFault(FaultKind.jobFailed, text) }
 }
 
 /** No copy: most bodies are only looked at. */
@@ -74,19 +77,29 @@ function viewOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
-function recordWork({ contexts }: EventFacts, [record]: readonly RecordPlan[]): Work {
-  if (record === undefined) throw new Error('bug in relayrunner: a job without a record')
-  return { context: contexts.ofRecord(record), body: record.body, codec: Codec.raw }
+function singleRecords(event: EventFacts): Protocol {
+  return {
+    toJob: (deliveries) => {
+      const [delivery] = deliveries
+      if (delivery === undefined) throw new Error('bug in relayrunner: a job without a record')
+      const record = recordOf(delivery)
+      return recordJob(event, deliveries, { context: event.contexts.ofRecord(record), body: record.body })
+    },
+    verdicts: rawProtocol.verdicts,
+  }
 }
 
 /** In the shape in which Lambda itself hands out batches. */
-function smallBatchWork({ contexts }: EventFacts, records: readonly RecordPlan[]): Work {
-  return { context: contexts.ofRecords(records), body: contexts.eventOf(records), codec: Codec.raw }
-}
-
-function readRecord(reply: Reply, records: readonly RecordPlan[]): readonly Verdict[] {
-  const verdict = readVerdict(reply)
-  return records.map(() => verdict)
+function smallBatches(event: EventFacts): Protocol {
+  const { contexts } = event
+  return {
+    toJob: (deliveries) => {
+      const records = deliveries.map(recordOf)
+      const parts = { context: contexts.ofRecords(records), body: contexts.eventOf(records) }
+      return recordJob(event, deliveries, parts)
+    },
+    verdicts: (reply, deliveries) => readSmallBatch(reply, deliveries.map(recordOf)),
+  }
 }
 
 function readSmallBatch(reply: Reply, records: readonly RecordPlan[]): readonly Verdict[] {
@@ -95,10 +108,10 @@ function readSmallBatch(reply: Reply, records: readonly RecordPlan[]): readonly 
   const body = viewOf(verdict.body)
   const problem = problemOfAnswer(body, records)
   if (problem !== undefined)
-    return records.map(() => ({ kind: 'again', error: lambdaError(ErrorType.BadReply, problem) }))
+    return records.map(() => ({ kind: 'retry', why: makeFault(FaultKind.badReply, problem) }))
   const failed = readFailures(body, records)
   const text = 'the worker named this record among the failed ones of its batch'
   return records.map((_, at) =>
-    failed.has(at) ? { kind: 'again', error: lambdaError(ErrorType.JobFailed, text) } : verdict,
+    failed.has(at) ? { kind: 'retry', why: makeFault(FaultKind.jobFailed, text) } : verdict,
   )
 }

@@ -1,5 +1,6 @@
 /** The context JSON that goes before a job's body. What all records of an event share is made into text once. Pure. */
 
+import { rawContext } from '../../../work/protocols/raw.js'
 import type { Invocation } from '../runtime-api/client.js'
 import type { RecordPlan } from './record.js'
 import { batchText } from './record-text.js'
@@ -46,8 +47,13 @@ export class ContextMaker {
   /** Makes the context of one record. Its envelope is the event with an empty list in the record's place, unless that is `{"Records":[]}`. */
   ofRecord({ attempt, text, place }: RecordPlan): string {
     const isPlain = this.#besideRecords === '' && place[0] === 'Records'
-    const envelope = isPlain ? '' : `,"envelope":${batchText(this.#besideRecords, [{ place, text: '' }])}`
-    return `{"kind":"record","source":${this.#source},${this.#shared},"attempt":${attempt},"record":${text.rest()}${envelope}}`
+    return rawContext({
+      source: this.#source,
+      request: this.#shared,
+      attempt,
+      record: text.rest(),
+      envelope: isPlain ? undefined : batchText(this.#besideRecords, [{ place, text: '' }]),
+    })
   }
 
   /** Returns the event with these records and no others. */

@@ -8,9 +8,9 @@ import {
   type RunningPlugin,
   unreachable,
 } from '../../../index.js'
+import { PoisonRecords } from '../../../work/poison-records.js'
 import type { HandlerOptions } from '../event/event-run.js'
 import { GivenUp } from '../failures/given-up.js'
-import { DeathBook } from '../failures/quarantine.js'
 import type { Mode } from '../modes/mode.js'
 import type { RawOptions } from '../modes/raw.js'
 import type { FunctionFacts } from '../plan/context.js'
@@ -118,7 +118,7 @@ async function handlerOptions(options: PollersOptions): Promise<HandlerOptions> 
     recordsPerJob: settings.records_per_job,
     hasPartialFailures,
     givenUp: await makeGivenUp(options),
-    deaths: new DeathBook(settings.quarantine.after),
+    poison: new PoisonRecords(settings.quarantine.after),
     marginMs: settings.deadline_margin,
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { toLambdaError } from '../../../../src/plugins/lambda/errors.js'
 import { rawMode } from '../../../../src/plugins/lambda/modes/raw.js'
 import { ContextMaker } from '../../../../src/plugins/lambda/plan/context.js'
 import type { SplitOptions } from '../../../../src/plugins/lambda/plan/split.js'
@@ -19,11 +20,18 @@ function verdictOn(
   const mode = rawMode({ split, hasPartialFailures: about.hasPartialFailures ?? true })
   const invocation = invocationOf(event)
   const { source } = planEvent(invocation.body, split)
-  const work = mode.eventWork({ invocation, source, contexts: new ContextMaker(invocation, facts, source) })
+  const work = mode.eventWork({
+    invocation,
+    tags: { requestId: 'r' },
+    source,
+    contexts: new ContextMaker(invocation, facts, source),
+  })
   assert.ok(!(work instanceof Promise) && !('unfit' in work))
   const body = Buffer.from(typeof answer === 'string' ? answer : JSON.stringify(answer))
   const verdict = work.read({ context: Buffer.alloc(0), body, flags: 4 })
-  return verdict.kind === 'done' ? 'done' : `${verdict.error.errorType}: ${verdict.error.errorMessage}`
+  if (verdict.kind === 'done') return 'done'
+  const { errorType, errorMessage } = toLambdaError(verdict.why)
+  return `${errorType}: ${errorMessage}`
 }
 
 const named = (...ids: readonly unknown[]) => ({

@@ -2,9 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode, RelayError } from '../../../../src/core/errors.js'
 import { answerBatch, answerEvent, resultBytesMax } from '../../../../src/plugins/lambda/answer/answer.js'
-import { readVerdict, type Verdict } from '../../../../src/plugins/lambda/answer/verdict.js'
 import { headerType, toLambdaError } from '../../../../src/plugins/lambda/errors.js'
 import { writtenText } from '../../../../src/plugins/lambda/plan/record-text.js'
+import { faultOfError } from '../../../../src/work/fault.js'
+import { readVerdict } from '../../../../src/work/protocols/raw.js'
+import type { Verdict } from '../../../../src/work/verdict.js'
+
+/** What Lambda is told of a job that rejected with `error`. */
+const errorOf = (error: unknown) => toLambdaError(faultOfError(error))
 
 function verdict(context: string, body = ''): Verdict {
   return readVerdict({ context: Buffer.from(context), body: Buffer.from(body), flags: 4 })
@@ -16,17 +21,17 @@ const contexts: readonly [context: string, kind: string, type?: string][] = [
   ['{"outcome":"done"}', 'done'],
   ['{"kind":"record","record":{"a":1}}', 'done'],
   ['no JSON with outcome', 'done'],
-  ['{"outcome":"retry"}', 'again', 'RR.Retry'],
-  ['{"outcome":"retry","after_ms":5}', 'again', 'RR.Retry'],
-  ['{"outcome":"fail","reason":"x"}', 'never', 'RR.Failed'],
-  ['{"outcome":"else"}', 'again', 'RR.BadReply'],
-  ['{"outcome":null}', 'again', 'RR.BadReply'],
+  ['{"outcome":"retry"}', 'retry', 'RR.Retry'],
+  ['{"outcome":"retry","after_ms":5}', 'retry', 'RR.Retry'],
+  ['{"outcome":"fail","reason":"x"}', 'fail', 'RR.Failed'],
+  ['{"outcome":"else"}', 'retry', 'RR.BadReply'],
+  ['{"outcome":null}', 'retry', 'RR.BadReply'],
 ]
 test('every reply of the contract means what it says', () => {
   for (const [context, kind, type] of contexts) {
     const read = verdict(context)
     assert.equal(read.kind, kind, context)
-    if (read.kind !== 'done') assert.equal(read.error.errorType, type, context)
+    if (read.kind !== 'done') assert.equal(toLambdaError(read.why).errorType, type, context)
   }
 })
 
@@ -42,7 +47,7 @@ const codes: readonly [code: ErrorCode, type: string, header: string][] = [
 ]
 test('every code has its type and its header', () => {
   for (const [code, type, header] of codes) {
-    const error = toLambdaError(new RelayError(code, 'text'))
+    const error = errorOf(new RelayError(code, 'text'))
     assert.deepEqual(error, { errorType: type, errorMessage: 'text', stackTrace: [] })
     assert.equal(headerType(error), header)
     assert.match(header, /^(Runtime|Function)\.[A-Z][A-Za-z]+$/)
@@ -51,10 +56,10 @@ test('every code has its type and its header', () => {
 
 test('a worker’s own error keeps its type and counts as unhandled', () => {
   const own = { errorType: 'App.X', errorMessage: 'm', stackTrace: ['s'] }
-  const error = toLambdaError(new RelayError(ErrorCode.JobFailed, JSON.stringify(own)))
+  const error = errorOf(new RelayError(ErrorCode.JobFailed, JSON.stringify(own)))
   assert.deepEqual(error, own)
   assert.equal(headerType(error), 'Function.Unhandled')
-  const text = toLambdaError(new RelayError(ErrorCode.JobFailed, '{"errorType":1}'))
+  const text = errorOf(new RelayError(ErrorCode.JobFailed, '{"errorType":1}'))
   assert.deepEqual(text, { errorType: 'RR.JobFailed', errorMessage: '{"errorType":1}', stackTrace: [] })
 })
 
@@ -95,10 +100,10 @@ test('a worker’s own error keeps what it was caused by, at most five deep', ()
     stackTrace: ['f:1'],
     ...(depth === 0 ? {} : { cause: nested(depth - 1) }),
   })
-  const error = toLambdaError(new RelayError(ErrorCode.JobFailed, JSON.stringify(nested(9))))
+  const error = errorOf(new RelayError(ErrorCode.JobFailed, JSON.stringify(nested(9))))
   let depth = 0
   for (let cause = error.cause; cause !== undefined; cause = cause.cause) depth += 1
   assert.equal(depth, 5)
   const text = JSON.stringify({ errorType: 'E', errorMessage: 'm', cause: { message: 'no error' } })
-  assert.equal(toLambdaError(new RelayError(ErrorCode.JobFailed, text)).cause, undefined)
+  assert.equal(errorOf(new RelayError(ErrorCode.JobFailed, text)).cause, undefined)
 })

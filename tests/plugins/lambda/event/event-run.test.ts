@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ErrorCode, RelayError } from '../../../../src/core/errors.js'
-import { EventRun, failedRun, marginInForce } from '../../../../src/plugins/lambda/event/event-run.js'
+import { EventRun, marginInForce } from '../../../../src/plugins/lambda/event/event-run.js'
 import { handlerOptions, invocationOf, startEvent } from '../../../helpers/lambda.js'
 import { sqsEvent } from '../../../helpers/rr.js'
 import { turnPool } from '../../../helpers/turn-pool.js'
@@ -54,8 +53,8 @@ test('a job carries the tags of its event and ends at the deadline less the marg
 test('after the deadline there is no job but the verdict that it was not done in time', async () => {
   const run = new EventRun(invocationOf({}, 'r', Date.now() - 1), handlerOptions(idlePool()))
   const made = run.jobOf(work, 'r')
-  assert.ok('kind' in made && made.kind === 'again')
-  assert.equal(made.error.errorType, 'RR.WorkerTimeout')
+  assert.ok('kind' in made && made.kind === 'retry')
+  assert.equal(made.why.kind, 'workerTimeout')
   assert.ok(run.signal.aborted)
   run.end({ kind: 'streamed' })
   assert.deepEqual(await run.ended, { answer: { kind: 'streamed' }, reason: 'RR.WorkerTimeout' })
@@ -88,16 +87,4 @@ test('a batch that must be answered now names only the records that are not done
   assert.deepEqual(JSON.parse(String(answer.body)), {
     batchItemFailures: [{ itemIdentifier: 'message-1' }, { itemIdentifier: 'message-2' }],
   })
-})
-
-test('only a run that ended with the death of its worker is a death', () => {
-  for (const [code, isDeath] of [
-    [ErrorCode.WorkerCrashed, true],
-    [ErrorCode.WorkerTimeout, undefined],
-    [ErrorCode.JobFailed, undefined],
-  ] as const) {
-    const verdict = failedRun(new RelayError(code, 'no'))
-    assert.ok(verdict.kind === 'again')
-    assert.equal(verdict.isDeath, isDeath, code)
-  }
 })

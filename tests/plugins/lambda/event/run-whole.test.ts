@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readVerdict } from '../../../../src/plugins/lambda/answer/verdict.js'
 import type { EventWork, Mode } from '../../../../src/plugins/lambda/modes/mode.js'
+import { readVerdict } from '../../../../src/work/protocols/raw.js'
 import { answerOf, handlerOptions, invocationOf, startEvent } from '../../../helpers/lambda.js'
 import { startPool } from '../../../helpers/pool.js'
 import { sqsEvent } from '../../../helpers/rr.js'
@@ -22,8 +22,7 @@ test('a job that takes a while to be made holds its worker from the start, so th
       new Promise((resolve) => {
         make = resolve
       }),
-    recordsWork: unused,
-    readRecords: unused,
+    protocol: unused,
   }
   const run = startEvent(invocationOf({}), handlerOptions(pool, { mode }))
   assert.equal(pool.idleCount, 0)
@@ -40,12 +39,12 @@ test('a job that cannot be made gives the worker back that was held for it', asy
     () => 0,
     () => undefined,
   )
-  const error = { errorType: 'RR.BadEvent', errorMessage: 'no', stackTrace: [] }
+  const why = { kind: 'badInput', message: 'no' } as const
   for (const made of [
-    Promise.resolve({ unfit: { kind: 'again', error } } as const),
+    Promise.resolve({ unfit: { kind: 'retry', why } } as const),
     Promise.reject(new Error('disk full')),
   ]) {
-    const mode: Mode = { eventWork: () => made, recordsWork: unused, readRecords: unused }
+    const mode: Mode = { eventWork: () => made, protocol: unused }
     const answer = await answerOf(invocationOf({}), handlerOptions(pool, { mode }))
     assert.equal(answer.kind, 'error')
     assert.equal(pool.idleCount, 1)

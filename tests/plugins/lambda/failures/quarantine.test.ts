@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Answer } from '../../../../src/plugins/lambda/answer/answer.js'
-import { DeathBook, namesMax } from '../../../../src/plugins/lambda/failures/quarantine.js'
 import { rawMode } from '../../../../src/plugins/lambda/modes/raw.js'
 import type { Lease, Pool } from '../../../../src/supervisor/pool/pool.js'
+import { PoisonRecords } from '../../../../src/work/poison-records.js'
 import { answerOf, handlerOptions, invocationOf } from '../../../helpers/lambda.js'
 import { fixtureCommand, type Logged, recordingLogger, startPool } from '../../../helpers/pool.js'
 import { sqsEvent } from '../../../helpers/rr.js'
@@ -71,7 +71,7 @@ test('a record that killed its workers runs in a worker of its own, then never a
   const ran: { readonly ids: readonly string[]; readonly isAlone: boolean }[] = []
   const lines: Logged[] = []
   const options = handlerOptions(watched(started.pool, ran), {
-    deaths: new DeathBook(2),
+    poison: new PoisonRecords(2),
     failed: 'log',
     log: recordingLogger(lines),
   })
@@ -99,7 +99,10 @@ test('a record that killed its workers runs in a worker of its own, then never a
 test('what was given up is not run again, however often its queue delivers it', async (t) => {
   const started = await startPool(t, 'dies-of-body', { config: { num_workers: 1 } })
   const ran: { readonly ids: readonly string[]; readonly isAlone: boolean }[] = []
-  const options = handlerOptions(watched(started.pool, ran), { deaths: new DeathBook(1), failed: 'redrive' })
+  const options = handlerOptions(watched(started.pool, ran), {
+    poison: new PoisonRecords(1),
+    failed: 'redrive',
+  })
   for (let delivery = 0; delivery < 4; delivery += 1) {
     const answer = await answerOf(invocationOf(sqsEvent(['die'])), options)
     assert.deepEqual(failures(answer), ['message-0'])
@@ -113,10 +116,10 @@ test('what was given up is not run again, however often its queue delivers it', 
 test('after a death in a job of many records each runs alone, and only the guilty one is counted', async (t) => {
   const started = await startPool(t, 'dies-of-body', { config: { num_workers: 1 } })
   const ran: { readonly ids: readonly string[]; readonly isAlone: boolean }[] = []
-  const deaths = new DeathBook(1)
+  const deaths = new PoisonRecords(1)
   const split = { isSplit: true, fifo: 'group' } as const
   const options = handlerOptions(watched(started.pool, ran), {
-    deaths,
+    poison: deaths,
     recordsPerJob: 10,
     mode: rawMode({ split, hasPartialFailures: true, recordsPerJob: 10 }),
   })
@@ -152,21 +155,10 @@ test('after a death in a job of many records each runs alone, and only the guilt
 test('0 is never: a record that kills its workers goes on killing those of the pool', async (t) => {
   const started = await startPool(t, fixtureCommand('dies-of-body'), { config: { num_workers: 1 } })
   const ran: { readonly ids: readonly string[]; readonly isAlone: boolean }[] = []
-  const options = handlerOptions(watched(started.pool, ran), { deaths: new DeathBook(0) })
+  const options = handlerOptions(watched(started.pool, ran), { poison: new PoisonRecords(0) })
   for (let times = 0; times < 3; times += 1) {
     const answer = await answerOf(invocationOf(sqsEvent(['die'])), options)
     assert.deepEqual(failures(answer), ['message-0'])
   }
   assert.ok(ran.every(({ isAlone }) => !isAlone))
-})
-
-test('the book forgets who came back alive, and the oldest when it is full', () => {
-  const book = new DeathBook(2)
-  book.add('a')
-  book.add('a')
-  assert.ok(book.isQuarantined('a'))
-  book.forget('a')
-  assert.deepEqual([book.count('a'), book.isQuarantined('a')], [0, false])
-  for (let name = 0; name <= namesMax; name += 1) book.add(String(name))
-  assert.deepEqual([book.count('0'), book.count('1')], [0, 1])
 })

@@ -2,14 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode, RelayError } from '../../../../src/index.js'
 import { consoleText } from '../../../../src/logging/encode.js'
-import { ErrorType, lambdaError, toLambdaError } from '../../../../src/plugins/lambda/errors.js'
+import { toLambdaError } from '../../../../src/plugins/lambda/errors.js'
 import { reportEvent } from '../../../../src/plugins/lambda/failures/report.js'
+import { faultOfError, verdictOfError } from '../../../../src/work/fault.js'
 import { recordingLogger } from '../../../helpers/pool.js'
 
 /** Reports an event whose job ended with `error`; returns the log lines. */
 function told(error: unknown) {
   const log = recordingLogger()
-  reportEvent(log, { requestId: 'r' }, { kind: 'again', error: toLambdaError(error) })
+  reportEvent(log, { requestId: 'r' }, verdictOfError(error))
   const [line] = log.lines
   assert.ok(line)
   return line
@@ -45,7 +46,7 @@ test('what failed is one line at its level, with its reason', () => {
     assert.deepEqual([line.level, line.fields.errorType, line.fields.verdict], [level, type, 'again'], what)
   }
   const log = recordingLogger()
-  reportEvent(log, { requestId: 'r' }, { kind: 'again', error: lambdaError(ErrorType.Retry, 'later') })
+  reportEvent(log, { requestId: 'r' }, { kind: 'retry', why: { kind: 'retry', message: 'later' } })
   assert.equal(log.lines[0]?.level, 'info')
 })
 
@@ -54,15 +55,15 @@ test('a worker’s own error keeps its stack and its causes, both bounded', () =
   assert.deepEqual([fields.stackTrace, fields.cause], [own.stackTrace, own.cause])
   let nested: object = { errorType: 'E', errorMessage: 'root' }
   for (let depth = 0; depth < 100; depth += 1) nested = { errorType: 'E', errorMessage: 'e', cause: nested }
-  const deep = toLambdaError(failed(JSON.stringify(nested)))
+  const deep = toLambdaError(faultOfError(failed(JSON.stringify(nested))))
   let causes = 0
   for (let one = deep.cause; one !== undefined; one = one.cause) causes += 1
   assert.equal(causes, 5)
   const stackTrace = Array.from({ length: 10_000 }, () => 'x'.repeat(10_000))
-  const long = toLambdaError(failed(JSON.stringify({ ...own, stackTrace })))
+  const long = toLambdaError(faultOfError(failed(JSON.stringify({ ...own, stackTrace }))))
   assert.ok(JSON.stringify(long).length < 500_000)
   for (const cause of [null, 'text', 7, [], { errorType: 1 }])
-    assert.equal(toLambdaError(failed(JSON.stringify({ ...own, cause }))).cause, undefined)
+    assert.equal(toLambdaError(faultOfError(failed(JSON.stringify({ ...own, cause })))).cause, undefined)
 })
 
 test('on a console the frames of the user’s own files are below the line, and no others', () => {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DynamoDBStreamEvent, KinesisStreamEvent, MSKEvent, SQSEvent, SQSRecord } from 'aws-lambda'
-import { jobsMode, readJobsReply } from '../../../../src/plugins/lambda/modes/jobs.js'
+import { toLambdaError } from '../../../../src/plugins/lambda/errors.js'
+import { jobsMode } from '../../../../src/plugins/lambda/modes/jobs.js'
 import { ContextMaker } from '../../../../src/plugins/lambda/plan/context.js'
+import { deliveriesOf } from '../../../../src/plugins/lambda/plan/record-delivery.js'
 import { planEvent } from '../../../../src/plugins/lambda/plan/split.js'
+import { readJobsReply } from '../../../../src/work/protocols/jobs.js'
 import { invocationOf } from '../../../helpers/lambda.js'
 
 const facts = { functionName: 'f', functionVersion: '1', memoryLimitInMB: 128 }
@@ -15,14 +18,14 @@ function jobsOf(
   const invocation = { ...invocationOf(event, 'r-1', 5000), traceId: 'Root=1' }
   const plan = planEvent(invocation.body, { isSplit: true, fifo: 'group' })
   const contexts = new ContextMaker(invocation, facts, plan.source)
-  const about = { invocation, source: plan.source, contexts }
+  const about = { invocation, tags: { requestId: 'r-1' }, source: plan.source, contexts }
   if (plan.kind === 'event') {
     const work = jobsMode.eventWork(about)
     assert.ok(!(work instanceof Promise) && 'read' in work)
     return [{ context: JSON.parse(String(work.context)), body: String(work.body) }]
   }
-  return plan.records.map((record) => {
-    const { context, body } = jobsMode.recordsWork(about, [record])
+  return deliveriesOf(plan).map((delivery) => {
+    const { context, body } = jobsMode.protocol(about).toJob([delivery])
     return { context: JSON.parse(String(context)), body: String(body) }
   })
 }
@@ -223,16 +226,16 @@ test('every reply type of RoadRunner’s jobs is understood, old and new', () =>
     [{ type: 0, data: [] }, 'done', {}],
     [
       { type: 1, data: { ...data, requeue: true, headers: { a: ['b'] } } },
-      'again',
+      'retry',
       { errorType: 'RR.Retry', ...after },
     ],
-    [{ type: 1, data: { ...data, requeue: false } }, 'never', { errorType: 'RR.Failed' }],
+    [{ type: 1, data: { ...data, requeue: false } }, 'fail', { errorType: 'RR.Failed' }],
     [{ type: 2, data: {} }, 'done', {}],
-    [{ type: 3, data: { ...data, requeue: false } }, 'again', { errorType: 'RR.JobFailed', ...after }],
-    [{ type: 3, data: { ...data, requeue: true } }, 'again', { errorType: 'RR.JobFailed', ...after }],
-    [{ type: 3, data: { message: 'why', delay_seconds: 0 } }, 'again', { errorType: 'RR.JobFailed' }],
-    [{ type: 4, data: { ...data, headers: {} } }, 'again', { errorType: 'RR.Retry', ...after }],
-    [{ type: 4, data: { message: 'why', delay_seconds: -1 } }, 'again', { errorType: 'RR.Retry' }],
+    [{ type: 3, data: { ...data, requeue: false } }, 'retry', { errorType: 'RR.JobFailed', ...after }],
+    [{ type: 3, data: { ...data, requeue: true } }, 'retry', { errorType: 'RR.JobFailed', ...after }],
+    [{ type: 3, data: { message: 'why', delay_seconds: 0 } }, 'retry', { errorType: 'RR.JobFailed' }],
+    [{ type: 4, data: { ...data, headers: {} } }, 'retry', { errorType: 'RR.Retry', ...after }],
+    [{ type: 4, data: { message: 'why', delay_seconds: -1 } }, 'retry', { errorType: 'RR.Retry' }],
   ]
   for (const [reply, kind, expected] of cases) {
     const verdict = read(JSON.stringify(reply))
@@ -241,10 +244,10 @@ test('every reply type of RoadRunner’s jobs is understood, old and new', () =>
       assert.equal(verdict.warning, undefined)
       continue
     }
-    assert.equal(verdict.error.errorMessage, 'why')
+    assert.equal(verdict.why.message, 'why')
     const given =
-      verdict.kind === 'again' && verdict.afterMs !== undefined ? { afterMs: verdict.afterMs } : {}
-    assert.deepEqual({ errorType: verdict.error.errorType, ...given }, expected)
+      verdict.kind === 'retry' && verdict.afterMs !== undefined ? { afterMs: verdict.afterMs } : {}
+    assert.deepEqual({ errorType: toLambdaError(verdict.why).errorType, ...given }, expected)
   }
 })
 

@@ -107,8 +107,8 @@ test('offsets that JavaScript cannot count to are told apart and named with all 
   const record = (offset: string) => `{"offset":${offset},"value":"aGk="}`
   const event = `{"eventSource":"aws:kafka","records":{"t-0":[${record('9007199254740992')},${record('9007199254740993')}]}}`
   const { plan } = contextsOf(event)
-  const error = { kind: 'again', error: { errorType: 'E', errorMessage: '', stackTrace: [] } } as const
-  const answer = answerBatch({ ...plan, verdicts: [error, error], isFailed: () => true })
+  const failed = { kind: 'retry', why: { kind: 'jobFailed', message: '' } } as const
+  const answer = answerBatch({ ...plan, verdicts: [failed, failed], isFailed: () => true })
   assert.equal(
     answer.kind === 'result' && answer.body,
     '{"batchItemFailures":[{"itemIdentifier":{"partition":"t-0","offset":9007199254740992}},{"itemIdentifier":{"partition":"t-0","offset":9007199254740993}}]}',

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { rawMode } from '../../../../src/plugins/lambda/modes/raw.js'
 import { ContextMaker } from '../../../../src/plugins/lambda/plan/context.js'
+import { deliveriesOf } from '../../../../src/plugins/lambda/plan/record-delivery.js'
 import { planEvent } from '../../../../src/plugins/lambda/plan/split.js'
 import { invocationOf } from '../../../helpers/lambda.js'
 import { sqsEvent } from '../../../helpers/rr.js'
@@ -152,14 +153,15 @@ test('a small batch has the shape in which its source hands out batches', () => 
   ]
   const options = { ...group, splitsAmazonMq: true }
   const mode = rawMode({ split: options, hasPartialFailures: true, recordsPerJob: 10 })
-  for (const event of events) {
-    const invocation = invocationOf(event)
+  for (const given of events) {
+    const invocation = invocationOf(given)
     const made = planEvent(invocation.body, options)
     assert.ok(made.kind === 'batch')
     const facts = { functionName: null, functionVersion: null, memoryLimitInMB: null }
     const contexts = new ContextMaker(invocation, facts, made.source, made.shared)
-    const work = mode.recordsWork({ invocation, source: made.source, contexts }, made.records)
-    assert.deepEqual(JSON.parse(String(work.body)), event)
+    const event = { invocation, tags: { requestId: 'r' }, source: made.source, contexts }
+    const work = mode.protocol(event).toJob(deliveriesOf(made))
+    assert.deepEqual(JSON.parse(String(work.body)), given)
   }
 })
 

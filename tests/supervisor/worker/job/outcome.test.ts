@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { toLambdaError } from '../../../../src/plugins/lambda/errors.js'
 import { outcomeOf } from '../../../../src/supervisor/worker/job/outcome.js'
+import { faultOfError } from '../../../../src/work/fault.js'
 import { job } from '../../../helpers/pool.js'
 
 const stack = { stackTrace: ['at f (/app/a.js:1:1)'] }
@@ -47,7 +48,7 @@ test('the error of a failed job reads as type and message, and keeps the text of
     assert.deepEqual([error.code, error.message], ['RR_JOB_FAILED', message])
     assert.deepEqual(error.details, { pid: 7, job: 'job-1', text })
     assert.equal(String(error), `RelayError: ${message}`.replace(/: $/, ''))
-    const { errorType, errorMessage, stackTrace } = toLambdaError(error)
+    const { errorType, errorMessage, stackTrace } = toLambdaError(faultOfError(error))
     assert.deepEqual([errorType, errorMessage], [type, told])
     assert.deepEqual(stackTrace, text.includes('stackTrace') ? stack.stackTrace : [])
   }

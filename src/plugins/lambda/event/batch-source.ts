@@ -1,0 +1,99 @@
+/**
+ * The records of one batch event as the source of a dispatcher: settling collects what Lambda is told of each record, and sees to
+ * those for which no further try will help.
+ */
+import type { Source } from '../../../work/source.js'
+import { FaultKind, type Verdict } from '../../../work/verdict.js'
+import { type Answer, answerBatch, type RecordVerdict } from '../answer/answer.js'
+import { reportHeldBack, reportRecord } from '../failures/report.js'
+import { jobIdOf } from '../modes/record-job.js'
+import type { RecordDelivery } from '../plan/record-delivery.js'
+import type { EventPlan } from '../plan/split.js'
+import type { EventRun } from './event-run.js'
+
+/** A plan of records. */
+export type BatchPlan = EventPlan & { readonly kind: 'batch' }
+
+interface SettledRecord {
+  readonly delivery: RecordDelivery
+  readonly verdict: Verdict
+}
+
+/** One batch. */
+export class BatchSource implements Pick<Source, 'settle' | 'release'> {
+  readonly #run: EventRun
+  readonly #plan: BatchPlan
+  /** By the record's place; undefined until it is known. */
+  readonly #verdicts: (RecordVerdict | undefined)[]
+  /** The last record of each lane that comes again. */
+  readonly #failedOfLane = new Map<string, RecordDelivery>()
+
+  constructor(run: EventRun, plan: BatchPlan) {
+    this.#run = run
+    this.#plan = plan
+    this.#verdicts = plan.records.map(() => undefined)
+  }
+
+  /** Takes verdicts; a fault means that the record is delivered again. */
+  settle(items: readonly SettledRecord[]): Promise<readonly (Error | undefined)[]> {
+    if (items.some(({ verdict }) => verdict.kind === 'fail'))
+      return Promise.all(items.map((item) => this.#settleOne(item)))
+    return Promise.resolve(items.map(({ delivery, verdict }) => this.#judge(delivery, verdict)))
+  }
+
+  /** Takes records that were not run because an earlier one of their lane comes again. */
+  release(deliveries: readonly RecordDelivery[]): Promise<void> {
+    const [first] = deliveries
+    const failed = this.#failedOfLane.get(first?.lane ?? '')
+    for (const { index } of deliveries) this.#verdicts[index] = unrun(failed?.index ?? index)
+    if (failed === undefined) return Promise.resolve()
+    const { tags, options } = this.#run
+    reportHeldBack(options.log, tags, { records: deliveries.length, behind: this.#jobId(failed) })
+    return Promise.resolve()
+  }
+
+  /** The answer: what has no verdict yet has failed. */
+  answer(): Answer {
+    const { givenUp, hasPartialFailures } = this.#run.options
+    const { records, isPartial } = this.#plan
+    return answerBatch({
+      records,
+      verdicts: this.#verdicts.map((verdict) => verdict ?? this.#run.unfinished),
+      isFailed: (verdict) => givenUp.isFailed(verdict),
+      isPartial: isPartial && hasPartialFailures,
+    })
+  }
+
+  #settleOne({ delivery, verdict }: SettledRecord): Error | undefined | Promise<Error | undefined> {
+    if (verdict.kind === 'fail') return this.#giveUp(delivery, verdict)
+    return this.#judge(delivery, verdict)
+  }
+
+  async #giveUp(delivery: RecordDelivery, verdict: RecordVerdict): Promise<Error | undefined> {
+    const { invocation, tags, endMs, options } = this.#run
+    const job = this.#jobId(delivery)
+    const settled = { verdict, record: delivery.plan, invocation, tags, job, endMs }
+    return this.#judge(delivery, await options.givenUp.settle(settled))
+  }
+
+  #judge(delivery: RecordDelivery, verdict: RecordVerdict): Error | undefined {
+    const { tags, options } = this.#run
+    const { givenUp, log } = options
+    this.#verdicts[delivery.index] = verdict
+    if (verdict.kind === 'done' && verdict.warning === undefined) return undefined
+    const job = this.#jobId(delivery)
+    reportRecord(log, { tags, job, record: delivery.plan, verdict, policy: givenUp.policy })
+    if (verdict.kind === 'done' || !givenUp.isFailed(verdict)) return undefined
+    if (delivery.lane !== undefined) this.#failedOfLane.set(delivery.lane, delivery)
+    return new Error(verdict.why.message)
+  }
+
+  #jobId(delivery: RecordDelivery): string {
+    return jobIdOf(this.#run.invocation.requestId, [delivery])
+  }
+}
+
+function unrun(failed: number): Verdict {
+  const message = `held back: record ${failed + 1} of the batch, which comes before it in its group, failed`
+  return { kind: 'retry', why: { kind: FaultKind.jobFailed, message } }
+}

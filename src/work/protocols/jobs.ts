@@ -1,0 +1,97 @@
+/**
+ * The protocol `jobs`: what RoadRunner's jobs plugin sends its workers, so that a worker written for it runs unchanged, and what
+ * they answer. Pure.
+ */
+import { Codec, isObject, parseJson, type Reply, textOf } from '../../index.js'
+import { makeFault } from '../fault.js'
+import type { Protocol } from '../protocol.js'
+import type { Delivery, Headers } from '../source.js'
+import { FaultKind, type Verdict } from '../verdict.js'
+import { ownAttribute } from './record-headers.js'
+
+/** RoadRunner's name for a job that it did not push itself. */
+export const foreignJob = 'deduced_by_rr'
+
+/** What a job's context holds beside its delivery. */
+export interface JobsContextParts {
+  /** Headers that go before the delivery's own. */
+  readonly headers?: Headers
+  /** Name of the pipeline where neither the message nor its queue has one. */
+  readonly pipeline: string
+}
+
+/** The context of one delivery, as RoadRunner writes it. */
+export function jobsContext({ id, source, record, headers }: Delivery, parts: JobsContextParts) {
+  const own = (key: string) => ownAttribute(record, key)
+  const queue = textOf(record.topic) ?? queueOf(textOf(record.eventSourceARN))
+  const context = {
+    id: own('rr_id') ?? id,
+    job: own('rr_job') ?? foreignJob,
+    driver: driverOf(source),
+    headers: { ...parts.headers, ...headers },
+    ...(queue === undefined ? {} : { queue }),
+    pipeline: own('rr_pipeline') ?? queue ?? parts.pipeline,
+  }
+  if (typeof record.partition !== 'number') return context
+  return { ...context, topic: queue, partition: record.partition, offset: record.offset }
+}
+
+/** Speaks `jobs` on behalf of a pipeline, one delivery a job. */
+export function jobsProtocol(pipeline: string): Protocol {
+  return {
+    toJob: ([delivery]) => {
+      if (delivery === undefined) throw new Error('bug in relayrunner: a job without a delivery')
+      const context = JSON.stringify(jobsContext(delivery, { pipeline }))
+      return { context, body: delivery.body, codec: Codec.raw, id: delivery.id }
+    },
+    verdicts: (reply, deliveries) => {
+      const verdict = readJobsReply(reply)
+      return deliveries.map(() => verdict)
+    },
+  }
+}
+
+/** The last word of a queue's or a stream's ARN; of a table's stream, which ends in a time, the table. */
+function queueOf(arn: string | undefined): string | undefined {
+  return /:table\/([^/]+)/.exec(arn ?? '')?.[1] ?? arn?.split(/[:/]/).at(-1)
+}
+
+/** RoadRunner's name of the driver; other sources by the last word of theirs. */
+export function driverOf(source: string): string {
+  return /kafka/i.test(source) ? 'kafka' : source.replace(/^aws:/, '')
+}
+
+const ReplyType = { complete: 0, fail: 1, ack: 2, nack: 3, requeue: 4 } as const
+
+const excerptCharactersMax = 200
+
+/** What a jobs worker's reply means. As in RoadRunner, what cannot be read is acknowledged, with a warning. */
+export function readJobsReply({ body }: Reply): Verdict {
+  const done: Verdict = { kind: 'done', body }
+  if (body.length === 0) return done
+  const text = Buffer.from(body).toString('utf8')
+  const reply = parseJson(text)
+  if (reply === undefined) {
+    const excerpt = text.slice(0, excerptCharactersMax)
+    return { ...done, warning: `the worker answered with no reply of a jobs worker: ${excerpt}` }
+  }
+  const { type, data: given } = isObject(reply) ? reply : { type: undefined, data: undefined }
+  const data = isObject(given) ? given : {}
+  const message = textOf(data.message) ?? 'the worker gave no reason'
+  const { delay_seconds: delay } = data
+  const after = typeof delay === 'number' && delay > 0 ? { afterMs: delay * 1000 } : {}
+  switch (type) {
+    case ReplyType.complete:
+    case ReplyType.ack:
+      return done
+    case ReplyType.fail:
+      if (data.requeue === true) return { kind: 'retry', why: makeFault(FaultKind.retry, message), ...after }
+      return { kind: 'fail', why: makeFault(FaultKind.failed, message) }
+    case ReplyType.nack:
+      return { kind: 'retry', why: makeFault(FaultKind.jobFailed, message), ...after }
+    case ReplyType.requeue:
+      return { kind: 'retry', why: makeFault(FaultKind.retry, message), ...after }
+    default:
+      return { ...done, warning: `the worker answered with the unknown type ${JSON.stringify(type)}` }
+  }
+}

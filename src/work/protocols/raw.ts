@@ -1,0 +1,80 @@
+/** The protocol `raw`: our own context as JSON, then the message's body as it came; the reply's context holds the verdict. Pure. */
+import { Codec, isObject, parseJson, type Reply, textOf } from '../../index.js'
+import { makeFault } from '../fault.js'
+import type { Protocol } from '../protocol.js'
+import type { Delivery } from '../source.js'
+import { FaultKind, type Verdict } from '../verdict.js'
+
+/** What a context says about a request of Lambda, for jobs that belong to none: JSON without its braces. */
+const noRequest = [
+  '"awsRequestId":null,"deadlineMs":null,"invokedFunctionArn":null',
+  '"functionName":null,"functionVersion":null,"memoryLimitInMB":null',
+  '"traceId":null,"clientContext":null,"identity":null,"tenantId":null',
+].join(',')
+
+/** Parts of a context, as JSON but for `attempt`. */
+export interface RawContextParts {
+  readonly source: string
+  /** Members about the request, without braces. */
+  readonly request: string
+  readonly attempt: number | null
+  readonly record: string
+  /** What was around the record; undefined: nothing. */
+  readonly envelope: string | undefined
+}
+
+/** Puts the context of one record together. */
+export function rawContext({ source, request, attempt, record, envelope }: RawContextParts): string {
+  const around = envelope === undefined ? '' : `,"envelope":${envelope}`
+  return `{"kind":"record","source":${source},${request},"attempt":${attempt},"record":${record}${around}}`
+}
+
+function contextOf({ source, attempt, record }: Delivery): string {
+  return rawContext({
+    source: JSON.stringify(source),
+    request: noRequest,
+    attempt,
+    record: JSON.stringify(record),
+    envelope: undefined,
+  })
+}
+
+/** Speaks `raw`, one delivery a job. */
+export const rawProtocol: Protocol = {
+  toJob: ([delivery]) => {
+    if (delivery === undefined) throw new Error('bug in relayrunner: a job without a delivery')
+    return { context: contextOf(delivery), body: delivery.body, codec: Codec.raw, id: delivery.id }
+  },
+  verdicts: (reply, deliveries) => {
+    const verdict = readVerdict(reply)
+    return deliveries.map(() => verdict)
+  },
+}
+
+const outcomeKey = Buffer.from('outcome')
+
+/** Reads a reply: an empty context, or one without `outcome`, means done. */
+export function readVerdict({ context, body }: Reply): Verdict {
+  const done: Verdict = { kind: 'done', body }
+  if (context.length === 0) return done
+  const bytes = Buffer.from(context.buffer, context.byteOffset, context.length)
+  if (!bytes.includes(outcomeKey)) return done
+  // A context that is not JSON is of the worker's own making, and says nothing about the outcome.
+  const parsed = parseJson(bytes)
+  if (!isObject(parsed) || !('outcome' in parsed)) return done
+  const { outcome, reason, after_ms: afterMs } = parsed
+  switch (outcome) {
+    case 'done':
+      return done
+    case 'retry': {
+      const why = makeFault(FaultKind.retry, textOf(reason) ?? 'the worker asked for another try')
+      return { kind: 'retry', why, ...(typeof afterMs === 'number' ? { afterMs } : {}) }
+    }
+    case 'fail':
+      return { kind: 'fail', why: makeFault(FaultKind.failed, textOf(reason) ?? 'the worker gave up') }
+    default: {
+      const text = `the worker answered with the outcome ${JSON.stringify(outcome)}; it must be done, retry or fail`
+      return { kind: 'retry', why: makeFault(FaultKind.badReply, text) }
+    }
+  }
+}

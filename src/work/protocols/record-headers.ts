@@ -1,0 +1,53 @@
+/** The headers of a record in the shape of AWS's event-source mapping, as a jobs worker of RoadRunner gets them. Pure. */
+import { isObject, objectOf, parseJson, textOf } from '../../index.js'
+import type { Headers } from '../source.js'
+
+/** All headers of a record: SQS's attributes, Kafka's headers, and those that RoadRunner's own client wrote. */
+export function recordHeaders(record: Readonly<Record<string, unknown>>): Headers {
+  const attributes = objectOf(record.messageAttributes)
+  return {
+    ...textsOf(objectOf(record.attributes)),
+    ...nativeHeaders(attributes),
+    ...kafkaHeaders(record.headers),
+    ...ownHeaders(ownAttribute(record, 'rr_headers')),
+  }
+}
+
+/** One of the message attributes in which RoadRunner's client sends what SQS has no place for. */
+export function ownAttribute(record: Readonly<Record<string, unknown>>, key: string): string | undefined {
+  return textOf(objectOf(objectOf(record.messageAttributes)[key]).stringValue)
+}
+
+function textsOf(attributes: Readonly<Record<string, unknown>>): Headers {
+  return Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, [String(value)]]))
+}
+
+/** SQS's message attributes but for RoadRunner's own, which have their places in the context. */
+function nativeHeaders(attributes: Readonly<Record<string, unknown>>): Headers {
+  const texts = Object.entries(attributes).flatMap(([key, value]) => {
+    const text = textOf(objectOf(value).stringValue) ?? textOf(objectOf(value).binaryValue)
+    return text === undefined || key.startsWith('rr_') ? [] : [[key, [text]] as const]
+  })
+  return Object.fromEntries(texts)
+}
+
+/** Kafka's headers are lists of bytes, which may be signed. */
+function kafkaHeaders(list: unknown): Headers {
+  const headers = new Map<string, string[]>()
+  for (const one of Array.isArray(list) ? list : []) {
+    for (const [key, bytes] of Object.entries(objectOf(one))) {
+      if (!Array.isArray(bytes)) continue
+      headers.set(key, [...(headers.get(key) ?? []), Buffer.from(bytes.map(Number)).toString('utf8')])
+    }
+  }
+  return Object.fromEntries(headers)
+}
+
+/** RoadRunner's own headers travel as JSON: an object of lists. Another one's attribute of that name is ignored. */
+function ownHeaders(json: string | undefined): Headers {
+  const given = json === undefined ? undefined : parseJson(json)
+  if (!isObject(given)) return {}
+  return Object.fromEntries(
+    Object.entries(given).map(([key, value]) => [key, (Array.isArray(value) ? value : [value]).map(String)]),
+  )
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Lane, Lanes, type LanesOptions } from '../../src/work/lanes.js'
+import { delivery } from '../helpers/deliveries.js'
+
+function lanesOf(names: readonly string[], changes: Partial<LanesOptions> = {}): Lanes {
+  const lanes = new Lanes({ perJob: 1, order: 'group', isAlone: () => false, ...changes })
+  for (const name of names) lanes.add(delivery(name))
+  return lanes
+}
+
+const idsOf = (lane: Lane | undefined) => lane?.waiting.map(({ id }) => id)
+
+test('deliveries of a lane wait behind each other, all others have a lane of their own', () => {
+  const lanes = lanesOf(['a1', '1', 'b1', 'a2', '2'])
+  const taken = [lanes.take(), lanes.take(), lanes.take(), lanes.take(), lanes.take()]
+  assert.deepEqual(taken.map(idsOf), [['a1', 'a2'], ['1'], ['b1'], ['2'], undefined])
+  assert.deepEqual(
+    taken.map((lane) => lane?.isOrdered),
+    [true, false, true, false, undefined],
+  )
+})
+
+test('a lane that runs is not given to a second worker; what came meanwhile is next when it is left', () => {
+  const lanes = lanesOf(['a1'])
+  const lane = lanes.take()
+  assert.ok(lane)
+  lanes.shift(lane, 1)
+  lanes.add(delivery('a2'))
+  assert.equal(lanes.take(), undefined)
+  lanes.leave(lane)
+  assert.deepEqual(idsOf(lanes.take()), ['a2'])
+})
+
+test('strict order puts all deliveries that have a lane into one', () => {
+  const lanes = lanesOf(['a1', 'b1', '1', 'a2'], { order: 'strict' })
+  assert.deepEqual([idsOf(lanes.take()), idsOf(lanes.take())], [['a1', 'b1', 'a2'], ['1']])
+})
+
+test('deliveries without a lane share jobs, up to the limit, but not with one that must run alone', () => {
+  const lanes = lanesOf(['1', '2', 'a1', '3', 'x', '4', '5'], {
+    perJob: 3,
+    isAlone: ({ id }) => id === 'x',
+  })
+  const taken = [lanes.take(), lanes.take(), lanes.take(), lanes.take()]
+  assert.deepEqual(taken.map(idsOf), [['1', '2', '3'], ['a1'], ['x'], ['4', '5']])
+})
+
+test('a job of an ordered lane ends before a delivery that must run alone', () => {
+  const lanes = lanesOf(['a1', 'a2', 'ax', 'a4'], { perJob: 10, isAlone: ({ id }) => id === 'ax' })
+  const lane = lanes.take()
+  assert.ok(lane)
+  const jobs: (readonly string[])[] = []
+  while (lane.waiting.length > 0) jobs.push(lanes.shift(lane, lanes.jobSizeOf(lane)).map(({ id }) => id))
+  assert.deepEqual(jobs, [['a1', 'a2'], ['ax'], ['a4']])
+})
+
+test('clearing takes all that waits, but for the lanes that are held', () => {
+  const lanes = lanesOf(['a1', 'a2', '1', 'b1'])
+  const held = lanes.take()
+  assert.ok(held)
+  assert.deepEqual(
+    lanes.clear().map(({ id }) => id),
+    ['1', 'b1'],
+  )
+  assert.equal(lanes.waitingCount, 2)
+  lanes.shift(held)
+  lanes.leave(held)
+  assert.deepEqual([lanes.waitingCount, lanes.take()], [0, undefined])
+})
