@@ -2,6 +2,7 @@
  * HTTP events of AWS → the request that RoadRunner's http plugin would have made of the same call. Knows API Gateway v1 and v2,
  * Function URLs, ALB (single and multi-value) and WebSocket events. Pure; bodies are parsed in `body.ts`.
  */
+import { isObject, type JsonObject, objectOf, textOf } from '../../index.js'
 import { canonicalName, escapeQuery, pathLine, queryLine, readCookies } from './text.js'
 
 /** Where an event came from; what its answer looks like depends on it. */
@@ -26,8 +27,6 @@ export interface HttpRequest {
   readonly attributes: Values
   readonly body: Buffer
 }
-
-type Json = Readonly<Record<string, unknown>>
 
 /** Reads an event; undefined when it is none of HTTP. */
 export function readHttpEvent(event: unknown): HttpRequest | undefined {
@@ -56,7 +55,7 @@ export function readHttpEvent(event: unknown): HttpRequest | undefined {
   }
 }
 
-function sourceOf(event: Json, context: Json): HttpSource | undefined {
+function sourceOf(event: JsonObject, context: JsonObject): HttpSource | undefined {
   if (typeof context.connectionId === 'string' && typeof context.eventType === 'string') return 'websocket'
   if (context.elb !== undefined) return isObject(event.multiValueHeaders) ? 'alb-multi' : 'alb'
   if (typeof objectOf(context.http).method === 'string') return 'api-gateway-v2'
@@ -65,7 +64,7 @@ function sourceOf(event: Json, context: Json): HttpSource | undefined {
 }
 
 /** Lower-case names with all values; cookies that API Gateway v2 took out of the headers are put back. */
-function headersOf(event: Json): Map<string, readonly string[]> {
+function headersOf(event: JsonObject): Map<string, readonly string[]> {
   const headers = new Map<string, readonly string[]>()
   for (const [name, value] of Object.entries(objectOf(event.headers)))
     if (typeof value === 'string') headers.set(name.toLowerCase(), [value])
@@ -86,7 +85,7 @@ function headersForWorker(given: ReadonlyMap<string, readonly string[]>, body: B
   return Object.fromEntries(shown.map(([name, values]) => [canonicalName(name), values]))
 }
 
-function queryOf(event: Json, source: HttpSource): string {
+function queryOf(event: JsonObject, source: HttpSource): string {
   if (typeof event.rawQueryString === 'string') return event.rawQueryString
   const multi = objectOf(event.multiValueQueryStringParameters)
   const single = objectOf(event.queryStringParameters)
@@ -99,7 +98,7 @@ function queryOf(event: Json, source: HttpSource): string {
   return pairs.map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&')
 }
 
-function pathOf(event: Json, context: Json, source: HttpSource): string {
+function pathOf(event: JsonObject, context: JsonObject, source: HttpSource): string {
   const path =
     source === 'websocket'
       ? `/${textOf(context.routeKey) ?? '$default'}`
@@ -113,13 +112,17 @@ const webSocketMethods: ReadonlyMap<unknown, string> = new Map([
   ['DISCONNECT', 'DELETE'],
 ])
 
-function methodOf(event: Json, context: Json, source: HttpSource): string {
+function methodOf(event: JsonObject, context: JsonObject, source: HttpSource): string {
   if (source === 'websocket') return webSocketMethods.get(context.eventType) ?? 'POST'
   return textOf(event.httpMethod) ?? textOf(objectOf(context.http).method) ?? 'GET'
 }
 
 /** The caller's address. A load balancer appends it to what the caller claimed in the header, so its last word counts. */
-function addressOf(context: Json, given: ReadonlyMap<string, readonly string[]>, source: HttpSource): string {
+function addressOf(
+  context: JsonObject,
+  given: ReadonlyMap<string, readonly string[]>,
+  source: HttpSource,
+): string {
   const told = textOf(objectOf(context.identity).sourceIp) ?? textOf(objectOf(context.http).sourceIp)
   if (told !== undefined || !source.startsWith('alb')) return told ?? '127.0.0.1'
   return withoutPort(given.get('x-forwarded-for')?.at(-1)?.split(',').at(-1)?.trim() ?? '') || '127.0.0.1'
@@ -133,7 +136,7 @@ function withoutPort(address: string): string {
 const connectionNames = ['connectionId', 'eventType', 'routeKey', 'messageId', 'stage'] as const
 
 /** PSR-7 attributes: what only Lambda knows of the call. */
-function attributesOf(context: Json): Values {
+function attributesOf(context: JsonObject): Values {
   const attributes: Record<string, readonly string[]> = {
     'lambda-request-context': [JSON.stringify(context)],
   }
@@ -145,19 +148,7 @@ function attributesOf(context: Json): Values {
   return attributes
 }
 
-function bodyOf(event: Json): Buffer {
+function bodyOf(event: JsonObject): Buffer {
   if (typeof event.body !== 'string') return Buffer.alloc(0)
   return Buffer.from(event.body, event.isBase64Encoded === true ? 'base64' : 'utf8')
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function objectOf(value: unknown): Json {
-  return isObject(value) ? value : {}
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
 }

@@ -3,7 +3,7 @@
  * runtime's socket, and a reader that goes cuts the upload.
  */
 import type { IncomingMessage } from 'node:http'
-import { deferred } from '../../../index.js'
+import { deferred, objectOf } from '../../../index.js'
 import { type FunctionError, platformError } from './invocation.js'
 
 /** Bytes of a streamed answer at most. */
@@ -110,10 +110,6 @@ function parsePrelude(text: Buffer): Prelude {
     multiValueHeaders: Object.fromEntries(many),
     cookies: texts(cookies),
   }
-}
-
-function objectOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {}
 }
 
 function endOf({ complete, trailers }: IncomingMessage): StreamEnd {

@@ -1,6 +1,6 @@
 /** What programs may ask of the queues in memory, by the names of SQS's API. Input is checked here; HTTP is `sqs-endpoint.ts`'s. */
 import { createHash } from 'node:crypto'
-import { ErrorCode, hasCode, messageOf } from '../../../index.js'
+import { ErrorCode, hasCode, messageOf, objectOf } from '../../../index.js'
 import type { MemoryQueue } from '../../../work/queues/memory/memory-queue.js'
 import type { MessageAttribute, NewMessage, ReceivedMessage } from '../../../work/queues/queue.js'
 import { bodyText } from '../../../work/queues/text.js'
@@ -268,10 +268,6 @@ function md5OfAttributes(all: Readonly<Record<string, MessageAttribute>>): strin
     add(stringValue === undefined ? Buffer.from(binaryValue, 'base64') : Buffer.from(stringValue))
   }
   return hash.digest('hex')
-}
-
-function objectOf(value: unknown): Input {
-  return typeof value === 'object' && value !== null ? { ...value } : {}
 }
 
 function listOf(input: Input, key: string): readonly unknown[] {

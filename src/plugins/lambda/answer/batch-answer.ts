@@ -2,6 +2,7 @@
  * The answer to a batch as Lambda reads it: `{"batchItemFailures":[{"itemIdentifier":…}]}`. A null, an empty one, or one
  * without the key is success; anything that is no such list fails the whole batch. Pure.
  */
+import { isObject, parseJson } from '../../../index.js'
 import type { RecordPlan } from '../plan/record.js'
 
 const excerptCharactersMax = 120
@@ -38,14 +39,11 @@ export function readFailures(body: Buffer, records: readonly RecordPlan[]): Read
 function parse(body: Buffer): { readonly identifiers: readonly unknown[] } | { readonly problem: string } {
   const text = body.toString('utf8')
   if (text.trim() === '') return { identifiers: [] }
-  let answer: unknown
-  try {
-    answer = JSON.parse(text)
-  } catch {
+  const answer = parseJson(text)
+  if (answer === undefined)
     return { problem: `the answer to a batch is no JSON: ${text.slice(0, excerptCharactersMax)}` }
-  }
   if (answer === null) return { identifiers: [] }
-  if (typeof answer !== 'object' || Array.isArray(answer))
+  if (!isObject(answer))
     return { problem: `the answer to a batch is no object: ${text.slice(0, excerptCharactersMax)}` }
   const list = 'batchItemFailures' in answer ? answer.batchItemFailures : null
   if (list === null) return { identifiers: [] }

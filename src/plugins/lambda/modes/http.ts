@@ -2,7 +2,7 @@
  * `mode: http`: an HTTP event becomes the request that RoadRunner's http plugin would send its workers, and their answer becomes
  * the event's, so that a PSR-7 worker answers API Gateway unchanged.
  */
-import { Codec, messageOf, onAbort, type Reply } from '../../../index.js'
+import { Codec, messageOf, onAbort, parseJson, type Reply } from '../../../index.js'
 import { makeFault } from '../../../work/fault.js'
 import { type FormBody, FormFault, readBody, type UploadSettings } from '../../../work/http/body.js'
 import { faultOf, type HttpFault } from '../../../work/http/faults.js'
@@ -47,7 +47,7 @@ async function eventWork(
   settings: HttpSettings,
   over?: () => AbortSignal,
 ): Promise<EventWork | Unfit> {
-  const request = readHttpEvent(parsed(invocation.body))
+  const request = readHttpEvent(parseJson(invocation.body))
   if (request === undefined) {
     const text =
       'lambda.mode is http, and the event is none of API Gateway, a Function URL, a load balancer or a WebSocket'
@@ -164,13 +164,4 @@ function readReply(call: HttpCall, reply: Reply): Verdict {
   const taker = isAlb ? 'a load balancer' : 'Lambda'
   const what = `the HTTP answer has ${reply.body.length} bytes, ${bytes.length} as JSON; ${taker} takes ${bytesMax}`
   return { kind: 'retry', why: makeFault(FaultKind.tooLarge, what) }
-}
-
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'))
-  } catch {
-    // Not JSON, so no HTTP event.
-    return undefined
-  }
 }

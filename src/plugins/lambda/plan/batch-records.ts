@@ -1,11 +1,9 @@
 /** Reads the records of a batch by source: how each is named, ordered and taken apart. Pure. */
 import { createHash } from 'node:crypto'
+import { isObject, type JsonObject, objectOf, textOf } from '../../../index.js'
 import { elementsOf, membersOf, type Slice, wholeText } from './json-slices.js'
 import type { KafkaIdentifier, RecordPlan } from './record.js'
 import { holdsNumber, type RecordText, slicedText, textWithout, writtenText } from './record-text.js'
-
-/** A JSON object. */
-export type Json = Readonly<Record<string, unknown>>
 
 /** A record with what it must keep its order with. */
 export interface LanedRecord {
@@ -29,7 +27,9 @@ interface RecordSlice {
   readonly slice: Slice
 }
 
-const readers: Readonly<Record<string, (record: Json, options: ReadOptions) => LanedRecord | undefined>> = {
+const readers: Readonly<
+  Record<string, (record: JsonObject, options: ReadOptions) => LanedRecord | undefined>
+> = {
   'aws:sqs': sqsRecord,
   'aws:kinesis': kinesisRecord,
   'aws:dynamodb': dynamoRecord,
@@ -68,10 +68,10 @@ function sliceAt(slices: readonly Slice[], at: number): Slice {
   return slice
 }
 
-function sqsRecord(record: Json, { fifo, slice }: ReadOptions): LanedRecord | undefined {
+function sqsRecord(record: JsonObject, { fifo, slice }: ReadOptions): LanedRecord | undefined {
   const messageId = textOf(record.messageId)
   if (messageId === undefined || typeof record.body !== 'string') return undefined
-  const attributes = isObject(record.attributes) ? record.attributes : {}
+  const attributes = objectOf(record.attributes)
   // FIFO by the queue's name alone: fair queues set a group on standard queues, where it means no order.
   const isFifo = textOf(record.eventSourceARN)?.endsWith('.fifo') === true
   const group = textOf(attributes.MessageGroupId) ?? ''
@@ -102,8 +102,8 @@ function receiveCount(value: unknown): number | null {
   return Number.isInteger(count) ? count : null
 }
 
-function kinesisRecord(record: Json, { slice }: ReadOptions): LanedRecord | undefined {
-  const kinesis = isObject(record.kinesis) ? record.kinesis : {}
+function kinesisRecord(record: JsonObject, { slice }: ReadOptions): LanedRecord | undefined {
+  const kinesis = objectOf(record.kinesis)
   const sequence = textOf(kinesis.sequenceNumber)
   if (sequence === undefined || typeof kinesis.data !== 'string') return undefined
   return {
@@ -121,8 +121,8 @@ function kinesisRecord(record: Json, { slice }: ReadOptions): LanedRecord | unde
   }
 }
 
-function dynamoRecord(record: Json, { slice }: ReadOptions): LanedRecord | undefined {
-  const change = isObject(record.dynamodb) ? record.dynamodb : {}
+function dynamoRecord(record: JsonObject, { slice }: ReadOptions): LanedRecord | undefined {
+  const change = objectOf(record.dynamodb)
   const sequence = textOf(change.SequenceNumber)
   if (sequence === undefined) return undefined
   const text = slicedRecord(slice(), [])
@@ -205,7 +205,7 @@ function textAt(json: Buffer, slice: Slice | undefined): string {
 }
 
 /** Reads Amazon MQ's records: a list, or RabbitMQ's lists by queue. */
-export function amazonMqRecords(event: Json, json: Buffer): readonly LanedRecord[] | undefined {
+export function amazonMqRecords(event: JsonObject, json: Buffer): readonly LanedRecord[] | undefined {
   const byQueue = isObject(event.rmqMessagesByQueue) ? event.rmqMessagesByQueue : undefined
   const queues = byQueue === undefined ? [['', event.messages] as const] : Object.entries(byQueue)
   const laned: LanedRecord[] = []
@@ -249,17 +249,7 @@ function textsOf(values: Readonly<Record<string, string>>): Record<string, strin
  * Makes the id of a RabbitMQ message, which has none of its own. It must be the same when the message comes again, so it cannot
  * be its place in a batch.
  */
-function rabbitId(message: Json, data: string): string {
-  const properties = isObject(message.basicProperties) ? message.basicProperties : {}
+function rabbitId(message: JsonObject, data: string): string {
+  const properties = objectOf(message.basicProperties)
   return textOf(properties.messageId) ?? createHash('sha256').update(data).digest('hex').slice(0, 16)
-}
-
-/** Tells whether a value is an object and not a list. */
-export function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** A text that is not empty. */
-export function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
 }

@@ -2,15 +2,13 @@
  * An event's bytes → what is to be run: the event as one job, or the records of a batch in lanes. Records of one lane must
  * run in order, different lanes may run side by side. Pure.
  */
+import { isObject, type JsonObject, objectOf, parseJson, textOf } from '../../../index.js'
 import {
   amazonMqRecords,
   amazonMqSources,
-  isObject,
-  type Json,
   kafkaRecords,
   type LanedRecord,
   splitRecords,
-  textOf,
 } from './batch-records.js'
 import { wholeText } from './json-slices.js'
 import type { RecordPlan } from './record.js'
@@ -66,7 +64,8 @@ function mayHaveSource(body: Buffer): boolean {
 export function planEvent(body: Buffer, options: SplitOptions): EventPlan {
   // Parsing a big event costs more than everything else. An event without these bytes has no source.
   if (!mayHaveSource(body)) return { kind: 'event', source: null }
-  const event = parse(body)
+  // Lambda lets a direct caller send what is not JSON, and the worker gets it as it came.
+  const event = parseJson(body)
   if (!isObject(event)) return { kind: 'event', source: null }
   const records = Array.isArray(event.Records) ? event.Records : undefined
   const source = sourceOf(event, records?.[0])
@@ -86,22 +85,13 @@ export function planEvent(body: Buffer, options: SplitOptions): EventPlan {
   return { kind: 'batch', source, records: plans, lanes: toLanes(laned), shared, isPartial: !isMq }
 }
 
-function sharedText(event: Json, body: Buffer, [first]: readonly RecordPlan[]): string {
+function sharedText(event: JsonObject, body: Buffer, [first]: readonly RecordPlan[]): string {
   if (first === undefined || Object.keys(event).length === 1) return ''
   return textWithout(body, wholeText(body), [first.place[0]]).slice(1, -1)
 }
 
-function parse(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'))
-  } catch {
-    // Not JSON: Lambda lets a direct caller send such a thing, and the worker gets it as it came.
-    return undefined
-  }
-}
-
-function sourceOf(event: Json, first: unknown): string | null {
-  const record = isObject(first) ? first : {}
+function sourceOf(event: JsonObject, first: unknown): string | null {
+  const record = objectOf(first)
   return textOf(record.eventSource) ?? textOf(record.EventSource) ?? textOf(event.eventSource) ?? null
 }
 
