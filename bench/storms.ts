@@ -187,7 +187,7 @@ export class Callers {
         const requestId = `c${caller}-${at}`
         ledger?.accepted(requestId)
         const isDone = await pool
-          .run({ context: '{}', body: 'x', codec: Codec.raw, id: requestId, requestId })
+          .run({ context: '{}', body: 'x', codec: Codec.raw, id: requestId, tags: { requestId } })
           .then(
             () => true,
             () => false,

@@ -26,7 +26,7 @@ export {
   type Variant,
   variant,
 } from './schema/section.js'
-export { Codec, type Job, type Reply, type RunOptions } from './supervisor/job.js'
+export { Codec, type Job, type JobTags, type Reply, type RunOptions } from './supervisor/job.js'
 export type { LedgerCounts, LedgerEnd, LedgerEntry, LedgerService, LedgerView } from './supervisor/ledger.js'
 export { descriptorsMax } from './supervisor/machine/limits.js'
 export {

@@ -15,8 +15,8 @@ export interface WorkerLine {
   readonly thread?: number
   /** The job that ran, by name. */
   readonly job?: string
-  readonly requestId?: string
-  readonly tenantId?: string
+  /** The job's tags, such as `requestId`: fields of the line. */
+  readonly tags?: Readonly<Record<string, string>>
   readonly stream: 'stdout' | 'stderr'
   readonly text: string
   readonly part?: LinePart
@@ -93,21 +93,20 @@ function monologToPino(value: number): number {
 
 /** Reads one line. */
 export function readWorkerLine(line: WorkerLine): LineRecord {
-  const { pool, pid, thread, job, requestId, tenantId, part } = line
-  const tags = {
+  const { pool, pid, thread, job, tags, part } = line
+  const facts = {
     pool,
     pid,
     ...(thread === undefined ? {} : { thread }),
     ...(job === undefined ? {} : { job }),
-    ...(requestId === undefined ? {} : { requestId }),
-    ...(tenantId === undefined ? {} : { tenantId }),
+    ...tags,
     ...(part === undefined
       ? {}
       : { partId: part.id, part: part.number, ...(part.isLast ? { lastPart: true } : {}) }),
   }
   const members = part === undefined ? jsonMembers(line.text) : undefined
-  if (members === undefined) return { level: 'info', message: line.text, fields: tags }
-  return merged(members, tags)
+  if (members === undefined) return { level: 'info', message: line.text, fields: facts }
+  return merged(members, facts)
 }
 
 function merged(members: readonly JsonMember[], tags: Readonly<Record<string, unknown>>): LineRecord {

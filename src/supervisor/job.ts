@@ -4,6 +4,9 @@
 export const Codec = { none: 0, raw: 0x04, json: 0x08, control: 0x09, msgpack: 0x10, proto: 0x80 } as const
 export type Codec = (typeof Codec)[keyof typeof Codec]
 
+/** Names that a job carries into the log and to listeners; values are texts. `requestId` also names its entry of the ledger. */
+export type JobTags = Readonly<Record<string, string>>
+
 /** Work for one worker: two byte strings and what to call it in the log. */
 export interface Job {
   readonly context: Uint8Array | string
@@ -11,10 +14,11 @@ export interface Job {
   readonly codec: Codec
   /** Names the job in the log lines that the worker writes meanwhile. */
   readonly id?: string
-  /** The request that it belongs to; for the log. */
-  readonly requestId?: string
-  /** The tenant whose event it is, where tenants are isolated; for the log. */
-  readonly tenantId?: string
+  /** Kind of the job, for metrics and traces: the same for all jobs of a kind. */
+  readonly name?: string
+  /** Headers of its message, for listeners such as traces; workers get only what the context holds. */
+  readonly headers?: Readonly<Record<string, readonly string[]>>
+  readonly tags?: JobTags
 }
 
 /** What a worker answered. Views into a buffer of its own: safe to keep. */

@@ -44,7 +44,7 @@ export interface PoolsHostOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  /** Is told of every job with a `requestId`. */
+  /** Is told of every job with a tag `requestId`. */
   readonly ledger?: InFlightLedger
   readonly writeLine: (line: WorkerLine) => void
   readonly lineBytesMax: () => number

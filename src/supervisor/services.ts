@@ -53,7 +53,7 @@ export interface LogService extends Logger {
 /** The log. */
 export const Log = serviceKey<LogService>('log')
 
-/** What was accepted and is not acknowledged yet; a job's `requestId` names its entry. */
+/** What was accepted and is not acknowledged yet; a job's tag `requestId` names its entry. */
 export const Ledger = serviceKey<LedgerService>('ledger')
 
 /** Time; see `Clock`. */

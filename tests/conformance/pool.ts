@@ -211,10 +211,10 @@ export function testPool({ name, start }: PoolKind): void {
 
   test(`${name}: what a worker prints is logged with its pool and job`, async (t) => {
     const { pool, line } = await run(t, 'talks')
-    assert.equal(textOf(await pool.run({ ...job('x', 'job-7'), requestId: 'request-7' })), 'x')
+    assert.equal(textOf(await pool.run({ ...job('x', 'job-7'), tags: { requestId: 'request-7' } })), 'x')
     for (const text of [/to standard output/, /"to standard error","order":7/]) {
-      const { pool: of, job: id, requestId } = await line(text)
-      assert.deepEqual([of, id, requestId], ['test', 'job-7', 'request-7'])
+      const { pool: of, job: id, tags } = await line(text)
+      assert.deepEqual([of, id, tags], ['test', 'job-7', { requestId: 'request-7' }])
     }
   })
 

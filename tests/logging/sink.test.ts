@@ -13,7 +13,7 @@ import { LogHost } from '../../src/logging/sink.js'
 import { readWorkerLine } from '../../src/logging/worker-lines.js'
 import { buildFolder } from '../helpers/project.js'
 
-const tags = { pool: 'p', pid: 1, job: 'j', requestId: 'r', stream: 'stderr' } as const
+const tags = { pool: 'p', pid: 1, job: 'j', tags: { requestId: 'r' }, stream: 'stderr' } as const
 
 function read(text: string) {
   return readWorkerLine({ ...tags, text })
@@ -172,7 +172,7 @@ await new Promise(() => {})`
 
 test('inside Lambda a line over 250 KB is cut into parts that fit and join to the whole', () => {
   const body =
-    "log.workerLine({ pool: 'p', pid: 1, requestId: 'r', stream: 'stderr', text: 'é\"'.repeat(200000) })"
+    "log.workerLine({ pool: 'p', pid: 1, tags: { requestId: 'r' }, stream: 'stderr', text: 'é\"'.repeat(200000) })"
   const run = spawnSync(process.execPath, ['--input-type=module', '-e', program(body, true)], {
     encoding: 'utf8',
     maxBuffer: 1 << 26,

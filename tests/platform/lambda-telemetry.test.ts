@@ -54,7 +54,7 @@ import { lambdaPlatform } from '${join(buildFolder, 'src/platform/lambda.js')}'
 import { systemClock } from '${join(buildFolder, 'src/core/clock.js')}'
 const shape = lambdaPlatform(process.env).log
 const log = new LogHost({ env: process.env, shape, isTerminal: false, clock: systemClock })
-for (let n = 0; n < 2000; n += 1) log.workerLine({ pool: 'p', pid: 1, requestId: 'r', stream: 'stderr', text: n + 'x'.repeat(200) })
+for (let n = 0; n < 2000; n += 1) log.workerLine({ pool: 'p', pid: 1, tags: { requestId: 'r' }, stream: 'stderr', text: n + 'x'.repeat(200) })
 await log.end()`
 
 test('a pipe that takes less than there is to say, and says so at once, loses no frame and tears none', async (t) => {

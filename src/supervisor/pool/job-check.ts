@@ -4,7 +4,7 @@
  */
 import { ErrorCode, RelayError } from '../../core/errors.js'
 import { defaultRelayLimits } from '../../ipc/relay.js'
-import { Codec, type Job, type RunOptions } from '../job.js'
+import { Codec, type Job, type JobTags, type RunOptions } from '../job.js'
 
 const codecs: ReadonlySet<unknown> = new Set([
   ...[Codec.none, Codec.raw, Codec.json, Codec.msgpack, Codec.proto],
@@ -18,8 +18,8 @@ export function checkedJob(job: Job, pool: string): Job {
     throw invalid(pool, undefined, `the job is ${kindOf(job)}`, jobHint)
   const { context, body, codec } = job
   const id = textOrNothing(job, 'id', pool)
-  textOrNothing(job, 'requestId', pool)
-  textOrNothing(job, 'tenantId', pool)
+  textOrNothing(job, 'name', pool)
+  if (job.tags !== undefined) checkTags(job.tags, pool)
   if (!codecs.has(codec)) {
     const hint = 'Use a value of `Codec`, e.g. Codec.json; without one the frame has no codec.'
     throw invalid(pool, id, `codec is ${kindOf(codec)}, which is not a codec of jobs`, hint)
@@ -64,7 +64,7 @@ const wallClockHint =
 const ttlHint = 'It is a duration in ms; 0 is no limit.'
 const chunkHint = 'It is called with each frame of a streamed answer.'
 
-function textOrNothing(job: Job, key: 'id' | 'requestId' | 'tenantId', pool: string): string | undefined {
+function textOrNothing(job: Job, key: 'id' | 'name', pool: string): string | undefined {
   const value: unknown = job[key]
   if (value === undefined || typeof value === 'string') return value
   throw invalid(
@@ -73,6 +73,19 @@ function textOrNothing(job: Job, key: 'id' | 'requestId' | 'tenantId', pool: str
     `${key} is ${kindOf(value)}, no text`,
     'It names the job in the log: pass a string.',
   )
+}
+
+function checkTags(tags: JobTags, pool: string): void {
+  if (typeof tags !== 'object' || tags === null) throw wrongTags('tags', tags, pool)
+  for (const key in tags) {
+    const value: unknown = tags[key]
+    if (typeof value !== 'string') throw wrongTags(`tags.${key}`, value, pool)
+  }
+}
+
+function wrongTags(name: string, value: unknown, pool: string): RelayError {
+  const hint = 'Tags are an object of strings, e.g. { requestId: "r-1" }.'
+  return invalid(pool, undefined, `${name} is ${kindOf(value)}`, hint)
 }
 
 function isContent(value: unknown): value is Uint8Array | string | undefined {

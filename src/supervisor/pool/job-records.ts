@@ -25,7 +25,8 @@ export class JobRecords {
   assigned(job: Job): LedgerEntry | undefined {
     const { pool, ledger, events } = this.#options
     if (events.has('assigned')) events.emit('assigned', { pool, job })
-    return job.requestId === undefined ? undefined : ledger?.assigned(job.requestId)
+    const id = job.tags?.requestId
+    return id === undefined ? undefined : ledger?.assigned(id)
   }
 
   /** Returns the monotonic ms at which a job begins, for `settled`; undefined when nobody asks how long it takes. */

@@ -117,7 +117,7 @@ export class LiveWorkers {
   killLate(worker: Worker, limit: 'reset_timeout' | 'destroy_timeout', limitMs: number): void {
     const { pool, log } = this.#options
     const { job, pid } = worker
-    const facts = { pool, pid, job: job?.id, requestId: job?.requestId, limit, limitMs }
+    const facts = { pool, pid, job: job?.id, ...job?.tags, limit, limitMs }
     log.warn(facts, 'a worker took longer than the limit to leave and is killed')
     worker.kill('stop_timeout', outlasted({ pid, job, limit, limitMs }))
   }

@@ -53,7 +53,7 @@ export interface ProcessPoolOptions {
   readonly boot: BootWorker
   /** What all processes together may use and use; absent: nothing limits them. */
   readonly budget?: () => Promise<MemoryBudget>
-  /** Is told of every job with a `requestId`. */
+  /** Is told of every job with a tag `requestId`. */
   readonly ledger?: InFlightLedger
   /** Holds the output of boots, so that a repeated failure is logged once. */
   readonly lines?: BootLines | undefined

@@ -53,7 +53,7 @@ for (const [language, way, seen] of cases) {
     const { pool, lines } = started
     await pool.booted
     const [before] = await pool.workers()
-    const hung = pool.run({ ...job(way, 'job-1'), requestId: 'r-1' })
+    const hung = pool.run({ ...job(way, 'job-1'), tags: { requestId: 'r-1' } })
     const failed = assert.rejects(hung, isLate(seen === undefined ? /exec_ttl was 2000 ms$/ : seen))
     const { level, ranMs, stack, ...fields } = await logged(started, 'a job has used 80 % of its time')
     const expected = { pool: 'test', pid: before?.pid, job: 'job-1', requestId: 'r-1', limitMs: 2000 }
@@ -67,7 +67,7 @@ for (const [language, way, seen] of cases) {
     const where = lines.filter((line) => (seen ?? /at spinsForever/).test(line.text))
     assert.equal(where.length > 0, language !== 'php' || way !== 'read')
     assert.deepEqual(
-      where.map((line) => [line.job, line.requestId]),
+      where.map((line) => [line.job, line.tags?.requestId]),
       where.map(() => ['job-1', 'r-1']),
     )
   })

@@ -136,7 +136,7 @@ export class EventRun {
     const options = this.limits()
     if ('kind' in options) return options
     const { context, body, codec } = work
-    return { job: { context, body, codec, id, ...this.tags }, options }
+    return { job: { context, body, codec, id, tags: this.tags }, options }
   }
 
   /** Verdict on what was not run because no worker became free. */

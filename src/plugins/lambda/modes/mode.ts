@@ -10,7 +10,7 @@ import type { ContextMaker } from '../plan/context.js'
 import type { Invocation } from '../runtime-api/client.js'
 
 /** Tags of all jobs and log lines of an event, so that lines of several events at once can be told apart. */
-export interface EventTags {
+export type EventTags = {
   readonly requestId: string
   /** Only where tenants are isolated. */
   readonly tenantId?: string

@@ -16,5 +16,5 @@ export function recordJob(
   deliveries: readonly Delivery[],
   { context, body }: Pick<Job, 'context' | 'body'>,
 ): Job {
-  return { context, body, codec: Codec.raw, id: jobIdOf(requestId, deliveries), ...tags }
+  return { context, body, codec: Codec.raw, id: jobIdOf(requestId, deliveries), tags }
 }

@@ -82,8 +82,7 @@ export class WorkerOutput {
       stream,
       text,
       ...(job?.id === undefined ? {} : { job: job.id }),
-      ...(job?.requestId === undefined ? {} : { requestId: job.requestId }),
-      ...(job?.tenantId === undefined ? {} : { tenantId: job.tenantId }),
+      ...(job?.tags === undefined ? {} : { tags: job.tags }),
       ...(part === undefined ? {} : { part }),
     })
   }

@@ -132,10 +132,10 @@ export class RunningJob {
   /** Says that most of its time is used up; `isAsked`: the worker has been asked where it is. */
   warn(nowMonotonicMs: number, isAsked: boolean): void {
     const { pool, pid, log, clock } = this.#host
-    const { id, requestId } = this.job
+    const { id, tags } = this.job
     const ranMs = Math.round(nowMonotonicMs - this.#startedAt)
     const limitMs = Math.round(this.deadlineAt - this.#startedAt)
-    const fields = { pool, pid, job: id, requestId, ranMs, limitMs }
+    const fields = { pool, pid, job: id, ...tags, ranMs, limitMs }
     this.#slow = new SlowJob({ log, clock, fields, isAsked })
   }
 

@@ -45,7 +45,7 @@ test('a job carries the tags of its event and ends at the deadline less the marg
   const made = run.jobOf(work, 'r/1')
   assert.ok('job' in made)
   assert.equal(made.job.id, 'r/1')
-  assert.equal(made.job.requestId, 'r')
+  assert.deepEqual(made.job.tags, { requestId: 'r' })
   assert.equal(made.options.deadlineMs, deadlineMs - 1000)
   run.end({ kind: 'streamed' })
 })
