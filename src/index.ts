@@ -11,7 +11,6 @@ export { isObject, type JsonObject, objectOf, parseJson, textOf } from './core/j
 export { isLoopback } from './core/loopback.js'
 export type { ProtoMessage } from './ipc/rpc/procedure.js'
 export { type LogFields, type Logger, LogLevel, silentLogger } from './logging/logger.js'
-export type { LogSettings } from './logging/sink.js'
 export { type DefaultsOf, defaultsOf } from './schema/defaults.js'
 export type { ConfigOf, Part, Properties, Schema } from './schema/kinds.js'
 export {
@@ -51,7 +50,6 @@ export { all, optional, type ServiceKey, type ServiceOf, serviceKey } from './su
 export type { PoolEvent, PoolEvents, PoolListener } from './supervisor/pool/events.js'
 export { type PoolConfig, poolProperties } from './supervisor/pool/keys.js'
 export type { AcquireOptions, Lease, Pool, WorkerBoot, WorkerInfo } from './supervisor/pool/pool.js'
-export { envProperty, processProperties, type ServerSettings } from './supervisor/pool/process-keys.js'
 export {
   type AnyProcedure,
   type Procedure,
@@ -59,7 +57,6 @@ export {
   type ProcedureInput,
   procedure,
   type RpcService,
-  type RpcSettings,
 } from './supervisor/rpc/procedure.js'
 export {
   ClockKey,

@@ -74,6 +74,8 @@ const platformLines: Readonly<Record<string, RegExp>> = {
   'src/core/errors.ts': /RR_AWS_/,
   // The loader of handlers reads the folder of a handler from this variable, wherever it runs.
   'src/supervisor/pool/boot/thread-program.ts': /LAMBDA_TASK_ROOT/,
+  // Texts of docs/configuration.md.
+  'src/supervisor/sections.ts': /always standard output|ordinary Lambda handler/,
   // A contract between two plugins.
   'src/supervisor/services.ts': /Runtime API that `lambda`|AWS_LAMBDA_RUNTIME_API/,
 }

@@ -27,8 +27,7 @@ export async function readWorkers(options: CommonOptions, folders: readonly stri
   const found = isNamed ? undefined : beside.find((file) => existsSync(file))
   try {
     const plan = await planStart('check', found === undefined ? options : { ...options, config: found })
-    const values = new Map(plan.plugins.map(({ plugin, config }) => [plugin.name, config]))
-    return { workers: workersOf(values, plan.entries), problems: plan.problems }
+    return { workers: workersOf(plan.values, plan.entries), problems: plan.problems }
   } catch (error) {
     if (isNamed || !hasCode(error, ErrorCode.ConfigNotFound)) throw error
     return { workers: workersOf(new Map(), new Map()), problems: [] }

@@ -18,6 +18,7 @@ import {
   loadPlugin,
   type PluginSource,
 } from '../../src/supervisor/plugins/load.js'
+import { hostSections } from '../../src/supervisor/sections.js'
 import type { CommonOptions } from '../options.js'
 
 /** How `rr` was asked to run; `check` is `rr validate`. */
@@ -37,6 +38,8 @@ export interface StartPlan {
   readonly cwd: string
   readonly env: Environment
   readonly plugins: readonly LoadedPlugin[]
+  /** Validated values of all sections, by name; some are missing where there are problems. */
+  readonly values: ReadonlyMap<string, unknown>
   /** The plugins that are on, also those whose section has faults. */
   readonly active: readonly AnyPlugin[]
   /** Places in the file that list each plugin, by the plugin's name. */
@@ -79,6 +82,7 @@ export async function planStart(mode: Mode, options: StartOptions): Promise<Star
     cwd,
     env,
     plugins,
+    values: checked.values,
     active,
     listed,
     entries: loaded.entries,
@@ -166,7 +170,8 @@ function check(
   const entries = new Map(loaded.entries)
   for (const plugin of all) if (!active.includes(plugin)) entries.delete(plugin.name)
   const owners = all.map(({ name, config }) => ({ name, config, at: listed.get(name) }))
-  return validateConfig(entries, owners, new Set(active.map(({ name }) => name)))
+  const always = [...hostSections, ...active].map(({ name }) => name)
+  return validateConfig(entries, [...hostSections, ...owners], new Set(always))
 }
 
 async function loadListed(

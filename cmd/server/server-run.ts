@@ -15,6 +15,7 @@ import type { Platform } from '../../src/platform/platform.js'
 import type { RunMode } from '../../src/supervisor/plugins/definition.js'
 import { type StartFailedOptions, tellStartFailed } from '../../src/supervisor/plugins/start-failed.js'
 import type { HeldPool } from '../../src/supervisor/pool/pool.js'
+import { hostSettings } from '../../src/supervisor/sections.js'
 import { type Boots, Server } from '../../src/supervisor/server.js'
 import { ExitCode } from '../options.js'
 import { enterFolder } from '../working-folder.js'
@@ -142,7 +143,13 @@ export class ServerRun {
     const { manner, platform } = this.#options
     const [server, plan] = [this.#server, this.#plan]
     assert(server !== undefined && plan !== undefined, 'a server has started without a plan')
-    const about = { plan, server, log: this.#log, clock: this.#clock, listen: listenOf(plan) }
+    const about = {
+      plan,
+      server,
+      log: this.#log,
+      clock: this.#clock,
+      listen: hostSettings(plan.values).rpc.listen,
+    }
     const greeting = new Greeting(about)
     this.#greeting = greeting
     this.#living.defer(() => greeting.end())
@@ -241,10 +248,12 @@ export class ServerRun {
 
   #makeServer(plan: StartPlan): Server {
     const { mode, manner, platform } = this.#options
+    const settings = hostSettings(plan.values)
     return new Server({
       plugins: plan.plugins,
+      settings,
       mode,
-      identity: { uid: process.getuid?.() ?? 0, path: plan.identityPath, listen: listenOf(plan) },
+      identity: { uid: process.getuid?.() ?? 0, path: plan.identityPath, listen: settings.rpc.listen },
       cwd: plan.cwd,
       env: { ...plan.env, RELAYRUNNER_VERSION: version },
       platform,
@@ -259,11 +268,4 @@ export class ServerRun {
       onHeld: manner.watches ? (held) => this.#step('held', { held }) : undefined,
     })
   }
-}
-
-/** `rpc.listen`, which tells two servers of one file apart. */
-function listenOf({ plugins }: StartPlan): string {
-  const config = plugins.find(({ plugin }) => plugin.name === 'rpc')?.config
-  const isThere = typeof config === 'object' && config !== null && 'listen' in config
-  return isThere && typeof config.listen === 'string' ? config.listen : ''
 }

@@ -3,13 +3,9 @@ import type { AnyPlugin } from '../index.js'
 import type { Environment } from './emulator/environment/environment.js'
 import emulator from './emulator/index.js'
 import lambda from './lambda/index.js'
-import logs from './logs/index.js'
-import pools from './pools/index.js'
-import rpc from './rpc/index.js'
-import server from './server/index.js'
 
-/** Sections of `rr.yaml` that need no npm package. */
-export const builtInPlugins: readonly AnyPlugin[] = [logs, rpc, server, pools, emulator, lambda]
+/** Plugins that need no npm package. */
+export const builtInPlugins: readonly AnyPlugin[] = [emulator, lambda]
 
 export { type EmulatorIdentity, identityPath, readIdentity } from './emulator/http/identity.js'
 

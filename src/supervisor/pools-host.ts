@@ -31,6 +31,10 @@ import { Watchdog } from './worker/os/watchdog.js'
 
 /** What the host is made of. */
 export interface PoolsHostOptions {
+  /** What every pool inherits: the `server:` section. */
+  readonly server?: ServerSettings
+  /** Named pools that plugins may share: the `pools:` section. Each starts when it is first opened or asked for. */
+  readonly declared?: Readonly<Record<string, PoolConfig>>
   /** The private folder: FIFOs and nothing else of ours. */
   readonly folder: string
   /** Working directory of the workers. */
@@ -73,23 +77,17 @@ export class PoolsHost implements PoolsService {
   readonly #pools = new Map<string, ManagedPool>()
   readonly #destroyMs = new Map<string, number>()
   readonly #fifos: OutputFifos
-  #settings: ServerSettings = { command: undefined, relay: 'pipes', env: {} }
-  #declared: Readonly<Record<string, PoolConfig>> = {}
+  readonly #settings: ServerSettings
+  readonly #declared: Readonly<Record<string, PoolConfig>>
   #watchdog: Promise<Watchdog | undefined> | undefined
   readonly #listeners: RelayListeners
 
   constructor(options: PoolsHostOptions) {
     this.#options = options
+    this.#settings = options.server ?? { command: undefined, relay: 'pipes', env: {} }
+    this.#declared = options.declared ?? {}
     this.#fifos = new OutputFifos({ folder: options.folder, log: options.log })
     this.#listeners = new RelayListeners({ folder: options.folder, cwd: options.cwd, ...this.#tools() })
-  }
-
-  configure(settings: ServerSettings): void {
-    this.#settings = settings
-  }
-
-  declare(pools: Readonly<Record<string, PoolConfig>>): void {
-    this.#declared = pools
   }
 
   open(pool: PoolConfig | string, options: OpenPool): ManagedPool {

@@ -8,6 +8,7 @@ import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 import type { Random } from '../core/random.js'
 import type { Logger } from '../logging/logger.js'
 import type { OutputPacer } from '../logging/output-pacer.js'
+import type { LogSettings } from '../logging/sink.js'
 import type { WorkerLine } from '../logging/worker-lines.js'
 import type { Platform } from '../platform/platform.js'
 import { privateFolderPath, type ServerIdentity } from './folder/private-folder.js'
@@ -24,6 +25,7 @@ import { PoolsHost } from './pools-host.js'
 import { type CheckInput, RpcHost } from './rpc/host.js'
 import { registerServerMethods } from './rpc/methods.js'
 import type { RpcService } from './rpc/procedure.js'
+import type { HostSettings } from './sections.js'
 import { ClockKey, Ledger, Log, type LogService, Pools, Readiness, Rpc } from './services.js'
 
 /** What a server is made of. */
@@ -31,6 +33,7 @@ export interface ServerOptions {
   /** In listing order, each with its validated section. */
   readonly plugins: readonly LoadedPlugin[]
   readonly mode: RunMode
+  readonly settings: HostSettings
   /** Identity of the server, from which its private folder is named. */
   readonly identity: ServerIdentity
   readonly cwd: string
@@ -40,6 +43,7 @@ export interface ServerOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: LogService & {
+    configure(settings: LogSettings): void
     workerLine(line: WorkerLine): void
     readonly lineBytesMax: number
     readonly pacer: OutputPacer
@@ -77,6 +81,8 @@ export class Server {
     this.rpc = new RpcHost({ identity, version, cwd, checkInput, clock, log: log.named('rpc') })
     this.#ledger = new InFlightLedger({ clock, log: log.named('ledger') })
     this.pools = new PoolsHost({
+      server: options.settings.server,
+      declared: options.settings.pools,
       ledger: this.#ledger,
       folder: privateFolderPath(identity),
       cwd,
@@ -114,6 +120,7 @@ export class Server {
 
   /** Sets everything up; on a fault all that was begun is undone before it rejects. */
   async start(): Promise<void> {
+    const { settings, log } = this.#options
     registerServerMethods(this.rpc, {
       pools: this.pools,
       ledger: () => this.#ledger.view(),
@@ -126,6 +133,8 @@ export class Server {
     })
     try {
       await this.rpc.open()
+      log.configure(settings.logs)
+      await this.rpc.configure(settings.rpc)
       await this.#container.start()
       this.pools.openDeclared()
     } catch (error) {

@@ -4,12 +4,10 @@
  */
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../logging/logger.js'
-import type { LogSettings } from '../logging/sink.js'
 import type { LedgerService } from './ledger.js'
 import { serviceKey } from './plugins/keys.js'
 import type { PoolConfig } from './pool/keys.js'
 import type { Pool } from './pool/pool.js'
-import type { ServerSettings } from './pool/process-keys.js'
 import type { RpcService } from './rpc/procedure.js'
 
 /** How a plugin opens a pool. */
@@ -24,10 +22,6 @@ export interface OpenPool {
 
 /** The pools of this server. */
 export interface PoolsService {
-  /** The `server:` section; once, before any pool is opened. */
-  configure(settings: ServerSettings): void
-  /** The `pools:` section: named pools that plugins may share; each starts when it is first opened or asked for. */
-  declare(pools: Readonly<Record<string, PoolConfig>>): void
   /** A pool of one's own by its keys, or a shared one by its name. Its workers start to boot at once. */
   open(pool: PoolConfig | string, options: OpenPool): Pool
   /** A pool by name; throws RR_POOL_UNKNOWN with the names that exist. */
@@ -45,7 +39,6 @@ export const Rpc = serviceKey<RpcService>('rpc')
 
 /** The one log of the server and its workers. */
 export interface LogService extends Logger {
-  configure(settings: LogSettings): void
   /** Between two events: resolves when the lines so far have been written, or after a moment. Never rejects. */
   flush(): Promise<void>
 }

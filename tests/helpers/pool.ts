@@ -63,6 +63,8 @@ export interface TestPoolOptions {
   /** A server on a machine of its own, unless the test says otherwise. */
   readonly platform?: Platform
   readonly config?: Partial<PoolConfig>
+  /** Pools that are shared by name. */
+  readonly declared?: Readonly<Record<string, PoolConfig>>
 }
 
 /** The command of a fixture worker. */
@@ -81,7 +83,10 @@ export async function startPool(
   const lines: WorkerLine[] = []
   const waiting: { matches: RegExp; resolve: (line: WorkerLine) => void }[] = []
   const log = recordingLogger()
+  const relay = options.relay ?? 'pipes'
   const host = new PoolsHost({
+    server: { command: undefined, relay: relay.replace('FOLDER', folder), env: {} },
+    declared: options.declared ?? {},
     folder,
     cwd: folder,
     env: { ...process.env, ...options.env },
@@ -103,8 +108,6 @@ export async function startPool(
     host.kill()
     await host.stop(0)
   })
-  const relay = options.relay ?? 'pipes'
-  host.configure({ command: undefined, relay: relay.replace('FOLDER', folder), env: {} })
   const words = typeof command === 'string' ? fixtureCommand(command) : command
   const pool = host.open(
     { ...poolDefaults, ...options.config, command: words },

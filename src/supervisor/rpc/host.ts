@@ -22,8 +22,9 @@ import {
 } from '../folder/private-folder.js'
 import { holdStartLock } from '../folder/start-lock.js'
 import { descriptorsMax } from '../machine/limits.js'
+import type { RpcSettings } from '../sections.js'
 import { audit } from './audit.js'
-import type { AnyProcedure, ProcedureCall, RpcService, RpcSettings } from './procedure.js'
+import type { AnyProcedure, ProcedureCall, RpcService } from './procedure.js'
 import { type CheckedProcedure, RpcTable } from './table.js'
 
 /** Checks a value against a schema and returns it with its defaults. Rejects with every fault, as text for the client. */
@@ -101,6 +102,7 @@ export class RpcHost implements RpcService {
     })
   }
 
+  /** Listens as the `rpc:` section says; once, before anything asks for the address. */
   async configure({ listen, allowRemote }: RpcSettings): Promise<void> {
     if (listen === '') return
     const server = this.#makeServer('rpc.listen', 'client')
@@ -127,7 +129,6 @@ export class RpcHost implements RpcService {
   forPlugin(defer: (undo: () => unknown) => void): RpcService {
     const host = this
     return {
-      configure: (settings) => host.configure(settings),
       register: (service, procedures) => {
         const remove = host.register(service, procedures)
         defer(remove)

@@ -61,18 +61,8 @@ export function procedure<
   return declaration
 }
 
-/** `listen` and `allow_remote` of the `rpc:` section. */
-export interface RpcSettings {
-  /** Empty: workers use the private `worker.sock`. */
-  readonly listen: string
-  /** True to listen also on addresses that are not loopback. */
-  readonly allowRemote: boolean
-}
-
 /** Goridge RPC server, with the procedures that workers, other clients and `rr`'s own commands may call. */
 export interface RpcService {
-  /** The `rpc:` section; once. */
-  configure(settings: RpcSettings): Promise<void>
   /**
    * Adds `service.Method` for each own property of `procedures`. They are removed when the plugin stops or its set-up fails; the
    * returned function removes them earlier. Throws RR_PLUGIN_DUPLICATE for a registered service, RR_PLUGIN_API for a wrong name or

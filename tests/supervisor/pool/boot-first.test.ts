@@ -7,8 +7,8 @@ import { fixtureCommand, poolDefaults, startPool } from '../../helpers/pool.js'
 import { eventually } from '../../helpers/wait.js'
 
 async function sharedPool(t: TestContext): Promise<{ readonly host: PoolsHost; readonly pool: Pool }> {
-  const { host } = await startPool(t, 'echo')
-  host.declare({ shared: { ...poolDefaults, num_workers: 3, command: fixtureCommand('echo') } })
+  const shared = { ...poolDefaults, num_workers: 3, command: fixtureCommand('echo') }
+  const { host } = await startPool(t, 'echo', { declared: { shared } })
   const pool = host.open('shared', { name: 'first', mode: 'lambda', bootFirst: 1 })
   await pool.whenIdle()
   return { host, pool }

@@ -1,0 +1,149 @@
+/** The host's own sections of `rr.yaml`: `logs`, `rpc`, `server` and `pools`. Their values are for the host alone; no plugin sees them. */
+import { isLoopback } from '../core/loopback.js'
+import type { LogSettings } from '../logging/sink.js'
+import {
+  mapSection,
+  type Section,
+  type SectionConfig,
+  type SectionFault,
+  section,
+} from '../schema/section.js'
+import { type PoolConfig, poolProperties } from './pool/keys.js'
+import { envProperty, processProperties, type ServerSettings } from './pool/process-keys.js'
+
+/** `listen` and `allow_remote` of the `rpc:` section. */
+export interface RpcSettings {
+  /** Empty: workers use the private `worker.sock`. */
+  readonly listen: string
+  /** True to listen also on addresses that are not loopback. */
+  readonly allowRemote: boolean
+}
+
+/** What the sections say. */
+export interface HostSettings {
+  readonly logs: LogSettings
+  readonly rpc: RpcSettings
+  /** What every pool inherits. */
+  readonly server: ServerSettings
+  /** Named pools that plugins may share. */
+  readonly pools: Readonly<Record<string, PoolConfig>>
+}
+
+const logs = section(
+  {
+    level: {
+      type: 'string',
+      enum: ['debug', 'info', 'warn', 'error', 'off'],
+      default: 'info',
+      description: 'The least level that is written.',
+    },
+    encoding: {
+      type: 'string',
+      enum: ['auto', 'console', 'json'],
+      default: 'auto',
+      description: 'JSON lines, or lines for people; `auto` is console on a terminal and JSON else.',
+    },
+    line_max: {
+      type: 'string',
+      format: 'size',
+      default: '16MB',
+      description: 'The longest line that stays whole; a longer one is written in numbered parts.',
+    },
+    output: {
+      type: 'string',
+      default: 'stderr',
+      minLength: 1,
+      description:
+        'Where the log goes: `stderr`, `stdout`, or the path of a file, which is appended to. Inside Lambda always standard output.',
+    },
+  },
+  'One log for the server and its workers.',
+)
+
+const rpc = section(
+  {
+    listen: {
+      type: 'string',
+      default: '',
+      pattern: '^$|^unix://.+$|^tcp://.*:[0-9]+$',
+      patternText: 'unix://PATH, tcp://127.0.0.1:PORT, or nothing for the private socket',
+      description:
+        'Where workers and other clients reach RPC instead of the private `worker.sock`: `unix://PATH` or `tcp://127.0.0.1:PORT`.',
+    },
+    allow_remote: {
+      type: 'boolean',
+      default: false,
+      description:
+        'Let `listen` name an address that other machines can reach. There is no password: each start warns of it.',
+    },
+  },
+  'RPC for workers and other clients. `rr`’s own commands have a socket of their own.',
+  ({ listen, allow_remote: isAllowed }) => (isAllowed ? [] : remoteFault(listen)),
+)
+
+const server = section(
+  {
+    command: {
+      anyOf: [
+        { type: 'string', format: 'command' },
+        { type: 'array', items: { type: 'string' } },
+      ],
+      description:
+        'The program of the workers: a string split by shell quoting rules, or a list. No shell runs it.',
+    },
+    handler: {
+      type: 'string',
+      description:
+        'Instead of `command`: `worker.php` (a worker of that name), or `index.handler`, an ordinary Lambda handler in Node (`index.js`, `.mjs`, `.cjs`) or Python (`index.py`); `lambda.mode` is then `event` unless it is set.',
+    },
+    relay: {
+      type: 'string',
+      default: 'pipes',
+      pattern: '^(pipes|fifo|auto|unix://.+|tcp://.+:[0-9]+)$',
+      patternText: 'pipes, unix://PATH or tcp://127.0.0.1:PORT',
+      notYetPattern: '^(fifo|auto)$',
+      description: 'How workers are spoken to: `pipes`, `unix://PATH` or `tcp://127.0.0.1:PORT`.',
+    },
+    ...processProperties,
+    env: envProperty,
+  },
+  'What every pool inherits.',
+)
+
+const pools = mapSection(
+  { type: 'object', properties: poolProperties },
+  'Named pools that plugins may share.',
+)
+
+/** The host's sections in the order of the documentation; all of them have values without being written. */
+export const hostSections: readonly { readonly name: keyof HostSettings; readonly config: Section }[] = [
+  { name: 'logs', config: logs },
+  { name: 'rpc', config: rpc },
+  { name: 'server', config: server },
+  { name: 'pools', config: pools },
+]
+
+/** Returns the settings in the values of these sections, which have been validated without a fault. */
+export function hostSettings(values: ReadonlyMap<string, unknown>): HostSettings {
+  const { level, encoding, output, line_max: lineBytesMax } = configOf(values, 'logs', logs)
+  const { listen, allow_remote: allowRemote } = configOf(values, 'rpc', rpc)
+  return {
+    logs: { level, encoding, output, lineBytesMax },
+    rpc: { listen, allowRemote },
+    server: configOf(values, 'server', server),
+    pools: configOf(values, 'pools', pools),
+  }
+}
+
+function configOf<S>(values: ReadonlyMap<string, unknown>, name: string, _section: S): SectionConfig<S> {
+  // Validation checked it against this very section.
+  return values.get(name) as SectionConfig<S>
+}
+
+function remoteFault(listen: string): readonly SectionFault[] {
+  const host = /^tcp:\/\/(.*):\d+$/.exec(listen)?.[1]
+  if (host === undefined || isLoopback(host)) return []
+  const hint =
+    'write tcp://127.0.0.1:PORT, or allow it with allow_remote: true: whoever reaches the port can reset the workers'
+  return [{ key: 'listen', what: `${listen} is not a loopback address`, hint }]
+}
