@@ -35,15 +35,18 @@ export interface Problem {
   readonly hint?: string
 }
 
-/** `FILE:LINE:COLUMN: what, expected …, nearest …` on one line. */
+/** Returns `FILE:LINE:COLUMN: what, did you mean "nearest"? Expected …` on one line. */
 export function formatProblem({ at, severity, what, expected, nearest, hint }: Problem): string {
-  const parts = [
-    severity === 'warning' ? `warning: ${what}` : what,
+  const place = `${at.file}:${at.line}:${at.column}`
+  const claim = severity === 'warning' ? `warning: ${what}` : what
+  const more = [
     ...(expected === undefined ? [] : [`expected ${expected}`]),
-    ...(nearest === undefined ? [] : [`did you mean "${nearest}"?`]),
     ...(hint === undefined ? [] : [hint]),
   ]
-  return `${at.file}:${at.line}:${at.column}: ${parts.join(', ')}`
+  if (nearest === undefined) return `${place}: ${[claim, ...more].join(', ')}`
+  const sentence = more.join(', ')
+  const rest = sentence === '' ? '' : ` ${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}`
+  return `${place}: ${claim}, did you mean "${nearest}"?${rest}`
 }
 
 /** Returns a key's value; undefined also for a key without a value. */
