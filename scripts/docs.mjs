@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 
 const build = process.env.RR_TEST_BUILD ?? fileURLToPath(new URL('../dist', import.meta.url))
 const { builtInSections } = await import(`${build}/cmd/server/sections.js`)
-const { describe } = await import(`${build}/config/describe.js`)
+const { referenceOf } = await import(`${build}/config/reference.js`)
+const { poolProperties } = await import(`${build}/src/index.js`)
 
 const head = `# Configuration
 
@@ -25,37 +26,7 @@ const head = `# Configuration
   \`rr schema -c rr.yaml > rr.schema.json\` writes a schema that has the sections of the listed plugins, too.
 `
 
-function rows(properties, path) {
-  return Object.entries(properties).flatMap(([key, schema]) => {
-    const name = path === '' ? key : `${path}.${key}`
-    const object = schema.anyOf?.find((one) => one.type === 'object')
-    const inner = schema.type === 'object' ? schema.properties : object?.properties
-    // The keys of a pool stand once, in a section of their own.
-    const below = inner === undefined || 'num_workers' in inner ? [] : rows(inner, name)
-    const fallback =
-      schema.default === undefined ? '–' : `\`${schema.default === '' ? '""' : schema.default}\``
-    const later = schema.notYet ? ' *Not supported yet.*' : ''
-    const kind =
-      inner !== undefined && 'num_workers' in inner
-        ? `a [pool](#a-pool)${schema.anyOf ? ' or its name' : ''}`
-        : describe(schema)
-    return [`| \`${name}\` | ${kind} | ${fallback} | ${schema.description ?? ''}${later} |`, ...below]
-  })
-}
-
-function table(properties) {
-  return ['| Key | Value | Default | |', '|---|---|---|---|', ...rows(properties, '')].join('\n')
-}
-
-const sections = builtInSections.map(({ name, config }) => {
-  const keys =
-    config.entries === undefined
-      ? table(config.properties)
-      : 'Names of your choice, each with the keys of [a pool](#a-pool).'
-  return `## \`${name}\`\n\n${config.description ?? ''}\n\n${keys}\n`
-})
-const pools = builtInSections.find(({ name }) => name === 'pools').config.entries.properties
-const page = `${head}\n${sections.join('\n')}\n## A pool\n\nRoadRunner's keys.\n\n${table(pools)}\n`
+const page = `${head}\n${referenceOf(builtInSections, poolProperties)}`
 
 const file = fileURLToPath(new URL('../docs/configuration.md', import.meta.url))
 if (process.argv.includes('--check')) {
