@@ -1,5 +1,5 @@
 /** The keys of `lambda:`, and what no key can say alone. */
-import { poolProperties, type SectionConfig, section } from '../../index.js'
+import { poolOrName, type SectionConfig, section } from '../../index.js'
 
 /** The section. */
 export const config = section(
@@ -11,10 +11,7 @@ export const config = section(
       description:
         '`raw`: batches are split, a job is one record. `event`: a job is the event as it came. `jobs`, `http`: what RoadRunner’s plugins of these names send.',
     },
-    pool: {
-      anyOf: [{ type: 'object', properties: poolProperties }, { type: 'string' }],
-      description: 'A pool of its own, or the name of one under `pools:`.',
-    },
+    pool: poolOrName(),
     deadline_margin: {
       type: 'string',
       format: 'duration',

@@ -197,3 +197,11 @@ export const poolProperties = {
 
 /** A pool's validated keys: durations in ms. */
 export type PoolConfig = ConfigOf<typeof poolProperties>
+
+/** Declares a key that takes the keys of a pool of its own, or the name of one under `pools:`; `Pools.open` takes its value. */
+export function poolOrName(description = 'A pool of its own, or the name of one under `pools:`.') {
+  return {
+    anyOf: [{ type: 'object', properties: poolProperties }, { type: 'string' }],
+    description,
+  } as const
+}

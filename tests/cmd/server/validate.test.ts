@@ -10,8 +10,7 @@ import { projectFolder, rrCommand } from '../../helpers/project.js'
 import { testFolder } from '../../helpers/rr.js'
 
 const plugin = (body: string) =>
-  `import { definePlugin, Pools, poolProperties, section, serviceKey } from 'relayrunner'\n${body}\n`
-const poolOrName = "{ anyOf: [{ type: 'object', properties: poolProperties }, { type: 'string' }] }"
+  `import { definePlugin, poolOrName, Pools, section, serviceKey } from 'relayrunner'\n${body}\n`
 
 const files: Readonly<Record<string, string>> = {
   'worker.php': '<?php',
@@ -23,7 +22,7 @@ const files: Readonly<Record<string, string>> = {
     "export default definePlugin({ name: 'needs', needs: { queue: serviceKey('queue') }, setup() {} })",
   ),
   'own.mjs': plugin(
-    `export default definePlugin({ name: 'own', needs: { pools: Pools }, config: section({ pool: ${poolOrName} }), setup() {} })`,
+    "export default definePlugin({ name: 'own', needs: { pools: Pools }, config: section({ pool: poolOrName() }), setup() {} })",
   ),
   'throws.mjs': 'throw new Error("not today")\n',
   'nothing.mjs': 'export default 7\n',
@@ -64,7 +63,7 @@ const faulty: readonly [yaml: string, problems: readonly RegExp[]][] = [
   ],
   [
     'server: { command: "php worker.php" }\npools: { default: {} }\nlambda: { pool: defalt }',
-    [/^rr\.yaml:4:17: there is no pool "defalt", expected one of default, did you mean "default"\?$/],
+    [/^rr\.yaml:4:17: there is no pool "defalt", did you mean "default"\? Expected one of default$/],
   ],
   [command('"php9.9 worker.php"'), [/^rr\.yaml:2:20: the worker's program "php9\.9" is not on PATH/]],
   [command('"./text-file"'), [/^rr\.yaml:2:20: the worker's program text-file is not executable/]],
