@@ -41,6 +41,7 @@ export const ErrorCode = {
   JobAborted: 'RR_JOB_ABORTED',
   JobInvalid: 'RR_JOB_INVALID',
   PoolUnknown: 'RR_POOL_UNKNOWN',
+  PoolMode: 'RR_POOL_MODE',
   ResetFailed: 'RR_RESET_FAILED',
   LedgerViolation: 'RR_LEDGER_VIOLATION',
   PoolNoWorkers: 'RR_POOL_NO_WORKERS',

@@ -75,6 +75,8 @@ interface NewPool {
 export class PoolsHost implements PoolsService {
   readonly #options: PoolsHostOptions
   readonly #pools = new Map<string, ManagedPool>()
+  /** Who opened each shared pool first, and for which mode. */
+  readonly #users = new Map<string, OpenPool>()
   readonly #destroyMs = new Map<string, number>()
   readonly #fifos: OutputFifos
   readonly #settings: ServerSettings
@@ -93,6 +95,7 @@ export class PoolsHost implements PoolsService {
   open(pool: PoolConfig | string, options: OpenPool): ManagedPool {
     if (typeof pool !== 'string') return this.#make(options.name, pool, options)
     const shared = this.#pools.get(pool)
+    this.#checkMode(pool, options)
     if (shared === undefined) return this.#make(pool, this.#declaredPool(pool), options)
     // Another plugin does not know of workers that are held back.
     if (options.bootFirst === undefined) shared.bootRest()
@@ -100,7 +103,9 @@ export class PoolsHost implements PoolsService {
   }
 
   get(name: string): ManagedPool {
-    return this.open(name, { name, mode: 'jobs' })
+    const pool = this.#pools.get(name) ?? this.#make(name, this.#declaredPool(name), { mode: 'jobs' })
+    pool.bootRest()
+    return pool
   }
 
   names(): readonly string[] {
@@ -141,6 +146,17 @@ export class PoolsHost implements PoolsService {
   /** SIGKILL to every worker's group, now. */
   kill(): void {
     for (const pool of this.all()) pool.kill()
+  }
+
+  /** Workers are told one mode when they boot. */
+  #checkMode(pool: string, options: OpenPool): void {
+    const first = this.#users.get(pool)
+    if (first === undefined) this.#users.set(pool, options)
+    if (first === undefined || first.mode === options.mode) return
+    const what = `pool "${pool}" is used by "${first.name}" in mode "${first.mode}" and by "${options.name}" in mode "${options.mode}"`
+    throw new RelayError(ErrorCode.PoolMode, what, {
+      hint: 'Workers know one mode (RR_MODE): declare a pool for each under `pools:`.',
+    })
   }
 
   #declaredPool(name: string): PoolConfig {

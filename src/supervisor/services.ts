@@ -22,7 +22,10 @@ export interface OpenPool {
 
 /** The pools of this server. */
 export interface PoolsService {
-  /** A pool of one's own by its keys, or a shared one by its name. Its workers start to boot at once. */
+  /**
+   * A pool of one's own by its keys, or a shared one by its name. Its workers start to boot at once. Throws RR_POOL_MODE when another
+   * plugin opened the shared one with another mode.
+   */
   open(pool: PoolConfig | string, options: OpenPool): Pool
   /** A pool by name; throws RR_POOL_UNKNOWN with the names that exist. */
   get(name: string): Pool

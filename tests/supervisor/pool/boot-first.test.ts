@@ -31,7 +31,7 @@ test('a pool that is also declared boots its first workers, and the others when 
 })
 
 const uses: readonly (readonly [what: string, use: (host: PoolsHost) => unknown])[] = [
-  ['opens it', (host) => host.open('shared', { name: 'second', mode: 'jobs' })],
+  ['opens it', (host) => host.open('shared', { name: 'second', mode: 'lambda' })],
   ['asks for it by name', (host) => host.get('shared')],
 ]
 for (const [what, use] of uses) {
@@ -56,4 +56,12 @@ test('they stay held back when a second plugin holds them back, too, and a stop 
       [false, true],
     ],
   )
+})
+
+test('a pool that two plugins open in different modes is a fault that names both', async (t) => {
+  const { host } = await sharedPool(t)
+  assert.throws(() => host.open('shared', { name: 'second', mode: 'http' }), {
+    code: 'RR_POOL_MODE',
+    message: 'pool "shared" is used by "first" in mode "lambda" and by "second" in mode "http"',
+  })
 })
