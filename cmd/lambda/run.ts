@@ -58,8 +58,8 @@ export async function lambdaRun(words: readonly string[], options: LambdaRunOpti
   })
   host.configure({ level: 'info', encoding: 'auto', lineBytesMax: 2 ** 20 })
   const log = host.named('emulator')
-  const Environment = await loadEnvironment()
-  const environment = new Environment({
+  const ExecutionEnvironment = await loadEnvironment()
+  const environment = new ExecutionEnvironment({
     ...numbers,
     command,
     cwd,

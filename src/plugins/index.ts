@@ -1,6 +1,6 @@
 /** The one door to the built-in plugins: their list, in the order of their set-up, and what commands use of them without a server. */
 import type { AnyPlugin } from '../index.js'
-import type { Environment } from './emulator/environment/environment.js'
+import type { ExecutionEnvironment } from './emulator/environment/execution-environment.js'
 import emulator from './emulator/index.js'
 import lambda from './lambda/index.js'
 
@@ -10,6 +10,6 @@ export const builtInPlugins: readonly AnyPlugin[] = [emulator, lambda]
 export { type EmulatorIdentity, identityPath, readIdentity } from './emulator/http/identity.js'
 
 /** Loads the process runner behind `rr lambda run`. */
-export async function loadEnvironment(): Promise<typeof Environment> {
-  return (await import('./emulator/environment/environment.js')).Environment
+export async function loadEnvironment(): Promise<typeof ExecutionEnvironment> {
+  return (await import('./emulator/environment/execution-environment.js')).ExecutionEnvironment
 }

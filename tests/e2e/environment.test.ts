@@ -160,7 +160,7 @@ test('SnapStart: it is frozen before the snapshot is woken, and the workers hear
   const config = lambdaConfig(workerText('announces'), { count: 1, more: '' })
   const { environment, invoke, logged } = await startEnvironment(t, { config, initialization: 'snap-start' })
   await logged('frozen')
-  assert.equal(environment.phase, 'photographed')
+  assert.equal(environment.phase, 'snapshotted')
   const heard = [{ snapshot: 'before' }, { snapshot: 'after' }]
   assert.deepEqual(JSON.parse(await invoke(1)), heard)
 })

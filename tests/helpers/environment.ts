@@ -7,7 +7,10 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { systemClock } from '../../src/core/clock.js'
 import type { LogFields, Logger } from '../../src/logging/logger.js'
-import { Environment, type EnvironmentOptions } from '../../src/plugins/emulator/environment/environment.js'
+import {
+  ExecutionEnvironment,
+  type ExecutionEnvironmentOptions,
+} from '../../src/plugins/emulator/environment/execution-environment.js'
 import { rrCommand } from './project.js'
 import { testFolder } from './rr.js'
 
@@ -18,7 +21,7 @@ interface EnvironmentLine extends LogFields {
 
 /** A running environment. */
 export interface TestEnvironment {
-  readonly environment: Environment
+  readonly environment: ExecutionEnvironment
   readonly folder: string
   /** Everything that the processes wrote. */
   output(): string
@@ -31,7 +34,7 @@ export interface TestEnvironment {
 /** Starts it in a folder with these files; `rr bootstrap` unless a command is given. Closed when the test ends. */
 export async function startEnvironment(
   t: TestContext,
-  options: Partial<EnvironmentOptions> & {
+  options: Partial<ExecutionEnvironmentOptions> & {
     readonly config?: string
     readonly files?: Readonly<Record<string, string>>
     readonly folder?: string
@@ -43,7 +46,7 @@ export async function startEnvironment(
   for (const [name, text] of Object.entries(all)) await writeFile(join(folder, name), text)
   const log = new LineLog()
   let output = ''
-  const environment = new Environment({
+  const environment = new ExecutionEnvironment({
     command: [process.execPath, rrCommand, 'bootstrap'],
     cwd: folder,
     variables: { PATH: process.env.PATH },

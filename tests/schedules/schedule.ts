@@ -9,7 +9,10 @@ import type { Clock } from '../../src/core/clock.js'
 import { type Random, seededRandom } from '../../src/core/random.js'
 import { silentLogger } from '../../src/logging/logger.js'
 import { EmulatorServer } from '../../src/plugins/emulator/http/server.js'
-import { type BatchFacts, Mapping } from '../../src/plugins/emulator/mapping/mapping.js'
+import {
+  type BatchFacts,
+  EventSourceMapping,
+} from '../../src/plugins/emulator/mapping/event-source-mapping.js'
 import { type PollersOptions, startPollers } from '../../src/plugins/lambda/polling/pollers.js'
 import { ProcessPool } from '../../src/supervisor/pool/process-pool.js'
 import { MemoryQueue } from '../../src/work/queues/memory/memory-queue.js'
@@ -228,7 +231,7 @@ class Play {
       this.#enter(await this.#queue.send(outgoing), message)
     }
     return () => {
-      const mapping = new Mapping({
+      const mapping = new EventSourceMapping({
         source: sourceOf(this.#queue, this.#time),
         queue: this.#queue.arn,
         batchSize: this.#plan.batchSize,

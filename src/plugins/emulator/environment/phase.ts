@@ -5,12 +5,12 @@
 
 /**
  * `cold`: no process, a first start has a time of its own. `reset`: no process, the next start counts as part of its event.
- * `photographed`: SnapStart. `resting`: frozen, unless freezing is switched off.
+ * `snapshotted`: SnapStart. `resting`: frozen, unless freezing is switched off.
  */
 export type Phase =
   | 'cold'
   | 'init'
-  | 'photographed'
+  | 'snapshotted'
   | 'restoring'
   | 'live'
   | 'resting'
@@ -92,13 +92,13 @@ const table: Readonly<Record<Phase, Row>> = {
   // A first start that fails is told to nobody: it is tried again with the event that waits, or the next one.
   init: row('init', {
     'init-over': step('live', 'report-init', 'hand-out'),
-    snapshot: step('photographed', 'report-init', 'freeze'),
+    snapshot: step('snapshotted', 'report-init', 'freeze'),
     'init-late': step('resetting', 'report-failed-init', 'kill'),
     exit: step('resetting', 'report-failed-init', 'kill'),
     fault: step('resetting', 'report-failed-init', 'kill'),
     stop: step('closing', 'spin-down'),
   }),
-  photographed: row('photographed', {
+  snapshotted: row('snapshotted', {
     event: step('restoring', 'thaw', 'restore'),
     exit: step('resetting', 'kill'),
     fault: step('resetting', 'kill'),
@@ -132,7 +132,7 @@ const table: Readonly<Record<Phase, Row>> = {
   }),
   again: row('again', {
     'init-over': step('live', 'report-init', 'hand-out'),
-    // A copy that was never photographed is awake at once.
+    // A copy that was never snapshotted is awake at once.
     snapshot: step('again', 'restore'),
     timeout: step('resetting', 'report-failed-init', 'time-out'),
     exit: step('resetting', 'report-failed-init', 'tell-fault', 'kill'),

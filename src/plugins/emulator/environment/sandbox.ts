@@ -1,8 +1,8 @@
 /** The processes of one environment: the runtime and its external extensions, started, frozen, thawed and ended together. */
 import { type Clock, sleep } from '../../../index.js'
 import { ChildGroup, type ChildOptions } from './child-group.js'
+import { EndGuard } from './end-guard.js'
 import type { Exit } from './exit.js'
-import { Guard } from './guard.js'
 import { markedProcesses, signalPid } from './process-tree.js'
 import type { ShutdownPlan } from './shutdown-plan.js'
 import { extensionVariables } from './variables.js'
@@ -30,7 +30,7 @@ export class Sandbox {
   readonly #options: SandboxOptions
   readonly #runtime: ChildGroup
   readonly #extensions: readonly ChildGroup[]
-  readonly #guard = new Guard()
+  readonly #guard = new EndGuard()
   #isEnding = false
 
   /** Starts everything: extensions first, as AWS does. */

@@ -16,7 +16,7 @@ export interface Exchange {
 type Handler = (exchange: Exchange) => void | Promise<void>
 
 /** `[method, path, handler]`; the first group of the path becomes the exchange's id. */
-export type Route = readonly [method: string, path: RegExp, handler: Handler]
+export type HttpRoute = readonly [method: string, path: RegExp, handler: Handler]
 
 /** ARN of the emulated function. */
 export const functionArn = 'arn:aws:lambda:us-east-1:123456789012:function:emulated'

@@ -1,6 +1,6 @@
 /** The routes that extensions call: the Extensions API, 2020-01-01. */
 import type { Extensions } from '../function/extensions.js'
-import { type Exchange, header, type Route, readBody, send } from './exchange.js'
+import { type Exchange, type HttpRoute, header, readBody, send } from './exchange.js'
 
 const bodyBytesMax = 64 * 1024
 const idHeader = 'lambda-extension-identifier'
@@ -13,7 +13,7 @@ export interface ExtensionFacts {
 }
 
 /** All four. */
-export function extensionRoutes(extensions: Extensions, facts: ExtensionFacts): readonly Route[] {
+export function extensionRoutes(extensions: Extensions, facts: ExtensionFacts): readonly HttpRoute[] {
   return [
     ['POST', /^\/2020-01-01\/extension\/register$/, (exchange) => register(exchange, extensions, facts)],
     ['GET', /^\/2020-01-01\/extension\/event\/next$/, (exchange) => next(exchange, extensions)],

@@ -10,7 +10,7 @@ import {
   resultBytesMax,
 } from '../function/invocation.js'
 import type { FunctionState } from '../function/state.js'
-import { type Exchange, header, noRoom, type Route, readBody, send } from './exchange.js'
+import { type Exchange, type HttpRoute, header, noRoom, readBody, send } from './exchange.js'
 
 const tooLarge: ApiStatus = {
   status: 413,
@@ -21,7 +21,7 @@ const typeTrailer = 'Lambda-Runtime-Function-Error-Type'
 const bodyTrailer = 'Lambda-Runtime-Function-Error-Body'
 
 /** Both endpoints; any name is the function's. */
-export function invokeRoutes(state: FunctionState): readonly Route[] {
+export function invokeRoutes(state: FunctionState): readonly HttpRoute[] {
   return [
     ['POST', /^\/2015-03-31\/functions\/([^/]+)\/invocations$/, (exchange) => invoke(exchange, state)],
     [

@@ -15,9 +15,9 @@ import type { FunctionState } from '../function/state.js'
 import {
   type Exchange,
   functionArn,
+  type HttpRoute,
   header,
   headerSafe,
-  type Route,
   readBody,
   send,
   truncatedRequest,
@@ -28,7 +28,7 @@ const typeHeader = 'lambda-runtime-function-error-type'
 const errorBytesMax = 1024 * 1024
 
 /** `hasEmptyHeaders`: optional headers are there and empty, as under Managed Instances; else they are absent. */
-export function runtimeRoutes(state: FunctionState, hasEmptyHeaders: boolean): readonly Route[] {
+export function runtimeRoutes(state: FunctionState, hasEmptyHeaders: boolean): readonly HttpRoute[] {
   return [
     ['GET', /^\/2018-06-01\/ping$/, ({ response }) => void response.end('pong')],
     [

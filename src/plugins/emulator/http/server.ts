@@ -9,7 +9,7 @@ import { FunctionState } from '../function/state.js'
 import { BodyRoom, type BodyShare } from './body-room.js'
 import { type CallerFacts, callerFault } from './caller-check.js'
 import { Connections, kindOf, rawAnswer, type SilenceLimits, silenceLimits, tooSlow } from './connections.js'
-import { functionArn, type Route, send, truncatedRequest } from './exchange.js'
+import { functionArn, type HttpRoute, send, truncatedRequest } from './exchange.js'
 import { extensionRoutes } from './extension-routes.js'
 import { answerIdentity, type EmulatorIdentity } from './identity.js'
 import { invokeRoutes } from './invoke-routes.js'
@@ -78,7 +78,7 @@ const roomBytesMax = 64 * 1024 * 1024
 export class EmulatorServer {
   readonly #options: EmulatorOptions
   readonly #server: Server
-  readonly #routes: readonly Route[]
+  readonly #routes: readonly HttpRoute[]
   readonly #connections: Connections
   /** Room for bodies; separate, so that callers cannot cause the runtimes' requests to be refused. */
   readonly #rooms = { caller: new BodyRoom(roomBytesMax), runtime: new BodyRoom(roomBytesMax) }
@@ -184,7 +184,7 @@ export class EmulatorServer {
     await closed
   }
 
-  #makeRoutes(): readonly Route[] {
+  #makeRoutes(): readonly HttpRoute[] {
     const { concurrency, hasExtensions, functionName = 'emulated', handler = '' } = this.#options
     const facts = { functionName, functionVersion: '$LATEST', handler }
     return [

@@ -14,7 +14,7 @@ import { QueueSource } from '../../../work/queues/queue-source.js'
 import { placeOfQueue } from '../../../work/queues/sqs/client.js'
 import { openSqsQueue } from '../../../work/queues/sqs/sqs-queue.js'
 import type { ExtraRoute } from '../http/server.js'
-import { Mapping } from './mapping.js'
+import { EventSourceMapping } from './event-source-mapping.js'
 import { isUrl, type SqsSettings, visibilityFactor } from './section.js'
 import { sqsRoute } from './sqs-endpoint.js'
 import { problemOfMessage } from './sqs-limits.js'
@@ -161,10 +161,10 @@ function warnOfShort(log: Logger, visibilityMs: number, timeoutMs: number): void
 }
 
 function running({ settings, invoke, clock, log }: PolledQueueOptions, queue: MessageQueue) {
-  let mapping: Mapping | undefined
+  let mapping: EventSourceMapping | undefined
   return {
     start: () => {
-      mapping = new Mapping({
+      mapping = new EventSourceMapping({
         source: new QueueSource({ queue, kind: 'aws:sqs', clock }),
         queue: queue.arn,
         batchSize: settings.batch_size,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '../../../../src/core/clock.js'
 import { type Logger, silentLogger } from '../../../../src/logging/logger.js'
-import { Mapping } from '../../../../src/plugins/emulator/mapping/mapping.js'
+import { EventSourceMapping } from '../../../../src/plugins/emulator/mapping/event-source-mapping.js'
 import { sourceOf } from '../../../helpers/queue-source.js'
 import { openQueueOf, startSqsServer } from '../../../helpers/sqs-server.js'
 import { eventually } from '../../../helpers/wait.js'
@@ -27,7 +27,7 @@ test('a mapping over a real queue deletes what succeeded and nothing else', asyn
   for (const body of ['good', 'bad', 'good too']) await queue.send({ body })
   const seen: string[] = []
   let batches = 0
-  const mapping = new Mapping({
+  const mapping = new EventSourceMapping({
     source: sourceOf(queue, systemClock),
     queue: queue.arn,
     batchSize: 10,
@@ -78,7 +78,7 @@ test('a server that goes away is warned about and asked until it is back', async
   const queue = await openQueueOf(t, url, first.env)
   const warnings: string[] = []
   const done: string[] = []
-  const mapping = new Mapping({
+  const mapping = new EventSourceMapping({
     source: sourceOf(queue, systemClock),
     queue: queue.arn,
     batchSize: 1,

@@ -4,9 +4,9 @@ import { silentLogger } from '../../../../src/logging/logger.js'
 import type { Invoked } from '../../../../src/plugins/emulator/mapping/answer.js'
 import {
   type BatchFacts,
-  Mapping,
-  type MappingOptions,
-} from '../../../../src/plugins/emulator/mapping/mapping.js'
+  EventSourceMapping,
+  type EventSourceMappingOptions,
+} from '../../../../src/plugins/emulator/mapping/event-source-mapping.js'
 import { MemoryQueue } from '../../../../src/work/queues/memory/memory-queue.js'
 import type { MessageQueue, NewMessage } from '../../../../src/work/queues/queue.js'
 import { recordingLogger } from '../../../helpers/pool.js'
@@ -33,7 +33,7 @@ interface Call {
 /** Function under test: returns the bodies of a batch that fail, or an answer as it is. */
 type Handler = (call: Call) => readonly string[] | Invoked | Promise<readonly string[] | Invoked>
 
-class Bed {
+class Rig {
   readonly time = new VirtualTime()
   readonly queue: MemoryQueue
   readonly dead: MemoryQueue
@@ -57,8 +57,12 @@ class Bed {
     for (const one of all) await this.queue.send(typeof one === 'string' ? { body: one } : one)
   }
 
-  map(t: TestContext, handler: Handler, options: Partial<MappingOptions> = {}): Mapping {
-    const mapping = new Mapping({
+  map(
+    t: TestContext,
+    handler: Handler,
+    options: Partial<EventSourceMappingOptions> = {},
+  ): EventSourceMapping {
+    const mapping = new EventSourceMapping({
       source: sourceOf(this.queue, this.time),
       queue: this.queue.arn,
       batchSize: 10,
@@ -118,46 +122,46 @@ function grouped(...words: readonly string[]): NewMessage[] {
 const fine: Handler = () => []
 
 test('a batch holds as many messages as are there, up to its size, over 10 too', async (t) => {
-  const bed = new Bed('work')
-  await bed.send(...numbered(60))
-  bed.map(t, fine, { batchSize: 25, windowMs: 1000 })
-  await bed.drained()
+  const rig = new Rig('work')
+  await rig.send(...numbered(60))
+  rig.map(t, fine, { batchSize: 25, windowMs: 1000 })
+  await rig.drained()
   assert.deepEqual(
-    bed.calls.map(({ bodies }) => bodies.length),
+    rig.calls.map(({ bodies }) => bodies.length),
     [25, 25, 10],
   )
-  assert.deepEqual(bed.bodiesOfCalls().flat().sort(), numbered(60).sort())
+  assert.deepEqual(rig.bodiesOfCalls().flat().sort(), numbered(60).sort())
 })
 
 test('a window is waited out for a batch to become full, and not longer', async (t) => {
-  const bed = new Bed('work')
-  bed.map(t, fine, { batchSize: 3, windowMs: 5000 })
-  await bed.send('a', { body: 'b', delayMs: 3000 }, { body: 'c', delayMs: 9000 })
-  await bed.drained()
-  assert.deepEqual(bed.bodiesOfCalls(), [['a', 'b'], ['c']])
+  const rig = new Rig('work')
+  rig.map(t, fine, { batchSize: 3, windowMs: 5000 })
+  await rig.send('a', { body: 'b', delayMs: 3000 }, { body: 'c', delayMs: 9000 })
+  await rig.drained()
+  assert.deepEqual(rig.bodiesOfCalls(), [['a', 'b'], ['c']])
   assert.deepEqual(
-    bed.calls.map(({ atMs }) => atMs),
+    rig.calls.map(({ atMs }) => atMs),
     [5000, 14_000],
   )
 })
 
 test('a full batch goes at once, whatever the window', async (t) => {
-  const bed = new Bed('work')
-  bed.map(t, fine, { batchSize: 2, windowMs: 300_000 })
-  await bed.send('a', { body: 'b', delayMs: 2000 })
-  await bed.drained()
+  const rig = new Rig('work')
+  rig.map(t, fine, { batchSize: 2, windowMs: 300_000 })
+  await rig.send('a', { body: 'b', delayMs: 2000 })
+  await rig.drained()
   assert.deepEqual(
-    bed.calls.map(({ atMs, bodies }) => [atMs, bodies.length]),
+    rig.calls.map(({ atMs, bodies }) => [atMs, bodies.length]),
     [[2000, 2]],
   )
 })
 
 test('a window that is longer than a long poll stays open', async (t) => {
-  const bed = new Bed('work')
-  bed.map(t, fine, { batchSize: 10, windowMs: 50_000 })
-  await bed.send('a', { body: 'b', delayMs: 45_000 })
-  await bed.drained()
-  assert.deepEqual(bed.bodiesOfCalls(), [['a', 'b']])
+  const rig = new Rig('work')
+  rig.map(t, fine, { batchSize: 10, windowMs: 50_000 })
+  await rig.send('a', { body: 'b', delayMs: 45_000 })
+  await rig.drained()
+  assert.deepEqual(rig.bodiesOfCalls(), [['a', 'b']])
 })
 
 test('a batch is cut at 6 MB, by the bytes of the event and not of the bodies', async (t) => {
@@ -165,28 +169,28 @@ test('a batch is cut at 6 MB, by the bytes of the event and not of the bodies', 
     ['x', [5, 5, 2]],
     ['"', [2, 2, 2, 2, 2, 2]],
   ] as const) {
-    const bed = new Bed('work')
-    await bed.send(...numbered(12).map((body) => body + letter.repeat(1024 * 1024 - 8)))
-    bed.map(t, fine, { batchSize: 100, windowMs: 1000 })
-    await bed.drained()
-    const sizes = bed.calls.map(({ bodies }) => bodies.length)
+    const rig = new Rig('work')
+    await rig.send(...numbered(12).map((body) => body + letter.repeat(1024 * 1024 - 8)))
+    rig.map(t, fine, { batchSize: 100, windowMs: 1000 })
+    await rig.drained()
+    const sizes = rig.calls.map(({ bodies }) => bodies.length)
     assert.deepEqual([...sizes].sort(), [...expected].sort(), letter)
-    for (const { bytes } of bed.calls) assert.ok(bytes <= 6 * 1024 * 1024)
+    for (const { bytes } of rig.calls) assert.ok(bytes <= 6 * 1024 * 1024)
     // Nothing came twice: what was cut off was delivered next.
     assert.deepEqual(
-      bed.calls.flatMap(({ records }) => records.map(({ attributes }) => attributes.ApproximateReceiveCount)),
+      rig.calls.flatMap(({ records }) => records.map(({ attributes }) => attributes.ApproximateReceiveCount)),
       Array.from({ length: 12 }, () => '1'),
     )
   }
 })
 
 test('a FIFO batch that was cut goes on in order although a message before the cut failed', async (t) => {
-  const bed = new Bed('work.fifo')
+  const rig = new Rig('work.fifo')
   const bodies = numbered(8)
-  await bed.send(...bodies.map((body) => ({ body: body + 'x'.repeat(1024 * 1024 - 8), group: 'g' })))
+  await rig.send(...bodies.map((body) => ({ body: body + 'x'.repeat(1024 * 1024 - 8), group: 'g' })))
   let tries = 0
   const done: string[] = []
-  bed.map(t, ({ bodies: all }) => {
+  rig.map(t, ({ bodies: all }) => {
     const names = all.map((body) => body.slice(0, 2))
     // The third fails twice, and all that follow it with it.
     const at = names.indexOf('b2')
@@ -194,18 +198,18 @@ test('a FIFO batch that was cut goes on in order although a message before the c
     done.push(...names.slice(0, good))
     return all.slice(good)
   })
-  await bed.drained()
+  await rig.drained()
   assert.deepEqual(done, bodies)
 })
 
 test('what a batch reports as failed comes again after its visibility, the rest is deleted', async (t) => {
-  const bed = new Bed('work')
-  await bed.send('a', 'b', 'c')
-  bed.map(t, ({ atMs }) => (atMs === 0 ? ['b'] : []))
-  await bed.drained()
-  assert.deepEqual(bed.bodiesOfCalls(), [['a', 'b', 'c'], ['b']])
-  assert.equal(bed.calls[1]?.atMs, visibilityMs)
-  assert.deepEqual(bed.batches[0], {
+  const rig = new Rig('work')
+  await rig.send('a', 'b', 'c')
+  rig.map(t, ({ atMs }) => (atMs === 0 ? ['b'] : []))
+  await rig.drained()
+  assert.deepEqual(rig.bodiesOfCalls(), [['a', 'b', 'c'], ['b']])
+  assert.equal(rig.calls[1]?.atMs, visibilityMs)
+  assert.deepEqual(rig.batches[0], {
     delivered: ['m1', 'm2', 'm3'],
     deleted: ['m1', 'm3'],
     failed: ['m2'],
@@ -214,13 +218,13 @@ test('what a batch reports as failed comes again after its visibility, the rest 
 })
 
 test('a mapping without ReportBatchItemFailures deletes what the answer names as failed, and says so', async (t) => {
-  const bed = new Bed('work')
-  await bed.send('a', 'b', 'c')
+  const rig = new Rig('work')
+  await rig.send('a', 'b', 'c')
   const log = recordingLogger()
-  bed.map(t, () => ['a', 'b'], { reportsFailures: false, log })
-  await bed.until(() => log.lines.length > 0)
-  assert.equal(bed.calls.length, 1)
-  assert.deepEqual(bed.queue.ids, [])
+  rig.map(t, () => ['a', 'b'], { reportsFailures: false, log })
+  await rig.until(() => log.lines.length > 0)
+  assert.equal(rig.calls.length, 1)
+  assert.deepEqual(rig.queue.ids, [])
   const [line] = log.lines
   assert.equal(line?.level, 'warn')
   assert.match(String(line?.message), /named as failed were deleted/)
@@ -235,66 +239,66 @@ test('an answer that is not understood, and a function error, bring the whole ba
     text('{"batchItemFailures":[{"itemIdentifier":null}]}'),
     { kind: 'error', body: Buffer.from('{}') } as const,
   ]) {
-    const bed = new Bed('work')
-    await bed.send('a', 'b')
-    bed.map(t, ({ atMs }) => (atMs === 0 ? answer : []))
-    await bed.drained()
-    assert.deepEqual(bed.bodiesOfCalls(), [
+    const rig = new Rig('work')
+    await rig.send('a', 'b')
+    rig.map(t, ({ atMs }) => (atMs === 0 ? answer : []))
+    await rig.drained()
+    assert.deepEqual(rig.bodiesOfCalls(), [
       ['a', 'b'],
       ['a', 'b'],
     ])
-    assert.deepEqual(bed.batches[0]?.deleted, [])
-    assert.ok(bed.batches[0]?.problem !== undefined)
+    assert.deepEqual(rig.batches[0]?.deleted, [])
+    assert.ok(rig.batches[0]?.problem !== undefined)
   }
 })
 
 test('what fails too often goes to the dead-letter queue, the others of its batch do not', async (t) => {
-  const bed = new Bed('work', 3)
-  await bed.send('good', 'bad')
-  bed.map(t, () => ['bad'])
-  await bed.drained()
-  assert.deepEqual(bed.bodiesOfCalls(), [['good', 'bad'], ['bad'], ['bad']])
-  assert.deepEqual(bed.dead.ids, ['m2'])
+  const rig = new Rig('work', 3)
+  await rig.send('good', 'bad')
+  rig.map(t, () => ['bad'])
+  await rig.drained()
+  assert.deepEqual(rig.bodiesOfCalls(), [['good', 'bad'], ['bad'], ['bad']])
+  assert.deepEqual(rig.dead.ids, ['m2'])
 })
 
 test('as many batches run at once as the concurrency says', async (t) => {
   for (const concurrency of [1, 3]) {
-    const bed = new Bed('work')
-    await bed.send(...numbered(8))
+    const rig = new Rig('work')
+    await rig.send(...numbered(8))
     let [running, most] = [0, 0]
     const slow: Handler = async () => {
       most = Math.max(most, ++running)
-      await new Promise<void>((resolve) => bed.time.timer(1000, resolve))
+      await new Promise<void>((resolve) => rig.time.timer(1000, resolve))
       running -= 1
       return []
     }
-    bed.map(t, slow, { batchSize: 1, concurrency })
-    await bed.drained()
+    rig.map(t, slow, { batchSize: 1, concurrency })
+    await rig.drained()
     assert.equal(most, concurrency)
   }
 })
 
 test('groups of a FIFO queue run side by side, one group never', async (t) => {
-  const bed = new Bed('work.fifo')
-  await bed.send(...grouped('a1', 'b1', 'a2', 'c1', 'b2', 'a3'))
+  const rig = new Rig('work.fifo')
+  await rig.send(...grouped('a1', 'b1', 'a2', 'c1', 'b2', 'a3'))
   const running = new Set<string>()
   let most = 0
-  bed.map(
+  rig.map(
     t,
     async ({ bodies: [body = ''] }) => {
       const group = body[0] ?? ''
       assert.ok(!running.has(group), `${body} while ${group} is running`)
       running.add(group)
       most = Math.max(most, running.size)
-      await new Promise<void>((resolve) => bed.time.timer(1000, resolve))
+      await new Promise<void>((resolve) => rig.time.timer(1000, resolve))
       running.delete(group)
       return []
     },
     { batchSize: 1, concurrency: 5 },
   )
-  await bed.drained()
+  await rig.drained()
   assert.equal(most, 3)
-  const ofA = bed
+  const ofA = rig
     .bodiesOfCalls()
     .flat()
     .filter((body) => body.startsWith('a'))
@@ -302,17 +306,17 @@ test('groups of a FIFO queue run side by side, one group never', async (t) => {
 })
 
 test('the event has AWS’s shape', async (t) => {
-  const bed = new Bed('work.fifo')
-  await bed.send({
+  const rig = new Rig('work.fifo')
+  await rig.send({
     body: '{"n":1}',
     group: 'g',
     deduplicationId: 'd',
     messageAttributes: { trace: { dataType: 'String', stringValue: 'x' } },
   })
-  bed.map(t, fine)
-  await bed.drained()
-  const now = String(bed.time.nowMs())
-  assert.deepEqual(bed.calls[0]?.records, [
+  rig.map(t, fine)
+  await rig.drained()
+  const now = String(rig.time.nowMs())
+  assert.deepEqual(rig.calls[0]?.records, [
     {
       messageId: 'm1',
       receiptHandle: 'work.fifo-receipt-1',
@@ -338,38 +342,38 @@ test('the event has AWS’s shape', async (t) => {
 })
 
 test('a batch that is being collected at the stop goes back to the queue, and one at work is waited for', async (t) => {
-  const bed = new Bed('work')
-  await bed.send('a')
-  const mapping = bed.map(t, fine, { batchSize: 5, windowMs: 300_000 })
-  await bed.until(() => bed.queue.isInFlight('work-receipt-1'))
+  const rig = new Rig('work')
+  await rig.send('a')
+  const mapping = rig.map(t, fine, { batchSize: 5, windowMs: 300_000 })
+  await rig.until(() => rig.queue.isInFlight('work-receipt-1'))
   await mapping.stop()
-  assert.deepEqual(bed.calls, [])
-  assert.deepEqual(await bed.queue.counts(), { visible: 1, inFlight: 0, delayed: 0 })
+  assert.deepEqual(rig.calls, [])
+  assert.deepEqual(await rig.queue.counts(), { visible: 1, inFlight: 0, delayed: 0 })
 
   let finish: () => void = () => undefined
   const answer = new Promise<readonly string[]>((resolve) => {
     finish = () => resolve([])
   })
-  const slow = bed.map(t, () => answer)
-  await bed.until(() => bed.calls.length === 1)
+  const slow = rig.map(t, () => answer)
+  await rig.until(() => rig.calls.length === 1)
   const stopped = slow.stop()
   finish()
   await stopped
-  assert.deepEqual(bed.queue.ids, [])
+  assert.deepEqual(rig.queue.ids, [])
 })
 
 test('what nobody could run goes back to the queue in its order', async (t) => {
-  const bed = new Bed('work.fifo')
-  await bed.send(...grouped('a1', 'a2', 'b1'))
+  const rig = new Rig('work.fifo')
+  await rig.send(...grouped('a1', 'a2', 'b1'))
   let isGone = true
-  bed.map(t, (): readonly string[] | Invoked => {
+  rig.map(t, (): readonly string[] | Invoked => {
     const answer = isGone ? ({ kind: 'unrun' } as const) : []
     isGone = false
     return answer
   })
-  await bed.drained()
-  assert.equal(bed.calls[1]?.atMs, 0)
-  assert.deepEqual(bed.bodiesOfCalls()[1], ['a1', 'a2', 'b1'])
+  await rig.drained()
+  assert.equal(rig.calls[1]?.atMs, 0)
+  assert.deepEqual(rig.bodiesOfCalls()[1], ['a1', 'a2', 'b1'])
 })
 
 /** A queue whose next calls of a method fail. */
@@ -398,28 +402,28 @@ function failing(queue: MessageQueue, method: 'receive' | 'delete', times: numbe
 }
 
 test('a queue that cannot be reached is asked again after a second', async (t) => {
-  const bed = new Bed('work')
-  await bed.send('a')
-  bed.map(t, fine, { source: sourceOf(failing(bed.queue, 'receive', 3), bed.time) })
-  await bed.drained()
+  const rig = new Rig('work')
+  await rig.send('a')
+  rig.map(t, fine, { source: sourceOf(failing(rig.queue, 'receive', 3), rig.time) })
+  await rig.drained()
   assert.deepEqual(
-    bed.calls.map(({ atMs }) => atMs),
+    rig.calls.map(({ atMs }) => atMs),
     [3000],
   )
 })
 
 test('messages that could not be deleted come again', async (t) => {
-  const bed = new Bed('work')
-  await bed.send('a')
-  bed.map(t, fine, { source: sourceOf(failing(bed.queue, 'delete', 1), bed.time) })
-  await bed.drained()
-  assert.deepEqual(bed.bodiesOfCalls(), [['a'], ['a']])
+  const rig = new Rig('work')
+  await rig.send('a')
+  rig.map(t, fine, { source: sourceOf(failing(rig.queue, 'delete', 1), rig.time) })
+  await rig.drained()
+  assert.deepEqual(rig.bodiesOfCalls(), [['a'], ['a']])
 })
 
 test('a queue that goes away while a batch is filled costs nothing of the batch', async (t) => {
-  const bed = new Bed('work')
-  await bed.send('a')
-  const inner = bed.queue
+  const rig = new Rig('work')
+  await rig.send('a')
+  const inner = rig.queue
   let receives = 0
   const flaky: MessageQueue = {
     ...failing(inner, 'receive', 0),
@@ -429,10 +433,10 @@ test('a queue that goes away while a batch is filled costs nothing of the batch'
       return inner.receive(options)
     },
   }
-  bed.map(t, fine, { source: sourceOf(flaky, bed.time), batchSize: 5, windowMs: 1000 })
-  await bed.drained()
+  rig.map(t, fine, { source: sourceOf(flaky, rig.time), batchSize: 5, windowMs: 1000 })
+  await rig.drained()
   assert.deepEqual(
-    bed.calls.map(({ atMs, bodies }) => [atMs, bodies]),
+    rig.calls.map(({ atMs, bodies }) => [atMs, bodies]),
     [[0, ['a']]],
   )
 })

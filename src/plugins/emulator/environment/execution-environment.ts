@@ -16,7 +16,7 @@ import { defaultBudgets, type ShutdownBudgets, shutdownPlan } from './shutdown-p
 import { type InitializationType, lambdaVariables } from './variables.js'
 
 /** What an environment is made of. */
-export interface EnvironmentOptions {
+export interface ExecutionEnvironmentOptions {
   /** The bootstrap: words, no shell. */
   readonly command: readonly string[]
   /** The function's folder. */
@@ -55,8 +55,8 @@ const restoreMsMax = 10_000
 const sandboxDescriptorsMax = 1024
 
 /** One environment at a time, of one function. */
-export class Environment {
-  readonly #options: EnvironmentOptions
+export class ExecutionEnvironment {
+  readonly #options: ExecutionEnvironmentOptions
   readonly server: EmulatorServer
   #phase: Phase = 'cold'
   #timer: Timer | undefined
@@ -69,7 +69,7 @@ export class Environment {
   #failedInit: string | undefined
   #whenGone: (() => void)[] = []
 
-  constructor(options: EnvironmentOptions) {
+  constructor(options: ExecutionEnvironmentOptions) {
     this.#options = options
     this.server = new EmulatorServer({
       address: options.address,
@@ -155,7 +155,7 @@ export class Environment {
       case 'cold':
       case 'reset':
       case 'resting':
-      case 'photographed':
+      case 'snapshotted':
         if (state.hasWaiting) this.#happen('event')
         return
       case 'init':

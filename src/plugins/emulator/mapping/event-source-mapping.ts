@@ -9,7 +9,7 @@ import { type Invoked, readBatchAnswer } from './answer.js'
 import { cutBatch, type EventRecord, eventBytesMax, eventOf, recordOf } from './event.js'
 
 /** What a mapping is made of. */
-export interface MappingOptions {
+export interface EventSourceMappingOptions {
   readonly source: Pick<Source, 'pull' | 'settle' | 'release'>
   /** ARN of the queue, for the log. */
   readonly queue: string
@@ -38,12 +38,12 @@ const pollMs = 20_000
 const lostMs = 1000
 
 /** A running mapping. */
-export class Mapping {
-  readonly #options: MappingOptions
+export class EventSourceMapping {
+  readonly #options: EventSourceMappingOptions
   readonly #stopped = new AbortController()
   readonly #loops: Promise<unknown>
 
-  constructor(options: MappingOptions) {
+  constructor(options: EventSourceMappingOptions) {
     this.#options = options
     this.#loops = Promise.all(Array.from({ length: options.concurrency }, () => this.#run()))
   }

@@ -11,7 +11,7 @@ while read -r line; do groups=$line; done
 for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done`
 
 /** One guard. */
-export class Guard {
+export class EndGuard {
   readonly #child: ChildProcess
 
   constructor() {
