@@ -21,7 +21,7 @@ const config = {
   },
 } as const satisfies Properties
 
-/** What the driver needs of its server. */
+/** Services of the server that the driver uses. */
 export interface MemoryDriverOptions {
   readonly clock: Clock
   /** Makes the ids of messages. */

@@ -51,7 +51,7 @@ const config = {
   },
 } as const satisfies Properties
 
-/** What the driver needs of its server. */
+/** Services of the server that the driver uses. */
 export interface SqsDriverOptions {
   readonly clock: Clock
   readonly env: Readonly<Record<string, string | undefined>>

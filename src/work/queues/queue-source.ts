@@ -118,7 +118,7 @@ export class QueueSource implements Source {
   }
 }
 
-/** When an item comes again; none: once its visibility ends. */
+/** The visibility change of an item that comes again; none: it comes once its visibility ends. */
 function laterOf(item: SettledDelivery, retryMs: number | undefined) {
   const { delivery, verdict } = item
   const afterMs = (verdict.kind === 'retry' ? verdict.afterMs : undefined) ?? retryMs

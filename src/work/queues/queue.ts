@@ -72,7 +72,7 @@ export interface MessageQueue {
   readonly isFifo: boolean
   /** Resolves with the message's id. Rejects with RR_QUEUE_REFUSED when the queue does not take such a message, or when it cannot be reached. */
   send(message: NewMessage): Promise<string>
-  /** Up to `max` messages, as soon as there is one; none when `signal` aborts or `waitMs` have gone by. Rejects when it cannot be reached. */
+  /** Receives up to `max` messages as soon as there is one; none when `signal` aborts or `waitMs` have gone by. Rejects when it cannot be reached. */
   receive(options: ReceiveOptions): Promise<readonly ReceivedMessage[]>
   /** Acknowledges. A message whose receipt is stale, or that the queue could not be told of, comes again; it has a fault. */
   delete(receiptHandles: readonly string[]): Promise<ItemFaults>

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import type { Exit } from './exit.js'
 import { groupsBelow, readProcesses, signalGroup } from './process-tree.js'
 
-/** What is started. */
+/** A process to start. */
 export interface ChildOptions {
   /** Words; no shell interprets them. */
   readonly command: readonly string[]
@@ -59,7 +59,7 @@ export class ChildGroup {
     return this.#pid === undefined || this.#hasExited ? [] : [this.#pid]
   }
 
-  /** To the first group only, as Lambda does. */
+  /** Signals the first group only, as Lambda does. */
   signal(signal: NodeJS.Signals): void {
     if (this.#pid !== undefined && !this.#hasExited) signalGroup(this.#pid, signal)
   }

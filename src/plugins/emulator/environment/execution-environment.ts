@@ -15,7 +15,7 @@ import { type ExtensionCommand, Sandbox } from './sandbox.js'
 import { defaultBudgets, type ShutdownBudgets, shutdownPlan } from './shutdown-plan.js'
 import { type InitializationType, lambdaVariables } from './variables.js'
 
-/** What an environment is made of. */
+/** Options of an environment. */
 export interface ExecutionEnvironmentOptions {
   /** The bootstrap: words, no shell. */
   readonly command: readonly string[]
@@ -65,7 +65,7 @@ export class ExecutionEnvironment {
   #startedAt = 0
   #frozenAt = 0
   #hasEverInited = false
-  /** What a failed start said whose event starts the environment again. */
+  /** Message of a failed start whose event starts the environment again. */
   #failedInit: string | undefined
   #whenGone: (() => void)[] = []
 
@@ -94,7 +94,7 @@ export class ExecutionEnvironment {
     })
   }
 
-  /** Where it stands. */
+  /** The current phase. */
   get phase(): Phase {
     return this.#phase
   }
@@ -115,7 +115,7 @@ export class ExecutionEnvironment {
     return this.server.invoke(event, options)
   }
 
-  /** As `invoke`; a streamed answer is handed over as soon as it begins. */
+  /** Invokes the function; a streamed answer is handed over as soon as it begins. */
   invokeStream(event: Buffer, options: InvokeOptions = {}): Promise<StreamedResult> {
     return this.server.invokeStream(event, options)
   }
@@ -148,7 +148,7 @@ export class ExecutionEnvironment {
     for (const act of acts) this.#acts[act](from)
   }
 
-  /** What an environment waits for is looked at, not heard of: whatever changes, this asks for what comes next. */
+  /** Looks again at whether the phase's condition is met; called after every change, as the state is polled. */
   #look(): void {
     const { state, extensions } = this.server
     switch (this.#phase) {
@@ -302,7 +302,7 @@ export class ExecutionEnvironment {
     log.info({ ms: Math.round(clock.monotonicMs() - this.#frozenAt) }, 'thawed')
   }
 
-  /** Whatever happens meanwhile waits until the processes have gone. */
+  /** Ends the processes; whatever happens meanwhile waits until they have gone. */
   #end(reason: ShutdownReason, isAtOnce: boolean): void {
     const { clock, log, budgets } = this.#options
     const since = clock.monotonicMs()

@@ -1,6 +1,6 @@
-/** How a process ended, in the platform's words. Pure. */
+/** Ends of processes in the platform's words. Pure. */
 
-/** As Node reports it; `fault`: it could not be started. */
+/** End of a process as Node reports it; `fault`: it could not be started. */
 export interface Exit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
@@ -25,7 +25,7 @@ const signalTexts: Partial<Record<NodeJS.Signals, string>> = {
 // What a shell says of a command that it cannot run.
 const cannotRun = [126, 127]
 
-/** What the invoker is told of a runtime that ended. */
+/** Error that the invoker is told of a runtime that ended. */
 export function exitError({ code, signal, fault }: Exit): ExitError {
   if (fault !== undefined || (code !== null && cannotRun.includes(code)))
     return {

@@ -1,4 +1,4 @@
-/** What a failed start said, for the start that repeats it: `rr bootstrap` does not log the same fault again. Pure. */
+/** Message of a failed start, for the start that repeats it: `rr bootstrap` does not log the same fault again. Pure. */
 
 /** Variable that `rr bootstrap` reads; extensions do not see what begins with `_`. */
 export const failedInitVariable = '_RELAYRUNNER_FAILED_INIT'

@@ -21,7 +21,7 @@ export type Phase =
   | 'closing'
   | 'closed'
 
-/** What may happen to an environment. */
+/** Events in the life of an environment. */
 export type Happening =
   | 'event'
   | 'warm'
@@ -36,7 +36,7 @@ export type Happening =
   | 'stop'
   | 'gone'
 
-/** What is to be done, in order. `start-clock`: the event's own time begins. `tell-fault`: the events in hand fail. */
+/** Actions of a step. `start-clock`: the event's own time begins. `tell-fault`: the events in hand fail. */
 export type Act =
   | 'start'
   | 'start-clock'
@@ -52,7 +52,7 @@ export type Act =
   | 'fail'
   | 'spin-down'
 
-/** Where it leads, and what is done on the way. */
+/** The next phase, and the actions on the way to it, in order. */
 export interface Step {
   readonly to: Phase
   readonly acts: readonly Act[]
@@ -145,12 +145,12 @@ const table: Readonly<Record<Phase, Row>> = {
   closed: row('closed', {}),
 }
 
-/** What follows. */
+/** Looks up the step that follows. */
 export function stepOf(phase: Phase, happening: Happening): Step {
   return table[phase][happening]
 }
 
-/** Why a start has a limit of its own, apart from that of the event. */
+/** True for phases whose start has a limit of its own, apart from that of the event. */
 export function hasInitLimit(phase: Phase): boolean {
   return phase === 'init' || phase === 'restoring'
 }

@@ -1,5 +1,5 @@
 /**
- * Which processes belong to an environment, read from /proc: those below its first one, whatever group they are in, and those
+ * Finds the processes of an environment in /proc: those below its first one, whatever group they are in, and those
  * that carry its mark among their variables, whoever their parent is now. Without /proc only the first one's group is known.
  */
 import { readdirSync, readFileSync } from 'node:fs'

@@ -13,7 +13,7 @@ export interface ExtensionCommand {
   readonly command: readonly string[]
 }
 
-/** What a sandbox is made of. */
+/** Options of a sandbox. */
 export interface SandboxOptions extends ChildOptions {
   readonly extensions: readonly ExtensionCommand[]
   /** `NAME=value` among the variables, which no other environment has. */
@@ -52,7 +52,7 @@ export class Sandbox {
     return this.#runtime.pid
   }
 
-  /** How the runtime ended; never rejects. */
+  /** Resolves with how the runtime ended; never rejects. */
   get exited(): Promise<Exit> {
     return this.#runtime.exited
   }

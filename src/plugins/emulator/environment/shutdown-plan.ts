@@ -1,10 +1,10 @@
-/** How much time the end of an environment takes, from who registered. Pure. */
+/** Plans the time of an environment's end, by the kinds of extensions that registered. Pure. */
 import { unreachable } from '../../../index.js'
 import type { ShutdownReason } from '../function/extensions.js'
 
 /** The times that AWS gives, in ms; its sources disagree about the runtime's share, so all are settings. */
 export interface ShutdownBudgets {
-  /** From SIGTERM to SIGKILL for the runtime, where an event failed or external extensions want their share. */
+  /** Ms from SIGTERM to SIGKILL for the runtime, where an event failed or external extensions take their share. */
   readonly runtimeMs: number
   /** The whole, when only the runtime itself registered. */
   readonly internalMs: number
@@ -12,7 +12,7 @@ export interface ShutdownBudgets {
   readonly externalMs: number
 }
 
-/** What AWS documents. */
+/** The times that AWS documents. */
 export const defaultBudgets: ShutdownBudgets = { runtimeMs: 300, internalMs: 500, externalMs: 2000 }
 
 /** First the runtime gets SIGTERM and its time, then external extensions get SHUTDOWN and theirs, then SIGKILL. 0: none of it. */

@@ -1,13 +1,13 @@
 /** The environment variables of a function's processes, as AWS sets them. Pure. */
 
-/** How the environment comes to life. */
+/** Kind of the environment's start. */
 export type InitializationType =
   | 'on-demand'
   | 'provisioned-concurrency'
   | 'snap-start'
   | 'lambda-managed-instances'
 
-/** What they say. */
+/** Facts that the variables tell. */
 export interface VariableFacts {
   readonly functionName: string
   readonly handler: string

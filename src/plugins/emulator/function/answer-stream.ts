@@ -9,7 +9,7 @@ import { type FunctionError, platformError } from './invocation.js'
 /** Bytes of a streamed answer at most. */
 const streamBytesMax = 200 * 1024 * 1024
 
-/** How a stream ended. `gone`: its reader left first. */
+/** End of a stream. `gone`: its reader left first. */
 export type StreamEnd = { readonly kind: 'complete' } | { readonly kind: 'gone' } | FunctionError
 
 /** The head of an HTTP answer, as it stands before the body. */
@@ -97,7 +97,7 @@ async function* follow(first: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenera
   }
 }
 
-/** What is not as it should be counts as absent: the status goes out as 200 then. */
+/** Reads a head. A malformed field counts as absent: the status is 200 then. */
 function parsePrelude(text: Buffer): Prelude {
   const given: unknown = JSON.parse(text.toString('utf8'))
   const { statusCode, headers, multiValueHeaders, cookies } = objectOf(given)

@@ -1,9 +1,9 @@
 /** An extension's states, as the Extensions API sees them, and what each of its calls means in each of them. */
 
-/** Where an extension stands. `lost`: it waited, and its connection has gone. */
+/** State of an extension. `lost`: it waited, and its connection has gone. */
 export type ExtensionState = 'registered' | 'waiting' | 'running' | 'lost' | 'failed'
 
-/** What an extension may call once it is registered. */
+/** Calls of an extension once it is registered. */
 export type ExtensionCall = 'next' | 'init-error' | 'exit-error'
 
 type Cell = ExtensionState | 'refused'

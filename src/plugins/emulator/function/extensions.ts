@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { afterExtensionCall, type ExtensionCall, type ExtensionState, isAtRest } from './extension-state.js'
 import type { ApiStatus } from './invocation.js'
 
-/** What an extension is told. */
+/** An event for an extension. */
 export type ExtensionEvent =
   | {
       readonly eventType: 'INVOKE'
@@ -14,13 +14,13 @@ export type ExtensionEvent =
     }
   | { readonly eventType: 'SHUTDOWN'; readonly deadlineMs: number; readonly shutdownReason: ShutdownReason }
 
-/** Why an environment ends. */
+/** Reason of an environment's end. */
 export type ShutdownReason = 'SPINDOWN' | 'TIMEOUT' | 'FAILURE'
 
 /** Takes the event that a waiting call was for. */
 export type Tell = (event: ExtensionEvent, eventId: string) => void
 
-/** What the registry needs to know. */
+/** Options of the registry. */
 export interface ExtensionsOptions {
   /** False once the runtime has asked for its first event. */
   readonly isOpen: () => boolean
@@ -53,7 +53,7 @@ export class Extensions {
     this.#options = options
   }
 
-  /** Which kinds are registered: the end of an environment takes its time from this. */
+  /** The kinds that are registered: they decide how long the end of an environment may take. */
   get kind(): 'none' | 'internal' | 'external' {
     if (this.#all.size === 0) return 'none'
     return [...this.#all.values()].some(({ isExternal }) => isExternal) ? 'external' : 'internal'
@@ -70,7 +70,7 @@ export class Extensions {
   register(name: string | undefined, body: string): { readonly identifier: string } | ApiStatus {
     const events = readEvents(body)
     if (events === undefined)
-      return refusal('Extension.InvalidRequestFormat', 'the body is no {"events":[…]}')
+      return refusal('Extension.InvalidRequestFormat', 'the body is not {"events":[…]}')
     if (name === undefined) return refusal('Extension.InvalidExtensionName', 'the name is missing')
     const isExternal = this.#options.externals?.includes(name) === true
     const status = this.#mayRegister(name, events, isExternal)
@@ -138,7 +138,7 @@ export class Extensions {
     if (this.#all.size >= extensionsMax)
       return refusal('Extension.TooManyExtensions', `${extensionsMax} are registered already`)
     const unknown = events.find((one) => !eventTypes.has(one))
-    if (unknown !== undefined) return refusal('Extension.InvalidEventType', `${unknown} is no event`)
+    if (unknown !== undefined) return refusal('Extension.InvalidEventType', `unknown event type ${unknown}`)
     if (isExternal || !events.includes('SHUTDOWN')) return undefined
     return refusal(
       'ShutdownEventNotSupportedForInternalExtension',

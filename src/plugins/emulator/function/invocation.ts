@@ -1,4 +1,4 @@
-/** What is invoked and how it ends: the words that the state, the routes and the callers share. */
+/** Invocations and their results: the types that the state, the routes and the callers share. */
 import { randomUUID } from 'node:crypto'
 
 /** An event that failed: the body is for its invoker, the type for the platform's books. */
@@ -8,10 +8,10 @@ export interface FunctionError {
   readonly type: string
 }
 
-/** How an event ended, for whoever invoked it. */
+/** End of an event, for its invoker. */
 export type InvokeResult = { readonly kind: 'result'; readonly body: Buffer } | FunctionError
 
-/** What is handed out by `/next`. */
+/** An event as `/next` hands it out. */
 export interface HandedOut {
   readonly requestId: string
   readonly deadlineMs: number
@@ -22,7 +22,7 @@ export interface HandedOut {
   readonly tenantId: string | undefined
 }
 
-/** What a call of the API is met with. */
+/** Status of an API call's answer. */
 export interface ApiStatus {
   readonly status: number
   readonly errorType?: string

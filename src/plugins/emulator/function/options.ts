@@ -1,14 +1,14 @@
-/** What an emulated function is made of, and who asks it for events; `function-state.ts` is the function. No behaviour. */
+/** Options of an emulated function, and its pollers; `state.ts` is the function. No behaviour. */
 import type { Clock } from '../../../index.js'
 import type { ApiStatus, HandedOut } from './invocation.js'
 
-/** Who asked `/next`. */
+/** A call of `/next`. */
 export interface Poller {
   readonly hand: (event: HandedOut) => void
   readonly refuse: (status: ApiStatus) => void
 }
 
-/** What a function is made of. */
+/** Options of a function. */
 export interface FunctionOptions {
   readonly clock: Clock
   readonly timeoutMs: number

@@ -3,7 +3,7 @@
  * Instances have no such state, each of their events has its own (`function-state.ts`).
  */
 
-/** Where the runtime stands. `broken`: its answer was cut off. `refused`: it asked for a response mode that does not exist. */
+/** State of the runtime. `broken`: its answer was cut off. `refused`: it asked for a response mode that does not exist. */
 export type RuntimeState =
   | 'starting'
   | 'snapshot'
@@ -16,7 +16,7 @@ export type RuntimeState =
   | 'refused'
   | 'failed'
 
-/** What a runtime may call. `answer` is a response or an error for the event in hand. */
+/** Calls of a runtime. `answer` is a response or an error for the event in hand. */
 export type RuntimeCall = 'next' | 'answer' | 'init-error' | 'restore-next' | 'restore-error'
 
 /** A call that has no place in the runtime's state: 403. */

@@ -42,7 +42,7 @@ export class FunctionState {
     this.#options = options
   }
 
-  /** Why another event is refused; undefined: there is room. */
+  /** Status with which another event is refused; undefined: there is room. */
   get fullness(): ApiStatus | undefined {
     const { concurrency } = this.#options
     const busy = this.#inHand.size + this.#waiting.length
@@ -172,7 +172,7 @@ export class FunctionState {
   refuseMode(requestId: string, mode: string): ApiStatus {
     const ticket = this.begin(requestId)
     if ('status' in ticket) return ticket
-    const errorMessage = `${mode} is no response mode`
+    const errorMessage = `unknown response mode ${mode}`
     this.#end(requestId, platformError('Runtime.InvalidResponseModeHeader', errorMessage))
     if (!this.#isManaged) this.#runtime = 'refused'
     return { status: 400, errorType: 'InvalidFunctionResponseMode', errorMessage }

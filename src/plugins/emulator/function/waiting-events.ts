@@ -5,7 +5,7 @@ import type { FunctionError } from './invocation.js'
 /** Events that wait at most; then an invoke is refused. */
 export const waitingMax = 1000
 
-/** Those of one function. They are few, so that they may be searched. */
+/** Waiting events of one function. They are few, so that they may be searched. */
 export class WaitingEvents {
   #events: Event[] = []
 
@@ -13,7 +13,7 @@ export class WaitingEvents {
     return this.#events.length
   }
 
-  /** The one that waits first. */
+  /** First of the line. */
   get first(): Event | undefined {
     return this.#events[0]
   }
@@ -31,7 +31,7 @@ export class WaitingEvents {
     return this.#events.shift()
   }
 
-  /** It does not wait any longer, and its time does not count; nothing when it was not here. */
+  /** Takes an event out of the line and clears its timer; does nothing when it is not in it. */
   leave(event: Event): void {
     if (!this.has(event)) return
     this.#events = this.#events.filter((one) => one !== event)

@@ -24,7 +24,7 @@ export interface CallerFacts {
 const ownSites: ReadonlySet<string> = new Set(['same-origin', 'none'])
 const excerptCharacters = 60
 
-/** Why the request is refused; undefined: it may go on. `extraHosts` are the names of `emulator.hosts`. */
+/** Returns why a request is refused; undefined: it may go on. `extraHosts` are the names of `emulator.hosts`. */
 export function callerFault(facts: CallerFacts, extraHosts: readonly string[]): ApiStatus | undefined {
   const { target, hosts, origin, fetchSite, upgrade, localAddress } = facts
   const [host] = hosts

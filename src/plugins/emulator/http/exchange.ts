@@ -1,4 +1,4 @@
-/** What the routes share: exchanges, bodies with a limit, statuses as JSON. */
+/** Helpers of all routes: exchanges, bodies with a limit, statuses as JSON. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ApiStatus } from '../function/invocation.js'
 import type { BodyShare } from './body-room.js'
@@ -21,7 +21,7 @@ export type HttpRoute = readonly [method: string, path: RegExp, handler: Handler
 /** ARN of the emulated function. */
 export const functionArn = 'arn:aws:lambda:us-east-1:123456789012:function:emulated'
 
-/** What a client whose body was shorter than announced is answered, if it still listens. */
+/** Answer to a client whose body was shorter than announced, if it still listens. */
 export const truncatedRequest: ApiStatus = {
   status: 400,
   errorType: 'TruncatedHTTPRequest',

@@ -5,7 +5,7 @@ import { type Exchange, type HttpRoute, header, readBody, send } from './exchang
 const bodyBytesMax = 64 * 1024
 const idHeader = 'lambda-extension-identifier'
 
-/** What a registered extension is told of its function. */
+/** Facts about its function that a registered extension is told. */
 export interface ExtensionFacts {
   readonly functionName: string
   readonly functionVersion: string

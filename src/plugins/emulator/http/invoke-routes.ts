@@ -71,7 +71,7 @@ async function invoke(exchange: Exchange, state: FunctionState): Promise<void> {
   finish(exchange, await running.result, running.requestId)
 }
 
-/** As a function URL answers: with the head that the function gave, and its bytes as they come. */
+/** Answers as a function URL does: with the head that the function gave, and its bytes as they come. */
 async function invokeStreaming(exchange: Exchange, state: FunctionState): Promise<void> {
   const { response } = exchange
   const event = await readRequest(exchange, state)

@@ -15,7 +15,7 @@ import { answerIdentity, type EmulatorIdentity } from './identity.js'
 import { invokeRoutes } from './invoke-routes.js'
 import { runtimeRoutes } from './runtime-routes.js'
 
-/** What an emulator is made of. */
+/** Options of an emulator. */
 export interface EmulatorOptions {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string
@@ -40,7 +40,7 @@ export interface EmulatorOptions {
   readonly hasExtensions?: boolean
   /** Names of extensions that start beside the runtime. */
   readonly externals?: readonly string[]
-  /** Who owns the process that speaks to this API. */
+  /** Hooks of the owner of the process that speaks to this API. */
   readonly environment?: EnvironmentHooks
   readonly functionName?: string
   readonly handler?: string
@@ -48,7 +48,7 @@ export interface EmulatorOptions {
   readonly folder?: string
 }
 
-/** What the owner of the process decides and hears. */
+/** Decisions and notifications of the owner of the process. */
 interface EnvironmentHooks {
   readonly mayHandOut: () => boolean
   readonly isInitRepeated: (error: Buffer) => boolean
@@ -57,10 +57,10 @@ interface EnvironmentHooks {
   readonly onExtensionFault: (type: string, message: string) => void
 }
 
-/** What an invocation may say beside its event. */
+/** Properties of an invocation beside its event. */
 export type InvokeOptions = Omit<InvokeRequest, 'body'>
 
-/** How an event ended for a caller that takes streams. */
+/** End of an event for a caller that takes streams. */
 export type StreamedResult = InvokeResult | { readonly kind: 'stream'; readonly stream: AnswerStream }
 
 /** Takes a request that is its own; undefined when it is not. */
@@ -84,7 +84,7 @@ export class EmulatorServer {
   readonly #rooms = { caller: new BodyRoom(roomBytesMax), runtime: new BodyRoom(roomBytesMax) }
   /** The function's events; for the owner of the process. */
   readonly state: FunctionState
-  /** Who registered. */
+  /** Registered extensions. */
   readonly extensions: Extensions
   #address: string
 
@@ -155,7 +155,7 @@ export class EmulatorServer {
     return this.state.invoke({ ...options, body: event }, new AbortController().signal).result
   }
 
-  /** As `invoke`; a streamed answer is handed over as soon as it begins. */
+  /** Invokes the function; a streamed answer is handed over as soon as it begins. */
   invokeStream(event: Buffer, options: InvokeOptions = {}): Promise<StreamedResult> {
     return new Promise((resolve) => {
       const onStream = (stream: AnswerStream) => resolve({ kind: 'stream', stream })

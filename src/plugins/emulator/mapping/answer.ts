@@ -1,13 +1,13 @@
 /**
- * What an event-source mapping makes of a function's answer to a batch: which messages it may delete. As AWS documents it for
+ * Reads a function's answer to a batch as an event-source mapping does: which messages it may delete. As AWS documents it for
  * SQS: whatever is not understood is a failure of the whole batch. Pure.
  */
 
-/** How an invocation ended. */
+/** End of an invocation. */
 export type Invoked =
   | { readonly kind: 'result'; readonly body: Uint8Array }
   | { readonly kind: 'error'; readonly body: Uint8Array }
-  /** Nobody ran it: the function is gone. */
+  /** Not run: the function is gone. */
   | { readonly kind: 'unrun' }
 
 /** The ids that failed, and why all of them did when that is so. */
@@ -40,19 +40,19 @@ function readResult(body: Uint8Array, ids: readonly string[]): BatchOutcome {
   try {
     value = JSON.parse(text)
   } catch {
-    return whole('the answer is no JSON')
+    return whole('the answer is not JSON')
   }
   if (value === null) return noFailures
-  if (typeof value !== 'object' || Array.isArray(value)) return whole('the answer is no object')
+  if (typeof value !== 'object' || Array.isArray(value)) return whole('the answer is not an object')
   const list = 'batchItemFailures' in value ? value.batchItemFailures : null
   if (list === null) return noFailures
-  if (!Array.isArray(list)) return whole('batchItemFailures is no list')
+  if (!Array.isArray(list)) return whole('batchItemFailures is not a list')
   const known = new Set(ids)
   const failed = new Set<string>()
   for (const item of list) {
     const id: unknown = typeof item === 'object' && item !== null ? item.itemIdentifier : undefined
     if (typeof id !== 'string' || !known.has(id))
-      return whole(`${JSON.stringify(id) ?? 'an item without itemIdentifier'} is no message of the batch`)
+      return whole(`${JSON.stringify(id) ?? 'an item without itemIdentifier'} is not a message of the batch`)
     failed.add(id)
   }
   return { failed }

@@ -8,13 +8,13 @@ import { FaultKind, type Verdict } from '../../../work/verdict.js'
 import { type Invoked, readBatchAnswer } from './answer.js'
 import { cutBatch, type EventRecord, eventBytesMax, eventOf, recordOf } from './event.js'
 
-/** What a mapping is made of. */
+/** Options of a mapping. */
 export interface EventSourceMappingOptions {
   readonly source: Pick<Source, 'pull' | 'settle' | 'release'>
   /** ARN of the queue, for the log. */
   readonly queue: string
   readonly batchSize: number
-  /** How long a batch may wait to become full; 0 sends what is there. */
+  /** Ms that a batch may wait to become full; 0 sends what is there. */
   readonly windowMs: number
   /** Batches at once. */
   readonly concurrency: number
@@ -88,7 +88,7 @@ export class EventSourceMapping {
     return batch
   }
 
-  /** What has been received is not lost to a queue that goes away meanwhile: the batch is smaller, and the next poll tells. */
+  /** Receives further messages; when the queue goes away meanwhile, the batch stays smaller, and the next poll tells. */
   async #more(batch: readonly EventRecord[], waitMs: number): Promise<EventRecord[]> {
     try {
       return await this.#receive(this.#options.batchSize - batch.length, waitMs)

@@ -1,4 +1,4 @@
-/** What `emulator.sqs` switches on: the queue, the mapping that polls it, and the remote procedures of `rr send` and `rr queue`. */
+/** The queue of `emulator.sqs`, the mapping that polls it, and the remote procedures of `rr send` and `rr queue`. */
 import { randomUUID } from 'node:crypto'
 import {
   type AnyProcedure,
@@ -19,7 +19,7 @@ import { isUrl, type SqsSettings, visibilityFactor } from './section.js'
 import { sqsRoute } from './sqs-endpoint.js'
 import { problemOfMessage } from './sqs-limits.js'
 
-/** How the emulator says that an event ended. */
+/** End of an event as the emulator reports it. */
 type Ended =
   | { readonly kind: 'result'; readonly body: Uint8Array }
   | { readonly kind: 'error'; readonly body: Uint8Array; readonly type: string }
@@ -38,7 +38,7 @@ export interface PolledQueueOptions {
 
 /** A queue, and the mapping in front of it. */
 export interface PolledQueue {
-  /** What is polled, for people; undefined: nothing. */
+  /** The polled queue, for people; undefined: none. */
   readonly polled: string | undefined
   /** SQS's own protocol, for queues in memory. */
   readonly route: ExtraRoute
@@ -185,7 +185,7 @@ function running({ settings, invoke, clock, log }: PolledQueueOptions, queue: Me
   }
 }
 
-/** What `rr send` asks for; checked, as anybody may call. */
+/** Request of `rr send`; checked, as anybody may call. */
 interface SendRequest {
   readonly body: string | undefined
   readonly count: number

@@ -58,10 +58,10 @@ export type SqsSettings = ConfigOf<typeof sqsProperties>
 const fifoBatchMax = 10
 const windowMsMax = 300_000
 const visibilityMsMax = 12 * 3_600_000
-/** How many times the function's time-out a queue in memory hides a message. */
+/** A queue in memory hides a message for so many times the function's time-out. */
 export const visibilityFactor = 6
 
-/** What AWS would refuse, with the key that says so. */
+/** Faults for which AWS would refuse the mapping, each with its key. */
 export function sqsFaults(sqs: SqsSettings, timeoutMs: number): readonly SectionFault[] {
   const { queue } = sqs
   const isFifo = queue?.endsWith('.fifo') === true
@@ -72,7 +72,7 @@ export function sqsFaults(sqs: SqsSettings, timeoutMs: number): readonly Section
   ]
 }
 
-/** Whether a queue is somebody else's. */
+/** True for a queue of a server, which is named by its URL. */
 export function isUrl(queue: string | undefined): queue is string {
   return queue?.includes('://') === true
 }

@@ -1,11 +1,11 @@
-/** What programs may ask of the queues in memory, by the names of SQS's API. Input is checked here; HTTP is `sqs-endpoint.ts`'s. */
+/** Actions of SQS's API over the queues in memory. Input is checked here; HTTP is `sqs-endpoint.ts`'s. */
 import { createHash } from 'node:crypto'
 import { ErrorCode, hasCode, messageOf, objectOf } from '../../../index.js'
 import type { MemoryQueue } from '../../../work/queues/memory/memory-queue.js'
 import type { MessageAttribute, NewMessage, ReceivedMessage } from '../../../work/queues/queue.js'
 import { bodyText } from '../../../work/queues/text.js'
 
-/** What a request holds. */
+/** Body of a request. */
 export type Input = Readonly<Record<string, unknown>>
 
 /** A refusal by SQS's own name. */
@@ -19,7 +19,7 @@ export class SqsRefusal extends Error {
   }
 }
 
-/** Where the actions find things. */
+/** Queues and address that the actions need. */
 export interface Actions {
   readonly queues: readonly MemoryQueue[]
   /** `host:port` of the endpoint, for the URLs of queues. */

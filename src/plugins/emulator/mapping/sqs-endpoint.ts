@@ -10,7 +10,7 @@ import { readBody } from '../http/exchange.js'
 import type { ExtraRoute } from '../http/server.js'
 import { type Actions, type Input, runAction, SqsRefusal } from './sqs-actions.js'
 
-/** What the endpoint is made of. */
+/** Options of the endpoint. */
 export interface SqsEndpointOptions extends Actions {
   readonly queues: readonly MemoryQueue[]
   readonly log: Logger
@@ -76,10 +76,10 @@ async function readInput(request: IncomingMessage, share: BodyShare): Promise<In
   try {
     value = JSON.parse(read.body.toString('utf8'))
   } catch {
-    throw new SqsRefusal('InvalidParameterValue', 'the request is no JSON')
+    throw new SqsRefusal('InvalidParameterValue', 'the request is not JSON')
   }
   if (typeof value !== 'object' || value === null)
-    throw new SqsRefusal('InvalidParameterValue', 'the request is no object')
+    throw new SqsRefusal('InvalidParameterValue', 'the request is not an object')
   return { ...value }
 }
 

@@ -20,7 +20,7 @@ import type {
 } from '../queue.js'
 import { MessageOrder } from './message-order.js'
 
-/** What a queue is made of. */
+/** Options of a queue. */
 export interface MemoryQueueOptions {
   /** Ends in `.fifo` for a FIFO queue. */
   readonly name: string
@@ -234,7 +234,7 @@ export class MemoryQueue implements MessageQueue {
     return this.redrive !== undefined && receiveCount >= this.redrive.maxReceiveCount
   }
 
-  /** What has been delivered too often moves on, when it would be delivered once more. */
+  /** Moves a message on that was delivered too often, when it would be delivered once more. */
   #redrive(message: Message): void {
     const { deadLetter, onDead } = this.#options
     const { id, sent, sentAtMs, receiveCount } = message

@@ -6,7 +6,7 @@
  */
 import { Heap } from './heap.js'
 
-/** What is looked at of a message; only `visibleAtMs` and `receiveCount` may change, and only while it is not in the order. */
+/** Properties by which a message is ordered; only `visibleAtMs` and `receiveCount` may change, and only while it is not in the order. */
 export interface Ordered {
   readonly sequence: bigint
   /** Messages of one group follow each other. */
@@ -15,7 +15,7 @@ export interface Ordered {
   readonly receiveCount: number
 }
 
-/** What an order is made of. */
+/** Options of an order. */
 export interface MessageOrderOptions {
   /** FIFO: a group with a message in flight delivers nothing. */
   readonly locksGroups: boolean
@@ -51,7 +51,7 @@ export class MessageOrder<M extends Ordered> {
     return this.#hidden.size - this.#inFlight
   }
 
-  /** When the next hidden message becomes visible; undefined when none is hidden. */
+  /** Time at which the next hidden message becomes visible; undefined when none is hidden. */
   get nextVisibleMs(): number | undefined {
     return this.#hidden.first?.visibleAtMs
   }

@@ -32,23 +32,23 @@ for (const [body, failed] of [
 }
 
 for (const [body, problem] of [
-  ['done', /no JSON/],
-  ['{"batchItemFailures":[', /no JSON/],
-  ['"m1"', /no object/],
-  ['true', /no object/],
-  ['[]', /no object/],
-  ['{"batchItemFailures":"m1"}', /no list/],
-  ['{"batchItemFailures":{}}', /no list/],
+  ['done', /not JSON/],
+  ['{"batchItemFailures":[', /not JSON/],
+  ['"m1"', /not an object/],
+  ['true', /not an object/],
+  ['[]', /not an object/],
+  ['{"batchItemFailures":"m1"}', /not a list/],
+  ['{"batchItemFailures":{}}', /not a list/],
   ['{"batchItemFailures":["m1"]}', /without itemIdentifier/],
   ['{"batchItemFailures":[null]}', /without itemIdentifier/],
   ['{"batchItemFailures":[{}]}', /without itemIdentifier/],
   ['{"batchItemFailures":[{"itemidentifier":"m1"}]}', /without itemIdentifier/],
   ['{"batchItemFailures":[{"ItemIdentifier":"m1"}]}', /without itemIdentifier/],
-  [naming(''), /"" is no message/],
-  [naming(null), /null is no message/],
-  [naming(7), /7 is no message/],
-  [naming('m4'), /"m4" is no message/],
-  [naming('m1', 'm4'), /"m4" is no message/],
+  [naming(''), /"" is not a message/],
+  [naming(null), /null is not a message/],
+  [naming(7), /7 is not a message/],
+  [naming('m4'), /"m4" is not a message/],
+  [naming('m1', 'm4'), /"m4" is not a message/],
 ] as const) {
   test(`the answer ${body} fails the whole batch`, () => {
     const outcome = read(body)
