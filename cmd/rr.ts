@@ -55,14 +55,14 @@ const program = withConfig(new Command(isOwnName ? 'relayrunner' : 'rr'))
     'after',
     `
 Examples:
-  rr init php                   write a project that runs; php, node or python
+  rr init php                   create a project that runs; php, node or python
   rr dev index.handler          run an ordinary Lambda handler, without a configuration file
-  rr dev                        serve with the Lambda emulator, restart workers when files change
-  rr invoke --sqs 10            send a batch of ten records to it
-  rr dev --sqs orders.fifo      feed it from a queue in memory; rr send --group a fills that
+  rr dev                        run with the Lambda emulator, restart workers when files change
+  rr invoke --sqs 10            send it a batch of ten records
+  rr dev --sqs orders.fifo      process a queue in memory; rr send --group a adds messages
   rr serve -c rr.yaml           run in production
   rr validate                   find every fault of rr.yaml without starting anything
-  rr workers --json             the workers of the running server, for programs`,
+  rr workers --json             list the workers of the running server as JSON`,
   )
 
 /** Adds a command whose code is loaded when it is asked for. */
@@ -93,29 +93,32 @@ add(
 add(
   withConfig(
     new Command('dev').description(
-      'serve, with the Lambda emulator and a restart of workers on file changes',
+      'run like serve, with the Lambda emulator; restart workers when files change',
     ),
   )
-    .argument('[handler]', 'what workers run, without a file: worker.php, or index.handler (Node, Python)')
+    .argument(
+      '[handler]',
+      'run this without a configuration file: worker.php, or index.handler (Node, Python)',
+    )
     .option('--sqs <queue>', 'poll a queue: a name (orders, orders.fifo) for one in memory, or a URL'),
   server(async () => (await import('./server/serve.js')).dev),
 )
 add(
   withConfig(
-    new Command('bootstrap').description('serve inside AWS Lambda: pull from $AWS_LAMBDA_RUNTIME_API'),
-  ).argument('[handler]', 'what workers run (else that of the file, else $_HANDLER)'),
+    new Command('bootstrap').description('run like serve, inside AWS Lambda: poll $AWS_LAMBDA_RUNTIME_API'),
+  ).argument('[handler]', 'handler for the workers (else the one in the file, else $_HANDLER)'),
   server(async () => (await import('./server/serve.js')).bootstrap),
 )
 add(
   new Command('init')
-    .description('write a project that runs: rr.yaml with its schema, a worker, a test')
-    .argument('[language]', 'php, node or python (else by what the folder holds)')
+    .description('create a project that runs: rr.yaml with its schema, a worker, a test')
+    .argument('[language]', 'php, node or python (else detected from the folder)')
     .argument('[dir]', 'its folder (else this one)'),
   async () => (await import('./server/init.js')).init,
 )
 add(
   withConfig(
-    new Command('validate').description('report every fault of the configuration, start nothing'),
+    new Command('validate').description('report every fault of the configuration without starting anything'),
   ).option('--json', 'one JSON document on standard output'),
   async () => (await import('./server/validate.js')).validate,
 )
@@ -126,7 +129,7 @@ add(
 add(
   withConfig(new Command('invoke').description('send one event to the emulator and print the answer'))
     .argument('[file]', 'the event; - reads standard input')
-    .option('--body <text>', 'the event; with --sqs the body of each record, {n} in it is its number')
+    .option('--body <text>', 'the event; with --sqs the body of each record, where {n} is its number')
     .option('--sqs <n>', 'make an SQS batch of n records; their bodies are {"n":1}, {"n":2} …')
     .option('--fifo', 'make it a FIFO batch')
     .option('--address <host:port>', 'where the emulator listens')
@@ -137,11 +140,14 @@ add(
   withConfig(new Command('send').description('send messages to the queue that the running server polls'))
     .argument('[file]', 'the body; - reads standard input')
     .option('--body <text>', 'the body; without one it is {"n":1}, {"n":2} …')
-    .option('--count <n>', 'how many')
+    .option('--count <n>', 'how many messages')
     .option('--group <g>', 'message group id; a FIFO queue needs one')
-    .option('--deduplication-id <d>', 'FIFO; else of the body, or one each with --count')
-    .option('--delay <duration>', 'not before so long, e.g. 5s; standard queues only')
-    .option('--queue <name>', 'the queue; else the one that is polled')
+    .option(
+      '--deduplication-id <d>',
+      'for FIFO queues (else a hash of the body; with --count one per message)',
+    )
+    .option('--delay <duration>', 'deliver after this time, e.g. 5s; standard queues only')
+    .option('--queue <name>', 'name of the queue (else the one that is polled)')
     .option('--json', 'one JSON document on standard output'),
   async () => (await import('./lambda/send.js')).send,
 )
@@ -159,14 +165,14 @@ add(
   async () => (await import('./remote/workers.js')).workers,
 )
 add(
-  withConfig(new Command('pools').description('say how each pool of the running server is')).option(
+  withConfig(new Command('pools').description('show the state of each pool of the running server')).option(
     '--json',
     'one JSON document on standard output',
   ),
   async () => (await import('./remote/pools.js')).pools,
 )
 add(
-  withConfig(new Command('ledger').description('say what is in flight in the running server')).option(
+  withConfig(new Command('ledger').description('show what is in flight in the running server')).option(
     '--json',
     'one JSON document on standard output',
   ),
@@ -180,7 +186,7 @@ add(
   async () => (await import('./remote/reset.js')).reset,
 )
 add(
-  withConfig(new Command('stop').description('stop the running server and wait until it has gone')),
+  withConfig(new Command('stop').description('stop the running server and wait until it has ended')),
   async () => (await import('./remote/stop.js')).stop,
 )
 add(
@@ -190,11 +196,11 @@ add(
   ),
   async () => (await import('./remote/plugins.js')).plugins,
 )
-const lambda = new Command('lambda').description('about the deployed function').exitOverride()
+const lambda = new Command('lambda').description('check or run a Lambda function').exitOverride()
 program.addCommand(lambda)
 add(
   withCheckFlags(
-    withConfig(new Command('check').description('say what of the function’s configuration will hurt')),
+    withConfig(new Command('check').description('list settings of the function that will cause problems')),
   ),
   async () => (await import('./lambda/check.js')).lambdaCheck,
   lambda,
@@ -207,7 +213,7 @@ add(
     )
     .option(
       '--address <host:port>',
-      'where events come in (else the file’s emulator.address, else 127.0.0.1:9010)',
+      'address to listen on for events (else the file’s emulator.address, else 127.0.0.1:9010)',
     )
     .addOption(
       new Option('--allow-host <name>', 'a host name that requests may use for that address; may be repeated')
@@ -215,11 +221,11 @@ add(
         .default([], 'none'),
     )
     .option('--timeout <duration>', 'the function’s timeout', '30s')
-    .option('--memory <mb>', 'the function’s memory, as its variables say', '1769')
+    .option('--memory <mb>', 'the function’s memory, for its environment variables', '1769')
     .option('--handler <name>', 'the function’s handler (else $_HANDLER)')
-    .option('--init-timeout <duration>', 'limit of a start that is not part of an event (else 10s)')
+    .option('--init-timeout <duration>', 'limit for a start before the first event (else 10s)')
     .option('--early', 'start before the first event, as provisioned concurrency does')
-    .option('--spin-down <duration>', 'end the environment when no event came for as long')
+    .option('--spin-down <duration>', 'end the environment after this time without an event')
     .option('--concurrency <n>', 'Managed Instances: n events at once, no freeze, no reset')
     .option('--no-freeze', 'let the processes run between events')
     .option('--user <uid[:gid]>', 'run as another user; needs root'),

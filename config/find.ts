@@ -27,7 +27,7 @@ export function findConfig({ config, cwd, env, isBootstrap }: FindOptions): stri
   if (named !== undefined) {
     const file = resolve(cwd, named)
     if (existsSync(file)) return file
-    throw new RelayError(ErrorCode.ConfigNotFound, `there is no configuration file ${file}`, {
+    throw new RelayError(ErrorCode.ConfigNotFound, `the configuration file ${file} does not exist`, {
       hint: `It was named by ${config === undefined ? 'RR_CONFIG' : '-c'}.`,
     })
   }
@@ -38,9 +38,9 @@ export function findConfig({ config, cwd, env, isBootstrap }: FindOptions): stri
   if (found !== undefined || isBootstrap) return found
   throw new RelayError(
     ErrorCode.ConfigNotFound,
-    `there is no configuration file; looked for ${places.join(', ')}`,
+    `no configuration file found; looked for ${places.join(', ')}`,
     {
-      hint: 'Name one with -c, let `rr init` write one, or run a handler without one: `rr dev index.handler`, `rr dev worker.php`.',
+      hint: 'Name one with -c, create one with `rr init`, or run a handler without one: `rr dev index.handler`, `rr dev worker.php`.',
     },
   )
 }
@@ -76,7 +76,7 @@ function isSamePlace(path: string, other: string): boolean {
 export function readConfig(file: string, what = 'configuration file'): string {
   try {
     const { size } = statSync(file)
-    if (size > configBytesMax) throw new Error(`it has ${size} bytes, ${configBytesMax} are the limit`)
+    if (size > configBytesMax) throw new Error(`it has ${size} bytes; the limit is ${configBytesMax}`)
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
   } catch (error) {
     throw new RelayError(ErrorCode.ConfigNotFound, `cannot read the ${what} ${file}: ${messageOf(error)}`, {

@@ -49,7 +49,7 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
     loader.problems.push({
       severity: 'error',
       at: tree.at,
-      what: 'the file is no map of sections',
+      what: 'the file is not a map of sections',
       expected: 'key: value',
     })
   }
@@ -93,7 +93,7 @@ class Loader {
     const entries = new Map(tree.entries)
     for (const item of items) {
       if (item.kind !== 'scalar' || typeof item.value !== 'string') {
-        this.#fail(item.at, 'an include that is no path', 'a file name')
+        this.#fail(item.at, 'an include that is not a path', 'a file name')
         continue
       }
       const target = resolve(dirname(file), item.value)
@@ -145,7 +145,7 @@ class Loader {
     const text = value.kind === 'scalar' ? String(value.value) : ''
     if (text === '3') return
     if (/^2\./.test(text)) {
-      const what = `version "${text}" is that of an older RoadRunner, it is read as "3"`
+      const what = `version "${text}" is from an older RoadRunner; it is read as "3"`
       this.problems.push({ severity: 'warning', at: value.at, what })
     } else this.#fail(value.at, `version ${JSON.stringify(text)}`, '"3"')
   }
@@ -159,7 +159,7 @@ class Loader {
         const folder = this.#folders.get(item.at.file) ?? this.#options.cwd
         return [{ specifier: item.value, folder, at: item.at }]
       }
-      this.#fail(item.at, 'a plugin that is no text', 'an npm name, or a path that begins with ./')
+      this.#fail(item.at, 'a plugin that is not a text', 'an npm name, or a path that begins with ./')
       return []
     })
   }

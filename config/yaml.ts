@@ -53,7 +53,7 @@ export async function parseYaml(text: string, options: ParseOptions): Promise<Pa
     if (typeof value === 'string' && options.env !== undefined) {
       const expanded = expandText(value, options.env)
       for (const name of expanded.missing) {
-        const what = `the environment has no variable ${name}, it was taken as empty`
+        const what = `the environment variable ${name} is not set and counts as empty`
         problems.push({ severity: 'warning', at, what, hint: `write \${${name}:-default}` })
       }
       return { kind: 'scalar', value: expanded.text, isQuoted, at }

@@ -13,10 +13,10 @@ import { type HandlerCommand, type HandlerOptions, handlerCommand, handlerForms 
 export function zeroConfig(handler: string, source: string, options: HandlerOptions): Tree {
   const found = handlerCommand(handler, options)
   if (found === undefined) {
-    const named = handler === '' ? `${source} is not set` : `${source}="${handler}" names no file`
+    const named = handler === '' ? `${source} is not set` : `${source}="${handler}" does not name a file`
     throw new RelayError(
       ErrorCode.ConfigNotFound,
-      `there is no configuration file, and ${named} in ${options.folder}`,
+      `no configuration file found, and ${named} in ${options.folder}`,
       { hint: `Ship an rr.yaml, or set the handler to ${handlerForms}.` },
     )
   }
@@ -53,7 +53,10 @@ export function expandHandler(entries: ReadonlyMap<string, Entry>, options: Hand
     env: { ...options.env, PYTHONPATH: textIn(env, 'PYTHONPATH') ?? options.env.PYTHONPATH },
   })
   if (found === undefined)
-    return problem(`"server.handler": "${handler.value}" names no file in ${options.folder}`, handlerForms)
+    return problem(
+      `"server.handler": "${handler.value}" does not name a file in ${options.folder}`,
+      handlerForms,
+    )
   const sections = new Map(entries)
   setKeys(sections, 'server', at, {
     command: commandOf(at, found),

@@ -32,7 +32,7 @@ const unreadableCodes = [ErrorCode.ConfigNotFound, ErrorCode.PluginLoad, ErrorCo
 export async function lambdaCheck(options: CheckOptions): Promise<number> {
   const source = sourceOf(options)
   if (source === undefined)
-    return wrongUsage(`nothing to check: there is no ${templateNames.join(', ')} here`)
+    return wrongUsage(`nothing to check: this folder has no ${templateNames.join(', ')}`)
   const found =
     source.kind === 'template' ? await fromFile(source.file, options) : await fromElsewhere(options)
   if ('fault' in found) return found.fault

@@ -135,7 +135,11 @@ function noEmulator(who: string, cause: unknown): RelayError {
 }
 
 function noFunction(who: string): RelayError {
-  return new RelayError(ErrorCode.NoFunction, `${who} has no \`lambda:\` section: nothing would answer`, {
-    hint: 'Add `lambda: {}` to its file and restart it.',
-  })
+  return new RelayError(
+    ErrorCode.NoFunction,
+    `${who} has no \`lambda:\` section, so no event would be answered`,
+    {
+      hint: 'Add `lambda: {}` to its file and restart it.',
+    },
+  )
 }

@@ -32,7 +32,7 @@ export function lambdaProgram(about: LambdaWords): LambdaProgram | string {
   const { override, dotenv } = options
   if (isCommand(about)) {
     if (override.length > 0 || dotenv !== undefined)
-      return '-o and --dotenv are for `rr bootstrap`: with a command of your own, give them to it'
+      return '-o and --dotenv are options of `rr bootstrap`: if you give a command, put them there'
     return { command: words, handler: options.handler ?? process.env._HANDLER ?? '' }
   }
   if (word !== undefined && options.handler !== undefined) return 'give either HANDLER or --handler'

@@ -111,7 +111,7 @@ function checked(place: string, uid: number): Candidate | undefined {
   if (stat === undefined) return undefined
   if (!stat.isSocket() || stat.uid !== uid) {
     const what = stat.isSocket() ? `a socket of user ${stat.uid}` : 'not a socket'
-    throw new RelayError(ErrorCode.PrivateFolder, `${socket} is ${what}; it must be ours (user ${uid})`, {
+    throw new RelayError(ErrorCode.PrivateFolder, `${socket} is ${what}; it must belong to user ${uid}`, {
       hint: 'Another user or program created it: remove it, and start the server again.',
     })
   }

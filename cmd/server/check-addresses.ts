@@ -22,7 +22,8 @@ export function socketFault(address: string, cwd: string): string | undefined {
   if (unix === undefined) return tcpFault(address)
   const path = resolve(cwd, unix)
   const bytes = Buffer.byteLength(path)
-  if (bytes > socketPathBytesMax) return `the path ${path} has ${bytes} bytes; ${socketPathBytesMax} fit`
+  if (bytes > socketPathBytesMax)
+    return `the path ${path} has ${bytes} bytes; the limit is ${socketPathBytesMax}`
   return existsSync(dirname(path)) ? undefined : `the folder ${dirname(path)} does not exist`
 }
 

@@ -39,7 +39,7 @@ export class Greeting {
     const { log, clock } = this.#options
     if (this.#isForPeople) log.print(bannerLines(this.#facts()).join('\n'))
     if (this.#answersNothing())
-      log.named('server').warn({}, 'there is no `lambda:` section: nothing will answer invoked events')
+      log.named('server').warn({}, 'there is no `lambda:` section: invoked events will not be answered')
     this.#late = clock.timer(lateMs, () => this.#sayLate(), { unref: true })
   }
 

@@ -58,7 +58,7 @@ const workers: Readonly<Record<InitLanguage, (paths: PackagePaths) => WorkerFile
     command: 'node worker.mjs',
     text: `import { log, retry, serve } from '${nodeModule}'
 
-// Called for each job: a record of a batch, or an event that is none.
+// Called for each job: a record of a batch, or an event that is not a batch.
 await serve(async (body, context) => {
   if (context.kind === 'event') return { ok: true } // what is returned is the event's result
   const { n } = JSON.parse(body)
@@ -76,7 +76,7 @@ require ${folder.startsWith('/') ? "'" : "__DIR__ . '/"}${folder}/workers/php/au
 
 use RelayRunner\\{Context, Verdict, Worker};
 
-// Called for each job: a record of a batch, or an event that is none.
+// Called for each job: a record of a batch, or an event that is not a batch.
 Worker::serve(function (string $body, Context $context) {
     if ($context->kind() === 'event') {
         return ['ok' => true]; // what is returned is the event's result
@@ -101,7 +101,7 @@ from relayrunner import log, retry, serve
 
 
 def handle(body, context):
-    """Called for each job: a record of a batch, or an event that is none."""
+    """Called for each job: a record of a batch, or an event that is not a batch."""
     if context.kind == "event":
         return {"ok": True}  # what is returned is the event's result
     n = json.loads(body)["n"]

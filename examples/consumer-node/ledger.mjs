@@ -1,4 +1,4 @@
-// Keeps accounts from a FIFO queue: an account is a message group, so its movements come in order and never side by side.
+// Keeps accounts from a FIFO queue: an account is a message group, so its movements arrive in order, one at a time.
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { fail, log, retry, serve } from 'relayrunner/worker'
 
@@ -8,7 +8,7 @@ await mkdir(folder, { recursive: true })
 await serve(async (body, context) => {
   if (context.kind === 'event') throw new TypeError('this worker takes records of a queue')
   const { account, number, amount } = readMovement(body)
-  // Only within a group is there an order to rely on.
+  // The order is guaranteed only within a group.
   const group = context.record.attributes.MessageGroupId
   if (group !== account) throw fail(`a movement of ${account} in the group ${group}`)
   const ledger = await load(account)
@@ -25,7 +25,7 @@ function readMovement(body) {
   try {
     movement = JSON.parse(body)
   } catch {
-    throw fail('the body is no JSON')
+    throw fail('the body is not JSON')
   }
   const { account, number, amount } = movement ?? {}
   if (!/^[\w-]{1,100}$/.test(account ?? '')) throw fail('a movement without an account')
@@ -39,12 +39,12 @@ async function load(account) {
     return JSON.parse(await readFile(`${folder}/${account}.json`, 'utf8'))
   } catch (error) {
     if (error.code === 'ENOENT') return { account, balance: 0, amounts: [] }
-    // A ledger that cannot be read: thrown, the movement comes again, and everything after it in its group.
+    // The ledger cannot be read. After this error the movement and all later ones of its group are delivered again.
     throw error
   }
 }
 
-/** One rename: a worker that dies on the way leaves the ledger as it was, and the movement comes again. */
+/** Replaces the file by one rename: if the worker dies before it, the ledger is unchanged and the movement is delivered again. */
 async function save(ledger) {
   const draft = `${folder}/.${ledger.account}.draft`
   await writeFile(draft, JSON.stringify(ledger))

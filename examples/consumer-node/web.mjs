@@ -1,4 +1,4 @@
-// Answers HTTP: a job's context is the head of the request and its body the request's; the reply is built the same way.
+// Answers HTTP: a job's context is the head of the request, a job's body its body; the reply has the same form.
 import { reply, serve } from 'relayrunner/worker'
 
 const pixel =
@@ -24,13 +24,13 @@ function hello(request) {
   return reply(`hello ${name}`, { status: 200, headers: { 'Content-Type': ['text/plain; charset=utf-8'] } })
 }
 
-/** A form comes parsed: the body is its fields as JSON, `a[b]=1` as an object in an object; an empty one is empty. */
+/** Reads a parsed form: the body has its fields as JSON, `a[b]=1` as a nested object; an empty form has an empty body. */
 function form({ parsed }, body) {
   if (!parsed) return json({ error: 'send a form' }, 415)
   return json(body.length === 0 ? {} : JSON.parse(body))
 }
 
-/** Uploaded files lie where `tmpName` says until the reply is sent; move what is to stay. */
+/** Handles uploaded files. They exist at `tmpName` until the reply is sent; move those that you want to keep. */
 function upload({ uploads }) {
   const file = uploads?.file
   if (file?.error !== 0) return json({ error: 'send a file in the field "file"' }, 400)
@@ -41,7 +41,7 @@ function binary() {
   return reply(Buffer.from(pixel, 'base64'), { status: 200, headers: { 'Content-Type': ['image/png'] } })
 }
 
-/** A header may have several values, as Set-Cookie must. Cookies of the request come decoded. */
+/** Sets headers with several values, which Set-Cookie needs. Cookies of the request are already decoded. */
 function cookies(request) {
   return json(request.cookies ?? {}, 200, {
     'Set-Cookie': ['seen=1; Path=/; HttpOnly', 'theme=dark; Path=/'],

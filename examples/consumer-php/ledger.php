@@ -1,5 +1,5 @@
 <?php
-// Keeps accounts from a FIFO queue: an account is a message group, so its movements come in order and never side by side.
+// Keeps accounts from a FIFO queue: an account is a message group, so its movements arrive in order, one at a time.
 require __DIR__ . '/../../workers/php/autoload.php';
 
 use RelayRunner\{Context, Verdict, Worker};
@@ -10,7 +10,7 @@ is_dir($folder) || @mkdir($folder, 0777, true);
 Worker::serve(function (string $body, Context $context) use ($folder): void {
     if ($context->kind() === 'event') throw new InvalidArgumentException('this worker takes records of a queue');
     ['account' => $account, 'number' => $number, 'amount' => $amount] = readMovement($body);
-    // Only within a group is there an order to rely on.
+    // The order is guaranteed only within a group.
     $group = $context->get('record')['attributes']['MessageGroupId'];
     if ($group !== $account) throw Verdict::fail("a movement of $account in the group $group");
     $ledger = load($folder, $account);
@@ -29,7 +29,7 @@ Worker::serve(function (string $body, Context $context) use ($folder): void {
 function readMovement(string $body): array
 {
     $movement = json_decode($body, true);
-    if (!is_array($movement)) throw Verdict::fail('the body is no JSON');
+    if (!is_array($movement)) throw Verdict::fail('the body is not JSON');
     ['account' => $account, 'number' => $number, 'amount' => $amount] = $movement + ['account' => '', 'number' => null, 'amount' => null];
     if (!is_string($account) || !preg_match('/^[\w-]{1,100}$/D', $account)) throw Verdict::fail('a movement without an account');
     if (!is_int($number) || !is_int($amount)) throw Verdict::fail("a movement of $account without numbers");
@@ -40,11 +40,11 @@ function load(string $folder, string $account): array
 {
     $file = "$folder/$account.json";
     if (!is_file($file)) return ['account' => $account, 'balance' => 0, 'amounts' => []];
-    // A ledger that cannot be read: thrown, the movement comes again, and everything after it in its group.
+    // The ledger cannot be read. After this error the movement and all later ones of its group are delivered again.
     return json_decode(file_get_contents($file), true, flags: JSON_THROW_ON_ERROR);
 }
 
-/** One rename: a worker that dies on the way leaves the ledger as it was, and the movement comes again. */
+/** Replaces the file by one rename: if the worker dies before it, the ledger is unchanged and the movement is delivered again. */
 function save(string $folder, array $ledger): void
 {
     $draft = "$folder/.{$ledger['account']}.draft";

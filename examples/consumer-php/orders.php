@@ -1,5 +1,5 @@
 <?php
-// Ships the orders of a standard queue: they come side by side, in any order, and any of them may come twice.
+// Ships the orders of a standard queue: they arrive in parallel, in any order, and possibly twice.
 require __DIR__ . '/../../workers/php/autoload.php';
 
 use RelayRunner\{Context, Verdict, Worker};
@@ -10,20 +10,20 @@ is_dir($folder) || @mkdir($folder, 0777, true);
 Worker::serve(function (string $body, Context $context) use ($folder): void {
     if ($context->kind() === 'event') throw new InvalidArgumentException('this worker takes records of a queue');
     $order = readOrder($body);
-    // A producer that sends an order twice gives both the same key; without one, SQS's own second delivery is still known.
+    // A producer that sends an order twice gives both the same key. Without a key, a second delivery by SQS is still detected.
     $key = $order['key'] ?? $context->get('record')['messageId'];
     $label = labelOf($order, $context->get('attempt'));
     if (once($folder, $key, ['key' => $key, 'label' => $label])) Worker::log('info', 'shipped', ['key' => $key, 'label' => $label]);
     else Worker::log('info', 'shipped before', ['key' => $key]);
 });
 
-/** What can never be shipped is given up at once: a dead letter, not five more tries. */
+/** Gives up at once an order that can never be shipped: it goes to the dead-letter queue without five more attempts. */
 function readOrder(string $body): array
 {
     $order = json_decode($body, true);
-    if (!is_array($order)) throw Verdict::fail('the body is no JSON');
+    if (!is_array($order)) throw Verdict::fail('the body is not JSON');
     if (!is_array($order['items'] ?? null) || $order['items'] === []) throw Verdict::fail('an order without items');
-    if (isset($order['key']) && !preg_match('/^[\w-]{1,100}$/D', $order['key'])) throw Verdict::fail('a key that is none');
+    if (isset($order['key']) && !preg_match('/^[\w-]{1,100}$/D', $order['key'])) throw Verdict::fail('an invalid key');
     return $order;
 }
 
@@ -32,13 +32,13 @@ function labelOf(array $order, ?int $attempt): string
     $label = "{$order['carrier']}, " . count($order['items']) . ' items';
     return match ($order['carrier']) {
         'post' => $label,
-        // Express is overrun at first: waiting longer each time is kinder than the queue's fixed time.
+        // Express is overloaded at first: a wait that grows with each attempt is better than the queue's fixed time.
         'express' => $attempt < 3 ? throw Verdict::retry('express takes nothing now', 1000 * 2 ** $attempt) : $label,
         default => throw new RuntimeException("no carrier \"{$order['carrier']}\""),
     };
 }
 
-/** Keeps the entry, complete or not at all, and only for the first of all who try: your database's unique index. */
+/** Writes the entry completely or not at all, and only for the first caller, like a unique index of a database. */
 function once(string $folder, string $key, array $entry): bool
 {
     $draft = "$folder/." . bin2hex(random_bytes(16));

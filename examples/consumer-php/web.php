@@ -1,5 +1,5 @@
 <?php
-// Answers HTTP: a job's context is the head of the request and its body the request's; the reply is built the same way.
+// Answers HTTP: a job's context is the head of the request, a job's body its body; the reply has the same form.
 require __DIR__ . '/../../workers/php/autoload.php';
 
 use RelayRunner\{Context, Reply, Worker};
@@ -29,14 +29,14 @@ function hello(Context $request): Reply
     return new Reply("hello $name", ['status' => 200, 'headers' => ['Content-Type' => ['text/plain; charset=utf-8']]]);
 }
 
-/** A form comes parsed: the body is its fields as JSON, `a[b]=1` as an object in an object; an empty one is empty. */
+/** Reads a parsed form: the body has its fields as JSON, `a[b]=1` as a nested object; an empty form has an empty body. */
 function form(Context $request, string $body): Reply
 {
     if (!$request->get('parsed')) return json(['error' => 'send a form'], 415);
     return json($body === '' ? (object) [] : json_decode($body));
 }
 
-/** Uploaded files lie where `tmpName` says until the reply is sent; move what is to stay. */
+/** Handles uploaded files. They exist at `tmpName` until the reply is sent; move those that you want to keep. */
 function upload(Context $request): Reply
 {
     $file = $request->get('uploads')['file'] ?? null;
@@ -49,7 +49,7 @@ function binary(): Reply
     return new Reply(base64_decode(PIXEL), ['status' => 200, 'headers' => ['Content-Type' => ['image/png']]]);
 }
 
-/** A header may have several values, as Set-Cookie must. Cookies of the request come decoded. */
+/** Sets headers with several values, which Set-Cookie needs. Cookies of the request are already decoded. */
 function cookies(Context $request): Reply
 {
     return json((object) $request->get('cookies'), 200, ['Set-Cookie' => ['seen=1; Path=/; HttpOnly', 'theme=dark; Path=/']]);

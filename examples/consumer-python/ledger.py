@@ -1,4 +1,4 @@
-"""Keeps accounts from a FIFO queue: an account is a message group, so its movements come in order and never side by side."""
+"""Keeps accounts from a FIFO queue: an account is a message group, so its movements arrive in order, one at a time."""
 import json
 import os
 import pathlib
@@ -16,7 +16,7 @@ def handle(body, context):
     if context.kind == "event":
         raise TypeError("this worker takes records of a queue")
     account, number, amount = read_movement(body)
-    # Only within a group is there an order to rely on.
+    # The order is guaranteed only within a group.
     group = context.record["attributes"]["MessageGroupId"]
     if group != account:
         raise fail(f"a movement of {account} in the group {group}")
@@ -38,7 +38,7 @@ def read_movement(body):
     try:
         movement = json.loads(body)
     except ValueError:
-        raise fail("the body is no JSON")
+        raise fail("the body is not JSON")
     match movement:
         case {"account": str(account)} if re.fullmatch(r"[A-Za-z0-9_-]{1,100}", account):
             number, amount = movement.get("number"), movement.get("amount")
@@ -53,12 +53,12 @@ def load(account):
     file = folder / f"{account}.json"
     if not file.exists():
         return {"account": account, "balance": 0, "amounts": []}
-    # A ledger that cannot be read: raised, the movement comes again, and everything after it in its group.
+    # The ledger cannot be read. After this error the movement and all later ones of its group are delivered again.
     return json.loads(file.read_text())
 
 
 def save(ledger):
-    """One rename: a worker that dies on the way leaves the ledger as it was, and the movement comes again."""
+    """Replaces the file by one rename: if the worker dies before it, the ledger is unchanged and the movement is delivered again."""
     draft = folder / f".{ledger['account']}.draft"
     draft.write_text(json.dumps(ledger))
     draft.replace(folder / f"{ledger['account']}.json")

@@ -1,4 +1,4 @@
-"""Ships the orders of a standard queue: they come side by side, in any order, and any of them may come twice."""
+"""Ships the orders of a standard queue: they arrive in parallel, in any order, and possibly twice."""
 import json
 import os
 import pathlib
@@ -17,7 +17,7 @@ def handle(body, context):
     if context.kind == "event":
         raise TypeError("this worker takes records of a queue")
     order = read_order(body)
-    # A producer that sends an order twice gives both the same key; without one, SQS's own second delivery is still known.
+    # A producer that sends an order twice gives both the same key. Without a key, a second delivery by SQS is still detected.
     key = order.get("key") or context.record["messageId"]
     label = label_of(order, context.attempt)
     if once(key, {"key": key, "label": label}):
@@ -27,15 +27,15 @@ def handle(body, context):
 
 
 def read_order(body):
-    """What can never be shipped is given up at once: a dead letter, not five more tries."""
+    """Gives up at once an order that can never be shipped: it goes to the dead-letter queue without five more attempts."""
     try:
         order = json.loads(body)
     except ValueError:
-        raise fail("the body is no JSON")
+        raise fail("the body is not JSON")
     if not isinstance(order, dict) or not isinstance(order.get("items"), list) or not order["items"]:
         raise fail("an order without items")
     if "key" in order and not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", str(order["key"])):
-        raise fail("a key that is none")
+        raise fail("an invalid key")
     return order
 
 
@@ -45,7 +45,7 @@ def label_of(order, attempt):
         case "post":
             return label
         case "express":
-            # Express is overrun at first: waiting longer each time is kinder than the queue's fixed time.
+            # Express is overloaded at first: a wait that grows with each attempt is better than the queue's fixed time.
             if attempt < 3:
                 raise retry("express takes nothing now", 1000 * 2**attempt)
             return label
@@ -54,7 +54,7 @@ def label_of(order, attempt):
 
 
 def once(key, entry):
-    """Keeps the entry, complete or not at all, and only for the first of all who try: your database's unique index."""
+    """Writes the entry completely or not at all, and only for the first caller, like a unique index of a database."""
     draft = folder / f".{uuid.uuid4()}"
     draft.write_text(json.dumps(entry))
     try:

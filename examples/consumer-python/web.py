@@ -1,4 +1,4 @@
-"""Answers HTTP: a job's context is the head of the request and its body the request's; the reply is built the same way."""
+"""Answers HTTP: a job's context is the head of the request, a job's body its body; the reply has the same form."""
 import base64
 import json
 import pathlib
@@ -28,14 +28,14 @@ def hello(request, body):
 
 
 def form(request, body):
-    """A form comes parsed: the body is its fields as JSON, `a[b]=1` as an object in an object; an empty one is empty."""
+    """Reads a parsed form: the body has its fields as JSON, `a[b]=1` as a nested object; an empty form has an empty body."""
     if not request["parsed"]:
         return as_json({"error": "send a form"}, 415)
     return as_json(json.loads(body or b"{}"))
 
 
 def upload(request, body):
-    """Uploaded files lie where `tmpName` says until the reply is sent; move what is to stay."""
+    """Handles uploaded files. They exist at `tmpName` until the reply is sent; move those that you want to keep."""
     match request["uploads"]:
         case {"file": {"error": 0, "name": name, "size": size}}:
             return as_json({"name": name, "size": size})
@@ -48,7 +48,7 @@ def binary(request, body):
 
 
 def cookies(request, body):
-    """A header may have several values, as Set-Cookie must. Cookies of the request come decoded."""
+    """Sets headers with several values, which Set-Cookie needs. Cookies of the request are already decoded."""
     return as_json(request["cookies"] or {}, 200, {"Set-Cookie": ["seen=1; Path=/; HttpOnly", "theme=dark; Path=/"]})
 
 

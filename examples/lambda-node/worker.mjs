@@ -1,4 +1,4 @@
-// One order a job: returning means done, throwing means that it comes again.
+// One order per job: returning means done, throwing means that it is delivered again.
 import { log, serve } from 'relayrunner/worker'
 
 await serve(async (body, context) => {

@@ -1,5 +1,5 @@
 <?php
-// One order a job: returning means done, throwing means that it comes again.
+// One order per job: returning means done, throwing means that it is delivered again.
 require __DIR__ . '/node_modules/relayrunner/workers/php/autoload.php';
 
 use RelayRunner\{Context, Worker};

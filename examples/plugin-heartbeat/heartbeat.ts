@@ -1,7 +1,7 @@
-/** A plugin: tells at an interval how many workers of a pool are idle, and counts how often it did. */
+/** A plugin: logs at an interval how many workers of a pool are idle, and counts the log lines. */
 import { definePlugin, Pools, Rpc, section, serviceKey, sleep } from 'relayrunner'
 
-/** What other plugins may ask of this one: `needs: { heartbeat: Heartbeat }`. */
+/** The service for other plugins: `needs: { heartbeat: Heartbeat }`. */
 export interface HeartbeatService {
   readonly beats: number
 }

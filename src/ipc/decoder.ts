@@ -121,7 +121,9 @@ export class FrameDecoder {
     const { payloadBytesMax } = this.#limits
     if (payloadBytes > payloadBytesMax) {
       const text = `a frame announces ${payloadBytes} bytes; the limit is ${payloadBytesMax}`
-      this.#fail(new RelayError(ErrorCode.FrameTooLarge, text, { hint: 'Answer with less, or in parts.' }))
+      this.#fail(
+        new RelayError(ErrorCode.FrameTooLarge, text, { hint: 'Send a smaller answer, or stream it.' }),
+      )
     }
     return ((bytes[at] as number) & 0x0f) * 4 + payloadBytes
   }
@@ -153,7 +155,7 @@ export class FrameDecoder {
     if (this.#junkBytes <= this.#limits.junkBytesMax) return
     const printable = this.#junkExcerpt.toString('latin1').replace(/[^\x20-\x7e]/g, '.')
     const shown = `${this.#junkExcerpt.toString('hex')} "${printable}"`
-    const text = `${this.#junkBytes} bytes without a frame among them, beginning ${shown}`
+    const text = `${this.#junkBytes} bytes that do not contain a frame, beginning with ${shown}`
     this.#fail(
       new RelayError(ErrorCode.BadFrame, text, {
         hint: 'Over pipes, standard output is the protocol: print to standard error instead.',

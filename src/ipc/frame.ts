@@ -91,7 +91,7 @@ function encode(parts: FrameParts, withBody: boolean): Buffer {
   const optionCount = options === 'head' ? 1 : options.length
   const payloadBytes = headBytes + bodyBytes
   if (optionCount > optionsMax) {
-    throw new RelayError(ErrorCode.BadFrame, `a frame takes ${optionsMax} options, not ${optionCount}`)
+    throw new RelayError(ErrorCode.BadFrame, `a frame has at most ${optionsMax} options, not ${optionCount}`)
   }
   if (payloadBytes > lengthMax) {
     throw new RelayError(ErrorCode.FrameTooLarge, `a payload of ${payloadBytes} bytes is over ${lengthMax}`)

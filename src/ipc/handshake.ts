@@ -17,7 +17,7 @@ export interface HandshakeOptions {
 }
 
 const excerptBytes = 64
-const givenUp = 'it ended, or was given up, before it said that it is ready'
+const givenUp = 'it ended, or was cancelled, before it reported that it is ready'
 
 /**
  * Asks for the pid and waits. Rejects with RR_IPC_HANDSHAKE (time is up, given up, another frame came, or a second one with
@@ -39,7 +39,7 @@ export function handshake(relay: Relay, options: HandshakeOptions): Promise<PidR
     const refuse = (why: string) => fail(new RelayError(ErrorCode.Handshake, why))
     if (signal?.aborted === true) return reject(new RelayError(ErrorCode.Handshake, givenUp))
     const timer = clock.timer(timeoutMs, () =>
-      refuse(`it did not say that it is ready within ${timeoutMs} ms`),
+      refuse(`it did not report that it is ready within ${timeoutMs} ms`),
     )
     const stopListening = onAbort(signal, () => refuse(givenUp))
     relay.read({
@@ -47,13 +47,14 @@ export function handshake(relay: Relay, options: HandshakeOptions): Promise<PidR
       closed: (fault) =>
         fail(
           fault ??
-            new RelayError(ErrorCode.RelayClosed, 'it closed the relay before it said that it is ready'),
+            new RelayError(ErrorCode.RelayClosed, 'it closed the relay before it reported that it is ready'),
         ),
       frame: (frame) => {
         if (reply !== undefined)
-          return refuse(`after it had said that it is ready, it sent unasked ${shown(frame)}`)
+          return refuse(`after it had reported that it is ready, it sent without a request ${shown(frame)}`)
         reply = readPidReply(frame)
-        if (reply === undefined) return refuse(`instead of saying that it is ready it sent ${shown(frame)}`)
+        if (reply === undefined)
+          return refuse(`instead of reporting that it is ready it sent ${shown(frame)}`)
         over()
         // Once the chunk has been decoded: what came with the reply came unasked, and must not be lost unseen.
         const good = reply

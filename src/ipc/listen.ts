@@ -20,8 +20,8 @@ const othersMask = 0o177
 export async function listenUnix(server: Server, path: string): Promise<void> {
   const bytes = Buffer.byteLength(path)
   if (bytes > socketPathBytesMax) {
-    const what = `the socket path ${path} has ${bytes} bytes; ${socketPathBytesMax} fit`
-    const hint = 'Use a shorter folder: the system cuts longer paths off in silence.'
+    const what = `the socket path ${path} has ${bytes} bytes; the limit is ${socketPathBytesMax}`
+    const hint = 'Use a shorter path: the system truncates longer ones silently.'
     throw new RelayError(ErrorCode.SocketPath, what, { hint })
   }
   try {
@@ -35,7 +35,7 @@ export async function listenUnix(server: Server, path: string): Promise<void> {
     // The system's answer to a missing folder reads "permission denied".
     if (errnoOf(error) === 'EACCES' && !existsSync(dirname(path))) {
       throw new RelayError(ErrorCode.SocketPath, `the folder of the socket ${path} does not exist`, {
-        hint: `Make it: mkdir -p ${dirname(path)}`,
+        hint: `Create it: mkdir -p ${dirname(path)}`,
         cause: error,
       })
     }
@@ -82,7 +82,7 @@ export async function probeUnix(path: string): Promise<'live' | 'dead' | 'missin
 
 function notLoopback(address: string): RelayError {
   return new RelayError(ErrorCode.RelayClosed, `${address} is not a loopback address`, {
-    hint: 'Write 127.0.0.1: whoever reaches this port can act as a worker.',
+    hint: 'Use 127.0.0.1: every process that can reach this port could act as a worker.',
   })
 }
 
@@ -139,7 +139,7 @@ function errnoOf(error: unknown): unknown {
 
 function inUse(address: string): RelayError {
   return new RelayError(ErrorCode.AddressInUse, `${address} is in use`, {
-    hint: 'Stop who listens there, or choose another address.',
+    hint: 'Stop the program that listens there, or choose another address.',
   })
 }
 

@@ -122,7 +122,7 @@ class Listener implements RelayListener {
     if (this.#isClosed) return Promise.reject(this.#closedError())
     const early = this.#takeEarly(pid)
     if (early !== undefined) return Promise.resolve({ relay: early.relay, features: early.features })
-    const givenUp = 'it ended, or was given up, before it connected'
+    const givenUp = 'it ended, or was cancelled, before it connected'
     if (signal?.aborted === true) return Promise.reject(new RelayError(ErrorCode.Handshake, givenUp))
     return new Promise((resolve, reject) => {
       const over = () => {
@@ -197,7 +197,7 @@ class Listener implements RelayListener {
     if (first === undefined) return
     this.#tell(
       { connections: this.#silent.size },
-      'too many connections to the relay have not said who they are',
+      'too many connections to the relay have not identified themselves',
     )
     this.#silent.delete(first)
     first.close()
@@ -227,7 +227,7 @@ class Listener implements RelayListener {
       return
     }
     if (this.#isClosed || this.#early.has(pid)) {
-      this.#options.log.warn({ pid }, 'a connection to the relay claims a pid that another one has')
+      this.#options.log.warn({ pid }, 'a connection to the relay claims the pid of another connection')
       relay.close()
       return
     }
@@ -250,7 +250,7 @@ class Listener implements RelayListener {
     const { clock, handshakeMs, log } = this.#options
     const { relay } = introduced
     const onTimeout = () => {
-      log.warn({ pid }, 'a connection to the relay claims a pid that nobody waits for')
+      log.warn({ pid }, 'a connection to the relay claims a pid that is not expected')
       relay.close()
     }
     this.#early.set(pid, { ...introduced, timer: clock.timer(handshakeMs, onTimeout, { unref: true }) })

@@ -190,7 +190,7 @@ class Asker {
     } catch (error) {
       const name = error instanceof Error && error.name !== 'Error' ? `${error.name}: ` : ''
       throw new RelayError(ErrorCode.AwsCall, `AWS refused ${action}: ${name}${messageOf(error)}`, {
-        hint: 'It needs credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID …), a region (--region) and the permission of that name.',
+        hint: 'It needs credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID …), a region (--region) and the permission for that action.',
         cause: error,
       })
     }

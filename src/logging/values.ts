@@ -67,7 +67,7 @@ function faultText(error: unknown): string {
   try {
     return error instanceof Error ? error.message : String(error)
   } catch {
-    return 'something that cannot be told'
+    return 'an error that cannot be read'
   }
 }
 

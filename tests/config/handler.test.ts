@@ -72,7 +72,7 @@ test('without a file a handler that leads nowhere is said with where it was name
     () => zeroConfig('a.b', 'HANDLER', about),
     (error) =>
       hasCode(error, 'RR_CONFIG_NOT_FOUND') &&
-      String(error).includes(`HANDLER="a.b" names no file in ${folder}`),
+      String(error).includes(`HANDLER="a.b" does not name a file in ${folder}`),
   )
   assert.throws(() => zeroConfig('', '_HANDLER', about), /and _HANDLER is not set in/)
 })
@@ -123,6 +123,6 @@ test('server.handler beside a command, or of a file that is not there, is a faul
   const missing = await expand(folder, 'server:\n  handler: indx.handler')
   assert.match(
     missing.problems.join(),
-    /^rr\.yaml:2:12: "server\.handler": "indx\.handler" names no file in .*expected worker\.php/,
+    /^rr\.yaml:2:12: "server\.handler": "indx\.handler" does not name a file in .*expected worker\.php/,
   )
 })

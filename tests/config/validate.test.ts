@@ -86,7 +86,7 @@ const faults: readonly [text: string, problem: RegExp][] = [
   ],
   ['plugins: [x${VAR:-y}z]', /^rr\.yaml:2:11: not YAML: .*quote it: "x\$\{VAR:-y\}z"$/],
   ['logs:\n\tlevel: info', /^rr\.yaml:3:1: not YAML/],
-  ['plugins: [{ a: b }]', /2:11: a plugin that is no text/],
+  ['plugins: [{ a: b }]', /2:11: a plugin that is not a text/],
 ]
 test('every fault says where it is, what was read, what was expected and the nearest name', async (t) => {
   for (const [text, problem] of faults) {
@@ -159,7 +159,7 @@ test('variables are expanded after parsing: typed anew when unquoted, never able
 
 test('a variable without value and default is a warning with its place', async (t) => {
   const { problems } = await read(t, 'version: "3"\nserver: { env: { A: "${NOT_SET}" } }\n')
-  assert.match(problems[0] ?? '', /^rr\.yaml:2:21: warning: the environment has no variable NOT_SET/)
+  assert.match(problems[0] ?? '', /^rr\.yaml:2:21: warning: the environment variable NOT_SET is not set/)
 })
 
 test('an include replaces whole sections, an override beats both, and both keep their places', async (t) => {

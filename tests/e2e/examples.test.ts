@@ -75,7 +75,7 @@ for (const [language, skip] of languages) {
     const said = await logAtTheEnd(rr)
     assert.deepEqual(said('shipped', 'key'), [id(7), 'order-1001', 'order-1002', 'order-1003'])
     assert.deepEqual(said('shipped before', 'key'), [id(7), 'order-1001', 'order-1002'])
-    assert.deepEqual(said(gaveUp, 'errorMessage'), ['an order without items', 'the body is no JSON'])
+    assert.deepEqual(said(gaveUp, 'errorMessage'), ['an order without items', 'the body is not JSON'])
     const retried = ['express takes nothing now', 'no carrier "zeppelin"', 'no carrier "zeppelin"']
     assert.deepEqual(said(comesAgain, 'errorMessage'), retried)
     assert.deepEqual(said(comesAgain, 'afterMs'), [2000, undefined, undefined])

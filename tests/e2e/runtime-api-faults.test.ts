@@ -147,5 +147,5 @@ test('what speaks no HTTP ends the server with 1', async (t) => {
     env: { AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${address.port}` },
   })
   assert.equal(await rr.ended, 1)
-  assert.match(rr.text(), /speaks no HTTP/)
+  assert.match(rr.text(), /does not answer in HTTP/)
 })

@@ -93,7 +93,7 @@ async function serveMounted(t: TestContext, prepare: string) {
 }
 
 const unusable: readonly (readonly [what: string, prepare: string, cause: RegExp])[] = [
-  ['is read-only', 'mount -t tmpfs -o ro none /tmp', /cannot make the folder \/tmp\/rr-\d+: EROFS/],
+  ['is read-only', 'mount -t tmpfs -o ro none /tmp', /cannot create the folder \/tmp\/rr-\d+: EROFS/],
   [
     'has become read-only',
     'mount -t tmpfs none /tmp && mkdir -m 700 /tmp/rr-$(id -u) && mount -o remount,ro none /tmp',

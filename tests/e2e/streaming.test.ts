@@ -153,7 +153,7 @@ test('a request that is refused is told so in the form of a stream', async (t) =
   await answer.ended
   const [head, body] = partsOf(answer)
   assert.equal(JSON.parse(head).statusCode, 400)
-  assert.match(body, /"no host" is no host/)
+  assert.match(body, /the host "no host" is invalid/)
 })
 
 test('an error in mid-stream comes behind what was sent, in two trailers', async (t) => {

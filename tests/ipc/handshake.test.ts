@@ -58,7 +58,7 @@ test('what is printed before the reply is junk and does no harm', async (t) => {
 test('a peer that goes before its reply is told from one that lies', async (t) => {
   await assert.rejects(begin(t, (peer) => peer.end()).done, {
     code: ErrorCode.RelayClosed,
-    message: /before it said that it is ready/,
+    message: /before it reported that it is ready/,
   })
   await assert.rejects(begin(t, (peer) => peer.end(reply.subarray(0, -1))).done, {
     code: ErrorCode.RelayClosed,
@@ -77,7 +77,7 @@ test('any other frame fails it, and is shown', async (t) => {
   ]
   for (const lie of lies) {
     const { done, clock } = begin(t, (peer) => peer.write(encodeFrame(lie)))
-    const shown = new RegExp(`instead of saying that it is ready it sent flags ${lie.flags} with `)
+    const shown = new RegExp(`instead of reporting that it is ready it sent flags ${lie.flags} with `)
     await assert.rejects(done, { code: ErrorCode.Handshake, message: shown })
     assert.equal(clock.timerCount, 0)
   }
@@ -87,7 +87,7 @@ test('a frame that comes with the reply, unasked, fails it', async (t) => {
   const { done } = begin(t, (peer) => peer.write(Buffer.concat([reply, encodeFrame(job)])))
   await assert.rejects(done, {
     code: ErrorCode.Handshake,
-    message: /after it had said that it is ready, it sent unasked/,
+    message: /after it had reported that it is ready, it sent without a request/,
   })
 })
 
@@ -99,16 +99,16 @@ test('silence fails it when the time is up, and not before', async (t) => {
   clock.advance(1)
   await assert.rejects(done, {
     code: ErrorCode.Handshake,
-    message: /did not say that it is ready within 1000 ms/,
+    message: /did not report that it is ready within 1000 ms/,
   })
 })
 
-test('it can be given up, before and while it waits', async (t) => {
+test('a handshake can be cancelled, before and while it waits', async (t) => {
   await assert.rejects(begin(t, () => undefined, AbortSignal.abort()).done, { code: ErrorCode.Handshake })
   const controller = new AbortController()
   const { done, asked, clock } = begin(t, () => undefined, controller.signal)
   await asked
   controller.abort()
-  await assert.rejects(done, { code: ErrorCode.Handshake, message: /given up/ })
+  await assert.rejects(done, { code: ErrorCode.Handshake, message: /was cancelled/ })
   assert.equal(clock.timerCount, 0)
 })

@@ -80,7 +80,7 @@ test('a path that the system would cut off is refused', async (t) => {
   assert.ok(existsSync(fits))
   await assert.rejects(listenUnix(newServer(t), `${fits}x`), {
     code: ErrorCode.SocketPath,
-    message: /104 bytes; 103 fit/,
+    message: /104 bytes; the limit is 103/,
   })
 })
 

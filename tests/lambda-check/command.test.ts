@@ -185,7 +185,7 @@ test('a template or an rr.yaml that cannot be read exits 78 with its place', asy
     [['--template', 'empty.yaml'], /^empty\.yaml:1:1: the file has no Lambda function/],
     [['--template', 'nowhere.yaml'], /cannot read the template .*nowhere\.yaml/],
     [['-c', 'bad.yaml'], /^bad\.yaml:2:11: /],
-    [['-c', 'nowhere.yaml'], /no configuration file .*nowhere\.yaml/],
+    [['-c', 'nowhere.yaml'], /the configuration file .*nowhere\.yaml does not exist/],
     [['-c', 'plugin.yaml'], /boom/],
   ]
   for (const [words, message] of cases) {

@@ -43,7 +43,7 @@ const cases: readonly Case[] = [
       { mapping: { reportsFailures: undefined } },
       { mapping: { reportsFailures: fact(false) }, workers: { partialFailures: fact(false) } },
     ],
-    reason: /has no ReportBatchItemFailures, and rr answers with the list .* ignores the list/,
+    reason: /has no ReportBatchItemFailures, but rr answers with the list .* ignores the list/,
     fix: /^add FunctionResponseTypes: \[ReportBatchItemFailures\] to Jobs.*, or set lambda\.partial_failures: off/,
   },
   {
@@ -51,7 +51,7 @@ const cases: readonly Case[] = [
     severity: 'note',
     bad: [{ mapping: { reportsFailures: fact(false) }, workers: { mode: 'event' } }],
     good: [{ workers: { mode: 'event' } }],
-    reason: /when a worker names the records that failed/,
+    reason: /when a worker reports failed records/,
     fix: /ReportBatchItemFailures/,
   },
   {
@@ -59,7 +59,7 @@ const cases: readonly Case[] = [
     severity: 'note',
     bad: [{ workers: { partialFailures: fact(false) } }],
     good: [{ workers: { partialFailures: fact(false) }, mapping: { reportsFailures: fact(false) } }],
-    reason: /one failed record brings the whole batch again/,
+    reason: /one failed record repeats the whole batch/,
     fix: /partial_failures: on in rr\.yaml/,
   },
   {
@@ -81,7 +81,7 @@ const cases: readonly Case[] = [
       { mapping: { batchSize: fact(0) } },
     ],
     good: [{ mapping: { batchSize: fact(10_000), windowSeconds: fact(1) } }],
-    reason: /AWS takes 1 to 10000/,
+    reason: /AWS allows 1 to 10000/,
     fix: /set BatchSize: (1|10000) of Jobs/,
   },
   {
@@ -101,7 +101,7 @@ const cases: readonly Case[] = [
     severity: 'error',
     bad: [{ mapping: { batchSize: fact(11) }, queue: { isFifo: fact(true), redrive: redrive(5, true) } }],
     good: [{ queue: { isFifo: fact(true), redrive: redrive(5, true) } }],
-    reason: /is 11, a FIFO queue gives 10 at most/,
+    reason: /is 11, a FIFO queue allows at most 10/,
     fix: /BatchSize: 10/,
   },
   {
@@ -129,7 +129,7 @@ const cases: readonly Case[] = [
       { mapping: { maximumConcurrency: fact(2) } },
       { mapping: { maximumConcurrency: fact(undefined), isProvisioned: fact(true) } },
     ],
-    reason: /AWS takes (2 to 1000|one of them)/,
+    reason: /AWS allows (2 to 1000|only one of them)/,
     fix: /MaximumConcurrency: (2|1000)|remove one/,
   },
   {
@@ -140,7 +140,7 @@ const cases: readonly Case[] = [
       { mapping: { ...stream, retriesMax: fact(5), recordAgeSeconds: fact(-1) } },
       { mapping: { ...stream, retriesMax: fact(-1), recordAgeSeconds: fact(3600) } },
     ],
-    reason: /holds up its shard/,
+    reason: /blocks its shard/,
     fix: /MaximumRetryAttempts: 5/,
   },
   {
@@ -164,7 +164,7 @@ const cases: readonly Case[] = [
     severity: 'warning',
     bad: [{ queue: { redrive: fact(undefined) } }],
     good: [{ queue: { redrive: undefined } }],
-    reason: /has no dead-letter queue.* comes again until it expires after 4 days/,
+    reason: /has no dead-letter queue.* is delivered again until it expires after 4 days/,
     fix: /add RedrivePolicy: .* to the queue Queue/,
   },
   {
@@ -229,7 +229,7 @@ const cases: readonly Case[] = [
     severity: 'error',
     bad: [{ setup: { memoryMb: fact(10_241) } }],
     good: [{ setup: { memoryMb: fact(10_240) } }],
-    reason: /is 10241 MB, AWS takes 128 to 10240/,
+    reason: /is 10241 MB, AWS allows 128 to 10240/,
     fix: /MemorySize: 10240/,
   },
   {
@@ -259,7 +259,7 @@ const cases: readonly Case[] = [
     severity: 'error',
     bad: [{ setup: { timeoutSeconds: fact(901) }, queue: { visibilitySeconds: fact(43_200) } }],
     good: [{ setup: { timeoutSeconds: fact(900) }, queue: { visibilitySeconds: fact(43_200) } }],
-    reason: /is 901 s, AWS takes 1 to 900/,
+    reason: /is 901 s, AWS allows 1 to 900/,
     fix: /Timeout: 900/,
   },
   {
@@ -313,7 +313,7 @@ const cases: readonly Case[] = [
       { workers: { marginMs: fact(3000) } },
       { workers: { marginMs: { value: 3001, isDefault: true } } },
     ],
-    reason: /of which 3 s are in force/,
+    reason: /of which 3 s apply/,
     fix: /Timeout: 31 of the function Orders, or set lambda\.deadline_margin: 3000ms/,
   },
   {

@@ -24,7 +24,7 @@ async function check(
 }
 
 const exitType = 'Runtime.NodeJsExit'
-const exit = `${exitType}: the handler returned a promise that nothing can settle any more: no timer, socket or other work is left`
+const exit = `${exitType}: the handler returned a promise that can never settle: no timer, socket or other work is left`
 
 const answers: readonly (readonly [name: string, code: string, expected: string])[] = [
   ['callback', `(e, c, cb) => { setTimeout(() => cb(null, 'ok'), 5) }`, '"ok"'],

@@ -21,7 +21,7 @@ function waiting(): string {
   const counts = new Map<string, number>()
   for (const name of process.getActiveResourcesInfo()) counts.set(name, (counts.get(name) ?? 0) + 1)
   const open = [...counts].map(([name, count]) => `${count} ${name}`).join(', ')
-  const text = 'the event loop is idle: it waits for something'
+  const text = 'the event loop is idle'
   return `Stack (most recent call first):\n  ${text} (open: ${open})\n`
 }
 

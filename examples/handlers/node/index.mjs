@@ -1,4 +1,4 @@
-// An ordinary Lambda handler: nothing of RelayRunner in it. `rr` runs it through its loader.
+// An ordinary Lambda handler that does not use RelayRunner. `rr` runs it through its loader.
 export const handler = async (event, context) => ({
   ok: true,
   requestId: context.awsRequestId,

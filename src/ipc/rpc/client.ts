@@ -154,7 +154,10 @@ function settle(call: Call, { isError, data }: RpcMessage): void {
 }
 
 function noRpc(what: string): RelayError {
-  return new RelayError(ErrorCode.RpcFailed, `the program that answered does not speak rr's RPC: ${what}`)
+  return new RelayError(
+    ErrorCode.RpcFailed,
+    `the program that answered does not answer in rr's RPC protocol: ${what}`,
+  )
 }
 
 function gone(): RelayError {

@@ -10,8 +10,8 @@ const concurrencyRange = { min: 2, max: 1000 } as const
 /** Consequences, by source, when Lambda does not read the answer to a batch. */
 const lossOf = {
   sqs: 'it deletes the failed messages with the others',
-  kinesis: 'it goes on behind the failed records',
-  dynamodb: 'it goes on behind the failed records',
+  kinesis: 'it continues after the failed records',
+  dynamodb: 'it continues after the failed records',
   kafka: 'it commits the offsets of the failed records',
 } as const
 
@@ -24,17 +24,17 @@ export function partialFailures(mapping: Mapping, setup: FunctionSetup): Finding
   const at = reportsFailures.at ?? mapping.at
   if (mode === 'event') {
     if (isRead) return []
-    const reason = `${mapping.name} has no ReportBatchItemFailures: when a worker names the records that failed, Lambda ignores it, and ${lossOf[mapping.kind]}`
+    const reason = `${mapping.name} has no ReportBatchItemFailures: when a worker reports failed records, Lambda ignores that, and ${lossOf[mapping.kind]}`
     return [{ rule: 'failures-ignored', severity: 'note', at, reason, fix: reportFailures(setup, mapping) }]
   }
   if (ours.value && !isRead) {
-    const reason = `${mapping.name} has no ReportBatchItemFailures, and rr answers with the list of the records that failed (partial_failures: on): Lambda ignores the list, and ${lossOf[mapping.kind]}`
+    const reason = `${mapping.name} has no ReportBatchItemFailures, but rr answers with the list of failed records (partial_failures: on): Lambda ignores the list, and ${lossOf[mapping.kind]}`
     const provisioned = mapping.kind === 'kafka' ? ', which Kafka has in provisioned mode only' : ''
     const fix = `${reportFailures(setup, mapping)}${provisioned}, or ${setWorkers('lambda.partial_failures', 'off')}`
     return [{ rule: 'failures-ignored', severity: 'error', at, reason, fix }]
   }
   if (!ours.value && isRead) {
-    const reason = `${mapping.name} has ReportBatchItemFailures, but with partial_failures: off one failed record brings the whole batch again`
+    const reason = `${mapping.name} has ReportBatchItemFailures, but with partial_failures: off one failed record repeats the whole batch`
     const fix = setWorkers('lambda.partial_failures', 'on')
     return [{ rule: 'failures-unused', severity: 'note', at: ours.at ?? at, reason, fix }]
   }
@@ -59,7 +59,7 @@ export function batchSize(mapping: Mapping, setup: FunctionSetup): Finding[] {
   const { batchSize: size, windowSeconds, queue } = mapping
   if (size === undefined) return []
   if (size.value < 1 || size.value > batchMax) {
-    const reason = `the batch size of ${mapping.name} is ${size.value}, AWS takes 1 to ${batchMax}`
+    const reason = `the batch size of ${mapping.name} is ${size.value}, AWS allows 1 to ${batchMax}`
     return [
       {
         rule: 'batch-size',
@@ -73,7 +73,7 @@ export function batchSize(mapping: Mapping, setup: FunctionSetup): Finding[] {
   if (mapping.kind !== 'sqs') return []
   if (queue?.isFifo?.value === true) {
     if (size.value <= fifoBatchMax) return []
-    const reason = `the batch size of ${mapping.name} is ${size.value}, a FIFO queue gives ${fifoBatchMax} at most: AWS refuses the mapping`
+    const reason = `the batch size of ${mapping.name} is ${size.value}, a FIFO queue allows at most ${fifoBatchMax}: AWS refuses the mapping`
     const fix = setMapping(setup, mapping, 'batchSize', fifoBatchMax)
     return [{ rule: 'fifo-batch', severity: 'error', at: size.at, reason, fix }]
   }
@@ -100,12 +100,12 @@ export function maximumConcurrency(mapping: Mapping, setup: FunctionSetup): Find
   const { min, max } = concurrencyRange
   const found: Finding[] = []
   if (limit.value < min || limit.value > max) {
-    const reason = `MaximumConcurrency of ${mapping.name} is ${limit.value}, AWS takes ${min} to ${max}`
+    const reason = `MaximumConcurrency of ${mapping.name} is ${limit.value}, AWS allows ${min} to ${max}`
     const fix = limitConcurrency(setup, mapping, Math.max(min, Math.min(max, limit.value)))
     found.push({ rule: 'maximum-concurrency', severity: 'error', at: limit.at, reason, fix })
   }
   if (mapping.isProvisioned?.value === true) {
-    const reason = `${mapping.name} has both MaximumConcurrency and ProvisionedPollerConfig: AWS takes one of them`
+    const reason = `${mapping.name} has both MaximumConcurrency and ProvisionedPollerConfig: AWS allows only one of them`
     const fix = `remove one; ProvisionedPollerConfig limits by MaximumPollers`
     found.push({ rule: 'maximum-concurrency', severity: 'error', at: limit.at, reason, fix })
   }
@@ -117,7 +117,7 @@ export function streamRetries(mapping: Mapping, setup: FunctionSetup): Finding[]
   const { kind, retriesMax, recordAgeSeconds } = mapping
   if (kind !== 'kinesis' && kind !== 'dynamodb') return []
   if (retriesMax?.value !== -1 || recordAgeSeconds?.value !== -1) return []
-  const reason = `${mapping.name} tries again without end (MaximumRetryAttempts and MaximumRecordAgeInSeconds are −1${retriesMax.isDefault === true ? ', the default' : ''}): one record that always fails holds up its shard until it expires`
+  const reason = `${mapping.name} retries without limit (MaximumRetryAttempts and MaximumRecordAgeInSeconds are −1${retriesMax.isDefault === true ? ', the default' : ''}): one record that always fails blocks its shard until it expires`
   const fix = `${setMapping(setup, mapping, 'retriesMax', 5)}, with an on-failure destination`
   return [{ rule: 'stream-retries', severity: 'warning', at: retriesMax.at ?? mapping.at, reason, fix }]
 }

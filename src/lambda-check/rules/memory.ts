@@ -22,7 +22,7 @@ export function memorySize(setup: FunctionSetup): Finding[] {
   const memory = setup.memoryMb
   const { min, max } = memoryRange
   if (memory === undefined || (memory.value >= min && memory.value <= max)) return []
-  const reason = `the function's memory is ${memory.value} MB, AWS takes ${min} to ${max}`
+  const reason = `the function's memory is ${memory.value} MB, AWS allows ${min} to ${max}`
   const fix = setFunction(setup, 'memory', Math.max(min, Math.min(max, memory.value)))
   return [{ rule: 'memory-range', severity: 'error', at: memory.at, reason, fix }]
 }
@@ -36,7 +36,7 @@ export function workersMemory(setup: FunctionSetup): Finding[] {
   if (neededMb <= memory.value) return []
   const size = `${memory.value} MB${isWritten(memory) ? '' : ' (the default)'}`
   const workers = count === 1 ? 'one worker needs' : `${count} workers need`
-  const reason = `${workers} about ${neededMb} MB (${workerMb} MB each, and ${serverMb} MB for the server), the function has ${size}: near its limit it crawls until it times out`
+  const reason = `${workers} about ${neededMb} MB (${workerMb} MB each, and ${serverMb} MB for the server), the function has ${size}: near its limit it slows down until it times out`
   const fitting = Math.floor((memory.value - serverMb) / workerMb)
   const more = setFunction(setup, 'memory', Math.min(memoryRange.max, neededMb))
   const fix =
@@ -52,7 +52,7 @@ export function workersCpu(setup: FunctionSetup): Finding[] {
   const cpus = memory.value / mbPerCpu
   const whole = Math.max(1, Math.ceil(cpus))
   if (count.value <= whole) return []
-  const reason = `num_workers is ${count.value}, and ${memory.value} MB give ${Number(cpus.toFixed(2))} vCPU (${mbPerCpu} MB each): fine for jobs that wait for others, while jobs that compute slow each other down`
+  const reason = `num_workers is ${count.value}, and ${memory.value} MB give ${Number(cpus.toFixed(2))} vCPU (${mbPerCpu} MB each): fine for jobs that mostly wait, while jobs that compute slow each other down`
   const wanted = count.value * mbPerCpu
   const less = setWorkers(`${setup.workers.poolKey}.num_workers`, whole)
   const fix =

@@ -32,7 +32,7 @@ export function handler(setup: FunctionSetup): Finding[] {
   const { handler: given, packageType } = setup
   if (given === undefined || given.value !== '' || packageType?.value !== 'Zip') return []
   const reason =
-    'the function has no handler, and AWS refuses one in a zip without; when there is no rr.yaml it names the worker'
+    'the function has no handler: AWS refuses a zip without one; without an rr.yaml the handler names the worker'
   const fix = setFunction(setup, 'handler', 'worker.php')
   return [{ rule: 'handler-missing', severity: 'error', at: given.at ?? setup.at, reason, fix }]
 }
@@ -57,7 +57,7 @@ export function logFormat(setup: FunctionSetup): Finding[] {
   const { logFormat: given } = setup
   if (given?.value.toLowerCase() !== 'text' || given.isDefault === true) return []
   const reason =
-    'the log format is Text: our JSON lines keep names of their own, and Lambda adds its START, END and REPORT lines as text'
+    'the log format is Text: the JSON lines of rr do not have AWS’s names, and Lambda adds its START, END and REPORT lines as text'
   const property = called(
     setup.origin,
     'LoggingConfig: { LogFormat: JSON }',

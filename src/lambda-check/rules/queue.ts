@@ -15,10 +15,10 @@ export function visibility(mapping: Mapping, setup: FunctionSetup): Finding[] {
   const value = `${hidden.value} s${hidden.isDefault === true ? ' (the default)' : ''}`
   const fix = setQueue(setup, queue, 'VisibilityTimeout', enough)
   if (hidden.value < timeout.value) {
-    const reason = `VisibilityTimeout of the queue ${queue.name} is ${value}, less than the function's timeout of ${seconds(setup)}: AWS refuses the mapping, and messages would come again while they run`
+    const reason = `VisibilityTimeout of the queue ${queue.name} is ${value}, less than the function's timeout of ${seconds(setup)}: AWS refuses the mapping, and messages would be delivered again while they run`
     return [{ rule: 'visibility-under-timeout', severity: 'error', at: hidden.at, reason, fix }]
   }
-  const reason = `VisibilityTimeout of the queue ${queue.name} is ${value}; AWS asks for ${visibilityFactor} × timeout + window = ${enough} s, so that batches that were throttled or retried do not come double`
+  const reason = `VisibilityTimeout of the queue ${queue.name} is ${value}; AWS asks for ${visibilityFactor} × timeout + window = ${enough} s, so that throttled or retried batches are not delivered twice`
   return [{ rule: 'visibility-short', severity: 'warning', at: hidden.at, reason, fix }]
 }
 
@@ -29,7 +29,7 @@ export function noRedrive(mapping: Mapping, setup: FunctionSetup): Finding[] {
   const days = queue.retentionSeconds === undefined ? undefined : queue.retentionSeconds.value / 86_400
   const until =
     days === undefined ? 'until it expires' : `until it expires after ${Number(days.toFixed(1))} days`
-  const reason = `the queue ${queue.name} has no dead-letter queue: a message that always fails, or that a worker gave up (lambda.failed: redrive), comes again ${until}`
+  const reason = `the queue ${queue.name} has no dead-letter queue: a message that always fails, or that a worker gave up (lambda.failed: redrive), is delivered again ${until}`
   return [
     {
       rule: 'no-redrive',
@@ -61,7 +61,7 @@ export function deadLettersType(mapping: Mapping, _setup: FunctionSetup): Findin
   const reason = `${queue.name} is ${word(queue.isFifo.value)} queue and its dead-letter queue ${dead.name} ${word(dead.isFifo.value)} one: AWS refuses the redrive policy`
   const fix = queue.isFifo.value
     ? `make ${dead.name} a FIFO queue: FifoQueue: true and a name that ends in .fifo`
-    : `use a standard queue in the place of ${dead.name}`
+    : `use a standard queue instead of ${dead.name}`
   return [{ rule: 'dead-letters-type', severity: 'error', at: dead.isFifo.at ?? dead.at, reason, fix }]
 }
 

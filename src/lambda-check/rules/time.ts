@@ -9,7 +9,7 @@ const timeoutMax = 900
 export function timeoutRange(setup: FunctionSetup): Finding[] {
   const timeout = setup.timeoutSeconds
   if (timeout === undefined || (timeout.value >= 1 && timeout.value <= timeoutMax)) return []
-  const reason = `the function's timeout is ${timeout.value} s, AWS takes 1 to ${timeoutMax}`
+  const reason = `the function's timeout is ${timeout.value} s, AWS allows 1 to ${timeoutMax}`
   const fix = setFunction(setup, 'timeout', Math.max(1, Math.min(timeoutMax, timeout.value)))
   return [{ rule: 'timeout-range', severity: 'error', at: timeout.at, reason, fix }]
 }
@@ -42,7 +42,7 @@ export function execTtl(setup: FunctionSetup): Finding[] {
   if (timeout === undefined || ttl.value === 0) return []
   const leftMs = timeout.value * 1000 - marginInForce(setup.workers.marginMs.value, timeout.value * 1000)
   if (ttl.value < leftMs) return []
-  const reason = `exec_ttl is ${ttl.value / 1000} s, and the function has ${leftMs / 1000} s (timeout ${seconds(setup)}, less the margin): a job that hangs takes its whole batch with it`
+  const reason = `exec_ttl is ${ttl.value / 1000} s, and the function has ${leftMs / 1000} s (timeout ${seconds(setup)}, less the margin): a job that hangs fails its whole batch`
   const half = Math.max(1, Math.floor(timeout.value / 2))
   const fix = `${setWorkers(`${setup.workers.poolKey}.supervisor.exec_ttl`, `${half}s`)}, or ${setFunction(setup, 'timeout', Math.min(timeoutMax, Math.ceil((2 * ttl.value) / 1000)))}`
   return [{ rule: 'exec-ttl', severity: 'warning', at: ttl.at ?? timeout.at, reason, fix }]
@@ -52,7 +52,7 @@ export function execTtl(setup: FunctionSetup): Finding[] {
 export function allocateTimeout(setup: FunctionSetup): Finding[] {
   const [timeout, wait] = [setup.timeoutSeconds, setup.workers.allocateTimeoutMs]
   if (timeout === undefined || !isWritten(wait) || wait.value < timeout.value * 1000) return []
-  const reason = `allocate_timeout is ${wait.value / 1000} s, not under the function's timeout of ${seconds(setup)}: who waits for a worker is told of the deadline instead, never that none came`
+  const reason = `allocate_timeout is ${wait.value / 1000} s, not under the function's timeout of ${seconds(setup)}: the deadline always ends the wait for a worker first`
   const below = Math.max(1, Math.floor(timeout.value / 2))
   const fix = setWorkers(`${setup.workers.poolKey}.allocate_timeout`, `${below}s`)
   return [{ rule: 'allocate-timeout', severity: 'warning', at: wait.at, reason, fix }]
@@ -63,14 +63,14 @@ export function deadlineMargin(setup: FunctionSetup): Finding[] {
   const [timeout, margin] = [setup.timeoutSeconds, setup.workers.marginMs]
   if (margin.value === 0) {
     const reason =
-      'deadline_margin is 0 s: at the timeout Lambda kills the environment with the answers of the records that are done, and they come again'
+      'deadline_margin is 0 s: at the timeout Lambda kills the environment, the answers of finished records are lost, and they are delivered again'
     const fix = setWorkers('lambda.deadline_margin', '1s')
     return [{ rule: 'deadline-margin', severity: 'warning', at: margin.at, reason, fix }]
   }
   if (timeout === undefined || !isWritten(margin)) return []
   const inForceMs = marginInForce(margin.value, timeout.value * 1000)
   if (inForceMs >= margin.value) return []
-  const reason = `deadline_margin is ${margin.value / 1000} s, of which ${inForceMs / 1000} s are in force: never more than a tenth of the time left (timeout ${seconds(setup)})`
+  const reason = `deadline_margin is ${margin.value / 1000} s, of which ${inForceMs / 1000} s apply: never more than a tenth of the time left (timeout ${seconds(setup)})`
   const needed = Math.ceil(margin.value / 100)
   const fix =
     needed <= timeoutMax
@@ -88,7 +88,7 @@ export function worstCase(mapping: Mapping, setup: FunctionSetup): Finding[] {
   const turns = Math.ceil(size.value / workers)
   const worstSeconds = (turns * ttl.value) / 1000
   if (turns <= 1 || worstSeconds <= timeout.value) return []
-  const reason = `at worst a batch of ${mapping.name} takes ${turns} turns (${size.value} records, ${workers} workers) × exec_ttl ${ttl.value / 1000} s = ${worstSeconds} s, more than the timeout of ${seconds(setup)}: the last records fail unrun`
+  const reason = `at worst a batch of ${mapping.name} takes ${turns} turns (${size.value} records, ${workers} workers) × exec_ttl ${ttl.value / 1000} s = ${worstSeconds} s, more than the timeout of ${seconds(setup)}: the last records fail without running`
   const fix = `lower exec_ttl or the batch size, add workers, or ${setFunction(setup, 'timeout', Math.min(timeoutMax, Math.ceil(worstSeconds)))}`
   return [{ rule: 'batch-worst-case', severity: 'note', at: size.at ?? mapping.at, reason, fix }]
 }

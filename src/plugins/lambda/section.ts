@@ -9,7 +9,7 @@ export const config = section(
       enum: ['raw', 'event', 'jobs', 'http'],
       default: 'raw',
       description:
-        '`raw`: batches are split, a job is one record. `event`: a job is the event as it came. `jobs`, `http`: what RoadRunner’s plugins of these names send.',
+        '`raw`: batches are split, a job is one record. `event`: a job is the unchanged event. `jobs`, `http`: jobs as RoadRunner’s plugins of these names send them.',
     },
     pool: poolOrName(),
     deadline_margin: {
@@ -18,7 +18,7 @@ export const config = section(
       zero: 'allowed',
       default: '1s',
       description:
-        'How long before Lambda’s deadline we answer: the smaller of this and a tenth of the time left, at least 50 ms. 0s is no margin.',
+        'How long before Lambda’s deadline the server answers: the smaller of this and a tenth of the time left, at least 50 ms. 0s means no margin.',
     },
     partial_failures: {
       type: 'string',
@@ -32,15 +32,14 @@ export const config = section(
       enum: ['group', 'strict'],
       default: 'group',
       description:
-        '`group`: FIFO groups run side by side. `strict`: the whole batch in order, and nothing after a failure.',
+        '`group`: FIFO groups run in parallel. `strict`: the whole batch runs in order, and stops after a failure.',
     },
     records_per_job: {
       type: 'integer',
       minimum: 1,
       maximum: 10_000,
       default: 1,
-      description:
-        'Records that a job holds at most. More than 1 (`mode: raw` only): the body is a small batch.',
+      description: 'Most records per job. More than 1 (`mode: raw` only): the body is a small batch.',
     },
     failed: {
       type: 'string',
@@ -48,7 +47,7 @@ export const config = section(
       pattern: '^(redrive|log|https?://[^/]+/.+)$',
       patternText: 'redrive, log, or the URL of a queue',
       description:
-        'What becomes of a record that a worker gave up: `redrive` leaves it to the queue, `log` writes it into the log, a URL of an SQS queue takes it.',
+        'What happens to a record that was given up: `redrive` leaves it to the queue’s redrive policy, `log` writes it into the log, the URL of an SQS queue sends it there.',
     },
     quarantine: {
       type: 'object',
@@ -60,7 +59,7 @@ export const config = section(
           maximum: 1000,
           default: 3,
           description:
-            'Workers that a record has to kill until it runs in one of its own; if that dies too, the record is given up. 0 is never.',
+            'After this many dead workers the record runs in a worker of its own; if that dies, too, the record is given up. 0 means never.',
         },
       },
     },
@@ -68,14 +67,14 @@ export const config = section(
       type: 'string',
       enum: ['partition', 'topic-partition'],
       default: 'partition',
-      description: 'The key by which failed records of Kafka are named; AWS’s own sources disagree.',
+      description: 'The key that identifies failed Kafka records; AWS’s own sources disagree.',
     },
     amazon_mq: {
       type: 'string',
       enum: ['whole', 'split'],
       default: 'whole',
       description:
-        '`split`: a job is one message. Amazon MQ knows no partial failures, so one failure brings all of them again.',
+        '`split`: a job is one message. Amazon MQ has no partial failures, so one failure repeats the whole batch.',
     },
     min_ready: {
       type: 'integer',
@@ -83,13 +82,13 @@ export const config = section(
       maximum: 2048,
       default: 1,
       description:
-        'Workers that must be ready before the first event is asked for. Under `rr bootstrap` they boot before the others.',
+        'Workers that must be ready before the server asks for the first event. Under `rr bootstrap` they boot before the others.',
     },
     streaming: {
       type: 'boolean',
       default: false,
       description:
-        'Answers are streamed to Lambda, with the head of an HTTP answer under `mode: http`. No event says whether its caller can take that.',
+        'Answers are streamed to Lambda, under `mode: http` with the head of the HTTP answer. Events do not say whether their callers accept a stream.',
     },
     http: {
       type: 'object',
@@ -100,12 +99,12 @@ export const config = section(
           enum: ['auto', 'json', 'proto'],
           default: 'auto',
           description:
-            'How requests are encoded. `auto` is JSON, which every version of RoadRunner’s PHP package reads; `proto` is for workers that know only that.',
+            'How requests are encoded. `auto` is JSON, which every version of RoadRunner’s PHP package reads; `proto` is for workers that read only protobuf.',
         },
         raw_body: {
           type: 'boolean',
           default: false,
-          description: 'Forms are handed over as they came instead of parsed.',
+          description: 'Forms are passed on unparsed.',
         },
         internal_error_code: {
           type: 'integer',
@@ -121,17 +120,17 @@ export const config = section(
             dir: {
               type: 'string',
               default: '',
-              description: 'Their folder; empty: the system’s temporary one.',
+              description: 'The folder for uploads; empty: the system’s temporary folder.',
             },
             forbid: {
               type: 'array',
               items: { type: 'string' },
-              description: 'Endings that are refused, e.g. .php.',
+              description: 'File extensions that are refused, e.g. .php.',
             },
             allow: {
               type: 'array',
               items: { type: 'string' },
-              description: 'Endings that alone are taken; empty: all.',
+              description: 'The only file extensions that are accepted; empty: all.',
             },
             max_files: {
               type: 'integer',

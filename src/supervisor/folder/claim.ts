@@ -96,8 +96,8 @@ function linkAlias(alias: string, folder: string): void {
   try {
     symlinkSync(basename(folder), alias)
   } catch (error) {
-    throw new RelayError(ErrorCode.PrivateFolder, `cannot make the link ${alias}: ${messageOf(error)}`, {
-      hint: 'Remove it: it is not a link that rr made.',
+    throw new RelayError(ErrorCode.PrivateFolder, `cannot create the link ${alias}: ${messageOf(error)}`, {
+      hint: 'Remove it: it is not a link that rr created.',
       cause: error,
     })
   }

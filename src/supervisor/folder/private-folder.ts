@@ -109,7 +109,7 @@ function ownFolder(path: string, uid: number, wanted: number): void {
 }
 
 function unmade(path: string, cause: unknown): RelayError {
-  return new RelayError(ErrorCode.PrivateFolder, `cannot make the folder ${path}: ${messageOf(cause)}`, {
+  return new RelayError(ErrorCode.PrivateFolder, `cannot create the folder ${path}: ${messageOf(cause)}`, {
     hint: 'The server needs a folder of its own in /tmp for its sockets.',
     cause,
   })
@@ -125,9 +125,9 @@ function checkFolder(path: string, uid: number, wanted: number): void {
   const octal = `0${wanted.toString(8)}`
   throw new RelayError(
     ErrorCode.PrivateFolder,
-    `${path} is ${kind}; it must be ours alone (${octal}, user ${uid})`,
+    `${path} is ${kind}; it must belong to this user alone (${octal}, user ${uid})`,
     {
-      hint: `Remove it, or run chmod ${octal} ${path} if you made it.`,
+      hint: `Remove it, or run chmod ${octal} ${path} if you created it.`,
     },
   )
 }

@@ -60,7 +60,7 @@ function resolveFile(specifier: string, folder: string): string {
   } catch (error) {
     throw new RelayError(ErrorCode.PluginNotFound, `plugin "${specifier}" cannot be found from ${folder}`, {
       hint: specifier.startsWith('.')
-        ? 'Paths count from the file that names them.'
+        ? 'Paths are relative to the file that names them.'
         : `Run npm install ${specifier} there.`,
       cause: error,
     })

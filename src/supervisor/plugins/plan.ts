@@ -91,7 +91,7 @@ function cycle(
   }
   const loop = next === undefined ? path : [...path.slice(path.indexOf(next)), next]
   const text = loop.map((plugin) => plugin.name).join(' -> ')
-  return new RelayError(ErrorCode.PluginCycle, `plugins need each other in a circle: ${text}`, {
+  return new RelayError(ErrorCode.PluginCycle, `plugins need each other in a cycle: ${text}`, {
     hint: 'Make one of these needs optional(), or move what both need into a third plugin.',
   })
 }

@@ -26,7 +26,7 @@ export async function tellStartFailed(error: Error, options: StartFailedOptions)
     try {
       await within(limit, () => plugin.onStartFailed?.(error, { mode, env, clock, log: own }))
     } catch (fault) {
-      own.error({ error: messageOf(fault) }, 'a plugin failed while it was told of a failed start')
+      own.error({ error: messageOf(fault) }, 'a plugin failed in onStartFailed')
     }
   }
   await Promise.all(plugins.filter((plugin) => plugin.onStartFailed !== undefined).map(tell))

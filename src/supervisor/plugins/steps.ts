@@ -38,7 +38,7 @@ export function pluginError(
   const version = source.version === undefined ? '' : `, version ${source.version}`
   const why = cause === undefined ? '' : `: ${messageOf(cause)}`
   return new RelayError(code, `plugin "${source.plugin.name}" (${source.file}${version}) ${what}${why}`, {
-    hint: 'The fault is in the plugin; the server stops what it had started.',
+    hint: 'The fault is in the plugin; the server stops the plugins that it had started.',
     ...(cause === undefined ? {} : { cause }),
   })
 }

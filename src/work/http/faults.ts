@@ -23,11 +23,12 @@ const excerptCharacters = 40
 
 /** The first fault of a request; undefined when there is none. */
 export function faultOf({ method, host, headers }: HttpRequest): HttpFault | undefined {
-  if (!isToken(method)) return { status: badRequest, text: `the method ${excerpt(method)} is no HTTP method` }
-  if (!isHost(host)) return { status: badRequest, text: `the host ${excerpt(host)} is no host` }
+  if (!isToken(method))
+    return { status: badRequest, text: `the method ${excerpt(method)} is not an HTTP method` }
+  if (!isHost(host)) return { status: badRequest, text: `the host ${excerpt(host)} is invalid` }
   let [lines, bytes] = [0, 0]
   for (const [name, values] of Object.entries(headers)) {
-    if (!isToken(name)) return { status: badRequest, text: `the header name ${excerpt(name)} is no token` }
+    if (!isToken(name)) return { status: badRequest, text: `the header name ${excerpt(name)} is invalid` }
     for (const value of values) {
       if (/[\r\n\0]/.test(value))
         return { status: badRequest, text: `the header ${excerpt(name)} holds a line break or a NUL` }

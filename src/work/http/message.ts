@@ -101,7 +101,7 @@ export function decodeReply(context: Uint8Array): HttpReplyHead {
 
 function decodeJson(bytes: Buffer): HttpReplyHead {
   const value: unknown = JSON.parse(bytes.toString('utf8'))
-  if (typeof value !== 'object' || value === null) throw new Error('the context is no object')
+  if (typeof value !== 'object' || value === null) throw new Error('the context is not an object')
   const status = 'status' in value ? Number(value.status) : Number.NaN
   if (!Number.isInteger(status)) throw new Error('the context has no status')
   const given = 'headers' in value && typeof value.headers === 'object' ? (value.headers ?? {}) : {}

@@ -179,8 +179,8 @@ const huge = encodeFrame({ flags: FrameFlag.json, options: [1, 8], head: 'rr.Hel
 huge.writeUInt32LE(0x7fffffff, 2)
 const noJson = encodeFrame({ flags: FrameFlag.json, options: [1, 8], head: 'rr.Hello', body: '{' })
 const peers: readonly [what: string, answer: (socket: Socket) => void, text: RegExp][] = [
-  ['garbage', (one) => one.write('HTTP/1.1 400 Bad Request\r\n\r\n'), /does not speak rr's RPC/],
-  ['a huge answer', (one) => one.write(huge), /does not speak rr's RPC/],
+  ['garbage', (one) => one.write('HTTP/1.1 400 Bad Request\r\n\r\n'), /does not answer in rr's RPC protocol/],
+  ['a huge answer', (one) => one.write(huge), /does not answer in rr's RPC protocol/],
   ['no JSON', (one) => one.write(noJson), /the answer is not JSON/],
   ['an end at once', (one) => one.destroy(), /RR_NOT_ANSWERING: the server drops every connection/],
 ]
@@ -298,7 +298,7 @@ test('without a file the server is the one of the working directory', async (t) 
   assert.equal(code, 1)
   assert.match(
     err,
-    new RegExp(`RR_CONFIG_NOT_FOUND: there is no configuration file; looked for ${folder}/rr.yaml`),
+    new RegExp(`RR_CONFIG_NOT_FOUND: no configuration file found; looked for ${folder}/rr.yaml`),
   )
 })
 

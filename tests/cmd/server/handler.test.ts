@@ -69,11 +69,11 @@ test('rr lambda run takes a handler, with and without a file', async (t) => {
 test('what cannot be run is said at the start, with what to do: 78', async (t) => {
   const folder = await testFolder(t)
   const cases: readonly [words: readonly string[], what: RegExp][] = [
-    [['dev'], /there is no configuration file; looked for [\s\S]*rr init[\s\S]*rr dev index\.handler/],
-    [['dev', 'nobody.handler'], /HANDLER="nobody\.handler" names no file in/],
+    [['dev'], /no configuration file found; looked for [\s\S]*rr init[\s\S]*rr dev index\.handler/],
+    [['dev', 'nobody.handler'], /HANDLER="nobody\.handler" does not name a file in/],
     [['lambda', 'run'], /RR_CONFIG_NOT_FOUND: .*_HANDLER is not set/],
-    [['lambda', 'run', 'nobody.handler'], /RR_CONFIG_NOT_FOUND: .*"nobody\.handler" names no file in/],
-    [['lambda', 'run', '--handler', 'nobody.handler'], /"nobody\.handler" names no file in/],
+    [['lambda', 'run', 'nobody.handler'], /RR_CONFIG_NOT_FOUND: .*"nobody\.handler" does not name a file in/],
+    [['lambda', 'run', '--handler', 'nobody.handler'], /"nobody\.handler" does not name a file in/],
   ]
   for (const [words, what] of cases) {
     const { code, err } = rr(folder, words)

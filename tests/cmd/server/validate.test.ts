@@ -107,7 +107,7 @@ const faulty: readonly [yaml: string, problems: readonly RegExp[]][] = [
   ],
   [
     'server: { handler: indx.handler }\nlambda: {}',
-    [/^rr\.yaml:2:20: "server\.handler": "indx\.handler" names no file/],
+    [/^rr\.yaml:2:20: "server\.handler": "indx\.handler" does not name a file/],
   ],
   [
     'plugins:\n  - ./own.mjs\n  - ./needs.mjs',
@@ -144,7 +144,7 @@ const faulty: readonly [yaml: string, problems: readonly RegExp[]][] = [
   ['server: { relay: "unix://no/such/rr.sock" }', [/"server\.relay": the folder no\/such does not exist$/]],
   [
     `rpc: { listen: "unix:///tmp/${'x'.repeat(120)}" }`,
-    [/"rpc\.listen": the path \S+ has \d+ bytes; 103 fit$/],
+    [/"rpc\.listen": the path \S+ has \d+ bytes; the limit is 103$/],
   ],
   [
     'server: { command: "php worker.php", user: no-such-user }\nlambda: {}',

@@ -74,7 +74,7 @@ test('what cannot be found is refused with where it was looked for, and what to 
     error instanceof Error &&
     'hint' in error &&
     hint.test(String(error.hint))
-  await assert.rejects(loadPlugin('./absent.mjs', folder), isAbout(/Paths count from/))
+  await assert.rejects(loadPlugin('./absent.mjs', folder), isAbout(/Paths are relative to/))
   await assert.rejects(loadPlugin('rr-absent', folder), isAbout(/npm install rr-absent/))
 })
 

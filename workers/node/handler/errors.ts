@@ -23,8 +23,7 @@ export type FaultKind =
 
 /** Makes the error for a promise that is pending when nothing is left that could settle it. */
 export function nodeJsExit(): RuntimeFault {
-  const text =
-    'the handler returned a promise that nothing can settle any more: no timer, socket or other work is left'
+  const text = 'the handler returned a promise that can never settle: no timer, socket or other work is left'
   const fault = new RuntimeFault('NodeJsExit', text)
   // No code threw it: our own stack says nothing about the handler.
   fault.stack = `${fault.name}: ${text}`
@@ -34,7 +33,7 @@ export function nodeJsExit(): RuntimeFault {
 /** Makes the error for a generator function as handler, whose result would run only when iterated. */
 export function generatorFault(): TypeError {
   const fault = new TypeError(
-    'the handler is a generator function, of which nothing was run: make it an async function',
+    'the handler is a generator function, which was not run: make it an async function',
   )
   fault.stack = `${fault.name}: ${fault.message}`
   return fault

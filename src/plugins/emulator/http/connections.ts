@@ -85,13 +85,13 @@ interface Connection {
 const tooMany: ApiStatus = {
   status: 503,
   errorType: 'TooManyConnections',
-  errorMessage: 'the emulator has as many requests under way as it takes',
+  errorMessage: 'the emulator has reached its limit of concurrent requests',
 }
 /** Answer to a request that arrived too slowly. */
 export const tooSlow: ApiStatus = {
   status: 408,
   errorType: 'RequestTimeout',
-  errorMessage: 'the request did not come to its end in time',
+  errorMessage: 'the request was not complete in time',
 }
 
 /** Connections of one server. */

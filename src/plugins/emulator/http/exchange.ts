@@ -32,7 +32,7 @@ export const truncatedRequest: ApiStatus = {
 export const noRoom: ApiStatus = {
   status: 429,
   errorType: 'TooManyRequestsException',
-  errorMessage: 'the emulator holds as many bytes of requests as it takes, try again',
+  errorMessage: 'the emulator has reached its limit of request bytes in memory, try again',
 }
 
 /** A body, as far as it came. `full`: there was no room for it. */

@@ -8,21 +8,21 @@ export const sqsProperties = {
     pattern: '^([A-Za-z0-9_-]{1,70}([.]fifo)?|https?://[^/]+/.*[^/])$',
     patternText: 'a name such as orders or orders.fifo, or the URL of a queue',
     description:
-      'What the function is fed from. A name is a queue in memory, with a dead-letter queue `NAME-dead`; a URL is polled through AWS’s client. Nothing: no queue.',
+      'The queue that feeds the function. A name is a queue in memory, with a dead-letter queue `NAME-dead`; a URL is polled with AWS’s client. Empty: no queue.',
   },
   batch_size: {
     type: 'integer',
     minimum: 1,
     maximum: 10_000,
     default: 10,
-    description: 'Messages of a batch at most. FIFO: up to 10. Over 10 needs a window of 1s.',
+    description: 'Most messages per batch. FIFO: up to 10. More than 10 need a window of 1s.',
   },
   batch_window: {
     type: 'string',
     format: 'duration',
     zero: 'allowed',
     default: '0s',
-    description: 'How long a batch is collected at most, up to 5m; 0s takes what is there. Not for FIFO.',
+    description: 'How long a batch is collected at most, up to 5m; with 0s it is sent at once. Not for FIFO.',
   },
   visibility_timeout: {
     type: 'string',
@@ -35,20 +35,20 @@ export const sqsProperties = {
     minimum: 0,
     maximum: 1000,
     description:
-      'Deliveries after which a message goes to the dead-letter queue, for a queue in memory. Default: 5. 0 is never.',
+      'Deliveries after which a message goes to the dead-letter queue, for a queue in memory. Default: 5. 0 means never.',
   },
   report_batch_item_failures: {
     type: 'boolean',
     default: true,
     description:
-      'The mapping’s ReportBatchItemFailures. Off: the list in an answer is ignored, as AWS does; `lambda.partial_failures` must say the same.',
+      'The mapping’s ReportBatchItemFailures. Off: the list in an answer is ignored, as on AWS; set `lambda.partial_failures` to the same value.',
   },
   concurrency: {
     type: 'integer',
     minimum: 1,
     maximum: 1000,
     default: 1,
-    description: 'Batches that are with the function at once.',
+    description: 'Batches that the function processes at once.',
   },
 } as const satisfies Properties
 

@@ -219,7 +219,7 @@ export class RuntimeClient {
     try {
       response = this.#reader.push(bytes)
     } catch (error) {
-      this.#drop(lost(this.#options.address, `speaks no HTTP: ${messageOf(error)}`))
+      this.#drop(lost(this.#options.address, `does not answer in HTTP: ${messageOf(error)}`))
       return
     }
     if (response !== undefined) this.#answer(response)

@@ -133,7 +133,7 @@ export class HttpReader {
     const statusLine = lineLength < 0 ? text : text.slice(0, lineLength)
     const status = Number(statusPattern.exec(statusLine)?.[1])
     if (Number.isNaN(status))
-      throw new Error(`what came is no HTTP response: ${JSON.stringify(statusLine.slice(0, 60))}`)
+      throw new Error(`the answer is not an HTTP response: ${JSON.stringify(statusLine.slice(0, 60))}`)
     const headers = lineLength < 0 ? noHeaders : readHeaders(text, lineLength + 2)
     this.#open(status, headers, statusLine)
     return end + headEnd.length

@@ -72,7 +72,9 @@ export function openResponseStream(options: StreamOptions): ResponseStream {
     })
   })
   const limit = (ms: number) =>
-    post.setTimeout(ms, () => post.destroy(new Error(`nothing was taken and no status came within ${ms} ms`)))
+    post.setTimeout(ms, () =>
+      post.destroy(new Error(`no data was read and no status was received within ${ms} ms`)),
+    )
   const finish = (onSent?: () => void, whole?: Uint8Array) => {
     if (gone.signal.aborted) post.destroy()
     if (whole === undefined) post.end(onSent)

@@ -127,5 +127,5 @@ test('a boot that fails names the script or the folder that is not there, and ne
   const silent = await faultOf([process.execPath, '-e', 'setInterval(() => 0, 1000)'], {
     allocate_timeout: 300,
   })
-  assert.match(silent, /did not say that it is ready within 300 ms/)
+  assert.match(silent, /did not report that it is ready within 300 ms/)
 })
