@@ -4,7 +4,7 @@ import type { Section } from '../src/schema/section.js'
 import { constraintsOf } from './constraints.js'
 import type { Violation } from './faults.js'
 
-/** How ajv compiles, here and in `scripts/validators.mjs`. */
+/** Options of ajv, here and in `scripts/validators.mjs`. */
 export const ajvOptions = {
   messages: false,
   strict: true,

@@ -1,4 +1,4 @@
-/** What a schema takes, in the words of a fault's "expected …" and of the documentation. Pure. */
+/** Describes the values a schema accepts, for a fault's "expected …" and for the documentation. Pure. */
 import type { Schema, StringSchema } from '../src/schema/kinds.js'
 import { type SchemaVisitor, visit } from '../src/schema/visit.js'
 

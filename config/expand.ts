@@ -1,6 +1,6 @@
 /** `${VAR}`, `${VAR:-default}` and `$VAR` in a text. Pure. */
 
-/** What a text came to. */
+/** Result of an expansion. */
 export interface Expanded {
   readonly text: string
   /** Variables without a value and without a default: they became empty. */

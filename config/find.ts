@@ -4,11 +4,11 @@ import { basename, dirname, isAbsolute, resolve } from 'node:path'
 import { ErrorCode, messageOf, RelayError } from '../src/core/errors.js'
 import type { Environment } from './env.js'
 
-/** What decides. */
+/** Inputs of the search. */
 export interface FindOptions {
   /** `-c`. */
   readonly config?: string | undefined
-  /** Where `rr` was started. */
+  /** Folder in which `rr` was started. */
   readonly cwd: string
   readonly env: Environment
   readonly isBootstrap: boolean

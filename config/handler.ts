@@ -59,7 +59,7 @@ export function handlerCommand(handler: string, options: HandlerOptions): Handle
   return { command, variables: pythonVariables(options), mode: 'event' }
 }
 
-/** As the loader looks for it: a file, also one without an extension, then a package from `node_modules` by its name. */
+/** Tells whether the loader would find a module: a file, also one without an extension, then a package from `node_modules` by its name. */
 function isNodeModule(handler: string, { env, folder }: HandlerOptions): boolean {
   const module = nodeModule(handler)
   const folders = [folder, ...foldersOf(env.NODE_PATH)]

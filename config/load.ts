@@ -24,11 +24,11 @@ export interface Loaded {
   readonly problems: readonly Problem[]
 }
 
-/** What to load. */
+/** Options of a load. */
 export interface LoadOptions {
   /** Undefined: no file, `entries` come from `zero`. */
   readonly file: string | undefined
-  /** How files are named in places: relative to here where they lie below. */
+  /** Folder that file names in places are relative to, for files below it. */
   readonly cwd: string
   readonly env: Environment
   /** `-o key.path=value`, in order. */

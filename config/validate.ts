@@ -18,7 +18,7 @@ import { insteadOf, plannedSections } from './roadrunner-keys.js'
 export interface SectionOwner {
   readonly name: string
   readonly config: Section
-  /** Where the file lists the plugin: the place of what is missing when the section is not written. */
+  /** Place where the file lists the plugin; faults of an absent section point to it. */
   readonly at?: Place | undefined
 }
 
@@ -113,7 +113,7 @@ function unowned(key: string, at: Place, names: readonly string[]): Problem {
   return { severity: 'error', at, what, ...more }
 }
 
-/** Where a key was written; the nearest thing above it that was, when it was not. */
+/** Finds the place of a key; of the nearest parent that was written, when the key was not. */
 function placeOf(tree: Tree | undefined, key: string): Place {
   let [at, node] = [tree?.at ?? nowhere, tree]
   for (const name of key.split('.')) {

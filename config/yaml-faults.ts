@@ -1,8 +1,8 @@
-/** What the parser of YAML found wrong, in words for whoever wrote the file: what stands there and what to write instead. */
+/** Words the YAML parser's errors for the author of the file: what was read and what to write instead. */
 import type { Document, YAMLParseError } from 'yaml'
 import type { Place, Problem } from '../src/schema/tree.js'
 
-/** What a fault is looked up in. */
+/** Source text of a fault. */
 export interface FaultySource {
   readonly text: string
   readonly document: Document.Parsed

@@ -10,9 +10,9 @@ export interface ParsedFile {
   readonly problems: readonly Problem[]
 }
 
-/** What parsing needs to know. */
+/** Options of parsing. */
 export interface ParseOptions {
-  /** How the file is called in places. */
+  /** Name of the file in places. */
   readonly file: string
   /** Variables for the scalars; without them `${…}` stays as it was written. */
   readonly env?: Readonly<Record<string, string | undefined>>

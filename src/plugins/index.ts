@@ -1,4 +1,4 @@
-/** The one door to the built-in plugins: their list, in the order of their set-up, and what commands use of them without a server. */
+/** Built-in plugins: their list in the order of set-up, and the parts that commands use without a server. */
 import type { AnyPlugin } from '../index.js'
 import type { ExecutionEnvironment } from './emulator/environment/execution-environment.js'
 import emulator from './emulator/index.js'

@@ -24,7 +24,7 @@ export interface StringSchema extends Described {
   readonly notYetPattern?: string
   readonly minLength?: number
   readonly format?: 'duration' | 'size' | 'command'
-  /** What a zero duration means: allowed with a meaning of its own, or refused (the default). */
+  /** Meaning of a zero duration: allowed with a meaning of its own, or refused (the default). */
   readonly zero?: 'allowed' | 'refused'
   /** The value is never shown: set by `secret()`. */
   readonly secret?: true

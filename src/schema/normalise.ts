@@ -1,6 +1,6 @@
 /**
- * What was written → a value in the section's own terms: defaults filled in, scalars read, each value with its place. Judges
- * nothing: what cannot be read is passed on as it was written, for validation to refuse. Pure.
+ * Turns a written section into a value in the section's own terms: fills in defaults and reads scalars, each with its place. Judges
+ * nothing: a value that cannot be read is passed on as it was written, for validation to refuse. Pure.
  */
 import { shellWord } from '../core/command-words.js'
 import type { MapSchema, ObjectSchema, Schema } from './kinds.js'
@@ -14,7 +14,7 @@ export interface SourceNode {
   readonly schema: Schema
   readonly tree: Tree | undefined
   readonly at: Place
-  /** As people write it: `lambda.pool.command[1]`. */
+  /** Path as people write it: `lambda.pool.command[1]`. */
   readonly path: string
 }
 
@@ -26,7 +26,7 @@ export interface Normalised {
   readonly warnings: readonly Problem[]
 }
 
-/** Where a section is, and which keys have no meaning. */
+/** Place of a section, and the keys without meaning. */
 export interface NormaliseOptions {
   /** The section's name. */
   readonly path: string
@@ -49,7 +49,7 @@ function pointerStep(key: string | number): string {
   return `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`
 }
 
-/** Where we are, and what is collected on the way. */
+/** Current position, and the values collected so far. */
 interface Spot {
   readonly pointer: string
   readonly path: string

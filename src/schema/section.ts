@@ -1,5 +1,5 @@
 /**
- * How a plugin describes its section of `rr.yaml`: plain data that yields the config's type, its validation, its
+ * Describes a plugin's section of `rr.yaml`: plain data that yields the config's type, its validation, its
  * page in `docs/configuration.md` and its JSON Schema. No validation happens here; `config/` does it.
  */
 import type {

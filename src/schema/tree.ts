@@ -1,7 +1,7 @@
 /** The file's values with the place of each: what `load.ts` makes and `validate.ts` reads. Pure data. */
 import { unreachable } from '../core/assert.js'
 
-/** Where something was written; lines and columns count from 1. `file` may be a word such as `-o lambda.mode`. */
+/** Place in a file; lines and columns count from 1. `file` may be a word such as `-o lambda.mode`. */
 export interface Place {
   readonly file: string
   readonly line: number
@@ -27,7 +27,7 @@ export interface Entry {
 export interface Problem {
   readonly severity: 'error' | 'warning'
   readonly at: Place
-  /** What was read. */
+  /** Value that was read. */
   readonly what: string
   readonly expected?: string
   /** The nearest valid name. */

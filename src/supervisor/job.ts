@@ -1,6 +1,6 @@
 /** Work for one worker and what it answers, in the words that workers, pools and plugins share. */
 
-/** How a job's payload is flagged on the wire (Goridge frame flags). `control` is for control requests of the pool's own. */
+/** Codec of a job's payload on the wire (Goridge frame flags). `control` is for control requests of the pool's own. */
 export const Codec = { none: 0, raw: 0x04, json: 0x08, control: 0x09, msgpack: 0x10, proto: 0x80 } as const
 export type Codec = (typeof Codec)[keyof typeof Codec]
 
@@ -21,7 +21,7 @@ export interface Job {
   readonly tags?: JobTags
 }
 
-/** What a worker answered. Views into a buffer of its own: safe to keep. */
+/** Answer of a worker. Views into a buffer of its own: safe to keep. */
 export interface Reply {
   readonly context: Uint8Array
   readonly body: Uint8Array

@@ -1,5 +1,5 @@
 /**
- * What was accepted, assigned, answered and acknowledged, by id, with counts that must balance: accepted = open + acknowledged +
+ * Records accepted, assigned, answered and acknowledged work by id, with counts that must balance: accepted = open + acknowledged +
  * returned. Sources say what they accept and how it ended, pools what they run. Holds the open entries and the last ended ones; what
  * does not add up is an error in the log, RR_LEDGER_VIOLATION.
  */
@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.js'
 import { ErrorCode, RelayError } from '../core/errors.js'
 import type { Logger } from '../logging/logger.js'
 
-/** How an entry ended. */
+/** End of an entry. */
 export type LedgerEnd = 'done' | 'failed' | 'given up' | 'returned'
 
 /** One thing that was accepted. */
@@ -17,7 +17,7 @@ export interface LedgerEntry {
   readonly acceptedAtMs: number
   /** Jobs that were sent to a worker for it: one an event, several a batch. */
   assigned: number
-  /** Those of them with an outcome, whatever it was. */
+  /** Assigned jobs with an outcome of any kind. */
   answered: number
   end: LedgerEnd | undefined
   /** Why it ended without an answer of a worker, or was not done. */
@@ -43,13 +43,13 @@ export interface LedgerView {
   readonly ended: readonly LedgerEntry[]
 }
 
-/** What plugins may do with it. */
+/** Ledger as plugins see it. */
 export interface LedgerService {
-  /** Something came that will be acknowledged or returned. */
+  /** Records an entry that will be acknowledged or returned. */
   accepted(id: string): void
-  /** It ended and its source was told so: `done` without an answer of a worker needs a reason. */
+  /** Records that an entry ended and its source was told; `done` without an answer of a worker needs a reason. */
   acknowledged(id: string, end: 'done' | 'failed' | 'given up', reason?: string): void
-  /** It goes back to its source unacknowledged. */
+  /** Records that an entry goes back to its source unacknowledged. */
   returned(id: string, reason: string): void
   view(): LedgerView
 }
@@ -57,7 +57,7 @@ export interface LedgerService {
 /** Ended entries that are kept. */
 export const endedMax = 256
 
-/** The one ledger of a server. */
+/** Ledger of a server. */
 export class InFlightLedger implements LedgerService {
   readonly #options: { readonly clock: Clock; readonly log: Logger }
   readonly #open = new Map<string, LedgerEntry>()

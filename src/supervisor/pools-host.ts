@@ -1,5 +1,5 @@
 /**
- * The one place where pools are built: holds the `server:` and `pools:` values, opens pools for plugins, and gives all of
+ * Builds all pools: holds the `server:` and `pools:` values, opens pools for plugins, and gives all of
  * them one watchdog, one relay listener and one set of output FIFOs. The server starts and ends it.
  */
 import type { Clock } from '../core/clock.js'
@@ -29,9 +29,9 @@ import type { OpenPool, PoolsService } from './services.js'
 import { roadRunnerVersion } from './version.js'
 import { Watchdog } from './worker/os/watchdog.js'
 
-/** What the host is made of. */
+/** Options of a host. */
 export interface PoolsHostOptions {
-  /** What every pool inherits: the `server:` section. */
+  /** Values that every pool inherits: the `server:` section. */
   readonly server?: ServerSettings
   /** Named pools that plugins may share: the `pools:` section. Each starts when it is first opened or asked for. */
   readonly declared?: Readonly<Record<string, PoolConfig>>

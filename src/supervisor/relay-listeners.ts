@@ -11,11 +11,11 @@ import { openRelayFolder } from './folder/private-folder.js'
 import { descriptorsMax } from './machine/limits.js'
 import type { Identity } from './worker/os/identity.js'
 
-/** What they are made of. */
+/** Options of the listeners. */
 export interface RelayListenersOptions {
   /** The private folder: its name tells servers apart. */
   readonly folder: string
-  /** What a relative socket path counts from. */
+  /** Folder that a relative socket path counts from. */
   readonly cwd: string
   readonly clock: Clock
   readonly log: Logger

@@ -19,11 +19,11 @@ export interface RpcSettings {
   readonly allowRemote: boolean
 }
 
-/** What the sections say. */
+/** Values of the sections. */
 export interface HostSettings {
   readonly logs: LogSettings
   readonly rpc: RpcSettings
-  /** What every pool inherits. */
+  /** Values that every pool inherits. */
   readonly server: ServerSettings
   /** Named pools that plugins may share. */
   readonly pools: Readonly<Record<string, PoolConfig>>

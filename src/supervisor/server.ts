@@ -28,7 +28,7 @@ import type { RpcService } from './rpc/procedure.js'
 import type { HostSettings } from './sections.js'
 import { ClockKey, Ledger, Log, type LogService, Pools, Readiness, Rpc } from './services.js'
 
-/** What a server is made of. */
+/** Options of a server. */
 export interface ServerOptions {
   /** In listing order, each with its validated section. */
   readonly plugins: readonly LoadedPlugin[]
@@ -54,11 +54,11 @@ export interface ServerOptions {
   readonly tellsBootsOnce?: boolean
   /** Called when a pool of which no worker has ever booted waits for a reset; without it the pool keeps trying. */
   readonly onHeld?: ((held: HeldPool) => void) | undefined
-  /** Somebody asked over RPC that the server stop. */
+  /** Called when a client asks the server to stop. */
   readonly onStopAsked: () => void
 }
 
-/** How the first boots went, pool by pool. */
+/** Results of the first boots, pool by pool. */
 export type Boots = ReadonlyMap<string, readonly WorkerBoot[]>
 
 /** A running server. */
@@ -164,7 +164,7 @@ export class Server {
     return [...faults, ...(await this.#end(clock.monotonicMs() - startedAt))]
   }
 
-  /** What plugins announced for the banner. */
+  /** Lists the announcements of plugins for the banner. */
   announced(): readonly Announcement[] {
     return this.#container.announced()
   }

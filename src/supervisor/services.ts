@@ -10,7 +10,7 @@ import type { PoolConfig } from './pool/keys.js'
 import type { Pool } from './pool/pool.js'
 import type { RpcService } from './rpc/procedure.js'
 
-/** How a plugin opens a pool. */
+/** Options with which a plugin opens a pool. */
 export interface OpenPool {
   /** RR_MODE of the workers, e.g. `http`. */
   readonly mode: string
@@ -40,7 +40,7 @@ export const Pools = serviceKey<PoolsService>('pools')
 /** The procedures that clients may call. */
 export const Rpc = serviceKey<RpcService>('rpc')
 
-/** The one log of the server and its workers. */
+/** Log of the server and its workers. */
 export interface LogService extends Logger {
   /** Between two events: resolves when the lines so far have been written, or after a moment. Never rejects. */
   flush(): Promise<void>
@@ -49,7 +49,7 @@ export interface LogService extends Logger {
 /** The log. */
 export const Log = serviceKey<LogService>('log')
 
-/** What was accepted and is not acknowledged yet; a job's tag `requestId` names its entry. */
+/** Ledger of accepted work that is not acknowledged yet; a job's tag `requestId` names its entry. */
 export const Ledger = serviceKey<LedgerService>('ledger')
 
 /** Time; see `Clock`. */

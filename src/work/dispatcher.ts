@@ -20,7 +20,7 @@ import type { Delivery, SettledDelivery, Source } from './source.js'
 import { FaultKind, type Verdict } from './verdict.js'
 import type { VisibilityExtender } from './visibility-extender.js'
 
-/** What a dispatcher is made of. */
+/** Options of a dispatcher. */
 export interface DispatcherOptions {
   readonly pool: Pool
   readonly protocol: Protocol
@@ -29,7 +29,7 @@ export interface DispatcherOptions {
   readonly log: Logger
   /** Deliveries that one job holds at most; 1 by default. */
   readonly perJob?: number
-  /** How lanes are kept; `group` by default. */
+  /** Order of lanes; `group` by default. */
   readonly order?: 'group' | 'strict'
   /** Returns the limits of the next run; a verdict where nothing is run any more. Without limits by default. */
   readonly limits?: () => RunOptions | Verdict
@@ -285,7 +285,7 @@ export class Dispatcher {
     }
   }
 
-  /** Nothing waits any longer: no worker can be had. */
+  /** Releases everything that waits, because no worker can be had. */
   #giveBack(error: unknown): void {
     const { noWorker } = this.#options
     const left = this.#lanes.clear()

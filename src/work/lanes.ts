@@ -4,7 +4,7 @@
  */
 import type { Delivery } from './source.js'
 
-/** How deliveries are put in line. */
+/** Options of lanes. */
 export interface LanesOptions {
   /** Deliveries that one job holds at most. */
   readonly perJob: number

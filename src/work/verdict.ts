@@ -1,4 +1,4 @@
-/** What became of a delivery or an event. Types and constants; protocols read verdicts out of replies. */
+/** Verdict on a delivery or an event. Types and constants; protocols read verdicts out of replies. */
 
 /** Kinds of faults, apart from what a worker says itself. */
 export const FaultKind = {
@@ -10,7 +10,7 @@ export const FaultKind = {
   failed: 'failed',
   /** The worker's answer cannot be read. */
   badReply: 'badReply',
-  /** What was delivered cannot be made into a job. */
+  /** Delivery that cannot be made into a job. */
   badInput: 'badInput',
   workerTimeout: 'workerTimeout',
   workerCrashed: 'workerCrashed',

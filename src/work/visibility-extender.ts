@@ -6,7 +6,7 @@
 import { type Clock, type Logger, messageOf, type Timer } from '../index.js'
 import type { Delivery, Source } from './source.js'
 
-/** What an extender is made of. */
+/** Options of an extender. */
 export interface ExtenderOptions {
   /** `Source.extend`. */
   readonly extend: NonNullable<Source['extend']>

@@ -17,10 +17,10 @@ export interface Hooks {
 
 /** A control message of the server's. */
 export interface ControlMessage {
-  /** It asks for the worker's PID reply. */
+  /** True for a message that asks for the worker's PID reply. */
   readonly asksPid: boolean
   readonly asksStop: boolean
-  /** How long Lambda froze the environment, after a thaw. */
+  /** Time in ms that Lambda froze the environment, after a thaw. */
   readonly gapMs: number | undefined
   readonly snapshot: 'before' | 'after' | undefined
 }

@@ -1,4 +1,4 @@
-/** How the values of a procedure cross the wire, as both ends know it. Data and types only; `values.ts` encodes and decodes. */
+/** Describes how the values of a procedure cross the wire, for both ends. Data and types only; `values.ts` encodes and decodes. */
 import type { PbfReader, PbfWriter } from 'pbf'
 
 /**

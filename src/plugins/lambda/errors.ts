@@ -4,7 +4,7 @@
  */
 import { type Fault, FaultKind, type WorkerError } from '../../work/verdict.js'
 
-/** What `/error` is posted. */
+/** Body of a POST to `/error`. */
 export interface LambdaError {
   readonly errorType: string
   readonly errorMessage: string

@@ -13,7 +13,7 @@ const serverBytes = 150 * 2 ** 20
 const workerBytes = 64 * 2 ** 20
 
 /**
- * As many workers as the processors are for, but never more than fit into memory at 64 MB each beside 150 MB for the server; at
+ * Computes the number of workers: as many as the processors are for, but never more than fit into memory at 64 MB each beside 150 MB for the server; at
  * least one.
  */
 export function autoSize({ cpus, memoryBytes, workersPerCpu }: Grant): number {

@@ -35,11 +35,11 @@ export interface OwnCall extends ProcedureCall {
   readonly caller: RpcCaller
 }
 
-/** What the host is made of. */
+/** Options of a host. */
 export interface RpcHostOptions {
   readonly identity: ServerIdentity
   readonly version: string
-  /** What relative socket paths of `rpc.listen` count from. */
+  /** Folder that relative socket paths of `rpc.listen` count from. */
   readonly cwd: string
   readonly checkInput: CheckInput
   readonly clock: Clock

@@ -22,7 +22,7 @@ import {
 } from './own.js'
 import type { CheckedProcedure } from './table.js'
 
-/** What the methods ask. */
+/** Facts of a server that the methods read. */
 export interface ServerFacts {
   readonly pools: { all(): readonly ManagedPool[]; reset(name: string): Promise<void> }
   readonly ledger: () => LedgerView

@@ -48,11 +48,11 @@ export type WorkerRow = ShapeOf<typeof workerRow>
 export type PoolRow = ShapeOf<typeof poolRow>
 /** A row of `rr ledger`. */
 export type LedgerRow = ShapeOf<typeof ledgerRow>
-/** What `rr ledger` prints. */
+/** Document that `rr ledger` prints. */
 export type LedgerDocument = ShapeOf<typeof ledgerDocument>
 /** A row of `rr plugins`. */
 export type PluginRow = ShapeOf<typeof pluginRow>
-/** How a server is, in a few numbers. */
+/** State of a server in a few numbers. */
 export type Status = ShapeOf<typeof status>
 
 type Own<O, I = undefined> = RemoteProcedure<I, O>
@@ -68,7 +68,7 @@ export const Status: Own<Status> = { name: 'rr.Status', read: status }
 export const Workers: Own<readonly WorkerRow[]> = { name: 'rr.Workers', read: list(workerRow) }
 /** The open pools. */
 export const PoolRows: Own<readonly PoolRow[]> = { name: 'rr.Pools', read: list(poolRow) }
-/** What was accepted, and how it ended. */
+/** Accepted entries and their ends. */
 export const LedgerRows: Own<LedgerDocument> = { name: 'rr.Ledger', read: ledgerDocument }
 /** The plugins in the order of their set-up. */
 export const Plugins: Own<readonly PluginRow[]> = { name: 'rr.Plugins', read: list(pluginRow) }

@@ -43,7 +43,7 @@ export class FormFault extends Error {
   }
 }
 
-/** How forms are read. */
+/** Options of reading forms. */
 export interface FormSettings {
   readonly uploads: UploadSettings
   /** Names a file. */
@@ -58,7 +58,7 @@ export interface FormSettings {
 /** A parsed body. */
 export interface FormBody {
   readonly body: Buffer | string
-  /** It was a form, and `body` is its tree as JSON. */
+  /** True when the body was a form; `body` is its tree as JSON. */
   readonly isParsed: boolean
   /** The tree of uploads as JSON; undefined when there are none. */
   readonly uploads: string | undefined

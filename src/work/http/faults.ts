@@ -1,6 +1,6 @@
 /**
- * What Go's HTTP server would have refused before RoadRunner saw it. Gateways refuse it, too; an event that somebody sends to
- * the function himself is refused here, before it can bring a worker down. Pure.
+ * Finds requests that Go's HTTP server would have refused before RoadRunner saw them. Gateways refuse them, too; an event that a caller
+ * sends to the function directly is refused here, before it can bring a worker down. Pure.
  */
 import type { HttpRequest } from './request.js'
 import { isToken } from './text.js'

@@ -9,7 +9,7 @@ import { isToken } from './text.js'
 /** The codec on the wire. */
 export type HttpCodec = 'json' | 'proto'
 
-/** What is said of a request beside its body. */
+/** Request without its body. */
 export interface HttpHead extends Omit<HttpRequest, 'body' | 'source' | 'host'> {
   readonly isParsed: boolean
   /** The tree of uploads as JSON. */

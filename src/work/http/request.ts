@@ -5,7 +5,7 @@
 import { isObject, type JsonObject, objectOf, textOf } from '../../index.js'
 import { canonicalName, escapeQuery, pathLine, queryLine, readCookies } from './text.js'
 
-/** Where an event came from; what its answer looks like depends on it. */
+/** Source of an event; it decides the shape of the answer. */
 export type HttpSource = 'api-gateway-v1' | 'api-gateway-v2' | 'alb' | 'alb-multi' | 'websocket'
 
 /** Names with all their values. */
@@ -17,7 +17,7 @@ export interface HttpRequest {
   readonly remoteAddr: string
   readonly protocol: string
   readonly method: string
-  /** As the caller named it; part of `uri`. */
+  /** Host as the caller named it; part of `uri`. */
   readonly host: string
   readonly uri: string
   /** Go's capitalisation; without Host, Transfer-Encoding and Trailer, which Go takes out. */

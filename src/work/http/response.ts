@@ -28,7 +28,7 @@ export function encodeResponse(call: HttpCall, head: HttpReplyHead, body: Uint8A
   })
 }
 
-/** Whether such an answer can have a body; Go drops the others'. */
+/** True for an answer that can have a body; Go drops the body of others. */
 export function hasBody({ method }: HttpCall, status: number): boolean {
   return method !== 'HEAD' && status !== 204 && status !== 304
 }

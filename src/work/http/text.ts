@@ -43,7 +43,7 @@ function oneLine(text: string): string {
   return text.replace(/[\r\n]/g, '')
 }
 
-/** Whether HTTP takes it as the name of a header, a method or a cookie. */
+/** True for a text that HTTP accepts as the name of a header, a method or a cookie. */
 export function isToken(text: string): boolean {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text)
 }

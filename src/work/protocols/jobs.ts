@@ -12,7 +12,7 @@ import { ownAttribute } from './record-headers.js'
 /** RoadRunner's name for a job that it did not push itself. */
 export const foreignJob = 'deduced_by_rr'
 
-/** What a job's context holds beside its delivery. */
+/** Parts of a job's context beside its delivery. */
 export interface JobsContextParts {
   /** Headers that go before the delivery's own. */
   readonly headers?: Headers
@@ -65,7 +65,7 @@ const ReplyType = { complete: 0, fail: 1, ack: 2, nack: 3, requeue: 4 } as const
 
 const excerptCharactersMax = 200
 
-/** What a jobs worker's reply means. As in RoadRunner, what cannot be read is acknowledged, with a warning. */
+/** Reads the verdict of a jobs worker's reply. As in RoadRunner, a reply that cannot be read is acknowledged, with a warning. */
 export function readJobsReply({ body }: Reply): Verdict {
   const done: Verdict = { kind: 'done', body }
   if (body.length === 0) return done

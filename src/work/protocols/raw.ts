@@ -5,7 +5,7 @@ import type { Protocol } from '../protocol.js'
 import type { Delivery } from '../source.js'
 import { FaultKind, type Verdict } from '../verdict.js'
 
-/** What a context says about a request of Lambda, for jobs that belong to none: JSON without its braces. */
+/** Context members of a Lambda request for jobs without one: JSON without its braces. */
 const noRequest = [
   '"awsRequestId":null,"deadlineMs":null,"invokedFunctionArn":null',
   '"functionName":null,"functionVersion":null,"memoryLimitInMB":null',
@@ -19,7 +19,7 @@ export interface RawContextParts {
   readonly request: string
   readonly attempt: number | null
   readonly record: string
-  /** What was around the record; undefined: nothing. */
+  /** Event around the record; undefined: none. */
   readonly envelope: string | undefined
 }
 

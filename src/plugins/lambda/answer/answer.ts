@@ -8,7 +8,7 @@ import type { RecordPlan } from '../plan/record.js'
 export type Answer =
   | { readonly kind: 'result'; readonly body: Uint8Array | string }
   | { readonly kind: 'error'; readonly error: LambdaError }
-  /** It has gone out piece by piece. */
+  /** Answer that was already sent piece by piece. */
   | { readonly kind: 'streamed' }
 
 /** Lambda takes 6 MiB and 100 bytes; one more and it answers 413, after which nothing else is taken for the event. */

@@ -7,7 +7,7 @@ import type { RecordPlan } from '../plan/record.js'
 
 const excerptCharactersMax = 120
 
-/** What Lambda would take as a failure of the whole batch, as a sentence; undefined when the answer is well formed. */
+/** Describes why Lambda would fail the whole batch for this answer; undefined when the answer is well formed. */
 export function problemOfAnswer(body: Buffer, records: readonly RecordPlan[]): string | undefined {
   const read = parse(body)
   if ('problem' in read) return read.problem

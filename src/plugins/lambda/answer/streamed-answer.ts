@@ -7,7 +7,7 @@ import type { Verdict } from '../../../work/verdict.js'
 import { headerType, type LambdaError } from '../errors.js'
 import type { ResponseStream } from '../runtime-api/response-stream.js'
 
-/** How an answer begins. */
+/** Beginning of an answer. */
 export interface StreamHead {
   readonly contentType: string
   /** Goes out before the body, each as a chunk of its own. */
@@ -16,11 +16,11 @@ export interface StreamHead {
   readonly hasBody: boolean
 }
 
-/** What a mode knows about streaming. */
+/** Streaming of a mode. */
 export interface StreamForm {
   /** Reads the head out of a frame; undefined: this frame comes before the head (early hints) and is dropped. Throws on nonsense. */
   readonly headOf: (reply: Reply) => StreamHead | undefined
-  /** What an answer that came in one frame means; absent: what it means everywhere else. */
+  /** Reads an answer that came in one frame; absent: as elsewhere. */
   readonly read?: (reply: Reply) => Verdict
 }
 
@@ -49,7 +49,7 @@ export class StreamedAnswer {
     return this.#gone.signal
   }
 
-  /** What was wrong with a frame before the first byte went out; nothing goes out any more. */
+  /** Fault of a frame before the first byte was sent; nothing is sent afterwards. */
   get fault(): unknown {
     return this.#fault
   }
@@ -97,12 +97,12 @@ export class StreamedAnswer {
     return prelude.length === 0 && this.#hasBody ? reply.body : Buffer.concat([...prelude, ...body])
   }
 
-  /** Somebody else has answered before it had begun: nothing goes out any more. */
+  /** Gives up an answer that had not begun, since the event was answered otherwise; nothing is sent. */
   abandon(): void {
     this.#isEnded = true
   }
 
-  /** Something went wrong after it had begun. */
+  /** Ends an answer that had begun with an error. */
   async fail(error: LambdaError): Promise<void> {
     if (this.#isEnded) return
     this.#isEnded = true

@@ -23,7 +23,7 @@ import type { SplitOptions } from '../plan/split.js'
 import type { Invocation } from '../runtime-api/client.js'
 import type { ResponseStream } from '../runtime-api/response-stream.js'
 
-/** What handling an event needs. */
+/** Options of handling an event. */
 export interface HandlerOptions {
   readonly pool: Pool
   readonly clock: Clock
@@ -106,7 +106,7 @@ export class EventRun {
     this.#deadline = clock.timer(this.#givenMs, () => this.#interrupt(this.#late()), { isWall: true })
   }
 
-  /** Nothing of what still runs may be sent any more. */
+  /** True once nothing of the running job may be sent any more. */
   get isEnded(): boolean {
     return this.#isEnded
   }

@@ -1,4 +1,4 @@
-/** What the log is told of events and records that were not done. */
+/** Writes log lines about events and records that were not done. */
 import type { LogFields, Logger } from '../../../index.js'
 import { type Fault, FaultKind, type Verdict } from '../../../work/verdict.js'
 import type { RecordVerdict } from '../answer/answer.js'

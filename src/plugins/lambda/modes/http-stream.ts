@@ -9,12 +9,12 @@ const httpStreamType = 'application/vnd.awslambda.http-integration-response'
 /** Between the head and the body. */
 const separator = Buffer.alloc(8)
 
-/** Whether who calls from there can take a stream; the others would take its head for a body. */
+/** True for sources whose callers can read a stream; others would read its head as a body. */
 export function takesStream(source: HttpSource): boolean {
   return source === 'api-gateway-v1' || source === 'api-gateway-v2'
 }
 
-/** Whether an answer is over with this status: 1xx ones are hints that another follows. */
+/** True for a status that ends an answer: 1xx are hints that another one follows. */
 export function isFinal(status: number): boolean {
   return status >= 200
 }

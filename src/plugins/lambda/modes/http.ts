@@ -133,7 +133,7 @@ function toWork(
   }
 }
 
-/** Of an answer that goes out as a stream only the head matters here. */
+/** Reads the head alone: the rest of the answer goes out as a stream. */
 function readHead({ context, body }: Reply): Verdict {
   const head = headOf(context)
   return 'kind' in head ? head : { kind: 'done', body }

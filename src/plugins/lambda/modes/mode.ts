@@ -25,11 +25,11 @@ export interface Work {
 
 /** Work for a whole event, with the one who understands its reply. */
 export interface EventWork extends Work {
-  /** What the reply means; its `done` carries the function's result. */
+  /** Reads the verdict of a reply; its `done` carries the function's result. */
   readonly read: (reply: Reply) => Verdict
   /** Stands for the worker's reply when the job failed; absent: the failure itself is the answer. */
   readonly failureReply?: Reply
-  /** How the answer is streamed, where `lambda.streaming` is on. */
+  /** Form of a streamed answer, where `lambda.streaming` is on. */
   readonly stream?: StreamForm
   /**
    * Makes the sink of a streamed answer that is not passed on as a stream. Called at its first frame, which most events never
@@ -55,7 +55,7 @@ export interface Unfit {
   readonly streamed?: { readonly reply: Reply; readonly form: StreamForm }
 }
 
-/** What an event is to a worker of this kind. */
+/** Form in which workers get events. */
 export interface Mode {
   /**
    * Makes the job of an event that is not split; `over` returns a signal that aborts at the deadline, or when the event must be

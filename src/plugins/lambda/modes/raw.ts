@@ -13,7 +13,7 @@ import { ChunkCollector } from './chunk-collector.js'
 import type { EventFacts, EventWork, Mode } from './mode.js'
 import { recordJob } from './record-job.js'
 
-/** How batches are answered when the worker gets them whole. */
+/** Options of batches that a worker gets whole. */
 export interface RawOptions {
   readonly split: SplitOptions
   /** `partial_failures: on`. */

@@ -5,7 +5,7 @@ import type { Invocation } from '../runtime-api/client.js'
 import type { RecordPlan } from './record.js'
 import { batchText } from './record-text.js'
 
-/** What the function's environment says; null where it says nothing. */
+/** Facts from the function's environment; null where it has none. */
 export interface FunctionFacts {
   readonly functionName: string | null
   readonly functionVersion: string | null

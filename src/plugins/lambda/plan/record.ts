@@ -3,7 +3,7 @@ import type { RecordText } from './record-text.js'
 
 /** One record: what its worker gets, and how the answer names it. */
 export interface RecordPlan {
-  /** How `batchItemFailures` names it: a text, for Kafka an object. */
+  /** Identifier in `batchItemFailures`: a text, for Kafka an object. */
   readonly identifier: string | KafkaIdentifier
   /** The same as JSON; absent for a text. */
   readonly identifierText?: string
@@ -22,7 +22,7 @@ export interface RecordPlan {
   readonly attempt: number | null
 }
 
-/** How Kafka's records are named; sources disagree on the first key. */
+/** Identifier of a Kafka record; sources disagree on the first key. */
 export type KafkaIdentifier =
   | { readonly partition: string; readonly offset: number }
   | { readonly 'topic-partition': string; readonly offset: number }

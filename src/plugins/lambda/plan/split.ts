@@ -14,7 +14,7 @@ import { wholeText } from './json-slices.js'
 import type { RecordPlan } from './record.js'
 import { textWithout } from './record-text.js'
 
-/** What is to be run. `lanes` hold indexes into `records`. */
+/** Work of an event. `lanes` hold indexes into `records`. */
 export type EventPlan =
   | { readonly kind: 'event'; readonly source: string | null }
   | {
@@ -28,7 +28,7 @@ export type EventPlan =
       readonly isPartial: boolean
     }
 
-/** How to split. */
+/** Options of a split. */
 export interface SplitOptions {
   /** `mode: event` never splits. */
   readonly isSplit: boolean

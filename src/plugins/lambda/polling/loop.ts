@@ -7,7 +7,7 @@ import { runEvent } from '../event/run-event.js'
 import type { Invocation, RuntimeClient } from '../runtime-api/client.js'
 import type { PollGate } from './poll-gate.js'
 
-/** What a loop is made of. */
+/** Options of a loop. */
 export interface LoopOptions extends HandlerOptions {
   readonly client: RuntimeClient
   readonly gate: PollGate

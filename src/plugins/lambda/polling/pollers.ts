@@ -21,7 +21,7 @@ import { Loop } from './loop.js'
 import { PollGate } from './poll-gate.js'
 import { isSnapStart, takeSnapshot } from './snap-start.js'
 
-/** What pollers are made of. */
+/** Options of pollers. */
 export interface PollersOptions {
   /** The section; its pool is open already. */
   readonly settings: Omit<LambdaSettings, 'pool'>
@@ -42,7 +42,7 @@ export interface PollersOptions {
 
 const pollersMax = 10_000
 
-/** What AWS counts runtimes by. */
+/** Makes the user agent, by which AWS counts runtimes. */
 function userAgent(version: string | undefined): string {
   return `relayrunner/${version ?? '0'} (node/${process.versions.node}; ${process.arch})`
 }
@@ -173,7 +173,7 @@ function isManagedInstance(env: Readonly<Record<string, string | undefined>>): b
   return Number.isInteger(asked) && asked > 0
 }
 
-/** As many as run at once, and never more than workers. */
+/** Counts the pollers: as many as events run at once, and never more than workers. */
 function pollerCount(env: Readonly<Record<string, string | undefined>>, pool: Pool): number {
   const asked = Number(env.AWS_LAMBDA_MAX_CONCURRENCY ?? 1)
   return Number.isInteger(asked) && asked > 1 ? Math.min(asked, pool.size, pollersMax) : 1

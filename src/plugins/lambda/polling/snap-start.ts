@@ -5,7 +5,7 @@
 import { ErrorCode, type Logger, messageOf, type Pool, RelayError } from '../../../index.js'
 import type { RuntimeClient } from '../runtime-api/client.js'
 
-/** What takes part. */
+/** Parts of a snapshot. */
 export interface SnapStartOptions {
   readonly pool: Pool
   readonly client: RuntimeClient

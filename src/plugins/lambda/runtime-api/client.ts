@@ -19,7 +19,7 @@ export interface Invocation {
   readonly body: Buffer
 }
 
-/** What a client is made of. */
+/** Options of a client. */
 export interface RuntimeClientOptions {
   /** `host:port`, as AWS_LAMBDA_RUNTIME_API says it. */
   readonly address: string

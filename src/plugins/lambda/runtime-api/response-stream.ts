@@ -19,7 +19,7 @@ export interface ResponseStream {
   readonly gone: AbortSignal
 }
 
-/** What is streamed where. */
+/** Options of a stream. */
 export interface StreamOptions {
   readonly address: string
   readonly userAgent: string
