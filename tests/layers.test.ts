@@ -15,6 +15,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   plugins: ['plugins', 'work', 'index'],
   'lambda-check': ['lambda-check', 'supervisor', 'platform', 'schema', 'core'],
   config: ['config', 'schema', 'core'],
+  testing: ['testing', 'config', 'plugins', 'supervisor', 'platform', 'ipc', 'logging', 'schema', 'core'],
   'workers/node': ['workers/node', 'ipc', 'logging', 'core'],
   cmd: [
     'cmd',
@@ -54,17 +55,17 @@ test('a built-in plugin imports only src/index.ts, src/work and its own folder',
   }
 })
 
-test('cmd imports the list of the built-in plugins, but nothing inside a plugin', () => {
+test('cmd and testing import the list of the built-in plugins, but nothing inside a plugin', () => {
   for (const { from, to } of imports) {
-    if (areaOf(from) === 'cmd' && to.startsWith('src/plugins/'))
+    if (['cmd', 'testing'].includes(areaOf(from)) && to.startsWith('src/plugins/'))
       assert.equal(to, 'src/plugins/index.ts', `${from} imports ${to}`)
   }
 })
 
-test('only cmd chooses the platform: everything else imports the port alone', () => {
+test('only cmd and testing choose the platform: everything else imports the port alone', () => {
   for (const { from, to } of imports) {
     const isChoice = to === 'src/platform/lambda.ts' || to === 'src/platform/server.ts'
-    assert.ok(!isChoice || areaOf(from) === 'cmd', `${from} imports ${to}`)
+    assert.ok(!isChoice || ['cmd', 'testing'].includes(areaOf(from)), `${from} imports ${to}`)
   }
 })
 

@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly platform: Platform
   readonly version: string
   readonly clock: Clock
+  /** Time of the plugins, where it is another than the server's. */
+  readonly pluginClock?: Clock
   readonly random: Random
   readonly log: LogService & {
     configure(settings: LogSettings): void
@@ -76,6 +78,7 @@ export class Server {
 
   constructor(options: ServerOptions) {
     const { clock, random, log, env, platform, version, cwd, identity, splitCommand, checkInput } = options
+    const { pluginClock = clock } = options
     this.#options = options
     this.#log = log.named('server')
     this.rpc = new RpcHost({ identity, version, cwd, checkInput, clock, log: log.named('rpc') })
@@ -106,11 +109,11 @@ export class Server {
         [Pools, this.pools],
         [Rpc, new PerPlugin<RpcService>((defer) => this.rpc.forPlugin(defer))],
         [Log, log],
-        [ClockKey, clock],
+        [ClockKey, pluginClock],
         [Ledger, this.#ledger],
         [Readiness, { waitsFor: () => this.#waitsFor() }],
       ],
-      clock,
+      clock: pluginClock,
       log,
       env,
       mode: options.mode,

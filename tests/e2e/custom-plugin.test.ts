@@ -20,6 +20,11 @@ async function project(t: TestContext, options: { hasOwnCopy: boolean }): Promis
   const tsc = join(projectFolder, 'node_modules/typescript/bin/tsc')
   const built = spawnSync(process.execPath, [tsc, '-p', plugin], { encoding: 'utf8', cwd: plugin })
   assert.equal(built.status, 0, built.stdout)
+  const tested = spawnSync(process.execPath, ['--test', 'dist/heartbeat.test.js'], {
+    encoding: 'utf8',
+    cwd: plugin,
+  })
+  assert.equal(tested.status, 0, tested.stdout)
   if (options.hasOwnCopy) {
     await mkdir(join(plugin, 'node_modules'), { recursive: true })
     await install(plugin, 'relayrunner', tarball)

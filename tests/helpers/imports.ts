@@ -15,7 +15,7 @@ export interface Import {
 }
 
 /** Our own code, by path from the checkout. */
-const sources: readonly string[] = ['cmd', 'config', 'src', 'workers/node'].flatMap((folder) =>
+const sources: readonly string[] = ['cmd', 'config', 'src', 'testing', 'workers/node'].flatMap((folder) =>
   readdirSync(join(projectFolder, folder), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => `${folder}/${file}`),
