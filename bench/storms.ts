@@ -14,7 +14,7 @@ import { Codec, type Job } from '../src/supervisor/job.js'
 import { InFlightLedger } from '../src/supervisor/ledger.js'
 import type { PoolConfig } from '../src/supervisor/pool/keys.js'
 import type { ManagedPool } from '../src/supervisor/pool/pool.js'
-import { ProcessPool } from '../src/supervisor/pool/process-pool.js'
+import { WorkerPool } from '../src/supervisor/pool/worker-pool.js'
 import { fixtureCommand, poolDefaults } from '../tests/helpers/pool.js'
 import { drawPoolPlan, playPool } from '../tests/schedules/pool-schedule.js'
 import { scriptedBoot } from '../tests/schedules/scripted-workers.js'
@@ -125,7 +125,7 @@ export async function stormOfSizes(count: number) {
   const allocator = { max_workers: 63, spawn_rate: 63, idle_timeout: 100, grow_after: 10, cool_down: 10 }
   const config = { ...poolDefaults, dynamic_allocator: allocator }
   const tools = { clock: time, random: seededRandom(1), log: silentLogger }
-  const pool = new ProcessPool({ name: 'sizes', size: 1, config, command: 'script', boot, ...tools })
+  const pool = new WorkerPool({ name: 'sizes', size: 1, config, command: 'script', boot, measure: async () => 0, ...tools })
   for (let at = 1; at <= count; at += 1) {
     const jobs = Array.from({ length: 200 }, (_, n) => pool.run(scriptedJob(`${at}-${n}`)))
     await time.run(() => pool.liveCount === 64, 10_000)

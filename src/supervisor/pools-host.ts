@@ -17,13 +17,13 @@ import { BootLines } from './pool/boot/boot-lines.js'
 import { workerEnvironment } from './pool/boot/environment.js'
 import { noWorkerText, repeatsFailedStart } from './pool/boot/failed-start.js'
 import { OutputFifos } from './pool/boot/output-fifos.js'
-import { processBooter } from './pool/boot/process-boot.js'
+import { processBoot } from './pool/boot/process-boot.js'
 import { type ProcessSettings, processFault, processSettings } from './pool/boot/process-settings.js'
+import { threadBoot } from './pool/boot/thread-boot.js'
 import type { PoolConfig } from './pool/keys.js'
 import type { HeldPool, ManagedPool } from './pool/pool.js'
 import type { ServerSettings } from './pool/process-keys.js'
-import { ProcessPool } from './pool/process-pool.js'
-import { ThreadPool } from './pool/thread-pool.js'
+import { WorkerPool } from './pool/worker-pool.js'
 import { RelayListeners } from './relay-listeners.js'
 import type { OpenPool, PoolsService } from './services.js'
 import { roadRunnerVersion } from './version.js'
@@ -200,17 +200,19 @@ export class PoolsHost implements PoolsService {
     this.#options.log.warn({ pool, workers, needed, limit, hint }, 'too few descriptors for so many workers')
   }
 
-  #threadPool(about: NewPool): ThreadPool {
+  #threadPool(about: NewPool): WorkerPool {
     const { name, config, mode } = about
     const fault = processFault(name, config)
     if (fault !== undefined) throw fault
     const { cwd, writeLine, lineBytesMax, pacer } = this.#options
     const env = this.#environment(mode, { relayAddress: 'thread', env: config.env })
     const lines = this.#bootLines()
-    return new ThreadPool({ ...about, ...this.#tools(), lines, env, cwd, writeLine, lineBytesMax, pacer })
+    const parts = { ...about, ...this.#tools(), lines }
+    const boot = threadBoot({ ...parts, pool: name, env, cwd, writeLine, lineBytesMax, pacer })
+    return new WorkerPool({ ...parts, ...boot, command: about.words.join(' ') })
   }
 
-  #processPool(about: NewPool): ProcessPool {
+  #processPool(about: NewPool): WorkerPool {
     const { name, size, config, words, mode, bootFirst } = about
     const { relay } = this.#settings
     const { cwd: folder, env } = this.#options
@@ -220,7 +222,7 @@ export class PoolsHost implements PoolsService {
     this.#fifos.prepare(listener === undefined ? size : 2 * size)
     this.#sayUnreachable(name, settings)
     const lines = this.#bootLines()
-    const boot = processBooter({
+    const boot = processBoot({
       pool: name,
       lines,
       words,
@@ -238,8 +240,8 @@ export class PoolsHost implements PoolsService {
     })
     const { identity } = settings.launch
     const command = words.join(' ')
-    const parts = { boot, command, identity, lines, ...this.#tools() }
-    return new ProcessPool({ name, size, config, bootFirst, ...parts })
+    const parts = { ...boot, command, identity, lines, ...this.#tools() }
+    return new WorkerPool({ name, size, config, bootFirst, ...parts })
   }
 
   #bootLines(): BootLines | undefined {

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test'
 import { seededRandom } from '../../src/core/random.js'
 import { Codec, type Job } from '../../src/supervisor/job.js'
 import type { PoolConfig } from '../../src/supervisor/pool/keys.js'
-import { ProcessPool, type ProcessPoolOptions } from '../../src/supervisor/pool/process-pool.js'
+import { WorkerPool, type WorkerPoolOptions } from '../../src/supervisor/pool/worker-pool.js'
 import type { Worker } from '../../src/supervisor/worker/worker.js'
 import { type Script, scriptedBoot } from '../schedules/scripted-workers.js'
 import { VirtualTime } from '../schedules/virtual-time.js'
@@ -17,8 +17,7 @@ interface Knobs {
 }
 
 /** Options at the start. */
-export interface ScriptedPoolOptions
-  extends Partial<Pick<ProcessPoolOptions, 'measure' | 'budget' | 'size'>> {
+export interface ScriptedPoolOptions extends Partial<Pick<WorkerPoolOptions, 'measure' | 'budget' | 'size'>> {
   readonly config?: Partial<PoolConfig>
   readonly jobsMax?: number
   readonly knobs?: Partial<Knobs>
@@ -26,7 +25,7 @@ export interface ScriptedPoolOptions
 
 /** A pool and its strings. */
 export interface ScriptedPool {
-  readonly pool: ProcessPool
+  readonly pool: WorkerPool
   readonly time: VirtualTime
   readonly knobs: Knobs
   readonly log: ReturnType<typeof recordingLogger>
@@ -70,7 +69,7 @@ export function scriptedPool(t: TestContext, options: ScriptedPoolOptions = {}):
     touch: () => time.touch(),
     onUp: (pid, fall) => falls.set(pid, fall),
   })
-  const pool = new ProcessPool({
+  const pool = new WorkerPool({
     name: 'p',
     size,
     command: 'script',
@@ -83,7 +82,7 @@ export function scriptedPool(t: TestContext, options: ScriptedPoolOptions = {}):
       workers.push(worker)
       return worker
     },
-    ...(measure === undefined ? {} : { measure }),
+    measure: measure ?? (() => Promise.resolve(0)),
     ...(budget === undefined ? {} : { budget }),
   })
   t.after(() => pool.kill())

@@ -9,8 +9,8 @@ import { type Random, seededRandom } from '../../src/core/random.js'
 import { silentLogger } from '../../src/logging/logger.js'
 import { Codec, type Job } from '../../src/supervisor/job.js'
 import type { PoolConfig } from '../../src/supervisor/pool/keys.js'
-import { ProcessPool } from '../../src/supervisor/pool/process-pool.js'
 import { leavingMax } from '../../src/supervisor/pool/slots/leaving.js'
+import { WorkerPool } from '../../src/supervisor/pool/worker-pool.js'
 import type { Worker } from '../../src/supervisor/worker/worker.js'
 import { poolDefaults } from '../helpers/pool.js'
 import { type Deed, scriptedBoot } from './scripted-workers.js'
@@ -109,7 +109,7 @@ class PoolPlay {
   readonly #held = new Set<number>()
   readonly #open = new Set<string>()
   readonly #begun = new Map<string, number>()
-  #pool!: ProcessPool
+  #pool!: WorkerPool
   #isBroken = false
   #isCalm = false
   #alone = 0
@@ -150,7 +150,7 @@ class PoolPlay {
     }
   }
 
-  #makePool(): ProcessPool {
+  #makePool(): WorkerPool {
     const { size, jobsMax, execTtlMs, bootMsMax, bootFaultRate, supervisor, limitBytes } = this.#plan
     const boot = scriptedBoot({
       clock: this.#time,
@@ -164,7 +164,7 @@ class PoolPlay {
       touch: () => this.#time.touch(),
       onUp: (pid, fall) => this.#falls.set(pid, fall),
     })
-    return new ProcessPool({
+    return new WorkerPool({
       name: 'p',
       size,
       command: 'script',
@@ -177,7 +177,7 @@ class PoolPlay {
         this.#workers.add(worker)
         return worker
       },
-      measure: (pid) => Promise.resolve(this.#measure(pid)),
+      measure: ({ pid }) => Promise.resolve(this.#measure(pid)),
       budget: () => Promise.resolve({ limitBytes, usedBytes: this.#usedBytes() }),
     })
   }

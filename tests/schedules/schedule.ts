@@ -14,7 +14,7 @@ import {
   EventSourceMapping,
 } from '../../src/plugins/emulator/mapping/event-source-mapping.js'
 import { type PollersOptions, startPollers } from '../../src/plugins/lambda/polling/pollers.js'
-import { ProcessPool } from '../../src/supervisor/pool/process-pool.js'
+import { WorkerPool } from '../../src/supervisor/pool/worker-pool.js'
 import { MemoryQueue } from '../../src/work/queues/memory/memory-queue.js'
 import { poolDefaults } from '../helpers/pool.js'
 import { sourceOf } from '../helpers/queue-source.js'
@@ -304,7 +304,7 @@ class Play {
     this.#doneMs.clear()
     const { workers, jobsMax, execTtlMs, quarantineAfter, fifo, failed, reportsFailures } = this.#plan
     const clock: Clock = new AwakeClock(this.#time)
-    const pool = new ProcessPool({
+    const pool = new WorkerPool({
       name: 'lambda',
       size: workers,
       config: poolDefaults,
@@ -312,6 +312,7 @@ class Play {
       clock,
       random: this.#random,
       log: silentLogger,
+      measure: async () => 0,
       boot: scriptedBoot({
         clock,
         jobsMax,

@@ -7,8 +7,10 @@ import { FrameFlag } from '../../src/ipc/frame.js'
 import { defaultRelayLimits, type Relay } from '../../src/ipc/relay.js'
 import { memoryRelayPair } from '../../src/ipc/relays/memory-relay.js'
 import { silentLogger } from '../../src/logging/logger.js'
+import { OutputPacer } from '../../src/logging/output-pacer.js'
 import type { BootWorker } from '../../src/supervisor/pool/boot/boot-worker.js'
 import type { ProcessExit } from '../../src/supervisor/worker/os/process.js'
+import { WorkerOutput } from '../../src/supervisor/worker/output.js'
 import { Worker } from '../../src/supervisor/worker/worker.js'
 
 /** Behaviour of a worker in one try of one message. */
@@ -59,10 +61,18 @@ export function scriptedBoot(options: ScriptedOptions): BootWorker {
     if (options.failsBoot()) throw new Error('this boot was meant to fail')
     const [ours, theirs] = memoryRelayPair(defaultRelayLimits)
     const peer = new Peer(options, theirs)
+    const id = { pid: ++lastPid }
+    const output = new WorkerOutput({
+      pool: 'lambda',
+      id,
+      lineBytesMax: () => 1024,
+      pacer: new OutputPacer(clock),
+      writeLine: () => undefined,
+    })
     const worker = new Worker({
       pool: 'lambda',
       process: {
-        pid: ++lastPid,
+        id,
         input: undefined,
         output: undefined,
         exited: peer.exited,
@@ -78,10 +88,7 @@ export function scriptedBoot(options: ScriptedOptions): BootWorker {
       killGraceMs: 500,
       stopTimeoutMs: 10_000,
       streamTimeoutMs: 10_000,
-      lastLines: () => [],
-      outputEnded: Promise.resolve(),
-      onJunk: () => undefined,
-      endLines: () => undefined,
+      output,
       onLeaving: events.onLeaving,
       onExited: events.onExited,
       onDeadline: events.onDeadline,

@@ -1,33 +1,33 @@
 /**
- * One timer for all marks of a pool's jobs: their warnings and their limits. It is set to the earliest one and set again only
- * when it fires or an earlier one comes, so that a job costs no timer of its own (they cost more than the rest of the
- * hand-off). It asks the workers when it fires, so being late, as after a freeze, is harmless.
+ * One timer for the warnings and the limits of all jobs of a pool. It is set to the earliest one and set again only when it fires
+ * or an earlier one comes, so that a job costs no timer of its own (they cost more than the rest of the hand-off). It asks the
+ * workers when it fires, so being late, as after a freeze, is harmless.
  */
 import type { Clock, Timer } from '../../core/clock.js'
 
-/** What has marks on the way to its end. */
-export interface Marked {
-  /** Monotonic ms of the next one; Infinity when there is none. */
-  readonly markAt: number
-  /** Acts if it has come, and moves on to the next. */
-  reachMark(nowMonotonicMs: number): void
+/** A worker, as far as its running job has a time when something is due. */
+export interface Due {
+  /** Monotonic ms of the next warning or limit; Infinity when there is none. */
+  readonly dueAt: number
+  /** Acts if that time has come, and moves on to the next. */
+  onDue(nowMonotonicMs: number): void
 }
 
-/** Watches whatever `all` lists. */
+/** Watches all that `all` lists. */
 export class DeadlineWatch {
   readonly #clock: Clock
-  readonly #all: () => Iterable<Marked>
+  readonly #all: () => Iterable<Due>
   #timer: Timer | undefined
   #firesAt = Number.POSITIVE_INFINITY
 
-  constructor(options: { readonly clock: Clock; readonly all: () => Iterable<Marked> }) {
+  constructor(options: { readonly clock: Clock; readonly all: () => Iterable<Due> }) {
     this.#clock = options.clock
     this.#all = options.all
   }
 
-  /** There is a new mark. */
-  add(markAt: number): void {
-    if (markAt < this.#firesAt) this.#arm(markAt)
+  /** Watches for a time that may be earlier than all others. */
+  add(dueAt: number): void {
+    if (dueAt < this.#firesAt) this.#arm(dueAt)
   }
 
   close(): void {
@@ -35,10 +35,10 @@ export class DeadlineWatch {
     this.#firesAt = Number.POSITIVE_INFINITY
   }
 
-  #arm(markAt: number): void {
+  #arm(dueAt: number): void {
     this.#timer?.clear()
-    this.#firesAt = markAt
-    const delayMs = Math.max(0, Math.ceil(markAt - this.#clock.monotonicMs()))
+    this.#firesAt = dueAt
+    const delayMs = Math.max(0, Math.ceil(dueAt - this.#clock.monotonicMs()))
     // Whoever set the deadline counts on while the machine is busy, and freezes nobody within an event.
     this.#timer = this.#clock.timer(delayMs, () => this.#fire(), { isWall: true })
   }
@@ -48,8 +48,8 @@ export class DeadlineWatch {
     const now = this.#clock.monotonicMs()
     let next = Number.POSITIVE_INFINITY
     for (const one of this.#all()) {
-      one.reachMark(now)
-      next = Math.min(next, one.markAt)
+      one.onDue(now)
+      next = Math.min(next, one.dueAt)
     }
     if (next !== Number.POSITIVE_INFINITY) this.#arm(next)
   }

@@ -8,7 +8,9 @@ import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import type { Logger } from '../../logging/logger.js'
 import { outlasted } from '../worker/job/outcome.js'
 import type { Worker } from '../worker/worker.js'
+import { labelOf } from '../worker/worker-id.js'
 import type { BootWorker, WorkerEvents } from './boot/boot-worker.js'
+import type { BootStrategy } from './boot/bring-up.js'
 import type { PoolEmitter } from './events.js'
 import type { WorkerInfo } from './pool.js'
 import { Waiters } from './queue/waiters.js'
@@ -92,8 +94,8 @@ export class LiveWorkers {
         throw this.stoppedError()
       }
       if (worker.state === 'idle') return worker
-      const text = `worker ${worker.pid} of pool "${pool}" left right after it had become ready`
-      throw new RelayError(ErrorCode.WorkerBoot, text, { details: { pid: worker.pid } })
+      const text = `${labelOf(worker.id)} of pool "${pool}" left right after it had become ready`
+      throw new RelayError(ErrorCode.WorkerBoot, text, { details: { ...worker.id } })
     } finally {
       this.#bootCount -= 1
       this.changed.wake()
@@ -116,10 +118,10 @@ export class LiveWorkers {
   /** It was to leave and is there still: its job, if it has one, fails with the cause. */
   killLate(worker: Worker, limit: 'reset_timeout' | 'destroy_timeout', limitMs: number): void {
     const { pool, log } = this.#options
-    const { job, pid } = worker
-    const facts = { pool, pid, job: job?.id, ...job?.tags, limit, limitMs }
+    const { job, id } = worker
+    const facts = { pool, ...id, job: job?.id, ...job?.tags, limit, limitMs }
     log.warn(facts, 'a worker took longer than the limit to leave and is killed')
-    worker.kill('stop_timeout', outlasted({ pid, job, limit, limitMs }))
+    worker.kill('stop_timeout', outlasted({ id, job, limit, limitMs }))
   }
 
   /** Resolves when no process lives and none is coming. */
@@ -130,20 +132,20 @@ export class LiveWorkers {
   #onExited(worker: Worker): void {
     const { pool, events } = this.#options
     if (this.#workers.delete(worker) && events.has('exited'))
-      events.emit('exited', { pool, worker: { pid: worker.pid }, why: worker.why })
+      events.emit('exited', { pool, worker: worker.id, why: worker.why })
     this.changed.wake()
   }
 
   /** Each as `rr workers` shows it. */
-  infos(command: string, measure: (pid: number) => Promise<number>): Promise<readonly WorkerInfo[]> {
+  infos(command: string, measure: BootStrategy['measure']): Promise<readonly WorkerInfo[]> {
     return Promise.all(
       [...this.#workers].map(async (worker) => ({
         pool: this.#options.pool,
-        pid: worker.pid,
+        ...worker.id,
         state: worker.state,
         why: worker.why,
         jobs: worker.jobCount,
-        memoryBytes: await measure(worker.pid),
+        memoryBytes: await measure(worker),
         createdAtMs: worker.createdAtMs,
         command,
       })),

@@ -4,6 +4,7 @@ import type { Clock } from '../../core/clock.js'
 import { ErrorCode, RelayError } from '../../core/errors.js'
 import type { Job, Reply, RunOptions } from '../job.js'
 import type { Worker } from '../worker/worker.js'
+import { labelOf } from '../worker/worker-id.js'
 import type { JobRecords } from './job-records.js'
 import type { LiveWorkers } from './live-workers.js'
 import { abortedError } from './queue/lease.js'
@@ -52,6 +53,6 @@ async function runOnce(records: JobRecords, worker: Worker, job: Job, options: R
   worker.retire('quarantine')
   if (outcome.kind === 'reply') return outcome.reply
   if (outcome.kind === 'fault') throw outcome.error
-  const text = `worker ${worker.pid}, booted for ${job.id ?? 'a job'} alone, asked to leave instead of answering`
+  const text = `${labelOf(worker.id)}, booted for ${job.id ?? 'a job'} alone, asked to leave instead of answering`
   throw new RelayError(ErrorCode.JobFailed, text)
 }

@@ -7,3 +7,13 @@ export interface WorkerId {
   /** The thread's number, when the worker is one. */
   readonly thread?: number
 }
+
+/** Returns the number that no other worker of the pool has: the pid, or the number of a thread. */
+export function numberOf({ pid, thread }: WorkerId): number {
+  return thread ?? pid
+}
+
+/** Returns the worker's name in messages, e.g. `worker 4711` or `thread 3`. */
+export function labelOf({ pid, thread }: WorkerId): string {
+  return thread === undefined ? `worker ${pid}` : `thread ${thread}`
+}

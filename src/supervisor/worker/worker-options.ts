@@ -1,9 +1,10 @@
-/** What a worker is made of and what it tells; `worker.ts` is the worker. No behaviour. */
+/** Options of a worker, and the calls by which it tells its pool what happens. No behaviour. */
 import type { Clock } from '../../core/clock.js'
 import type { Logger } from '../../logging/logger.js'
 import type { WorkerProcess } from './os/process.js'
+import type { WorkerOutput } from './output.js'
 
-/** What a worker is made of. */
+/** Parts and limits of a worker. */
 export interface WorkerOptions<Self> {
   readonly pool: string
   readonly process: WorkerProcess
@@ -21,20 +22,13 @@ export interface WorkerOptions<Self> {
   readonly stopTimeoutMs: number
   /** How long a stream that was asked to end may go on, in ms. */
   readonly streamTimeoutMs: number
-  /** Its last lines of output, for whoever reports its end. */
-  readonly lastLines: () => readonly string[]
-  /** Resolves when its output has been read to the end. */
-  readonly outputEnded: Promise<void>
-  /** Stray bytes on the relay: logged as its output. */
-  readonly onJunk: (bytes: Buffer) => void
-  /** Called when a job begins or ends: reads everything that was written before, and completes a line without an end. */
-  readonly endLines: () => void
-  /** It has run `jobsDue` jobs; called once. */
+  readonly output: WorkerOutput
+  /** Called once, when it has run `jobsDue` jobs. */
   readonly onDue: (worker: Self) => void
-  /** It will take no further job; called once, when it begins to leave. */
+  /** Called once, when it begins to leave: it takes no further job. */
   readonly onLeaving: (worker: Self) => void
-  /** It has gone; called once, the last of all. */
+  /** Called once, the last of all, when its process has gone. */
   readonly onExited: (worker: Self) => void
-  /** A job has begun whose first mark is at `markAt` (monotonic ms). */
-  readonly onDeadline: (markAt: number) => void
+  /** Called when a job begins whose warning or limit is due at `dueAt` (monotonic ms). */
+  readonly onDeadline: (dueAt: number) => void
 }

@@ -9,8 +9,7 @@ import { ErrorCode, type RelayError } from '../../core/errors.js'
 import { type Frame, FrameFlag, StreamBit } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
 import type { Job, RunOptions } from '../job.js'
-import { drained, logEnd } from './end.js'
-import { Ending } from './ending.js'
+import { drained, logExit } from './exit-log.js'
 import { jobIdFeature, numbered } from './job/id.js'
 import { badFrame, crash, type Outcome, outcomeOf, unsent } from './job/outcome.js'
 import { type ForeignAnswer, readControlReply, readReply, type WholeAnswer } from './job/reply.js'
@@ -18,12 +17,14 @@ import { type JobHost, RunningJob } from './job/running.js'
 import type { JobScore } from './job/tally.js'
 import { JobTally } from './job/tally.js'
 import { logAnonymous, logForeign, logIgnoredConcurrency, logUnasked } from './job/wrong-answers.js'
-import { askForStack, stackSignalOf } from './kill.js'
 import type { ProcessExit } from './os/process.js'
+import { requestStack, stackSignalOf } from './stack-request.js'
 import { type KillReason, type RetireReason, transitions, type WorkerEvent, WorkerState } from './state.js'
+import { Termination } from './terminate.js'
+import { numberOf, type WorkerId } from './worker-id.js'
 import type { WorkerOptions } from './worker-options.js'
 
-const junkExcerptBytes = 64
+const excerptBytes = 64
 const controlJson = FrameFlag.control | FrameFlag.json
 const stopStream = { flags: 0, stream: StreamBit.stop, options: [], head: '' } as const
 
@@ -33,7 +34,7 @@ const takesJobs: ReadonlySet<WorkerState> = new Set(['spawning', 'idle', 'busy']
 
 /** One supervised child. */
 export class Worker {
-  readonly pid: number
+  readonly id: WorkerId
   readonly createdAtMs: number
   readonly #options: WorkerOptions<Worker>
   readonly #host: JobHost
@@ -50,21 +51,27 @@ export class Worker {
   readonly #tally = new JobTally()
   #readyAt = 0
   #idleSince = 0
-  readonly #ending: Ending
+  readonly #termination: Termination
   readonly #relayEnd = deferred()
 
   constructor(options: WorkerOptions<Worker>) {
     this.#options = options
-    this.#ending = new Ending(options)
-    this.pid = options.process.pid
+    this.#termination = new Termination(options)
+    this.id = options.process.id
     this.createdAtMs = options.clock.nowMs()
     this.#host = {
       ...options,
-      pid: this.pid,
+      id: this.id,
       relay: () => this.#relay,
       onStreamTimeout: () => this.kill('stream_timeout'),
     }
+    options.output.tagWith(() => this.job)
     void options.process.exited.then((exit) => this.#onProcessExit(exit))
+  }
+
+  /** The number that no other worker of its pool has: its pid; of a thread its number. */
+  get pid(): number {
+    return numberOf(this.id)
   }
 
   get state(): WorkerState {
@@ -112,12 +119,12 @@ export class Worker {
     return this.#job?.job ?? this.#lastJob
   }
 
-  /** Monotonic ms at which something is due of the running job; Infinity when none runs or it has no limit. */
-  get markAt(): number {
-    return this.#job?.markAt ?? Number.POSITIVE_INFINITY
+  /** Monotonic ms at which the running job is warned of or over its limit; Infinity when none runs or it has no limit. */
+  get dueAt(): number {
+    return this.#job?.dueAt ?? Number.POSITIVE_INFINITY
   }
 
-  /** It answered the PID request over `relay`: from now on it takes jobs, and control messages of what it announced. */
+  /** Takes the relay over which it answered the PID request: from now on it takes jobs, and control messages of what it announced. */
   adopt(relay: Relay, features: readonly string[] = []): void {
     this.#relay = relay
     this.#features = features
@@ -126,7 +133,7 @@ export class Worker {
     this.#readyAt = this.#options.clock.monotonicMs()
     relay.read({
       frame: (frame) => this.#onFrame(frame),
-      junk: (bytes) => this.#onJunk(bytes),
+      junk: (bytes) => this.#onStray(bytes),
       closed: (fault) => this.#onRelayClosed(fault),
     })
     this.#step('ready')
@@ -135,7 +142,7 @@ export class Worker {
   /** Sends a job; resolves with its outcome, never rejects. `unserved` at once when it takes none. */
   run(job: Job, options: RunOptions = {}): Promise<Outcome> {
     if (this.#state !== WorkerState.idle) return Promise.resolve({ kind: 'unserved', why: 'left' })
-    this.#options.endLines()
+    this.#options.output.endLines()
     return new Promise((resolve) => {
       this.#jobCount += 1
       const { context, jobId } = numbered(job, this.#numbersJobs ? this.#jobCount : undefined)
@@ -145,10 +152,10 @@ export class Worker {
       try {
         running.send(context)
       } catch (error) {
-        this.#settle(unsent(this.pid, error))
+        this.#settle(unsent(this.id, error))
         return this.#step('settle')
       }
-      if (running.markAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(running.markAt)
+      if (running.dueAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(running.dueAt)
     })
   }
 
@@ -165,21 +172,16 @@ export class Worker {
   }
 
   /** Warns of a job that has used most of its time; ends the worker when all of it is used up. */
-  reachMark(nowMonotonicMs: number): void {
+  onDue(nowMonotonicMs: number): void {
     const running = this.#job
-    if (running === undefined || running.markAt > nowMonotonicMs) return
+    if (running === undefined || running.dueAt > nowMonotonicMs) return
     if (running.deadlineAt > nowMonotonicMs) {
-      running.warn(nowMonotonicMs, askForStack(this.pid, stackSignalOf(this.#features, false)))
+      running.warn(nowMonotonicMs, requestStack(this.id, stackSignalOf(this.#features, false)))
       return
     }
     const stackSignal = stackSignalOf(this.#features, running.isMute)
-    this.#ending.soften({ graceMs: this.#options.killGraceMs, stackSignal })
+    this.#termination.setGrace({ graceMs: this.#options.killGraceMs, stackSignal })
     this.kill(running.deadlineWhy, running.lateError(nowMonotonicMs))
-  }
-
-  /** It wrote a line. */
-  hear(line: string): void {
-    this.#job?.hear(line)
   }
 
   /** Leaves once it is free: at once when idle, after its job when busy. */
@@ -221,8 +223,8 @@ export class Worker {
       return
     }
     if (answer.kind === 'bad') {
-      const bytes = Buffer.from(frame.payload.subarray(0, junkExcerptBytes))
-      this.kill('bad_frame', badFrame({ pid: this.pid, job: running.job, what: answer.what, bytes }))
+      const bytes = Buffer.from(frame.payload.subarray(0, excerptBytes))
+      this.kill('bad_frame', badFrame({ id: this.id, job: running.job, what: answer.what, bytes }))
       return
     }
     running.isAnswered = true
@@ -257,7 +259,7 @@ export class Worker {
       logAnonymous(this.#host, running.jobId)
       this.retire('wrong_job')
     }
-    this.#settle(outcomeOf(answer, { pid: this.pid, job: running.job }))
+    this.#settle(outcomeOf(answer, { id: this.id, job: running.job }))
     this.#step('settle')
     if (answer.kind !== 'self_stop') this.#countJob()
   }
@@ -268,9 +270,9 @@ export class Worker {
     else if (jobsDue > 0 && this.#jobCount === jobsDue) onDue(this)
   }
 
-  #onJunk(bytes: Buffer): void {
-    this.#options.onJunk(bytes)
-    this.#job?.addJunk(bytes, (error) => this.kill('bad_frame', error))
+  #onStray(bytes: Buffer): void {
+    this.#options.output.addStray(bytes)
+    this.#job?.addStray(bytes, (error) => this.kill('bad_frame', error))
   }
 
   #onRelayClosed(fault: RelayError | undefined): void {
@@ -283,26 +285,27 @@ export class Worker {
     // A worker that was told to go closes its relay by leaving.
     if (this.#state === WorkerState.stopping) return
     // Languages close files before what runs at exit has run: it has a moment to come to the end that it chose itself.
-    this.#ending.awaitOwnEnd(this.#options.killGraceMs, () => {
+    this.#termination.setOwnEnd(this.#options.killGraceMs, () => {
       if (this.#why === 'ended') this.#why = 'relay_lost'
     })
     this.kill('ended')
   }
 
   async #onProcessExit(exit: ProcessExit): Promise<void> {
-    const { process, outputEnded, log, pool, clock, lastLines } = this.#options
-    this.#ending.callOff()
+    const { process, output, log, pool, clock } = this.#options
+    this.#termination.cancel()
     this.#features = []
     // Children that it forked hold the relay and the log pipe open, and nobody else would end them.
     process.kill()
-    await drained(clock, [this.#relay && this.#relayEnd.promise, outputEnded], () => this.#job?.stream?.held)
+    await drained(clock, [this.#relay && this.#relayEnd.promise, output.ended], () => this.#job?.stream?.held)
     await this.#job?.stream?.taken
     // An answer that came with the last bytes is settled in a `setImmediate` of its own, before this one.
     await new Promise<void>((resolve) => setImmediate(resolve))
     this.#why ??= 'ended'
     const lostRelayMs = this.#why === 'relay_lost' ? this.#options.killGraceMs : undefined
-    const error = crash({ pid: this.pid, running: this.#job, exit, lostRelayMs })
-    logEnd(log, { pool, pid: this.pid, why: this.why, exit, jobs: this.#jobCount, lastLines: lastLines() })
+    const error = crash({ id: this.id, running: this.#job, exit, lostRelayMs })
+    const { id, why } = this
+    logExit(log, { pool, id, why, exit, jobs: this.#jobCount, lastLines: output.last() })
     this.#relay?.close()
     this.#settle({ kind: 'fault', error })
     this.#step('exit')
@@ -311,7 +314,7 @@ export class Worker {
   #settle(outcome: Outcome): void {
     const running = this.#job
     if (running === undefined) return
-    this.#options.endLines()
+    this.#options.output.endLines()
     running.end()
     this.#job = undefined
     if (outcome.kind !== 'unserved' && !running.isControl) this.#tally.add(outcome.kind === 'fault')
@@ -323,7 +326,7 @@ export class Worker {
     assert(cell !== 'never', `worker ${this.pid} got "${event}" while ${this.#state}`)
     if (cell === 'ignore') return
     const wasTakingJobs = this.#isTakingJobs()
-    this.#ending.callOff()
+    this.#termination.cancel()
     this.#state = cell
     if (cell === WorkerState.idle) this.#idleSince = this.#options.clock.monotonicMs()
     if (wasTakingJobs && !this.#isTakingJobs()) {
@@ -331,7 +334,7 @@ export class Worker {
       this.#options.onLeaving(this)
     }
     if (cell === WorkerState.stopping) this.#askToStop()
-    else if (cell === WorkerState.killing) this.#ending.force()
+    else if (cell === WorkerState.killing) this.#termination.force()
     else if (cell === WorkerState.exited) this.#options.onExited(this)
   }
 
@@ -341,6 +344,6 @@ export class Worker {
 
   #askToStop(): void {
     if (this.#relay === undefined) this.kill('forced')
-    else this.#ending.ask(this.#relay, () => this.kill('stop_timeout'))
+    else this.#termination.requestStop(this.#relay, () => this.kill('stop_timeout'))
   }
 }

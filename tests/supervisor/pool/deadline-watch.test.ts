@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '../../../src/core/random.js'
-import { DeadlineWatch, type Marked } from '../../../src/supervisor/pool/deadline-watch.js'
+import { DeadlineWatch, type Due } from '../../../src/supervisor/pool/deadline-watch.js'
 import { VirtualTime } from '../../schedules/virtual-time.js'
 
 /** A job with a warning and an end, which may be over before either. */
-class TwoMarks implements Marked {
+class TwoMarks implements Due {
   readonly reached: number[] = []
   isOver = false
   readonly #marks: readonly [warnAt: number, endAt: number]
@@ -18,12 +18,12 @@ class TwoMarks implements Marked {
     return this.#marks
   }
 
-  get markAt(): number {
+  get dueAt(): number {
     return this.isOver ? Number.POSITIVE_INFINITY : (this.#marks[this.reached.length] ?? Infinity)
   }
 
-  reachMark(now: number): void {
-    while (this.markAt <= now) this.reached.push(now)
+  onDue(now: number): void {
+    while (this.dueAt <= now) this.reached.push(now)
   }
 }
 
@@ -39,7 +39,7 @@ test('every warning and limit fires once, less than 2 ms late, and never for job
         const limitMs = 1 + random() * 300
         const one = new TwoMarks(clock.monotonicMs(), limitMs)
         jobs.push(one)
-        watch.add(one.markAt)
+        watch.add(one.dueAt)
         clock.timer(random() * limitMs * 2, () => {
           one.isOver = true
           left -= 1
@@ -53,11 +53,10 @@ test('every warning and limit fires once, less than 2 ms late, and never for job
     }, 10_000)
     for (const one of jobs) {
       const endedAt = overAt.get(one) ?? clock.monotonicMs()
-      for (const [at, markAt] of one.marks.entries()) {
+      for (const [at, dueAt] of one.marks.entries()) {
         const reachedAt = one.reached[at]
-        if (reachedAt === undefined) assert.ok(endedAt < markAt + 2, `seed ${seed}: a mark was missed`)
-        else
-          assert.ok(reachedAt >= markAt && reachedAt < markAt + 2, `seed ${seed}: ${reachedAt} for ${markAt}`)
+        if (reachedAt === undefined) assert.ok(endedAt < dueAt + 2, `seed ${seed}: a mark was missed`)
+        else assert.ok(reachedAt >= dueAt && reachedAt < dueAt + 2, `seed ${seed}: ${reachedAt} for ${dueAt}`)
       }
     }
     watch.close()
@@ -68,7 +67,7 @@ test('after a freeze both marks are reached at the next turn', async () => {
   const clock = new VirtualTime()
   const one = new TwoMarks(clock.monotonicMs(), 100)
   const watch = new DeadlineWatch({ clock, all: () => [one] })
-  watch.add(one.markAt)
+  watch.add(one.dueAt)
   clock.freeze(60_000)
   await clock.run(() => one.reached.length === 2, 120_000)
   assert.deepEqual(one.reached, [60_000, 60_000])

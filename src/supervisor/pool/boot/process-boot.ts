@@ -1,14 +1,11 @@
-/**
- * Brings one worker up: process, output, relay, PID handshake. Everything that was begun is undone when a step fails, and
- * the fault carries the worker's last lines, which is what its author needs to see.
- */
+/** Boots workers that are child processes: starts one, connects its output and its relay, and explains a boot that failed. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
 import { handshake } from '../../../ipc/handshake.js'
 import type { RelayListener } from '../../../ipc/listener.js'
-import { defaultRelayLimits, type Relay } from '../../../ipc/relay.js'
+import { defaultRelayLimits } from '../../../ipc/relay.js'
 import { pipesRelay } from '../../../ipc/relays/pipes-relay.js'
+import { treeBytes } from '../../machine/memory.js'
 import { lastWords } from '../../worker/job/outcome.js'
 import { exactWords, namesLostInShell } from '../../worker/os/exact-launch.js'
 import type { LaunchSettings } from '../../worker/os/launcher.js'
@@ -20,15 +17,20 @@ import {
   type WorkerProcess,
 } from '../../worker/os/process.js'
 import type { Watchdog } from '../../worker/os/watchdog.js'
-import type { Worker } from '../../worker/worker.js'
+import { WorkerOutput } from '../../worker/output.js'
 import { bootThrough } from './boot-lines.js'
-import type { BootWorker, WorkerEvents } from './boot-worker.js'
-import { type MakeOptions, makeWorker, signalFeatures, whileAlive } from './make-worker.js'
+import {
+  type BootStrategy,
+  type BringUpOptions,
+  bringUp,
+  type Connection,
+  type Started,
+  withoutSignals,
+} from './bring-up.js'
 import type { OutputFifos } from './output-fifos.js'
-import { WorkerOutput } from './worker-output.js'
 
-/** What the processes of one pool are brought up with. */
-export interface ProcessBootOptions extends MakeOptions {
+/** Options for the processes of one pool. */
+export interface ProcessBootOptions extends BringUpOptions {
   /** The environment, given what RR_RELAY says. */
   readonly env: (relayAddress: string) => Readonly<Record<string, string>>
   readonly settings: LaunchSettings
@@ -39,14 +41,16 @@ export interface ProcessBootOptions extends MakeOptions {
   readonly listener: Promise<RelayListener> | undefined
 }
 
-/** Makes the function that a pool calls for each process. */
-export function processBooter(options: ProcessBootOptions): BootWorker {
+/** Makes the boot strategy of a pool whose workers are processes. */
+export function processBoot(options: ProcessBootOptions): BootStrategy {
   let isFirst = true
-  return bootThrough(options.lines, options.writeLine, (writeLine) => (events, signal) => {
+  const boot = bootThrough(options.lines, options.writeLine, (writeLine) => async (events, signal) => {
     if (isFirst) warnOfLostNames(options)
     isFirst = false
-    return bootProcess({ ...options, writeLine }, events, signal)
+    const own = { ...options, writeLine }
+    return bringUp(own, await startProcess(own, signal), events, signal)
   })
+  return { boot, measure: ({ pid }) => treeBytes(pid) }
 }
 
 /** Names the variables, not their values, that cannot be handed on here. */
@@ -58,11 +62,7 @@ function warnOfLostNames({ pool, env, settings, log }: ProcessBootOptions): void
   log.warn({ pool, names }, text)
 }
 
-async function bootProcess(
-  options: ProcessBootOptions,
-  events: WorkerEvents,
-  signal: AbortSignal,
-): Promise<Worker> {
+async function startProcess(options: ProcessBootOptions, signal: AbortSignal): Promise<Started> {
   const watchdog = await options.watchdog
   const listener = await options.listener
   const owner = options.settings.identity
@@ -70,44 +70,20 @@ async function bootProcess(
   signal.throwIfAborted()
   const outputs = stderr && { stderr, ...(stdout && { stdout }) }
   const { process, ...streams } = spawnOrClose(options, { listener, outputs, watchdog })
-  const { output, ended: outputEnded } = readOutput(options, { process, ...streams })
-  const killGraceMs = options.config.supervisor.kill_grace
-  const worker = makeWorker(options, events, { process, killGraceMs, outputEnded, output })
-  output.tagWith(worker)
-  const bootEnded = events.onBooting(() => output.lastLines())
-  try {
-    const { relay, features } = await whileAlive(process, signal, (alive) =>
-      connect(options, { process, listener, output, signal: alive }),
-    )
-    worker.adopt(relay, features)
-    return worker
-  } catch (error) {
-    worker.kill(signal.aborted ? 'forced' : 'boot_failed')
-    const exit = await process.exited
-    await outputEnded
-    throw bootFault({ options, worker, lastLines: output.lastLines(), exit, error })
-  } finally {
-    bootEnded()
+  const output = new WorkerOutput({ ...options, id: process.id })
+  output.read(streams.stderr, 'stderr')
+  if (streams.stdout !== undefined) output.read(streams.stdout, 'stdout')
+  return {
+    process,
+    output,
+    killGraceMs: options.config.supervisor.kill_grace,
+    connect: (alive) => connect(options, { process, listener, output, signal: alive }),
+    explain: (exit, lastLines) => ({
+      end: exit.signal === 'SIGKILL' ? '' : `; it ended with ${exit.signal ?? `exit code ${exit.code}`}`,
+      said: lastWords(lastLines),
+      hint: bootHint(options, exit),
+    }),
   }
-}
-
-function bootFault(about: {
-  options: ProcessBootOptions
-  worker: Worker
-  lastLines: readonly string[]
-  exit: ProcessExit
-  error: unknown
-}): Error {
-  const { options, worker, lastLines, exit, error } = about
-  const end = exit.signal === 'SIGKILL' ? '' : `; it ended with ${exit.signal ?? `exit code ${exit.code}`}`
-  const said = lastWords(lastLines)
-  const text = `worker ${worker.pid} of pool "${options.pool}" did not become ready: ${messageOf(error)}${end}`
-  const whole = said === '' ? text : `${text}; its last lines: ${said}`
-  const fault = new RelayError(ErrorCode.WorkerBoot, whole, {
-    hint: bootHint(options, exit),
-    cause: error,
-  })
-  return Object.assign(fault, { lastLines, pid: worker.pid, summary: text })
 }
 
 const scriptName = /\.(php|phar|m?js|cjs|ts|py|rb|pl|sh)$/
@@ -157,10 +133,10 @@ async function connect(
     output: WorkerOutput
     signal: AbortSignal
   },
-): Promise<{ readonly relay: Relay; readonly features: readonly string[] }> {
+): Promise<Connection> {
   const { process, listener, output, signal } = made
   const timeoutMs = config.allocate_timeout
-  if (listener !== undefined) return listener.expect(process.pid, { timeoutMs, signal })
+  if (listener !== undefined) return listener.expect(process.id.pid, { timeoutMs, signal })
   if (process.output === undefined || process.input === undefined) throw new Error('the process has no pipes')
   const relay = pipesRelay(process.output, process.input, defaultRelayLimits)
   const { pid, features } = await handshake(relay, {
@@ -168,16 +144,8 @@ async function connect(
     timeoutMs,
     clock,
     signal,
-    onJunk: (bytes) => output.junk(bytes),
+    onJunk: (bytes) => output.addStray(bytes),
   })
   // A wrapper that did not become the worker would die of a signal that is meant for the worker.
-  const known = pid === process.pid ? features : features.filter((one) => !signalFeatures.has(one))
-  return { relay, features: known }
-}
-
-/** Reads what a process writes beside its answers; `ended` resolves when all of it has been read. */
-function readOutput(options: ProcessBootOptions, { process, stderr, stdout }: SpawnedProcess) {
-  const output = new WorkerOutput({ ...options, names: () => ({ pid: process.pid }) })
-  const ends = [output.read(stderr, 'stderr'), ...(stdout ? [output.read(stdout, 'stdout')] : [])]
-  return { output, ended: Promise.all(ends).then(() => output.endLines()) }
+  return { relay, features: pid === process.id.pid ? features : withoutSignals(features) }
 }

@@ -1,59 +1,61 @@
-/** Brings one thread up to its PID reply, as `process-boot.ts` does a process: the worker around it is the same. */
-import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
+/** Boots workers that are threads of the server: starts one, connects its output and its relay, and explains a boot that failed. */
 import { handshake } from '../../../ipc/handshake.js'
 import { defaultRelayLimits } from '../../../ipc/relay.js'
 import { StreamRelay } from '../../../ipc/relays/stream-relay.js'
 import type { StartedThread } from '../../worker/os/thread.js'
-import type { Worker } from '../../worker/worker.js'
+import { WorkerOutput } from '../../worker/output.js'
+import { numberOf } from '../../worker/worker-id.js'
 import { bootThrough } from './boot-lines.js'
-import type { BootWorker, WorkerEvents } from './boot-worker.js'
-import { type MakeOptions, makeWorker, signalFeatures, whileAlive } from './make-worker.js'
+import {
+  type BootStrategy,
+  type BringUpOptions,
+  bringUp,
+  type Connection,
+  type Started,
+  withoutSignals,
+} from './bring-up.js'
 import { threadProgram } from './thread-program.js'
-import { WorkerOutput } from './worker-output.js'
 
-/** What threads of one pool are brought up with. */
-export interface ThreadBootOptions extends MakeOptions {
+/** Options for the threads of one pool. */
+export interface ThreadBootOptions extends BringUpOptions {
   readonly env: Readonly<Record<string, string>>
-  /** A thread lives; called before its PID reply. */
-  readonly onStarted: (thread: StartedThread) => void
 }
 
 // `max_worker_memory` replaces a thread once it is free, as it does a process. V8's own limit ends it at once, so it is higher.
 const hardLimitTimes = 2
 // Node itself needs a few MB of heap to start.
 const heapMegabytesMin = 32
+const spokenMax = 5
 
-/** Makes the function that a pool calls for each thread. */
-export function threadBooter(options: ThreadBootOptions): BootWorker {
-  return bootThrough(options.lines, options.writeLine, (writeLine) => (events, signal) => {
-    return bootThread({ ...options, writeLine }, events, signal)
+/** Makes the boot strategy of a pool whose workers are threads. */
+export function threadBoot(options: ThreadBootOptions): BootStrategy {
+  const threads = new Map<number, StartedThread>()
+  const boot = bootThrough(options.lines, options.writeLine, (writeLine) => async (events, signal) => {
+    const own = { ...options, writeLine }
+    const thread = await start(own)
+    const { id, exited } = thread.process
+    threads.set(numberOf(id), thread)
+    void exited.then(() => threads.delete(numberOf(id)))
+    return bringUp(own, startedOf(own, thread), events, signal)
   })
+  return { boot, measure: ({ pid }) => Promise.resolve(threads.get(pid)?.memoryBytes() ?? 0) }
 }
 
-async function bootThread(
-  options: ThreadBootOptions,
-  events: WorkerEvents,
-  signal: AbortSignal,
-): Promise<Worker> {
-  const thread = await start(options)
-  const { output, ended: outputEnded } = readOutput(options, thread)
-  options.onStarted(thread)
+function startedOf(options: ThreadBootOptions, thread: StartedThread): Started {
   const { process } = thread
-  // A thread knows no signals: it is ended at once.
-  const worker = makeWorker(options, events, { process, killGraceMs: 0, outputEnded, output })
-  output.tagWith(worker)
-  const bootEnded = events.onBooting(() => output.lastLines())
-  try {
-    await whileAlive(process, signal, (alive) => connect(options, thread, worker, alive))
-    return worker
-  } catch (error) {
-    // The thread may be ending by itself, and what it says is the reason.
-    worker.kill(signal.aborted ? 'forced' : 'boot_failed')
-    const exit = await process.exited
-    await outputEnded
-    throw bootFault({ options, output, thread, error, code: exit.code })
-  } finally {
-    bootEnded()
+  const output = new WorkerOutput({ ...options, id: process.id })
+  for (const name of ['stdout', 'stderr'] as const) output.read({ stream: thread.output[name] }, name)
+  return {
+    process,
+    output,
+    // A thread knows no signals: it is ended at once.
+    killGraceMs: 0,
+    connect: (signal) => connect(options, thread, signal),
+    explain: ({ code }, lastLines) => ({
+      end: code === null ? '' : `; it ended with exit code ${code}`,
+      said: wordsOf(lastLines),
+      hint: 'The module must load, and export a function or call serve(), within allocate_timeout.',
+    }),
   }
 }
 
@@ -74,9 +76,8 @@ async function start(options: ThreadBootOptions): Promise<StartedThread> {
 async function connect(
   { config, clock }: ThreadBootOptions,
   { stream }: StartedThread,
-  worker: Worker,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Connection> {
   const relay = new StreamRelay(stream, stream, defaultRelayLimits)
   const { features } = await handshake(relay, {
     ownPid: process.pid,
@@ -85,40 +86,12 @@ async function connect(
     signal,
     onJunk: () => undefined,
   })
-  // Its number is no process that a signal could be sent to.
-  const known = features.filter((feature) => !signalFeatures.has(feature))
-  worker.adopt(relay, known)
+  // Its number is not a process that a signal could be sent to.
+  return { relay, features: withoutSignals(features) }
 }
 
-function bootFault(about: {
-  options: ThreadBootOptions
-  output: WorkerOutput
-  thread: StartedThread
-  error: unknown
-  code: number | null
-}): Error {
-  const { options, output, thread, error, code } = about
-  const lastLines = output.lastLines()
-  const end = code === null ? '' : `; it ended with exit code ${code}`
-  // Without the frames of the stack, which are Node's own for the most part; all lines are beside the fault.
+/** Returns the last lines without the frames of the stack, which are Node's own for the most part; all lines are beside the fault. */
+function wordsOf(lastLines: readonly string[]): string {
   const spoken = lastLines.filter((line) => line !== '' && !/^\s+at /.test(line))
-  const said = spoken.length === 0 ? '' : `; its last lines: ${spoken.slice(-5).join(' | ')}`
-  const text = `thread ${thread.process.pid} of pool "${options.pool}" did not become ready: ${messageOf(error)}${end}`
-  const fault = new RelayError(ErrorCode.WorkerBoot, `${text}${said}`, {
-    hint: 'The module must load, and export a function or call serve(), within allocate_timeout.',
-    cause: error,
-  })
-  return Object.assign(fault, { lastLines, pid: thread.process.pid, summary: text })
-}
-
-function readOutput(options: ThreadBootOptions, thread: StartedThread) {
-  const names = (worker: Worker | undefined) => ({
-    pid: process.pid,
-    ...(worker === undefined ? {} : { thread: worker.pid }),
-  })
-  const output = new WorkerOutput({ ...options, names })
-  const ends = (['stdout', 'stderr'] as const).map((name) =>
-    output.read({ stream: thread.output[name] }, name),
-  )
-  return { output, ended: Promise.all(ends).then(() => undefined) }
+  return spoken.slice(-spokenMax).join(' | ')
 }

@@ -1,4 +1,4 @@
-/** Fills the empty places of a pool: boots a worker for each, and tries again with back-off, for ever, when it does not come up. */
+/** Fills the empty places of a pool: boots a worker for each, and tries again with back-off, for ever, when the boot fails. */
 import { setMaxListeners } from 'node:events'
 import { onAbort } from '../../../core/abort.js'
 import { type Clock, sleep } from '../../../core/clock.js'
@@ -6,6 +6,7 @@ import { messageOf, RelayError } from '../../../core/errors.js'
 import type { Random } from '../../../core/random.js'
 import type { Logger } from '../../../logging/logger.js'
 import type { Worker } from '../../worker/worker.js'
+import { labelOf } from '../../worker/worker-id.js'
 import { type BootFault, summaryOf } from '../boot/boot-worker.js'
 import type { WorkerBoot } from '../pool.js'
 import type { Waiters } from '../queue/waiters.js'
@@ -14,23 +15,23 @@ import type { Generations } from './generations.js'
 import type { RestartIntensity } from './restart-intensity.js'
 import type { Slot } from './slot.js'
 
-/** What a filler is made of. */
+/** Parts of the pool that its filler uses. */
 export interface FillerOptions {
   readonly pool: string
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  /** Brings one worker up. Rejects with a `BootFault`. */
+  /** Boots one worker. Rejects with a `BootFault`. */
   readonly boot: () => Promise<Worker>
   readonly generations: Generations
   readonly intensity: RestartIntensity
-  /** A worker has come up for a place that is to be filled still. */
+  /** Called with a worker that has booted for a place that is still to be filled. */
   readonly settle: (slot: Slot, worker: Worker) => void
   /** False while a place must wait for a reset instead of trying again. */
   readonly mayTry: (slot: Slot) => boolean
   /** True when the log already holds the output of failed boots: the fault does not repeat it. */
   readonly isSaidOnce: boolean
-  /** A boot failed, while the pool works. */
+  /** Called when a boot failed while the pool works. */
   readonly onFault: (fault: BootFault) => void
   readonly changed: Waiters
   /** Aborted when the pool stops. */
@@ -48,19 +49,19 @@ export class Filler {
     this.#options = options
   }
 
-  /** What the worker said last that did not come up last. */
+  /** Last lines of the worker whose boot failed last. */
   get lastLines(): readonly string[] {
     return this.#lastLines
   }
 
-  /** Whoever waits for a next try begins at once. */
+  /** Lets places that wait for a next try begin at once. */
   hurryUp(): void {
     const before = this.#hurry
     this.#hurry = newHurry()
     before.abort()
   }
 
-  /** The pool stops: nobody waits for a later try. */
+  /** Ends all waiting for a later try because the pool stops. */
   close(): void {
     this.#hurry.abort()
   }
@@ -97,7 +98,7 @@ export class Filler {
       try {
         const worker = await this.bring(slot)
         slot.booting = undefined
-        if (worker.score.isGone) throw new Error(`worker ${worker.pid} left right after it had become ready`)
+        if (worker.score.isGone) throw new Error(`${labelOf(worker.id)} left right after it had become ready`)
         onFirst({ pid: worker.pid, tookMs: clock.monotonicMs() - startedAt, lastLines: [] })
         if (slot.isGone) worker.retire('shrink')
         else settle(slot, worker)

@@ -7,7 +7,7 @@ import type { Worker } from '../../worker/worker.js'
 import type { Waiters } from '../queue/waiters.js'
 import type { Slot } from './slot.js'
 
-/** What they need of their pool. */
+/** Parts of the pool that its generations use. */
 export interface GenerationsOptions {
   readonly slots: readonly Slot[]
   /** Woken whenever a slot has changed. */
@@ -17,7 +17,7 @@ export interface GenerationsOptions {
   readonly stoppedError: () => RelayError
 }
 
-/** Those of one pool. */
+/** Generations of the workers of one pool. */
 export class Generations {
   readonly #options: GenerationsOptions
   readonly #ofWorker = new WeakMap<Worker, number>()
@@ -29,29 +29,29 @@ export class Generations {
     this.#options = options
   }
 
-  /** Boots that begin now are of this one. */
+  /** Generation of boots that begin now. */
   get current(): number {
     return this.#current
   }
 
-  /** Boots that begin from now on are newer than those before. */
+  /** Begins the next generation: boots from now on are newer than those before. */
   begin(): number {
     this.#current += 1
     return this.#current
   }
 
-  /** A boot that began in `generation` has come to this worker. */
+  /** Records the worker of a boot that began in `generation`. */
   onBooted(worker: Worker, generation: number): void {
     this.#ofWorker.set(worker, generation)
     this.#booted = Math.max(this.#booted, generation)
   }
 
-  /** Or it has failed. */
+  /** Records that a boot of `generation` failed. */
   onFailed(error: unknown, generation: number): void {
     this.#failed = { generation, error }
   }
 
-  /** The next worker that is older than `generation`, also one that boots still; undefined when there is none. */
+  /** Returns the next worker that is older than `generation`, also one that boots still; undefined when there is none. */
   async nextStale(generation: number): Promise<Worker | undefined> {
     const { slots, changed, stopped, stoppedError } = this.#options
     for (;;) {

@@ -70,8 +70,8 @@ export class Resets {
         return slots.workers
       },
       newGeneration: () => slots.newGeneration(),
-      nextStale: (generation) => slots.nextStale(generation),
-      firstBoot: (generation) => slots.firstBoot(generation),
+      nextStale: (generation) => slots.generations.nextStale(generation),
+      firstBoot: (generation) => slots.generations.firstBoot(generation),
       renew: (old, isGood) => slots.renew(old, 'reset', isGood),
       room: (waitMsMax) => this.#room(waitMsMax),
       gone: (worker, waitMsMax) => live.goneWithin(worker, waitMsMax),

@@ -1,6 +1,6 @@
 /**
- * Counts how fast the workers of one pool fall, says when that is more than bad luck explains or none is left, and when it is over. What the numbers
- * mean is decided in `crash-loop.ts`; the places themselves are `slots.ts`.
+ * Counts how fast the workers of one pool fall, and logs when that is more than the limit or none is left, and when it is over. What
+ * the numbers mean is decided in `crash-loop.ts`; the places themselves are `slots.ts`.
  */
 import type { Clock, Timer } from '../../../core/clock.js'
 import { messageOf } from '../../../core/errors.js'
@@ -9,13 +9,13 @@ import type { PoolEmitter } from '../events.js'
 import type { PoolHealth } from '../pool.js'
 import { type CrashLoopPolicy, deathsMaxOf, isCrashLoop, recentDeaths } from './crash-loop.js'
 
-/** What it is made of. */
+/** Parts of the pool that the counting uses. */
 export interface IntensityOptions {
   readonly pool: string
   readonly policy: CrashLoopPolicy
   /** Places of the pool now. */
   readonly size: () => number
-  /** No worker lives and stays, and that is so in spite of another try. */
+  /** True when no worker lives and stays, in spite of another try. */
   readonly isDown: () => boolean
   readonly clock: Clock
   readonly log: Logger
@@ -25,7 +25,7 @@ export interface IntensityOptions {
 // How often a degraded pool looks whether it has recovered, as a share of `within`.
 const recoveryTicks = 10
 
-/** The deaths of one pool. */
+/** Deaths in one pool. */
 export class RestartIntensity {
   readonly #options: IntensityOptions
   #deathsMs: readonly number[] = []
@@ -61,12 +61,12 @@ export class RestartIntensity {
     }
   }
 
-  /** A worker took over from another one. */
+  /** Counts a worker that took over from another one. */
   onRestart(): void {
     this.#restarts += 1
   }
 
-  /** A worker has fallen or did not boot; `lastLines` is what it said. */
+  /** Counts a worker that fell or did not boot; `lastLines` is its output. */
   onDeath(fault: Error, lastLines: readonly string[]): void {
     if (this.#isClosed) return
     const nowMs = this.#options.clock.monotonicMs()

@@ -11,6 +11,7 @@ import type { Random } from '../../../core/random.js'
 import type { Logger } from '../../../logging/logger.js'
 import type { KillReason, RetireReason } from '../../worker/state.js'
 import type { Worker } from '../../worker/worker.js'
+import { labelOf } from '../../worker/worker-id.js'
 import type { BootLines } from '../boot/boot-lines.js'
 import type { PoolEmitter } from '../events.js'
 import type { HeldPool, PoolHealth, WorkerBoot } from '../pool.js'
@@ -22,7 +23,7 @@ import { Generations } from './generations.js'
 import { RestartIntensity } from './restart-intensity.js'
 import { isFailing, newSlot, type Slot } from './slot.js'
 
-/** What slots are made of. */
+/** Parts and settings of the places. */
 export interface SlotsOptions {
   readonly pool: string
   readonly size: number
@@ -35,7 +36,7 @@ export interface SlotsOptions {
   readonly events: PoolEmitter
   /** Brings one worker up. Rejects with a `BootFault`. */
   readonly boot: () => Promise<Worker>
-  /** A worker has its place and may be given work. */
+  /** Called when a worker has its place and may be given work. */
   readonly onReady: (worker: Worker) => void
   /** Called when no worker lives and boots have failed in a row for long, after the first ones. */
   readonly onDead: (fault: Error) => void
@@ -66,22 +67,23 @@ const deaths: ReadonlySet<RetireReason | KillReason | undefined> = new Set([
   'wrong_job',
 ])
 
-/** The places of one pool. */
+/** Places of one pool. */
 export class Slots {
   readonly #options: SlotsOptions
   readonly #slots: Slot[]
   readonly #intensity: RestartIntensity
-  /** Workers that have no place yet and are being judged. */
+  /** Workers without a place that are being judged. */
   readonly #probation = new Set<Worker>()
-  readonly #generations: Generations
+  /** Knows which workers have the newer code. */
+  readonly generations: Generations
   readonly #filler: Filler
-  /** Since when the predecessors of workers that were renewed unused had been free. */
+  /** Monotonic ms since when the predecessors of workers that were renewed unused had been free. */
   readonly #idleSince = new WeakMap<Worker, number>()
   readonly #failedBoots = new FailedBoots()
   #hasBooted = false
   /** Lets `start` go on with the places that `bootFirst` holds back. */
   #startRest: (() => void) | undefined
-  /** A worker of this pool has become ready once. */
+  /** True once a worker of this pool has become ready. */
   #hasWorked = false
 
   constructor(options: SlotsOptions) {
@@ -91,10 +93,10 @@ export class Slots {
     const size = () => this.size
     const isDown = () => this.#hasBooted && this.#slots.every((slot) => this.#keepsFailing(slot))
     this.#intensity = new RestartIntensity({ pool, policy: crashLoop, size, isDown, clock, log, events })
-    this.#generations = new Generations({ ...options, slots: this.#slots })
+    this.generations = new Generations({ ...options, slots: this.#slots })
     this.#filler = new Filler({
       ...options,
-      generations: this.#generations,
+      generations: this.generations,
       intensity: this.#intensity,
       isSaidOnce: options.lines !== undefined,
       settle: (slot, worker) => this.#settle(slot, worker),
@@ -146,7 +148,7 @@ export class Slots {
     return this.#slots.filter(({ worker, isRenewing }) => isRenewing && worker !== undefined).length
   }
 
-  /** What workers that did not come up said last. */
+  /** Last lines of the worker whose boot failed last. */
   get lastLines(): readonly string[] {
     return this.#filler.lastLines
   }
@@ -155,7 +157,7 @@ export class Slots {
     return this.#intensity.health
   }
 
-  /** Whether the successor of this worker is on its way. */
+  /** True when the successor of this worker is on its way. */
   isRenewing(worker: Worker): boolean {
     return this.#slotOf(worker)?.isRenewing === true
   }
@@ -165,7 +167,7 @@ export class Slots {
     return (worker.jobCount === 0 ? this.#idleSince.get(worker) : undefined) ?? worker.idleSince
   }
 
-  /** A worker leaves or has fallen: its place is filled anew, unless its successor is on the way. */
+  /** Fills the place of a worker that leaves or has fallen, unless its successor is on the way. */
   onLeaving(worker: Worker, why: RetireReason | KillReason | undefined): void {
     const slot = this.#slotOf(worker)
     // One that has not come so far is reported by its boot.
@@ -174,7 +176,7 @@ export class Slots {
     if (isDeath) {
       const how = why === undefined || why === 'ended' ? 'ended by itself' : `fell (${why})`
       this.#intensity.onDeath(
-        new Error(`worker ${worker.pid} ${how} after ${worker.jobCount} jobs`),
+        new Error(`${labelOf(worker.id)} ${how} after ${worker.jobCount} jobs`),
         this.lastLines,
       )
     }
@@ -203,7 +205,7 @@ export class Slots {
         // It has proved itself and run its `max_jobs` doing so: the next one needs no proof.
         if (fresh.score.isGone) fresh = await this.#filler.bring(slot)
       }
-      if (fresh.score.isGone) throw new Error(`worker ${fresh.pid} left right after it had become ready`)
+      if (fresh.score.isGone) throw new Error(`${labelOf(fresh.id)} left right after it had become ready`)
       if (old.state === 'idle') this.#idleSince.set(fresh, this.idleSince(old))
       this.#settle(slot, fresh)
       old.retire(why)
@@ -211,13 +213,13 @@ export class Slots {
     })
   }
 
-  /** The same for a worker that will leave soon by itself; when the boot fails it is brought up once the place is empty. */
+  /** Renews a worker that will leave soon by itself; when the boot fails, its successor is booted once the place is empty. */
   async renewEarly(old: Worker, why: RetireReason): Promise<void> {
     try {
       await this.renew(old, why)
     } catch (error) {
       const { log, pool, stopped } = this.#options
-      const facts = { pool, pid: old.pid, why, error: messageOf(error) }
+      const facts = { pool, ...old.id, why, error: messageOf(error) }
       if (!stopped.aborted) log.warn(facts, 'the successor of a worker did not boot')
     }
   }
@@ -256,36 +258,26 @@ export class Slots {
     return this.#slots.filter(isFailing).length
   }
 
-  /** Gives back up to `count` of those. */
+  /** Gives back up to `count` places in which boots failed. */
   shrinkFailing(count: number): void {
     const given = count > 0 ? this.#slots.filter(isFailing).slice(-count) : []
     for (const slot of given) this.#giveBack(slot)
   }
 
-  /** Workers whose boot begins from now on are newer than those before; who waits for a next try begins at once. */
+  /** Begins a generation: boots from now on are newer than those before; places that wait for a next try begin at once. */
   newGeneration(): number {
-    const generation = this.#generations.begin()
+    const generation = this.generations.begin()
     for (const slot of this.#slots) slot.failures = 0
     this.#options.lines?.forget()
     this.#filler.hurryUp()
     return generation
   }
 
-  /** The next worker that is older than `generation`, also one that boots still; undefined when there is none. */
-  nextStale(generation: number): Promise<Worker | undefined> {
-    return this.#generations.nextStale(generation)
-  }
-
-  /** Resolves when a worker of `generation` or later has booted; rejects with the fault of the first that did not. */
-  firstBoot(generation: number): Promise<void> {
-    return this.#generations.firstBoot(generation)
-  }
-
   #slotOf(worker: Worker): Slot | undefined {
     return this.#slots.find((one) => one.worker === worker)
   }
 
-  /** Nobody lives in it, or somebody who has not been there for long, after more than one try. */
+  /** True when boots of the place failed more than once and it has no worker, or a new one without a job. */
   #keepsFailing({ worker, failures }: Slot): boolean {
     if (failures < 2) return false
     return worker === undefined || (worker.jobCount === 0 && this.#livedMs(worker) < settledMs)
@@ -307,7 +299,7 @@ export class Slots {
     this.#slots.splice(this.#slots.indexOf(slot), 1)
   }
 
-  /** Nobody else fills the slot meanwhile; if it is empty afterwards, that is made up for. */
+  /** Blocks other refills of the slot while `act` runs, and refills it afterwards if it is empty. */
   async #whileRenewing<T>(slot: Slot, act: () => Promise<T>): Promise<T> {
     slot.isRenewing = true
     try {
@@ -334,7 +326,7 @@ export class Slots {
     this.#options.changed.wake()
   }
 
-  /** A worker on probation works beside the one whose place it is to take. */
+  /** Lets a worker prove itself beside the one whose place it is to take. */
   async #probe(fresh: Worker, probe: Probe): Promise<void> {
     const { onReady, stopped, stoppedError } = this.#options
     this.#probation.add(fresh)

@@ -7,6 +7,7 @@ import { messageOf } from '../../../core/errors.js'
 import type { Logger } from '../../../logging/logger.js'
 import type { MemoryBudget } from '../../machine/memory.js'
 import type { Worker } from '../../worker/worker.js'
+import type { BootStrategy } from '../boot/bring-up.js'
 import {
   countOver,
   hasRoomFor,
@@ -42,7 +43,7 @@ export interface KeeperOptions {
   readonly clock: Clock
   readonly log: Logger
   /** Bytes of a worker and its children. */
-  readonly measure: (pid: number) => Promise<number>
+  readonly measure: BootStrategy['measure']
   readonly budget: () => Promise<MemoryBudget>
 }
 
@@ -90,7 +91,7 @@ export class Keeper {
       const limits = await budget()
       // Reading the memory of a big process takes the kernel a millisecond: only where somebody wants to know.
       const isWanted = policy.memoryBytesMax > 0 || limits.limitBytes !== Number.POSITIVE_INFINITY
-      const bytes = isWanted ? await Promise.all(workers.map(({ pid }) => measure(pid))) : []
+      const bytes = isWanted ? await Promise.all(workers.map((worker) => measure(worker))) : []
       this.#budget = limits
       this.#sizes = new Map(
         workers.flatMap((worker, at) => {
@@ -154,12 +155,12 @@ export class Keeper {
     return { pid: worker.pid, ageMs: nowMs - worker.readyAt, idleMs, memoryBytes, firstBytes, samplesOver }
   }
 
-  async #retire(worker: Worker, { pid, why, is, limit }: Retirement): Promise<void> {
+  async #retire(worker: Worker, { why, is, limit }: Retirement): Promise<void> {
     const { pool, log } = this.#options
     const unit = why === 'max_memory' ? 'Bytes' : 'Ms'
     const facts = {
       pool: pool.name,
-      pid,
+      ...worker.id,
       why,
       [`is${unit}`]: Math.round(is),
       [`limit${unit}`]: Math.round(limit),

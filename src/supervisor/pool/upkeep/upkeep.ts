@@ -2,8 +2,8 @@
 import type { Clock } from '../../../core/clock.js'
 import type { Logger } from '../../../logging/logger.js'
 import type { MemoryBudget } from '../../machine/memory.js'
-import { treeBytes } from '../../machine/memory.js'
 import type { Worker } from '../../worker/worker.js'
+import type { BootStrategy } from '../boot/bring-up.js'
 import type { PoolConfig } from '../keys.js'
 import type { WorkerQueue } from '../queue/worker-queue.js'
 import { leavingMax } from '../slots/leaving.js'
@@ -25,7 +25,7 @@ export interface UpkeepOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly budget?: (() => Promise<MemoryBudget>) | undefined
-  readonly measure?: ((pid: number) => Promise<number>) | undefined
+  readonly measure: BootStrategy['measure']
 }
 
 const unlimited: MemoryBudget = { limitBytes: Number.POSITIVE_INFINITY, usedBytes: 0 }
@@ -86,7 +86,7 @@ export class Upkeep {
       tickMs: watch_tick,
       clock,
       log,
-      measure: measure ?? treeBytes,
+      measure,
       budget: budget ?? (() => Promise.resolve(unlimited)),
     })
   }

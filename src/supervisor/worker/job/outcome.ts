@@ -3,6 +3,7 @@ import { unreachable } from '../../../core/assert.js'
 import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
 import type { Job, Reply } from '../../job.js'
 import type { ProcessExit } from '../os/process.js'
+import { labelOf, type WorkerId } from '../worker-id.js'
 import type { WholeAnswer } from './reply.js'
 
 /** How a job ended: an answer, a fault of the job, or not at all (the job is to go to another worker). */
@@ -12,7 +13,7 @@ export type Outcome =
   | { readonly kind: 'unserved'; readonly why: 'self_stop' | 'left' }
 
 /** What a whole answer means for its job. */
-export function outcomeOf(answer: WholeAnswer, about: { pid: number; job: Job }): Outcome {
+export function outcomeOf(answer: WholeAnswer, about: { id: WorkerId; job: Job }): Outcome {
   switch (answer.kind) {
     case 'error':
       return { kind: 'fault', error: jobFailed({ ...about, text: answer.text }) }
@@ -47,8 +48,8 @@ export function lastWords(lastLines: readonly string[]): string {
 }
 
 /** The worker answered with an ERROR frame: the job failed, the worker is fit. The frame's text stays in the details. */
-function jobFailed({ pid, job, text }: { pid: number; job: Job; text: string }): RelayError {
-  return new RelayError(ErrorCode.JobFailed, readable(text), { details: { pid, job: job.id, text } })
+function jobFailed({ id, job, text }: { id: WorkerId; job: Job; text: string }): RelayError {
+  return new RelayError(ErrorCode.JobFailed, readable(text), { details: { ...id, job: job.id, text } })
 }
 
 /** Returns `type: message` for JSON with `errorType` and `errorMessage`, and any other text as it is. */
@@ -70,7 +71,7 @@ function readable(text: string): string {
 
 /** The job's time was up. */
 export function lateError(about: {
-  pid: number
+  id: WorkerId
   job: Job
   why: 'exec_ttl' | 'deadline'
   ranMs: number
@@ -78,40 +79,40 @@ export function lateError(about: {
   seenAt: string | undefined
   lastLines: readonly string[]
 }): RelayError {
-  const { pid, job, why, ranMs, limitMs, seenAt, lastLines } = about
+  const { id, job, why, ranMs, limitMs, seenAt, lastLines } = about
   const limit = why === 'exec_ttl' ? 'exec_ttl' : 'the time left before the deadline'
   const where = seenAt === undefined ? said(lastLines) : `; where it was, it says: ${seenAt}`
-  const text = `${named(job)} ran ${Math.round(ranMs)} ms in worker ${pid}; ${limit} was ${Math.round(limitMs)} ms${where}`
+  const text = `${named(job)} ran ${Math.round(ranMs)} ms in ${labelOf(id)}; ${limit} was ${Math.round(limitMs)} ms${where}`
   return new RelayError(ErrorCode.WorkerTimeout, text, {
     hint: 'The worker was killed. Raise the limit, or find out what the job waits for.',
-    details: { pid, job: job.id },
+    details: { ...id, job: job.id },
   })
 }
 
 /** The worker was to leave, and its job took longer than that could wait. */
 export function outlasted(about: {
-  pid: number
+  id: WorkerId
   job: Job | undefined
   limit: 'reset_timeout' | 'destroy_timeout'
   limitMs: number
 }): RelayError {
-  const { pid, job, limit, limitMs } = about
+  const { id, job, limit, limitMs } = about
   const code = limit === 'reset_timeout' ? ErrorCode.WorkerTimeout : ErrorCode.PoolStopped
-  const text = `${named(job)} did not end within the ${Math.round(limitMs)} ms that ${limit} left its worker ${pid}`
+  const text = `${named(job)} did not end within the ${Math.round(limitMs)} ms that ${limit} left its ${labelOf(id)}`
   return new RelayError(code, text, {
     hint: `The worker was killed. Raise \`${limit}\`, or limit jobs by \`exec_ttl\`.`,
-    details: { pid, job: job?.id },
+    details: { ...id, job: job?.id },
   })
 }
 
 /** The worker answered with something that is no answer. */
-export function badFrame(about: { pid: number; job: Job; what: string; bytes: Buffer }): RelayError {
-  const { pid, job, what, bytes } = about
+export function badFrame(about: { id: WorkerId; job: Job; what: string; bytes: Buffer }): RelayError {
+  const { id, job, what, bytes } = about
   const excerpt =
     bytes.length === 0 ? '' : ` (begins ${bytes.subarray(0, 32).toString('hex')}, "${printable(bytes)}")`
-  return new RelayError(ErrorCode.BadFrame, `worker ${pid} answered ${named(job)} with ${what}${excerpt}`, {
+  return new RelayError(ErrorCode.BadFrame, `${labelOf(id)} answered ${named(job)} with ${what}${excerpt}`, {
     hint: 'Over pipes, standard output is the protocol: print to standard error instead.',
-    details: { pid, job: job.id },
+    details: { ...id, job: job.id },
   })
 }
 
@@ -121,13 +122,13 @@ function printable(bytes: Buffer): string {
 
 /** The process ended before it answered. */
 export function crash(about: {
-  pid: number
+  id: WorkerId
   running: { readonly job: Job; readonly lines: readonly string[] } | undefined
   exit: ProcessExit
   /** Time that the worker had to end after it closed its relay; undefined when it did not close it. */
   lostRelayMs: number | undefined
 }): RelayError {
-  const { pid, running, exit, lostRelayMs } = about
+  const { id, running, exit, lostRelayMs } = about
   const job = running?.job
   const ended = exit.signal === null ? `with exit code ${exit.code ?? 'unknown'}` : `by ${exit.signal}`
   const end =
@@ -136,17 +137,17 @@ export function crash(about: {
       : `closed its relay, did not end within ${lostRelayMs} ms and was killed`
   return new RelayError(
     ErrorCode.WorkerCrashed,
-    `worker ${pid} ${end} before it answered ${named(job)}${said(running?.lines ?? [])}`,
+    `${labelOf(id)} ${end} before it answered ${named(job)}${said(running?.lines ?? [])}`,
     {
       hint: 'The worker is replaced. Look at its log lines just before.',
-      details: { pid, job: job?.id, exitCode: exit.code, signal: exit.signal },
+      details: { ...id, job: job?.id, exitCode: exit.code, signal: exit.signal },
     },
   )
 }
 
 /** Makes the error for a job that could not be encoded as a frame: nothing was sent, and the worker is free again. */
-export function unsent(pid: number, cause: unknown): Outcome {
-  const what = `a job could not be sent to worker ${pid}: ${messageOf(cause)}`
+export function unsent(id: WorkerId, cause: unknown): Outcome {
+  const what = `a job could not be sent to ${labelOf(id)}: ${messageOf(cause)}`
   const error = cause instanceof RelayError ? cause : new RelayError(ErrorCode.JobInvalid, what, { cause })
   return { kind: 'fault', error }
 }

@@ -4,6 +4,8 @@ import type { RelayError } from '../../../core/errors.js'
 import type { Relay } from '../../../ipc/relay.js'
 import type { Logger } from '../../../logging/logger.js'
 import { Codec, type Job, type Reply, type RunOptions } from '../../job.js'
+import type { WorkerOutput } from '../output.js'
+import type { WorkerId } from '../worker-id.js'
 import { badFrame, lateError, type Outcome } from './outcome.js'
 import { SlowJob, slowShare } from './slow.js'
 import { StreamReader } from './stream.js'
@@ -13,10 +15,11 @@ export function controlRequest(message: object): Job {
   return { context: JSON.stringify(message), body: '', codec: Codec.control, id: 'a control message' }
 }
 
-/** What a job needs of its worker; the same for all of them, so that a job costs no copy. */
+/** Parts of its worker that a job uses; one object for all jobs, so that a job costs no copy. */
 export interface JobHost {
   readonly pool: string
-  readonly pid: number
+  readonly id: WorkerId
+  readonly output: WorkerOutput
   readonly clock: Clock
   readonly log: Logger
   readonly relay: () => Relay | undefined
@@ -24,17 +27,14 @@ export interface JobHost {
   readonly execTtlMs: number
   /** How long a stream that was asked to end may go on, in ms. */
   readonly streamTimeoutMs: number
-  /** It did go on. */
+  /** Called when the stream did not end within the timeout. */
   readonly onStreamTimeout: () => void
 }
 
 // A worker that wrote something that is no frame and then is silent for this long has given its answer, a bad one.
 // RoadRunner reads stray output for as long before it gives up.
-const junkSilenceMs = 2000
-const junkExcerptBytes = 64
-// What a caller is told of its job's end.
-const linesMax = 5
-const lineLengthMax = 2048
+const silenceMs = 2000
+const excerptBytes = 64
 
 /** Parts of a running job. */
 export interface RunningJobParts {
@@ -61,10 +61,11 @@ export class RunningJob {
   #startedAt: number
   #ttlAt: number
   #slow: SlowJob | undefined
-  readonly #lines: string[] = []
+  /** Lines of the worker before it was sent this job: its caller must not be told those of others. */
+  readonly #linesBefore: number
   /** The first stray bytes that came while it ran. */
-  #junk: Buffer | undefined
-  #junkTimer: Timer | undefined
+  #stray: Buffer | undefined
+  #strayTimer: Timer | undefined
 
   constructor(host: JobHost, { job, run, jobId, resolve }: RunningJobParts) {
     const { clock } = host
@@ -74,6 +75,7 @@ export class RunningJob {
     this.#host = host
     this.#run = run
     if (run.stopStream !== undefined) this.#openStream()
+    this.#linesBefore = host.output.lineCount
     this.#execTtlMs = shorter(host.execTtlMs, run.execTtlMs)
     this.#startedAt = clock.monotonicMs()
     this.#ttlAt = this.#ttlFrom(this.#startedAt)
@@ -107,47 +109,43 @@ export class RunningJob {
     this.#host.relay()?.send({ flags, options: this.isControl ? [] : 'head', head: context, body })
   }
 
-  /** Monotonic ms at which it is over; Infinity without a limit. */
+  /** Monotonic ms of its limit; Infinity without one. */
   get deadlineAt(): number {
     return Math.min(this.#ttlAt, this.#askedAt())
   }
 
-  /** Which limit that is. */
+  /** Name of that limit. */
   get deadlineWhy(): 'exec_ttl' | 'deadline' {
     return this.#ttlAt < this.#askedAt() ? 'exec_ttl' : 'deadline'
   }
 
-  /** Monotonic ms at which something is due: the warning, then the end; Infinity without a limit. */
-  get markAt(): number {
+  /** Monotonic ms of the warning, then of the limit; Infinity without a limit. */
+  get dueAt(): number {
     const { deadlineAt } = this
     if (this.#slow !== undefined || deadlineAt === Number.POSITIVE_INFINITY) return deadlineAt
     return this.#startedAt + (deadlineAt - this.#startedAt) * slowShare
   }
 
-  /** It was warned of, and its worker did not say where it is. */
+  /** True when it was warned of and its worker did not print a stack. */
   get isMute(): boolean {
     return this.#slow !== undefined && this.#slow.top === undefined
   }
 
   /** Says that most of its time is used up; `isAsked`: the worker has been asked where it is. */
   warn(nowMonotonicMs: number, isAsked: boolean): void {
-    const { pool, pid, log, clock } = this.#host
+    const { pool, id: worker, log, clock, output } = this.#host
     const { id, tags } = this.job
     const ranMs = Math.round(nowMonotonicMs - this.#startedAt)
     const limitMs = Math.round(this.deadlineAt - this.#startedAt)
-    const fields = { pool, pid, job: id, ...tags, ranMs, limitMs }
-    this.#slow = new SlowJob({ log, clock, fields, isAsked })
+    const fields = { pool, ...worker, job: id, ...tags, ranMs, limitMs }
+    const slow = new SlowJob({ log, clock, fields, isAsked })
+    this.#slow = slow
+    output.listen((line) => slow.addLine(line))
   }
 
-  /** The worker wrote a line. */
-  hear(line: string): void {
-    if (this.#lines.push(line.slice(0, lineLengthMax)) > linesMax) this.#lines.shift()
-    this.#slow?.hear(line)
-  }
-
-  /** The last lines that the worker wrote since it was sent this job: its caller must not be told those of others. */
+  /** The last lines that the worker wrote since it was sent this job. */
   get lines(): readonly string[] {
-    return this.#lines
+    return this.#host.output.since(this.#linesBefore)
   }
 
   /** `exec_ttl` counts for each frame of a stream, as in RoadRunner; the job's deadline stays. */
@@ -158,35 +156,35 @@ export class RunningJob {
     this.#ttlAt = this.#ttlFrom(this.#startedAt)
   }
 
-  /** Stray bytes have come while it ran. */
-  get hasJunk(): boolean {
-    return this.#junk !== undefined
+  /** True when stray bytes have come while it ran. */
+  get hasStray(): boolean {
+    return this.#stray !== undefined
   }
 
-  /** Stray bytes came; `onSilence` is called with the job's fault when nothing follows them. */
-  addJunk(bytes: Buffer, onSilence: (fault: RelayError) => void): void {
-    this.#junk ??= Buffer.from(bytes.subarray(0, junkExcerptBytes))
-    this.#junkTimer?.clear()
-    this.#junkTimer = this.#host.clock.timer(junkSilenceMs, () => {
-      onSilence(this.#junkError(`bytes that are no frame, then nothing for ${junkSilenceMs} ms`))
+  /** Keeps stray bytes that came; `onSilence` is called with the job's fault when nothing follows them. */
+  addStray(bytes: Buffer, onSilence: (fault: RelayError) => void): void {
+    this.#stray ??= Buffer.from(bytes.subarray(0, excerptBytes))
+    this.#strayTimer?.clear()
+    this.#strayTimer = this.#host.clock.timer(silenceMs, () => {
+      onSilence(this.#strayError(`bytes that are no frame, then nothing for ${silenceMs} ms`))
     })
   }
 
-  /** It has its outcome: nothing of it goes on. */
+  /** Ends its timers and its stream: it has its outcome. */
   end(): void {
     this.#stream?.end()
-    this.#junkTimer?.clear()
-    this.#slow?.tell()
+    this.#strayTimer?.clear()
+    this.#forgetSlow()
   }
 
-  /** What its caller is told when its time is up. */
+  /** Makes the error for its caller when its time is up. */
   lateError(nowMonotonicMs: number): RelayError {
-    if (this.hasJunk) return this.#junkError('bytes that are no frame')
+    if (this.hasStray) return this.#strayError('bytes that are no frame')
     const ranMs = nowMonotonicMs - this.#startedAt
     const limitMs = this.deadlineAt - this.#startedAt
-    const { pid } = this.#host
+    const { id } = this.#host
     const [why, seenAt] = [this.deadlineWhy, this.#slow?.top]
-    return lateError({ pid, job: this.job, why, ranMs, limitMs, seenAt, lastLines: this.#lines })
+    return lateError({ id, job: this.job, why, ranMs, limitMs, seenAt, lastLines: this.lines })
   }
 
   #openStream(): StreamReader | undefined {
@@ -194,14 +192,16 @@ export class RunningJob {
     return this.#stream
   }
 
-  /** It went on after all, and has its whole time again. */
+  /** Ends the warning: the job is over, or went on and has its whole time again. */
   #forgetSlow(): void {
-    this.#slow?.tell()
+    if (this.#slow === undefined) return
+    this.#host.output.listen(undefined)
+    this.#slow.tell()
     this.#slow = undefined
   }
 
-  #junkError(what: string): RelayError {
-    return badFrame({ pid: this.#host.pid, job: this.job, what, bytes: this.#junk ?? Buffer.alloc(0) })
+  #strayError(what: string): RelayError {
+    return badFrame({ id: this.#host.id, job: this.job, what, bytes: this.#stray ?? Buffer.alloc(0) })
   }
 
   /** By the wall clock, each time anew: our own count of time leaves out what it takes for a freeze. */

@@ -14,12 +14,12 @@ const answerMsMax = 1000
 // A stack comes in one write: this long after its first line it is whole.
 const quietMs = 50
 
-/** What a slow job is made of. */
+/** Parts of a warning. */
 export interface SlowJobOptions {
   readonly log: Logger
   readonly clock: Clock
   readonly fields: LogFields
-  /** It has been asked for its stack. */
+  /** True when the worker has been asked for its stack. */
   readonly isAsked: boolean
 }
 
@@ -36,13 +36,13 @@ export class SlowJob {
     else this.tell()
   }
 
-  /** Where it was, by its own words. */
+  /** The innermost frame of the stack that the worker printed; undefined when it printed none. */
   get top(): string | undefined {
     return this.#stack.top
   }
 
-  /** A line that the worker wrote. */
-  hear(line: string): void {
+  /** Takes a line that the worker wrote. */
+  addLine(line: string): void {
     const isFirst = this.#stack.lines.length === 0
     if (this.#stack.add(line) && isFirst && !this.#isTold) this.#tellAfter(quietMs)
   }

@@ -14,7 +14,7 @@ export interface StreamReaderOptions {
   readonly clock: Clock
   /** How long the stream may go on after that, in ms. */
   readonly timeoutMs: number
-  /** It did go on. */
+  /** Called when the stream did not end within the timeout. */
   readonly onTimeout: () => void
 }
 

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { statSync, writeFileSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
+import type { WorkerId } from '../worker-id.js'
 import { exactWords, needsExactLaunch } from './exact-launch.js'
 import type { OutputFifo } from './fifo.js'
 import { type LaunchSettings, launcherOf } from './launcher.js'
@@ -20,7 +21,7 @@ export interface ProcessExit {
 
 /** A running child. */
 export interface WorkerProcess {
-  readonly pid: number
+  readonly id: WorkerId
   /** The relay's two ends when it is `pipes`. */
   readonly input: Writable | undefined
   readonly output: Readable | undefined
@@ -116,7 +117,7 @@ function withUmask<T>(octal: string | undefined, start: () => T): T {
 function setOomScore(worker: WorkerProcess, score: number | undefined): void {
   if (score === undefined) return
   try {
-    writeFileSync(`/proc/${worker.pid}/oom_score_adj`, String(score))
+    writeFileSync(`/proc/${worker.id.pid}/oom_score_adj`, String(score))
   } catch (error) {
     worker.kill()
     const what = `oom_score_adj ${score} was refused: ${messageOf(error)}`
@@ -151,7 +152,7 @@ function watch(child: ChildProcess, options: SpawnOptions): SpawnedProcess {
   void exited.then(() => watchdog?.remove(pid))
   return {
     process: {
-      pid,
+      id: { pid },
       input: options.usesPipes ? (child.stdin ?? undefined) : undefined,
       output: options.usesPipes ? (child.stdout ?? undefined) : undefined,
       exited,

@@ -29,7 +29,6 @@ export interface ThreadOptions {
 
 /** A running thread. */
 export interface StartedThread {
-  /** Its `pid` is the thread's number. */
   readonly process: WorkerProcess
   /** Its relay. */
   readonly stream: Duplex
@@ -66,6 +65,7 @@ export async function startThread(options: ThreadOptions): Promise<StartedThread
   const [thread] = threads.threads
   assert(thread !== undefined, 'tinypool began no thread')
   thread.on('error', tellFault)
+  const id = { pid: process.pid, thread: thread.threadId }
   const exited = new Promise<ProcessExit>((resolve) => {
     // Node says 1 of a thread that was ended from outside, too.
     thread.on('exit', (code: number) => {
@@ -89,7 +89,7 @@ export async function startThread(options: ThreadOptions): Promise<StartedThread
   // What ended the thread is told between the two.
   void Promise.all([portClosed, exited]).then(() => output.end())
   return {
-    process: { pid: thread.threadId, input: undefined, output: undefined, exited, kill, terminate: kill },
+    process: { id, input: undefined, output: undefined, exited, kill, terminate: kill },
     stream: portStream(port1, { onOutput: (said) => output.take(said) }),
     output,
     memoryBytes: () => facts[0] ?? 0,

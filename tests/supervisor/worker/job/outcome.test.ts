@@ -41,7 +41,7 @@ test('the error of a failed job reads as type and message, and keeps the text of
   for (const [text, message, type, told] of texts) {
     const outcome = outcomeOf(
       { kind: 'error', text, leaves: false, isAnonymous: false },
-      { pid: 7, job: job('body', 'job-1') },
+      { id: { pid: 7 }, job: job('body', 'job-1') },
     )
     assert.ok(outcome.kind === 'fault')
     const { error } = outcome

@@ -1,5 +1,5 @@
 /**
- * A pool of child processes, put together: which workers live is in `live-workers.ts`, who is given one in `queue/`, the places
+ * A pool of workers, put together: which of them live is in `live-workers.ts`, who is given one in `queue/`, the places
  * that are always filled again in `slots/`, what brings a worker up in `boot/`, what grows and renews them in `upkeep/`.
  */
 import type { Clock } from '../../core/clock.js'
@@ -9,11 +9,10 @@ import type { Logger } from '../../logging/logger.js'
 import type { Job, Reply, RunOptions } from '../job.js'
 import type { InFlightLedger } from '../ledger.js'
 import type { MemoryBudget } from '../machine/memory.js'
-import { treeBytes } from '../machine/memory.js'
 import type { Identity } from '../worker/os/identity.js'
 import type { Worker } from '../worker/worker.js'
 import type { BootLines } from './boot/boot-lines.js'
-import type { BootWorker } from './boot/boot-worker.js'
+import type { BootStrategy } from './boot/bring-up.js'
 import { DeadlineWatch } from './deadline-watch.js'
 import { PoolEmitter } from './events.js'
 import { checkedJob, checkRunOptions } from './job-check.js'
@@ -36,8 +35,8 @@ import { Resets } from './slots/resets.js'
 import { Slots } from './slots/slots.js'
 import { Upkeep } from './upkeep/upkeep.js'
 
-/** What a pool is made of. */
-export interface ProcessPoolOptions {
+/** Parts and settings of a pool. */
+export interface WorkerPoolOptions {
   readonly name: string
   readonly size: number
   readonly config: PoolConfig
@@ -50,7 +49,8 @@ export interface ProcessPoolOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  readonly boot: BootWorker
+  /** Boots a worker. */
+  readonly boot: BootStrategy['boot']
   /** What all processes together may use and use; absent: nothing limits them. */
   readonly budget?: () => Promise<MemoryBudget>
   /** Is told of every job with a tag `requestId`. */
@@ -61,18 +61,17 @@ export interface ProcessPoolOptions {
   readonly onHeld?: ((held: HeldPool) => void) | undefined
   /** Tells what happens to workers and jobs; absent: an emitter of the pool's own. */
   readonly events?: PoolEmitter
-  /** Bytes of the worker of this pid; absent: of its process and its children. */
-  readonly measure?: (pid: number) => Promise<number>
+  readonly measure: BootStrategy['measure']
 }
 
-/** Child processes behind the `Pool` port. */
-export class ProcessPool implements ManagedPool {
+/** Workers of one kind, processes or threads, behind the `Pool` port. */
+export class WorkerPool implements ManagedPool {
   readonly name: string
   readonly booted: Promise<readonly WorkerBoot[]>
   readonly #died = deferred<Error>()
   readonly died = this.#died.promise
   readonly events: PoolEmitter
-  readonly #options: ProcessPoolOptions
+  readonly #options: WorkerPoolOptions
   readonly #live: LiveWorkers
   readonly #queue: WorkerQueue
   readonly #slots: Slots
@@ -81,7 +80,7 @@ export class ProcessPool implements ManagedPool {
   readonly #deadlines: DeadlineWatch
   readonly #leaseParts: LeaseParts
 
-  constructor(options: ProcessPoolOptions) {
+  constructor(options: WorkerPoolOptions) {
     this.name = options.name
     this.#options = options
     this.events = options.events ?? new PoolEmitter(options.log)
@@ -191,7 +190,7 @@ export class ProcessPool implements ManagedPool {
   }
 
   workers(): Promise<readonly WorkerInfo[]> {
-    const { command, measure = treeBytes } = this.#options
+    const { command, measure } = this.#options
     return this.#live.infos(command, measure)
   }
 
@@ -238,7 +237,7 @@ export class ProcessPool implements ManagedPool {
           this.#queue.idle.remove(worker)
           this.#slots.onLeaving(worker, worker.why)
         },
-        onDeadline: (markAt) => this.#deadlines.add(markAt),
+        onDeadline: (dueAt) => this.#deadlines.add(dueAt),
       },
     })
   }
@@ -281,7 +280,7 @@ export class ProcessPool implements ManagedPool {
 
   #onReady(worker: Worker): void {
     const { name: pool, events } = this
-    if (events.has('ready')) events.emit('ready', { pool, worker: { pid: worker.pid } })
+    if (events.has('ready')) events.emit('ready', { pool, worker: worker.id })
     this.#queue.offer(worker)
   }
 

@@ -1,8 +1,9 @@
-/** The end of a worker's process: what it still had to say is read, and one line of the log tells how it ended. */
+/** Waits until the output of a worker that ended has been read, and logs how it ended. */
 import type { Clock } from '../../core/clock.js'
 import type { Logger } from '../../logging/logger.js'
 import type { ProcessExit } from './os/process.js'
 import type { KillReason, RetireReason } from './state.js'
+import type { WorkerId } from './worker-id.js'
 
 // What a process wrote before it ended is still in the relay and the log pipe; both are given this long to be read.
 const drainMsMax = 250
@@ -36,19 +37,19 @@ export async function drained(
   }
 }
 
-/** What is told of it. */
-export interface WorkerEnd {
+/** End of a worker, for its log line. */
+export interface WorkerExit {
   readonly pool: string
-  readonly pid: number
+  readonly id: WorkerId
   readonly why: RetireReason | KillReason | undefined
   readonly exit: ProcessExit
   readonly jobs: number
   readonly lastLines: readonly string[]
 }
 
-/** Writes the line: a warning where nobody asked for the end. */
-export function logEnd(log: Logger, { pool, pid, why, exit, jobs, lastLines }: WorkerEnd): void {
-  const fields = { pool, pid, why, code: exit.code, signal: exit.signal, jobs }
+/** Logs the end of a worker: a warning where nobody asked for it. */
+export function logExit(log: Logger, { pool, id, why, exit, jobs, lastLines }: WorkerExit): void {
+  const fields = { pool, ...id, why, code: exit.code, signal: exit.signal, jobs }
   if (why === 'ended') log.warn({ ...fields, lastLines }, 'worker ended by itself')
   else if (why === 'relay_lost')
     log.warn({ ...fields, lastLines }, 'worker closed its relay and did not end, it was killed')
