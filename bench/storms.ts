@@ -125,7 +125,15 @@ export async function stormOfSizes(count: number) {
   const allocator = { max_workers: 63, spawn_rate: 63, idle_timeout: 100, grow_after: 10, cool_down: 10 }
   const config = { ...poolDefaults, dynamic_allocator: allocator }
   const tools = { clock: time, random: seededRandom(1), log: silentLogger }
-  const pool = new WorkerPool({ name: 'sizes', size: 1, config, command: 'script', boot, measure: async () => 0, ...tools })
+  const pool = new WorkerPool({
+    name: 'sizes',
+    size: 1,
+    config,
+    command: 'script',
+    boot,
+    measure: async () => 0,
+    ...tools,
+  })
   for (let at = 1; at <= count; at += 1) {
     const jobs = Array.from({ length: 200 }, (_, n) => pool.run(scriptedJob(`${at}-${n}`)))
     await time.run(() => pool.liveCount === 64, 10_000)

@@ -2,67 +2,24 @@
  * A pool of workers, put together: which of them live is in `live-workers.ts`, who is given one in `queue/`, the places
  * that are always filled again in `slots/`, what brings a worker up in `boot/`, what grows and renews them in `upkeep/`.
  */
-import type { Clock } from '../../core/clock.js'
 import { deferred } from '../../core/deferred.js'
-import type { Random } from '../../core/random.js'
-import type { Logger } from '../../logging/logger.js'
 import type { Job, Reply, RunOptions } from '../job.js'
-import type { InFlightLedger } from '../ledger.js'
-import type { MemoryBudget } from '../machine/memory.js'
 import type { Identity } from '../worker/os/identity.js'
 import type { Worker } from '../worker/worker.js'
-import type { BootLines } from './boot/boot-lines.js'
-import type { BootStrategy } from './boot/bring-up.js'
 import { DeadlineWatch } from './deadline-watch.js'
 import { PoolEmitter } from './events.js'
 import { checkedJob, checkRunOptions } from './job-check.js'
 import { JobRecords } from './job-records.js'
-import type { PoolConfig } from './keys.js'
 import { LiveWorkers } from './live-workers.js'
-import type {
-  AcquireOptions,
-  HeldPool,
-  Lease,
-  ManagedPool,
-  PoolHealth,
-  WorkerBoot,
-  WorkerInfo,
-} from './pool.js'
+import type { AcquireOptions, Lease, ManagedPool, PoolHealth, WorkerBoot, WorkerInfo } from './pool.js'
 import { type LeaseParts, PoolLease } from './queue/lease.js'
 import { WorkerQueue } from './queue/worker-queue.js'
 import { runAlone } from './run-alone.js'
-import { Resets } from './slots/resets.js'
+import { Resets } from './slots/reset.js'
 import { Slots } from './slots/slots.js'
-import { Upkeep } from './upkeep/upkeep.js'
-
-/** Parts and settings of a pool. */
-export interface WorkerPoolOptions {
-  readonly name: string
-  readonly size: number
-  readonly config: PoolConfig
-  /** Number of workers that boot before the others; absent: all at once. */
-  readonly bootFirst?: number | undefined
-  /** The command as `rr workers` shows it. */
-  readonly command: string
-  /** User and group of the workers, where they are not the server's own. */
-  readonly identity?: Identity | undefined
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Logger
-  /** Boots a worker. */
-  readonly boot: BootStrategy['boot']
-  /** What all processes together may use and use; absent: nothing limits them. */
-  readonly budget?: () => Promise<MemoryBudget>
-  /** Is told of every job with a tag `requestId`. */
-  readonly ledger?: InFlightLedger
-  /** Holds the output of boots, so that a repeated failure is logged once. */
-  readonly lines?: BootLines | undefined
-  /** Called when a pool of which no worker has ever booted waits for a reset; without it the pool keeps trying. */
-  readonly onHeld?: ((held: HeldPool) => void) | undefined
-  /** Tells what happens to workers and jobs; absent: an emitter of the pool's own. */
-  readonly events?: PoolEmitter
-  readonly measure: BootStrategy['measure']
-}
+import { Autoscaler, scalePolicyOf } from './upkeep/autoscaler.js'
+import { Retirement } from './upkeep/retirement.js'
+import type { WorkerPoolOptions } from './worker-pool-options.js'
 
 /** Workers of one kind, processes or threads, behind the `Pool` port. */
 export class WorkerPool implements ManagedPool {
@@ -75,7 +32,8 @@ export class WorkerPool implements ManagedPool {
   readonly #live: LiveWorkers
   readonly #queue: WorkerQueue
   readonly #slots: Slots
-  readonly #upkeep: Upkeep
+  readonly #retirement: Retirement
+  readonly #autoscaler: Autoscaler | undefined
   readonly #resets: Resets
   readonly #deadlines: DeadlineWatch
   readonly #leaseParts: LeaseParts
@@ -97,7 +55,8 @@ export class WorkerPool implements ManagedPool {
       events: this.events,
       leavingCount: () => this.#live.leavingCount + this.#slots.renewingCount,
     }
-    this.#upkeep = new Upkeep({ ...options, ...parts, floor: options.size, queue: this.#queue })
+    this.#retirement = new Retirement({ ...options, ...parts })
+    this.#autoscaler = this.#makeAutoscaler()
     this.#resets = new Resets({ ...options, ...parts, live: this.#live })
   }
 
@@ -195,7 +154,7 @@ export class WorkerPool implements ManagedPool {
   }
 
   reset(): Promise<void> {
-    return this.#resets.ask()
+    return this.#resets.request()
   }
 
   async stop(graceMs: number): Promise<void> {
@@ -231,7 +190,7 @@ export class WorkerPool implements ManagedPool {
       events: this.events,
       calls: {
         onDue: (worker) => {
-          if (this.#upkeep.mayRenewEarly(worker)) void this.#slots.renewEarly(worker, 'max_jobs')
+          if (this.#retirement.mayRenewEarly(worker)) void this.#slots.renewEarly(worker, 'max_jobs')
         },
         onLeaving: (worker) => {
           this.#queue.idle.remove(worker)
@@ -250,7 +209,7 @@ export class WorkerPool implements ManagedPool {
       clock,
       stopped: this.#live.stopped,
       stoppedError: () => this.#live.stoppedError(),
-      onWait: () => this.#upkeep.onWait(),
+      onWait: () => this.#autoscaler?.poke(),
     })
   }
 
@@ -278,6 +237,20 @@ export class WorkerPool implements ManagedPool {
     })
   }
 
+  #makeAutoscaler(): Autoscaler | undefined {
+    const { size, config } = this.#options
+    const { dynamic_allocator: allocator } = config
+    if (allocator === undefined) return undefined
+    const [slots, queue, retirement] = [this.#slots, this.#queue, this.#retirement]
+    return new Autoscaler({
+      ...this.#options,
+      policy: scalePolicyOf(size, allocator),
+      slots,
+      queue,
+      retirement,
+    })
+  }
+
   #onReady(worker: Worker): void {
     const { name: pool, events } = this
     if (events.has('ready')) events.emit('ready', { pool, worker: worker.id })
@@ -286,7 +259,8 @@ export class WorkerPool implements ManagedPool {
 
   #close(): void {
     this.#live.close()
-    this.#upkeep.close()
+    this.#retirement.close()
+    this.#autoscaler?.close()
     this.#queue.close()
     this.#slots.close()
     this.#live.changed.wake()

@@ -3,7 +3,6 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '../../../src/core/random.js'
 import { autoSize } from '../../../src/supervisor/machine/auto-size.js'
-import { canaryFault } from '../../../src/supervisor/pool/slots/canary.js'
 import {
   deathsMaxOf,
   isCrashLoop,
@@ -11,6 +10,7 @@ import {
   restartBackoff,
   restartDelayMs,
 } from '../../../src/supervisor/pool/slots/crash-loop.js'
+import { canaryFault } from '../../../src/supervisor/pool/slots/reset.js'
 import { planScale, type ScalePolicy, type ScaleView } from '../../../src/supervisor/pool/upkeep/scaler.js'
 import type { JobScore } from '../../../src/supervisor/worker/job/tally.js'
 

@@ -4,24 +4,20 @@
  */
 import type { Clock, Timer } from '../../../core/clock.js'
 import type { Logger } from '../../../logging/logger.js'
+import type { PoolConfig } from '../keys.js'
+import type { WorkerQueue } from '../queue/worker-queue.js'
+import type { Slots } from '../slots/slots.js'
+import type { Retirement } from './retirement.js'
 import { planScale, type ScalePolicy, type ScaleStep, type ScaleView } from './scaler.js'
 
-/** The pool as an autoscaler sees it. */
-interface Scalable {
-  readonly name: string
-  /** All of a view but the time since the last growth. */
-  view(nowMs: number): Omit<ScaleView, 'sinceGrowthMs'>
-  /** Measures the memory anew; before a growth. */
-  measure(): Promise<void>
-  grow(count: number): void
-  /** Gives workers back, and up to `empty` places in which none came up. */
-  shrink(pids: readonly number[], empty: number): void
-}
-
-/** What an autoscaler is made of. */
+/** Parts of the pool that its autoscaler uses. */
 export interface AutoscalerOptions {
-  readonly pool: Scalable
+  readonly name: string
   readonly policy: ScalePolicy
+  readonly slots: Slots
+  readonly queue: WorkerQueue
+  /** Knows the memory that workers use. */
+  readonly retirement: Retirement
   readonly clock: Clock
   readonly log: Logger
 }
@@ -42,7 +38,7 @@ export class Autoscaler {
     this.#options = options
   }
 
-  /** Somebody begins to wait, or the pool is above its floor: look again before long. */
+  /** Looks at the pool again before long: a caller begins to wait. */
   poke(): void {
     const { policy } = this.#options
     this.#lookIn(Math.max(lookMsMin, policy.growAfterMs))
@@ -63,36 +59,62 @@ export class Autoscaler {
   }
 
   async #look(): Promise<void> {
-    const { pool, policy } = this.#options
+    const { retirement, policy } = this.#options
     this.#firesAt = Number.POSITIVE_INFINITY
     if (this.#plan().kind === 'grow') {
-      await pool.measure()
+      await retirement.measure()
       if (this.#isClosed) return
     }
     this.#act(this.#plan())
-    const { waiting, size } = pool.view(this.#options.clock.monotonicMs())
+    const { waiting, size } = this.#view()
     this.#lookAgain(waiting > 0, size > policy.floor)
   }
 
   #plan(): ScaleStep {
-    const { pool, policy, clock } = this.#options
-    const nowMs = clock.monotonicMs()
-    return planScale({ ...pool.view(nowMs), sinceGrowthMs: nowMs - this.#grownAt }, policy)
+    return planScale(this.#view(), this.#options.policy)
   }
 
   #act(step: ScaleStep): void {
-    const { pool, policy, clock, log } = this.#options
-    const nowMs = clock.monotonicMs()
-    const { waiting, oldestMs, size: from } = pool.view(nowMs)
+    const { name: pool, slots, policy, clock, log } = this.#options
+    const { waiting, oldestMs, size: from } = this.#view()
     if (step.kind === 'grow') {
-      this.#grownAt = nowMs
-      const facts = { pool: pool.name, by: step.by, from, ceiling: policy.ceiling, waiting }
+      this.#grownAt = clock.monotonicMs()
+      const facts = { pool, by: step.by, from, ceiling: policy.ceiling, waiting }
       log.info({ ...facts, oldestMs: Math.round(oldestMs) }, 'the pool grows: callers wait for its workers')
-      pool.grow(step.by)
+      slots.grow(step.by)
     } else if (step.kind === 'shrink') {
-      const facts = { pool: pool.name, pids: step.pids, empty: step.empty, from, floor: policy.floor }
+      const facts = { pool, pids: step.pids, empty: step.empty, from, floor: policy.floor }
       log.info({ ...facts, idleMsMax: policy.idleMsMax }, 'the pool shrinks: workers above its floor idled')
-      pool.shrink(step.pids, step.empty)
+      this.#shrink(step.pids, step.empty)
+    }
+  }
+
+  #view(): ScaleView {
+    const { slots, queue, retirement, clock } = this.#options
+    const { idle, line, idleWaiters } = queue
+    const nowMs = clock.monotonicMs()
+    const idleWaitMs = nowMs - (idleWaiters.oldestSince ?? nowMs)
+    return {
+      size: slots.size,
+      booting: slots.size - slots.workers.length,
+      failing: slots.failingCount,
+      isDegraded: slots.health.isDegraded,
+      waiting: idle.size > 0 ? 0 : line.length + idleWaiters.size,
+      oldestMs: Math.max(line.oldestMs(), idleWaitMs),
+      idle: [...idle].map((worker) => ({ pid: worker.pid, idleMs: nowMs - slots.idleSince(worker) })),
+      memoryRoom: retirement.memoryRoom,
+      sinceGrowthMs: nowMs - this.#grownAt,
+    }
+  }
+
+  /** Gives back workers that are still idle, and up to `empty` slots without one. They leave the queue before anybody can take them. */
+  #shrink(pids: readonly number[], empty: number): void {
+    const { slots, queue } = this.#options
+    slots.shrinkFailing(empty)
+    for (const worker of slots.workers) {
+      // One whose successor is on its way stays where it can be found: that may not come up.
+      if (!pids.includes(worker.pid) || slots.isRenewing(worker)) continue
+      if (queue.idle.remove(worker)) slots.shrink(worker)
     }
   }
 
@@ -100,5 +122,20 @@ export class Autoscaler {
     const { policy } = this.#options
     if (isWaitedFor) this.#lookIn(Math.max(lookMsMin, Math.min(policy.growAfterMs, policy.coolDownMs)))
     else if (isAboveFloor) this.#lookIn(Math.max(lookMsMin, policy.idleMsMax / idleLooks))
+  }
+}
+
+/** Makes the policy of a pool with a `dynamic_allocator`; `floor` is its `num_workers`. */
+export function scalePolicyOf(
+  floor: number,
+  allocator: NonNullable<PoolConfig['dynamic_allocator']>,
+): ScalePolicy {
+  return {
+    floor,
+    ceiling: floor + allocator.max_workers,
+    step: allocator.spawn_rate,
+    growAfterMs: allocator.grow_after,
+    coolDownMs: allocator.cool_down,
+    idleMsMax: allocator.idle_timeout,
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Which workers have lived, idled or grown for long enough, and how many of them may go at once. Pure: whoever asks has looked at
- * the clock and at `/proc`, and does what comes out.
+ * Decides which workers have lived, idled or grown for long enough, and how many of them may go at once. Pure; `retirement.ts` measures
+ * and acts.
  */
 import type { MemoryBudget } from '../../machine/memory.js'
 import type { RetireReason } from '../../worker/state.js'
@@ -18,31 +18,31 @@ export interface LifePolicy {
   readonly memorySamples: number
 }
 
-/** What is known of one worker. */
+/** Age, idleness and size of one worker. */
 export interface WorkerLife {
   readonly pid: number
   readonly ageMs: number
   /** Undefined while it runs a job, and before its first one. */
   readonly idleMs: number | undefined
   readonly memoryBytes: number
-  /** As it was measured first. */
+  /** Bytes as they were measured first. */
   readonly firstBytes: number
   /** Samples in a row over the limit, the last one included. */
   readonly samplesOver: number
 }
 
-/** Why a worker is due, with the numbers. */
-export interface Retirement {
+/** A worker that is due, with the reason and its numbers. */
+export interface DueWorker {
   readonly pid: number
   readonly why: Extract<RetireReason, 'ttl' | 'idle_ttl' | 'max_memory'>
-  /** What was measured: ms, or bytes for memory. */
+  /** Measured value: ms, or bytes for memory. */
   readonly is: number
-  /** What it may be at most, in the same unit. */
+  /** Limit in the same unit. */
   readonly limit: number
 }
 
-/** Why this worker is due; undefined when it is not. In RoadRunner's order: age, memory, idleness. */
-export function dueOf(life: WorkerLife, policy: LifePolicy): Retirement | undefined {
+/** Returns why this worker is due; undefined when it is not. In RoadRunner's order: age, memory, idleness. */
+export function dueOf(life: WorkerLife, policy: LifePolicy): DueWorker | undefined {
   const { pid, ageMs, idleMs, memoryBytes, samplesOver } = life
   const { ttlMs, idleTtlMs, memoryBytesMax, memorySamples } = policy
   if (ttlMs > 0 && ageMs >= ttlMs) return { pid, why: 'ttl', is: ageMs, limit: ttlMs }
@@ -53,36 +53,39 @@ export function dueOf(life: WorkerLife, policy: LifePolicy): Retirement | undefi
   return undefined
 }
 
-/** The samples in a row over the limit after one more. */
+/** Counts the samples in a row over the limit after one more. */
 export function countOver(before: number, memoryBytes: number, memoryBytesMax: number): number {
   return memoryBytesMax > 0 && memoryBytes >= memoryBytesMax ? before + 1 : 0
 }
 
-/** A pool as it decides about its workers. */
+/** Workers of a pool, as a retirement is planned. */
 export interface PoolAge {
   readonly lives: readonly WorkerLife[]
   readonly policy: LifePolicy
   readonly size: number
-  /** On their way out already. */
+  /** Workers on their way out already. */
   readonly leaving: number
 }
 
-/** Those that are due and may go now: the worst first (memory, then how far over the limit), and never more than the share. */
-export function planRetirements({ lives, policy, size, leaving }: PoolAge): readonly Retirement[] {
+// Above every ratio that matters: memory goes first.
+const memoryRank = 1e6
+
+/** Chooses the workers that are due and may go now: the worst first (memory, then how far over the limit), and never more than the share. */
+export function planRetirements({ lives, policy, size, leaving }: PoolAge): readonly DueWorker[] {
   const due = lives.flatMap((life) => dueOf(life, policy) ?? [])
-  const rank = ({ why, is, limit }: Retirement) => (why === 'max_memory' ? 1e6 : 0) + is / limit
+  const rank = ({ why, is, limit }: DueWorker) => (why === 'max_memory' ? memoryRank : 0) + is / limit
   due.sort((a, b) => rank(b) - rank(a))
   return due.slice(0, Math.max(0, leavingMax(size) - leaving))
 }
 
-/** From this share of the limit on we act, before the kernel kills whom it likes. */
+/** Share of the limit from which on we act, before the kernel kills a process of its choice. */
 const budgetShareMax = 0.9
 
 /** A worker that has grown to so many times its first size may be what uses the memory up. */
 const grownTimes = 1.5
 
-/** The worker to let go because the budget is nearly used up: the biggest that has grown; undefined while there is room. */
-export function overBudget(lives: readonly WorkerLife[], budget: MemoryBudget): Retirement | undefined {
+/** Chooses the worker to let go because the budget is nearly used up: the biggest that has grown; undefined while there is room. */
+export function overBudget(lives: readonly WorkerLife[], budget: MemoryBudget): DueWorker | undefined {
   const limit = budget.limitBytes * budgetShareMax
   if (!(budget.usedBytes > limit)) return undefined
   const grown = lives.filter(({ memoryBytes, firstBytes }) => memoryBytes >= firstBytes * grownTimes)
@@ -90,12 +93,12 @@ export function overBudget(lives: readonly WorkerLife[], budget: MemoryBudget): 
   return first && { pid: first.pid, why: 'max_memory', is: budget.usedBytes, limit }
 }
 
-/** Whether one more worker of this size fits. */
+/** True when one more worker of this size fits. */
 export function hasRoomFor(bytes: number, { limitBytes, usedBytes }: MemoryBudget): boolean {
   return usedBytes + bytes <= limitBytes * budgetShareMax
 }
 
-/** How many more workers of the mean of `sizes` fit; Infinity when nothing limits them or nothing was measured. */
+/** Counts how many more workers of the mean of `sizes` fit; Infinity when nothing limits them or nothing was measured. */
 export function roomFor(sizes: readonly number[], { limitBytes, usedBytes }: MemoryBudget): number {
   const mean = sizes.reduce((sum, bytes) => sum + bytes, 0) / Math.max(1, sizes.length)
   if (limitBytes === Number.POSITIVE_INFINITY || mean === 0) return Number.POSITIVE_INFINITY

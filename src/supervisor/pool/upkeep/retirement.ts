@@ -8,44 +8,35 @@ import type { Logger } from '../../../logging/logger.js'
 import type { MemoryBudget } from '../../machine/memory.js'
 import type { Worker } from '../../worker/worker.js'
 import type { BootStrategy } from '../boot/bring-up.js'
+import type { PoolConfig } from '../keys.js'
+import { leavingMax } from '../slots/leaving.js'
+import type { Slots } from '../slots/slots.js'
 import {
   countOver,
+  type DueWorker,
   hasRoomFor,
   type LifePolicy,
   overBudget,
   planRetirements,
-  type Retirement,
   roomFor,
   type WorkerLife,
 } from './retire.js'
 
-/** The pool as a keeper sees it. */
-interface Kept {
+/** Parts of the pool that its retirement uses. */
+export interface RetirementOptions {
   readonly name: string
-  readonly size: number
-  /** Workers in their places. */
-  readonly workers: readonly Worker[]
-  /** Whether the successor of this worker is on its way. */
-  isRenewing(worker: Worker): boolean
+  readonly config: PoolConfig
+  readonly slots: Slots
   /** Workers on their way out, and those whose successor is on its way. */
-  readonly leavingCount: number
-  /** Lets a worker go once its successor is there. Rejects when that did not boot. */
-  renew(worker: Worker, why: Retirement['why']): Promise<unknown>
-  /** Lets a worker go, and brings its successor up once it has gone. */
-  replace(worker: Worker, why: Retirement['why']): Promise<void>
-}
-
-/** What a keeper is made of. */
-export interface KeeperOptions {
-  readonly pool: Kept
-  readonly policy: LifePolicy
-  readonly tickMs: number
+  readonly leavingCount: () => number
   readonly clock: Clock
   readonly log: Logger
-  /** Bytes of a worker and its children. */
   readonly measure: BootStrategy['measure']
-  readonly budget: () => Promise<MemoryBudget>
+  /** What all processes together may use and use; absent: nothing limits them. */
+  readonly budget?: (() => Promise<MemoryBudget>) | undefined
 }
+
+const unlimited: MemoryBudget = { limitBytes: Number.POSITIVE_INFINITY, usedBytes: 0 }
 
 interface Size {
   readonly bytes: number
@@ -53,17 +44,25 @@ interface Size {
   readonly over: number
 }
 
-/** Keeps the workers of one pool young and small. */
-export class Keeper {
-  readonly #options: KeeperOptions
+/** Retirement of the workers of one pool, with their sizes. */
+export class Retirement {
+  readonly #options: RetirementOptions
+  readonly #policy: LifePolicy
   /** What was measured of each worker; by worker, as the system uses a pid again. */
   #sizes: ReadonlyMap<Worker, Size> = new Map()
-  #budget: MemoryBudget = { limitBytes: Number.POSITIVE_INFINITY, usedBytes: 0 }
+  #budget = unlimited
   #timer: Timer | undefined
   #isClosed = false
 
-  constructor(options: KeeperOptions) {
+  constructor(options: RetirementOptions) {
     this.#options = options
+    const { ttl, idle_ttl, max_worker_memory, memory_samples } = options.config.supervisor
+    this.#policy = {
+      ttlMs: ttl,
+      idleTtlMs: idle_ttl,
+      memoryBytesMax: max_worker_memory * 2 ** 20,
+      memorySamples: memory_samples,
+    }
     this.#arm()
   }
 
@@ -78,19 +77,25 @@ export class Keeper {
     return roomFor(sizes, this.#budget)
   }
 
-  /** Whether memory has room for a second one of this worker. */
+  /** True when memory has room for a second one of this worker. */
   hasRoomFor(worker: Worker): boolean {
     return hasRoomFor(this.#sizes.get(worker)?.bytes ?? 0, this.#budget)
   }
 
+  /** True when the successor of a worker that will leave soon may boot beside it: not too many at once, and only where memory has room. */
+  mayRenewEarly(worker: Worker): boolean {
+    const { slots } = this.#options
+    return slots.renewingCount < leavingMax(slots.size) && this.hasRoomFor(worker)
+  }
+
   /** Measures everything and does nothing about it. Never rejects. */
   async measure(): Promise<void> {
-    const { pool, policy, measure, budget, log } = this.#options
-    const { workers } = pool
+    const { name: pool, slots, measure, budget, log } = this.#options
+    const { workers } = slots
     try {
-      const limits = await budget()
+      const limits = budget === undefined ? unlimited : await budget()
       // Reading the memory of a big process takes the kernel a millisecond: only where somebody wants to know.
-      const isWanted = policy.memoryBytesMax > 0 || limits.limitBytes !== Number.POSITIVE_INFINITY
+      const isWanted = this.#policy.memoryBytesMax > 0 || limits.limitBytes !== Number.POSITIVE_INFINITY
       const bytes = isWanted ? await Promise.all(workers.map((worker) => measure(worker))) : []
       this.#budget = limits
       this.#sizes = new Map(
@@ -101,10 +106,7 @@ export class Keeper {
         }),
       )
     } catch (error) {
-      log.warn(
-        { pool: pool.name, error: messageOf(error) },
-        'the memory of the workers could not be measured',
-      )
+      log.warn({ pool, error: messageOf(error) }, 'the memory of the workers could not be measured')
     }
   }
 
@@ -118,11 +120,11 @@ export class Keeper {
     // The next look does not wait for slow boots: those that renew are counted as leaving.
     this.#arm()
     if (this.#isClosed) return
-    const { pool, policy } = this.#options
-    const { leavingCount: leaving } = pool
-    const workers = pool.workers.filter((worker) => !pool.isRenewing(worker))
+    const { slots, leavingCount } = this.#options
+    const leaving = leavingCount()
+    const workers = slots.workers.filter((worker) => !slots.isRenewing(worker))
     const lives = workers.map((worker) => this.#lifeOf(worker))
-    const due = planRetirements({ lives, policy, size: pool.size, leaving })
+    const due = planRetirements({ lives, policy: this.#policy, size: slots.size, leaving })
     const grown = due.length === 0 && leaving === 0 ? overBudget(lives, this.#budget) : undefined
     const all = [...due, ...(grown === undefined ? [] : [grown])]
     await Promise.all(
@@ -134,9 +136,10 @@ export class Keeper {
   }
 
   #arm(): void {
-    const { clock, tickMs } = this.#options
+    const { clock, config } = this.#options
     this.#timer?.clear()
-    if (!this.#isClosed) this.#timer = clock.timer(tickMs, () => void this.tick(), { unref: true })
+    if (!this.#isClosed)
+      this.#timer = clock.timer(config.supervisor.watch_tick, () => void this.tick(), { unref: true })
   }
 
   #sizeOf(worker: Worker, bytes: number): Size {
@@ -145,7 +148,7 @@ export class Keeper {
   }
 
   #counted(size: Size): Size {
-    return { ...size, over: countOver(size.over, size.bytes, this.#options.policy.memoryBytesMax) }
+    return { ...size, over: countOver(size.over, size.bytes, this.#policy.memoryBytesMax) }
   }
 
   #lifeOf(worker: Worker): WorkerLife {
@@ -155,11 +158,11 @@ export class Keeper {
     return { pid: worker.pid, ageMs: nowMs - worker.readyAt, idleMs, memoryBytes, firstBytes, samplesOver }
   }
 
-  async #retire(worker: Worker, { why, is, limit }: Retirement): Promise<void> {
-    const { pool, log } = this.#options
+  async #retire(worker: Worker, { why, is, limit }: DueWorker): Promise<void> {
+    const { name: pool, slots, log } = this.#options
     const unit = why === 'max_memory' ? 'Bytes' : 'Ms'
     const facts = {
-      pool: pool.name,
+      pool,
       ...worker.id,
       why,
       [`is${unit}`]: Math.round(is),
@@ -168,12 +171,12 @@ export class Keeper {
     }
     if (!this.hasRoomFor(worker)) {
       log.info(facts, 'a worker is replaced; memory has no room for two, so it goes first')
-      await pool.replace(worker, why)
+      await slots.replace(worker, why)
       return
     }
     log.info(facts, 'a worker is replaced')
     try {
-      await pool.renew(worker, why)
+      await slots.renew(worker, why)
     } catch (error) {
       if (!this.#isClosed)
         log.warn({ ...facts, error: messageOf(error) }, 'its successor did not boot, so it stays for now')
