@@ -59,19 +59,19 @@ export class LiveWorkers {
     return this.#stopped.signal
   }
 
-  /** Those that take no further job. */
+  /** Number of workers that take no further job. */
   get leavingCount(): number {
     let count = 0
     for (const worker of this.#workers) if (worker.score.isGone) count += 1
     return count
   }
 
-  /** What those that boot said last. */
+  /** Last lines of the workers that boot. */
   get bootLines(): readonly string[] {
     return [...this.#booting].flatMap((lastLines) => lastLines())
   }
 
-  /** The pool stops: no more of them come up, and boots under way are given up. */
+  /** Lets no more workers boot and gives up boots under way, because the pool stops. */
   close(): void {
     this.#stopped.abort()
   }
@@ -80,7 +80,7 @@ export class LiveWorkers {
     return new RelayError(ErrorCode.PoolStopped, `pool "${this.#options.pool}" is stopping`)
   }
 
-  /** One more; rejects with the fault of its boot, or RR_POOL_STOPPED. */
+  /** Boots one more worker; rejects with the fault of its boot, or RR_POOL_STOPPED. */
   async boot(signal: AbortSignal = this.stopped): Promise<Worker> {
     const { pool, boot } = this.#options
     this.#bootCount += 1
@@ -107,7 +107,7 @@ export class LiveWorkers {
     return this.changed.until(() => !this.#workers.has(worker))
   }
 
-  /** The same; after `waitMsMax` it is killed. */
+  /** Resolves when its process has gone; kills it after `waitMsMax`. */
   goneWithin(worker: Worker, waitMsMax: number): Promise<void> {
     const timer = this.#options.clock.timer(waitMsMax, () =>
       this.killLate(worker, 'reset_timeout', waitMsMax),
@@ -115,7 +115,7 @@ export class LiveWorkers {
     return this.gone(worker).finally(() => timer.clear())
   }
 
-  /** It was to leave and is there still: its job, if it has one, fails with the cause. */
+  /** Kills a worker that took too long to leave; its job, if it has one, fails with the cause. */
   killLate(worker: Worker, limit: 'reset_timeout' | 'destroy_timeout', limitMs: number): void {
     const { pool, log } = this.#options
     const { job, id } = worker
@@ -136,7 +136,7 @@ export class LiveWorkers {
     this.changed.wake()
   }
 
-  /** Each as `rr workers` shows it. */
+  /** Lists the workers as `rr workers` shows them. */
   infos(command: string, measure: BootStrategy['measure']): Promise<readonly WorkerInfo[]> {
     return Promise.all(
       [...this.#workers].map(async (worker) => ({
@@ -153,7 +153,7 @@ export class LiveWorkers {
   }
 }
 
-/** A boot that was aborted, or whose surroundings failed, in the words of one that failed by itself. */
+/** Makes the error of a boot that was aborted, or whose surroundings failed, like that of one that failed by itself. */
 function bootError(pool: string, error: unknown): Error {
   if (error instanceof RelayError) return error
   const text = `a worker of pool "${pool}" was not brought up: ${messageOf(error)}`

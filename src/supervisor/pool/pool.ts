@@ -5,7 +5,7 @@
 import type { Job, Reply, RunOptions } from '../job.js'
 import type { PoolEmitter } from './events.js'
 
-/** How to wait for a worker. */
+/** Options of a wait for a worker. */
 export interface AcquireOptions {
   /** Ahead of the line instead of at its end. */
   readonly front?: boolean
@@ -15,7 +15,7 @@ export interface AcquireOptions {
    * starves the other.
    */
   readonly priority?: number
-  /** Whose work it is (a tenant, a message group): keys of one priority take turns. */
+  /** Name of whose work it is (a tenant, a message group): keys of one priority take turns. */
   readonly key?: string
   /** The longest wait in ms instead of the pool's `queue_timeout`. */
   readonly waitMsMax?: number
@@ -51,11 +51,11 @@ export interface WorkerInfo {
   readonly command: string
 }
 
-/** How a pool is. */
+/** Health of a pool. */
 export interface PoolHealth {
-  /** Workers fall faster than `crash_loop` allows: new ones boot more slowly until that is over. */
+  /** True when workers fall faster than `crash_loop` allows: new ones boot more slowly until that is over. */
   readonly isDegraded: boolean
-  /** For how long, in ms; 0 when it is not. */
+  /** Time since it is degraded, in ms; 0 when it is not. */
   readonly degradedMs: number
   /** Deaths and failed boots that still count. */
   readonly recentDeaths: number
@@ -65,7 +65,7 @@ export interface PoolHealth {
   readonly why?: string
 }
 
-/** How the first boot of one worker ended. */
+/** End of the first boot of one worker. */
 export interface WorkerBoot {
   readonly pid: number | undefined
   readonly tookMs: number
@@ -82,14 +82,14 @@ export interface HeldPool {
   readonly workers: number
 }
 
-/** What plugins may do with a pool. */
+/** A pool as plugins see it. */
 export interface Pool {
   readonly name: string
   /** User and group of its workers, where they are not the server's own. */
   readonly identity?: { readonly uid: number; readonly gid: number } | undefined
-  /** How many workers it is meant to have now; a `dynamic_allocator` changes it. */
+  /** Number of workers that it is meant to have now; a `dynamic_allocator` changes it. */
   readonly size: number
-  /** It takes no work any more; `whenIdle` resolves at once. */
+  /** True when it takes no work any more; `whenIdle` resolves at once. */
   readonly isStopping: boolean
   /** Workers that wait for a job and are promised to nobody. */
   readonly idleCount: number
@@ -122,7 +122,7 @@ export interface Pool {
   workers(): Promise<readonly WorkerInfo[]>
 }
 
-/** What the server may do beside: pools are started, reset and ended in one place. */
+/** A pool as the server sees it, which starts, resets and ends pools. */
 export interface ManagedPool extends Pool {
   /** Tells what happens to its workers and jobs. */
   readonly events: PoolEmitter
@@ -138,9 +138,9 @@ export interface ManagedPool extends Pool {
   readonly busyCount: number
   /** Callers that stand in line for a worker. */
   readonly waitingCount: number
-  /** How long the first of them has waited, in ms; 0 when nobody waits. */
+  /** Wait of the first caller in ms; 0 when nobody waits. */
   readonly oldestWaitMs: number
-  /** What workers that do not come up said last. */
+  /** Last lines of workers that boot or whose boot failed. */
   bootLines(): readonly string[]
   /** Replaces every worker, one after the other; RR_RESET_FAILED when a new one does not boot or does worse: the old ones stay. */
   reset(): Promise<void>

@@ -55,7 +55,7 @@ export const envProperty = {
     'Environment variables that workers get beside the server’s own; a pool’s over those of `server`.',
 } as const
 
-/** What every pool inherits: the validated `server:` section. */
+/** Validated `server:` section, which every pool inherits. */
 export interface ServerSettings extends Partial<ConfigOf<typeof processProperties>> {
   readonly command: string | readonly string[] | undefined
   readonly relay: string

@@ -27,7 +27,7 @@ export interface WorkerPoolOptions {
   readonly log: Logger
   /** Boots a worker. */
   readonly boot: BootStrategy['boot']
-  /** What all processes together may use and use; absent: nothing limits them. */
+  /** Reads the memory that all processes together may use and use; absent: nothing limits them. */
   readonly budget?: () => Promise<MemoryBudget>
   /** Ledger that is told of every job with a tag `requestId`. */
   readonly ledger?: InFlightLedger

@@ -1,5 +1,5 @@
 /**
- * What a worker says when it is asked where it is: a head line that ends in "(most recent call first):" and one indented
+ * Picks out of a worker's output the stack that it prints when it is asked to: a head line that ends in "(most recent call first):" and one indented
  * line a frame, as Python's faulthandler writes it and our other SDKs do, too. Pure.
  */
 
@@ -15,7 +15,7 @@ export class StackLines {
   #isInside = false
   #topAt: number | undefined
 
-  /** Another line of its output; returns whether it belongs to a stack. */
+  /** Takes another line of the output; returns whether it belongs to a stack. */
   add(line: string): boolean {
     const isHead = head.test(line)
     if (!isHead && !(this.#isInside && frame.test(line))) {
@@ -29,12 +29,12 @@ export class StackLines {
     return true
   }
 
-  /** All of it, as it came. */
+  /** All lines of the stack, as they came. */
   get lines(): readonly string[] {
     return this.#lines
   }
 
-  /** Where it is: the innermost frame. Undefined when it did not say. */
+  /** Innermost frame; undefined when no stack was printed. */
   get top(): string | undefined {
     return this.#lines[this.#topAt ?? 1]?.trim()
   }

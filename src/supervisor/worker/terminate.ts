@@ -9,7 +9,7 @@ import { requestStack, type StackSignal } from './stack-request.js'
 export interface TerminationOptions {
   readonly process: WorkerProcess
   readonly clock: Clock
-  /** How long the worker may take to leave after the stop message, in ms. */
+  /** Longest time to leave after the stop message, in ms. */
   readonly stopTimeoutMs: number
 }
 

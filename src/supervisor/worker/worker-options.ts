@@ -16,11 +16,11 @@ export interface WorkerOptions<Self> {
   readonly jobsDue: number
   /** The longest run of one job in ms; 0 is no limit. */
   readonly execTtlMs: number
-  /** How long it has between SIGTERM and SIGKILL when a job has run out of time, in ms; 0 is SIGKILL at once. */
+  /** Grace period between SIGTERM and SIGKILL when a job has run out of time, in ms; 0 is SIGKILL at once. */
   readonly killGraceMs: number
-  /** How long it may take to leave after the stop frame. */
+  /** Longest time to leave after the stop frame, in ms. */
   readonly stopTimeoutMs: number
-  /** How long a stream that was asked to end may go on, in ms. */
+  /** Longest time that a stream may go on after it was asked to end, in ms. */
   readonly streamTimeoutMs: number
   readonly output: WorkerOutput
   /** Called once, when it has run `jobsDue` jobs. */

@@ -98,7 +98,7 @@ export class Worker {
     return this.#idleSince
   }
 
-  /** What became of its jobs. */
+  /** Score of its jobs. */
   get score(): JobScore {
     return {
       answered: this.#tally.answered,
@@ -159,7 +159,7 @@ export class Worker {
     })
   }
 
-  /** Whether it announced that it understands `feature`. */
+  /** True when it announced that it understands `feature`. */
   has(feature: string): boolean {
     return this.#features.includes(feature)
   }
@@ -234,7 +234,7 @@ export class Worker {
     else void running.stream.taken.then(() => setImmediate(() => this.#onAnswer(running, answer)))
   }
 
-  /** A frame came that no job waits for. */
+  /** Ends the worker, or its service, after a frame that no job waits for. */
   #onUnasked(frame: Frame, answered: RunningJob | undefined): void {
     if (answered === undefined && this.#state !== WorkerState.idle) return
     if (this.#why === undefined) logUnasked(this.#host, frame)
@@ -243,7 +243,7 @@ export class Worker {
     else this.retire('wrong_job')
   }
 
-  /** An answer came that names another job: the running one goes on, and the worker takes no other. */
+  /** Drops an answer that names another job: the running one goes on, and the worker takes no other. */
   #onForeign(answer: ForeignAnswer, running: RunningJob): void {
     if (this.#why !== 'wrong_job') logForeign(this.#host, answer, running.jobId)
     // It may wait for a word before it goes on.

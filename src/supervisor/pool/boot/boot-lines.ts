@@ -8,7 +8,7 @@ import type { WorkerLine } from '../../../logging/worker-lines.js'
 import type { BootFault, BootWorker } from './boot-worker.js'
 import { maskNumbers } from './failed-start.js'
 
-/** Options of the lines. */
+/** Parts of the boot lines. */
 export interface BootLinesOptions {
   readonly clock: Clock
   readonly writeLine: (line: WorkerLine) => void
@@ -45,13 +45,13 @@ export class BootLines {
     this.#isKnown = options.isKnown
   }
 
-  /** The next failure is told, also when it repeats: the code of the workers may have changed. */
+  /** Lets the next failure be logged also when it repeats: the code of the workers may have changed. */
   forget(): void {
     this.#toldWords.clear()
     this.#isKnown = undefined
   }
 
-  /** A boot begins. */
+  /** Begins to hold the lines of a boot. */
   begin(): BootSink {
     const held = new HeldLines(this.#options)
     this.#booting.add(held)
@@ -116,12 +116,12 @@ class HeldLines {
     this.#options = options
   }
 
-  /** All that was written, with numbers masked: pids and times differ between failures of one cause. */
+  /** Text of all lines, with numbers masked: pids and times differ between failures of one cause. */
   get words(): string {
     return this.#words
   }
 
-  /** Its lines need not wait for the end of the boot. */
+  /** Lets its lines be written before the end of the boot. */
   lead(): void {
     this.#isLeading = true
     if (this.#held !== undefined && this.#held.length > 0) this.#releaseSoon()

@@ -7,7 +7,7 @@ import { messageOf } from '../../../core/errors.js'
 import type { Logger } from '../../../logging/logger.js'
 import { type FifoOwner, makeFifos, type OutputFifo, openOutputFifo } from '../../worker/os/fifo.js'
 
-/** The FIFOs of one server, in its private folder. */
+/** FIFOs of one server, in its private folder. */
 export class OutputFifos {
   readonly #folder: string
   readonly #log: Logger
@@ -26,7 +26,7 @@ export class OutputFifos {
     this.#making = this.#making.then(() => this.#make(count))
   }
 
-  /** One FIFO, opened for a child and its owner's (ours, when there is none); undefined when this system cannot make any. */
+  /** Takes one FIFO, opened for a child and its owner's (ours, when there is none); undefined when this system cannot make any. */
   async take(owner?: FifoOwner): Promise<OutputFifo | undefined> {
     await this.#making
     if (this.#ready.length === 0) {

@@ -1,4 +1,4 @@
-/** What the workers' processes of one pool are: its own keys over those of `server:`, checked against this system. */
+/** Settings of the processes of one pool: its own keys over those of `server:`, checked against this system. */
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { ErrorCode, RelayError } from '../../../core/errors.js'
@@ -14,11 +14,11 @@ export interface ProcessSettings {
   readonly envAllow: readonly string[] | undefined
 }
 
-/** Where they come from. */
+/** Sections and surroundings that the settings come from. */
 export interface ProcessSources {
   readonly pool: PoolConfig
   readonly server: ServerSettings
-  /** What `cwd` counts from. */
+  /** Folder that `cwd` counts from. */
   readonly folder: string
   /** The server's; its PATH says where `setpriv` is. */
   readonly env: Readonly<Record<string, string | undefined>>
@@ -56,7 +56,7 @@ function workingFolder(name: string, folder: string, cwd: string | undefined): s
   })
 }
 
-/** The fault of a pool of threads that sets a key of processes, which could have no effect; undefined when it sets none. */
+/** Makes the fault of a pool of threads that sets a key of processes, which could have no effect; undefined when it sets none. */
 export function processFault(name: string, config: PoolConfig): RelayError | undefined {
   const values: Readonly<Record<string, unknown>> = config
   const keys = Object.keys(processProperties).filter((key) => values[key] !== undefined)

@@ -1,16 +1,16 @@
-/** Which module a pool's `command` means when the worker is a thread: the same words as for a process, or only the module. */
+/** Finds the module that a pool's `command` means when the worker is a thread: the same words as for a process, or only the module. */
 import { statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ErrorCode, RelayError } from '../../../core/errors.js'
 
-/** What to run in a thread. */
+/** Module that a thread runs, with its arguments. */
 export interface ThreadProgram {
   readonly program: string
   readonly argv: readonly string[]
   /** Node's own options, where the command names some. */
   readonly execArgv: readonly string[]
-  /** What the program needs beside the pool's environment. */
+  /** Variables that the program needs beside the pool's environment. */
   readonly env: Readonly<Record<string, string>>
 }
 

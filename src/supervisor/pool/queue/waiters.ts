@@ -1,16 +1,16 @@
-/** Those who wait for something to happen in a pool, each of whom can give up. */
+/** Callers that wait for something to happen in a pool, each of whom can give up. */
 import { onAbort } from '../../../core/abort.js'
 
 /** A set of waiters that are woken together. */
 export class Waiters {
-  /** Each with the time since which it waits. */
+  /** Wakes of the waiters, with the time since which each waits. */
   readonly #wakes = new Map<() => void, number>()
 
   get size(): number {
     return this.#wakes.size
   }
 
-  /** The time that the one gave who has waited longest; undefined when nobody waits. */
+  /** Time since which the first waiter has waited; undefined when nobody waits. */
   get oldestSince(): number | undefined {
     let oldest: number | undefined
     for (const since of this.#wakes.values()) if (oldest === undefined || since < oldest) oldest = since
@@ -31,7 +31,7 @@ export class Waiters {
     })
   }
 
-  /** Resolves once `isTrue` says so; asked now and at every `wake`. */
+  /** Resolves once `isTrue` returns true; it is called now and at every `wake`. */
   async until(isTrue: () => boolean): Promise<void> {
     while (!isTrue()) await this.wait()
   }

@@ -16,16 +16,16 @@ const defaultPriority = 10
 /** Less is more often; whatever is outside is taken as the nearest. */
 const priorityMax = 1000
 
-/** How one caller waits. */
+/** Options of one caller's wait. */
 export interface WaitOptions {
   /** Ahead of everybody else, behind others in front. */
   readonly front: boolean
-  /** How long, in ms; then RR_POOL_NO_WORKERS. */
+  /** Longest wait in ms; then RR_POOL_NO_WORKERS. */
   readonly waitMsMax: number
   readonly signal: AbortSignal | undefined
   /** 1 to 1000, 10 when absent: the share is its inverse. */
   readonly priority?: number | undefined
-  /** Whose work it is; keys of one priority take turns. */
+  /** Name of whose work it is; keys of one priority take turns. */
   readonly key?: string | undefined
 }
 
@@ -36,7 +36,7 @@ interface Waiter<T> extends Leavable {
   readonly fail: (error: RelayError) => void
 }
 
-/** The waiters of one priority. The map's order is the turn of the keys. */
+/** Waiters of one priority. The map's order is the turn of the keys. */
 interface PriorityClass<T> {
   readonly cost: number
   /** Where its next service ends in virtual time; the smallest is served. */
@@ -44,7 +44,7 @@ interface PriorityClass<T> {
   readonly keys: Map<string, LeavableQueue<Waiter<T>>>
 }
 
-/** The line of one pool for its workers, whatever stands for one. Its length is the pool's to bound. */
+/** Callers of one pool that wait for a worker. Whoever fills the line bounds its length. */
 export class WaitingLine<T> {
   readonly #pool: string
   readonly #clock: Clock
@@ -62,12 +62,12 @@ export class WaitingLine<T> {
     return this.#all.size
   }
 
-  /** Somebody waits ahead of everybody else. */
+  /** True when a caller waits ahead of all others. */
   get hasFront(): boolean {
     return this.#front.size > 0
   }
 
-  /** How long the one that came first has waited, in ms; 0 when nobody waits. */
+  /** Wait of the caller that came first, in ms; 0 when nobody waits. */
   oldestMs(): number {
     const oldest = this.#all.first()
     return oldest === undefined ? 0 : this.#clock.monotonicMs() - oldest.sinceMs
@@ -104,14 +104,14 @@ export class WaitingLine<T> {
     })
   }
 
-  /** Gives the worker to whoever's turn it is; false when nobody waits. */
+  /** Gives the worker to the caller whose turn it is; false when nobody waits. */
   serve(worker: T): boolean {
     const next = this.#front.first() ?? this.#nextByShare()
     next?.serve(worker)
     return next !== undefined
   }
 
-  /** Sends everybody away. */
+  /** Fails all waiting callers. */
   failAll(error: RelayError): void {
     for (const waiter of this.#all.all()) if (waiter.isWaiting) waiter.fail(error)
   }
@@ -177,7 +177,7 @@ export class WaitingLine<T> {
   }
 }
 
-/** What is no number would take the whole line out of order: it counts as the default. */
+/** Returns the cost of a priority; NaN would take the whole line out of order, so it counts as the default. */
 function costOf(priority: number | undefined): number {
   if (priority === undefined || Number.isNaN(priority)) return defaultPriority
   return Math.min(priorityMax, Math.max(1, Math.round(priority)))

@@ -20,12 +20,12 @@ export const restartBackoff: BackoffPolicy = { firstMs: 50, maxMs: 3000, jitter:
 const deathsPerWorker = 3
 const deathsMin = 10
 
-/** The deaths that a pool of `size` takes for bad luck when `crash_loop.deaths` is 0. */
+/** Returns how many deaths a pool of `size` takes for bad luck when `crash_loop.deaths` is 0. */
 export function deathsMaxOf(configured: number, size: number): number {
   return configured > 0 ? configured : Math.max(deathsMin, deathsPerWorker * size)
 }
 
-/** The deaths that still count at `nowMs`, in their order. */
+/** Returns the deaths that still count at `nowMs`, in their order. */
 export function recentDeaths(
   deathsMs: readonly number[],
   nowMs: number,
@@ -34,12 +34,12 @@ export function recentDeaths(
   return deathsMs.filter((at) => nowMs - at <= policy.periodMs)
 }
 
-/** More have fallen than bad luck explains. */
+/** True when more have fallen than bad luck explains. */
 export function isCrashLoop(deaths: number, policy: CrashLoopPolicy): boolean {
   return deaths > policy.deathsMax
 }
 
-/** What delays the next boot in one place. */
+/** Failures that delay the next boot in one place. */
 export interface RestartView {
   /** Boots that failed in this place in a row. */
   readonly failures: number
@@ -47,7 +47,7 @@ export interface RestartView {
   readonly deaths: number
 }
 
-/** How long to wait before the next boot, in ms: 0 when nothing speaks against it. */
+/** Returns the delay of the next boot in ms: 0 when nothing speaks against it. */
 export function restartDelayMs(view: RestartView, policy: CrashLoopPolicy, random: Random): number {
   const over = isCrashLoop(view.deaths, policy) ? Math.ceil(view.deaths / Math.max(1, policy.deathsMax)) : 0
   const tries = Math.max(view.failures, over)

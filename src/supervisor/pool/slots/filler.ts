@@ -150,7 +150,7 @@ function isPowerOfTwo(count: number): boolean {
   return Number.isInteger(Math.log2(count))
 }
 
-/** Every empty place may listen to it; Node warns of more than ten as of a leak. */
+/** Makes a controller that every empty place may listen to: Node warns of more than ten listeners as of a leak. */
 function newHurry(): AbortController {
   const hurry = new AbortController()
   setMaxListeners(0, hurry.signal)

@@ -3,7 +3,7 @@
 /** The share of a pool that may be on its way out at once; at least one worker. */
 const leavingShareMax = 0.25
 
-/** Workers of a pool of `size` that may be on their way out at once. */
+/** Returns how many workers of a pool of `size` may be on their way out at once. */
 export function leavingMax(size: number): number {
   return Math.max(1, Math.floor(size * leavingShareMax))
 }

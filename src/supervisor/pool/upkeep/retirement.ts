@@ -32,7 +32,7 @@ export interface RetirementOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly measure: BootStrategy['measure']
-  /** What all processes together may use and use; absent: nothing limits them. */
+  /** Reads the memory that all processes together may use and use; absent: nothing limits them. */
   readonly budget?: (() => Promise<MemoryBudget>) | undefined
 }
 
@@ -48,7 +48,7 @@ interface Size {
 export class Retirement {
   readonly #options: RetirementOptions
   readonly #policy: LifePolicy
-  /** What was measured of each worker; by worker, as the system uses a pid again. */
+  /** Sizes of the workers; by worker, as the system uses a pid again. */
   #sizes: ReadonlyMap<Worker, Size> = new Map()
   #budget = unlimited
   #timer: Timer | undefined
@@ -71,7 +71,7 @@ export class Retirement {
     this.#timer?.clear()
   }
 
-  /** Workers that memory has room for, judged by those that live; Infinity when nothing limits it or nothing was measured. */
+  /** Number of workers that memory has room for, judged by those that live; Infinity when nothing limits it or nothing was measured. */
   get memoryRoom(): number {
     const sizes = [...this.#sizes.values()].map(({ bytes }) => bytes)
     return roomFor(sizes, this.#budget)
@@ -111,7 +111,7 @@ export class Retirement {
   }
 
   /**
-   * One look at everything; the timer calls it, and so may a test. Resolves when whoever was let go has a successor, or none came up.
+   * Looks at all workers once; the timer calls it. Resolves when each that was let go has a successor, or none booted.
    * Never rejects.
    */
   async tick(): Promise<void> {

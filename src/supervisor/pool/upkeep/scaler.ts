@@ -1,5 +1,5 @@
 /**
- * How many workers a pool with a `dynamic_allocator` should have: it grows on the waiting line, by its depth and age and never on
+ * Decides how many workers a pool with a `dynamic_allocator` should have: it grows on the waiting line, by its depth and age and never on
  * a time-out, and gives back what has idled longest. Pure; `autoscaler.ts` asks and acts.
  */
 
@@ -11,29 +11,29 @@ export interface ScalePolicy {
   readonly ceiling: number
   /** Workers that are added, or given back, at once. */
   readonly step: number
-  /** How long somebody must have waited until the pool grows, in ms. */
+  /** Wait of a caller from which on the pool grows, in ms. */
   readonly growAfterMs: number
   /** The least time between two steps of growth, in ms. */
   readonly coolDownMs: number
-  /** How long a worker above the floor idles until it is given back, in ms. */
+  /** Idle time after which a worker above the floor is given back, in ms. */
   readonly idleMsMax: number
 }
 
-/** A pool as it decides about its size. */
+/** State of a pool that its size is decided by. */
 export interface ScaleView {
   /** Places, whether or not a worker is ready in them. */
   readonly size: number
   /** Places whose worker has not booted yet. */
   readonly booting: number
-  /** Those of them whose boots failed. */
+  /** Places among them whose boots failed. */
   readonly failing: number
-  /** Workers fall faster than `crash_loop` allows: more of them would fall, too. */
+  /** True when workers fall faster than `crash_loop` allows: more of them would fall, too. */
   readonly isDegraded: boolean
   /** Callers that wait for a worker. */
   readonly waiting: number
-  /** How long the first of them has waited, in ms. */
+  /** Wait of the first caller, in ms. */
   readonly oldestMs: number
-  /** How long each idle worker has idled, in ms, with its pid. */
+  /** Idle time of each idle worker in ms, with its pid (of a thread: its number). */
   readonly idle: readonly { readonly pid: number; readonly idleMs: number }[]
   /** Time since the last growth, in ms. */
   readonly sinceGrowthMs: number
@@ -41,7 +41,7 @@ export interface ScaleView {
   readonly memoryRoom: number
 }
 
-/** What is to be done. */
+/** Decision about the size of a pool. */
 export type ScaleStep =
   | { readonly kind: 'stay' }
   | { readonly kind: 'grow'; readonly by: number }
@@ -49,13 +49,13 @@ export type ScaleStep =
 
 const stay: ScaleStep = { kind: 'stay' }
 
-/** One decision. Growth goes first: while somebody waits nobody is sent away. */
+/** Decides once. Growth goes first: while a caller waits no worker is given back. */
 export function planScale(view: ScaleView, policy: ScalePolicy): ScaleStep {
   if (view.waiting > 0) return planGrowth(view, policy)
   const surplus = view.size - policy.floor
   if (surplus <= 0 || view.sinceGrowthMs < policy.idleMsMax) return stay
   const most = Math.min(surplus, policy.step)
-  // Places in which nobody came up serve nobody: they go first.
+  // Places without a worker serve nobody: they go first.
   const empty = Math.min(most, view.failing)
   const pids = view.idle
     .filter(({ idleMs }) => idleMs >= policy.idleMsMax)

@@ -1,4 +1,4 @@
-/** How a job ends, and the sentences of its faults. Pure: values in, one outcome or one `RelayError` out. */
+/** Makes the outcome of a job and the errors of its faults. Pure: values in, one outcome or one `RelayError` out. */
 import { unreachable } from '../../../core/assert.js'
 import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
 import type { Job, Reply } from '../../job.js'
@@ -6,13 +6,13 @@ import type { ProcessExit } from '../os/process.js'
 import { labelOf, type WorkerId } from '../worker-id.js'
 import type { WholeAnswer } from './reply.js'
 
-/** How a job ended: an answer, a fault of the job, or not at all (the job is to go to another worker). */
+/** End of a job: an answer, a fault of the job, or not at all (the job is to go to another worker). */
 export type Outcome =
   | { readonly kind: 'reply'; readonly reply: Reply }
   | { readonly kind: 'fault'; readonly error: RelayError }
   | { readonly kind: 'unserved'; readonly why: 'self_stop' | 'left' }
 
-/** What a whole answer means for its job. */
+/** Returns the outcome that a whole answer means for its job. */
 export function outcomeOf(answer: WholeAnswer, about: { id: WorkerId; job: Job }): Outcome {
   switch (answer.kind) {
     case 'error':
@@ -39,7 +39,7 @@ function said(lastLines: readonly string[]): string {
   return lastLines.length === 0 ? '' : `; its last lines: ${lastLines.slice(-toldMax).join(' | ')}`
 }
 
-/** The lines of a process that ended which tell why, for one line of text; empty when it said nothing. */
+/** Joins the lines of a process that ended which tell why; empty when it wrote nothing. */
 export function lastWords(lastLines: readonly string[]): string {
   return lastLines
     .filter((line) => !noise.test(line))
@@ -47,7 +47,7 @@ export function lastWords(lastLines: readonly string[]): string {
     .join(' | ')
 }
 
-/** The worker answered with an ERROR frame: the job failed, the worker is fit. The frame's text stays in the details. */
+/** Makes the error for an ERROR frame: the job failed, the worker is fit. The frame's text stays in the details. */
 function jobFailed({ id, job, text }: { id: WorkerId; job: Job; text: string }): RelayError {
   return new RelayError(ErrorCode.JobFailed, readable(text), { details: { ...id, job: job.id, text } })
 }
@@ -89,7 +89,7 @@ export function lateError(about: {
   })
 }
 
-/** The worker was to leave, and its job took longer than that could wait. */
+/** Makes the error for a job that took longer than its worker could wait to leave. */
 export function outlasted(about: {
   id: WorkerId
   job: Job | undefined
@@ -105,7 +105,7 @@ export function outlasted(about: {
   })
 }
 
-/** The worker answered with something that is no answer. */
+/** Makes the error for an answer that is not one. */
 export function badFrame(about: { id: WorkerId; job: Job; what: string; bytes: Buffer }): RelayError {
   const { id, job, what, bytes } = about
   const excerpt =
@@ -120,7 +120,7 @@ function printable(bytes: Buffer): string {
   return bytes.toString('latin1').replace(/[^\x20-\x7e]/g, '.')
 }
 
-/** The process ended before it answered. */
+/** Makes the error for a process that ended before it answered. */
 export function crash(about: {
   id: WorkerId
   running: { readonly job: Job; readonly lines: readonly string[] } | undefined

@@ -1,4 +1,4 @@
-/** What a worker's frame means as the answer to a job. Pure; `worker.ts` acts on it. */
+/** Reads a worker's frame as the answer to a job. Pure; `worker.ts` acts on it. */
 import { type Frame, FrameFlag, StreamBit } from '../../../ipc/frame.js'
 import type { Reply } from '../../job.js'
 import { noJobId, takeJobId } from './id.js'

@@ -25,7 +25,7 @@ export interface JobHost {
   readonly relay: () => Relay | undefined
   /** The longest run of any job in ms; 0 is no limit. */
   readonly execTtlMs: number
-  /** How long a stream that was asked to end may go on, in ms. */
+  /** Longest time that a stream may go on after it was asked to end, in ms. */
   readonly streamTimeoutMs: number
   /** Called when the stream did not end within the timeout. */
   readonly onStreamTimeout: () => void

@@ -5,20 +5,20 @@ import { StreamBit } from '../../../ipc/frame.js'
 import type { Relay } from '../../../ipc/relay.js'
 import type { Reply } from '../../job.js'
 
-/** What a reader is made of. */
+/** Parts of a reader. */
 export interface StreamReaderOptions {
   readonly onChunk: (chunk: Reply) => void | Promise<void>
   /** Aborting asks the worker to end early. */
   readonly signal: AbortSignal | undefined
   readonly relay: Relay | undefined
   readonly clock: Clock
-  /** How long the stream may go on after that, in ms. */
+  /** Longest time that the stream may go on after that, in ms. */
   readonly timeoutMs: number
   /** Called when the stream did not end within the timeout. */
   readonly onTimeout: () => void
 }
 
-/** The reader of one job's stream. */
+/** Reader of one job's stream. */
 export class StreamReader {
   readonly #options: StreamReaderOptions
   readonly #stopListening: Undo
@@ -44,7 +44,7 @@ export class StreamReader {
     return new Promise((resolve) => void this.#freed.push(resolve))
   }
 
-  /** Another frame came; nothing more is read until it has been taken. */
+  /** Hands on another frame; nothing more is read until it has been taken. */
   push(chunk: Reply, wantsPong: boolean): void {
     const { relay, onChunk } = this.#options
     relay?.pause()
@@ -73,7 +73,7 @@ export class StreamReader {
     this.#timer = clock.timer(timeoutMs, onTimeout)
   }
 
-  /** The job is over. */
+  /** Ends the reading because the job is over. */
   end(): void {
     this.#state = 'over'
     this.#timer?.clear()

@@ -1,19 +1,19 @@
 /** Counts what became of a worker's jobs, and wakes whoever waits for a number of them. */
 
-/** What became of a worker's jobs. */
+/** Counts of a worker's jobs. */
 export interface JobScore {
   readonly answered: number
   /** Among the answered: ERROR frames, and the job that it died of. */
   readonly failed: number
-  /** It has left or fallen. */
+  /** True when it has left or fallen. */
   readonly isGone: boolean
-  /** It left in peace, after a limit of its own or because it asked to. */
+  /** True when it left after a limit of its own or because it asked to. */
   readonly hasLeftInPeace: boolean
-  /** It is at work on a job. */
+  /** True while it runs a job. */
   readonly isBusy: boolean
 }
 
-/** The tally of one worker. */
+/** Tally of one worker's jobs. */
 export class JobTally {
   #answered = 0
   #failed = 0
@@ -24,12 +24,12 @@ export class JobTally {
     return this.#answered
   }
 
-  /** Those of them that failed. */
+  /** Jobs among them that failed. */
   get failed(): number {
     return this.#failed
   }
 
-  /** One more job has an outcome. */
+  /** Counts one more job with an outcome. */
   add(isFault: boolean): void {
     this.#answered += 1
     if (isFault) this.#failed += 1
@@ -42,7 +42,7 @@ export class JobTally {
     return new Promise((resolve) => void this.#waiters.set(resolve, count))
   }
 
-  /** There will be no more. */
+  /** Wakes all who wait: no more jobs will be answered. */
   end(): void {
     for (const wake of this.#waiters.keys()) this.#wake(wake)
   }

@@ -62,7 +62,7 @@ export interface OutputFifo {
   closeChildEnd(): void
 }
 
-/** Who may open the descriptor again by path, as `/dev/stderr` does. */
+/** User and group that may open the descriptor again by path, as `/dev/stderr` does. */
 export interface FifoOwner {
   readonly uid: number
   readonly gid: number

@@ -10,13 +10,13 @@ import { ErrorCode, RelayError } from '../../../core/errors.js'
 export interface Identity {
   readonly uid: number
   readonly gid: number
-  /** What the worker finds in USER, LOGNAME and HOME; undefined for a number without an account. */
+  /** Values of USER, LOGNAME and HOME; undefined for a number without an account. */
   readonly account: { readonly name: string; readonly home: string } | undefined
   /** The words before the program that switch to it; empty: the system call at the spawn does. */
   readonly prefix: readonly string[]
 }
 
-/** What was asked for, and of whom. */
+/** User and group that were asked for, with the surroundings that resolve them. */
 export interface IdentityOptions {
   readonly pool: string
   readonly user: string | undefined

@@ -5,12 +5,12 @@
  */
 import type { Identity } from './identity.js'
 
-/** What is set between the spawn and the worker's first instruction. */
+/** Settings that are applied between the spawn and the worker's first instruction. */
 export interface LaunchSettings {
   /** Octal digits. */
   readonly umask?: string | undefined
   readonly oomScoreAdj?: number | undefined
-  /** Whom it runs as; undefined: the server's own user and groups. */
+  /** User and groups that it runs as; undefined: the server's own. */
   readonly identity?: Identity | undefined
 }
 

@@ -13,7 +13,7 @@ import { type LaunchSettings, launcherOf } from './launcher.js'
 import { resolveProgram } from './program.js'
 import type { Watchdog } from './watchdog.js'
 
-/** How a process ended: a code, or the signal that killed it. */
+/** End of a process: a code, or the signal that killed it. */
 export interface ProcessExit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
@@ -33,7 +33,7 @@ export interface WorkerProcess {
   terminate(): void
 }
 
-/** What to start. */
+/** Options of a process. */
 export interface SpawnOptions {
   /** The program and its arguments, as the user wrote them. */
   readonly words: readonly string[]

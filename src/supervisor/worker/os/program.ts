@@ -77,7 +77,7 @@ function isFile(path: string): boolean {
   }
 }
 
-/** Whether it is there and we may run it. */
+/** True when the file is there and we may run it. */
 export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)

@@ -13,11 +13,11 @@ import { OutputReceiver, unreadBytes } from '../../../ipc/relays/thread-output.j
 import { portStream, type ThreadStart } from '../../../ipc/relays/thread-relay.js'
 import type { ProcessExit, WorkerProcess } from './process.js'
 
-/** What to start. */
+/** Options of a thread. */
 export interface ThreadOptions {
   /** The module's file. */
   readonly program: string
-  /** What the module sees from `process.argv[2]` on. */
+  /** Arguments of the module, from `process.argv[2]` on. */
   readonly argv: readonly string[]
   /** Options of Node's, such as `--enable-source-maps`. */
   readonly execArgv: readonly string[]
@@ -96,7 +96,7 @@ export async function startThread(options: ThreadOptions): Promise<StartedThread
   }
 }
 
-/** Of one thread, that is begun when it is asked for and not replaced: who comes next is the pool's business. */
+/** Makes a tinypool of one thread, which is begun when it is asked for and not replaced. */
 async function makePool({ argv, execArgv, env, heapMegabytesMax }: ThreadOptions) {
   const { Tinypool } = await import('tinypool')
   return new Tinypool({
@@ -112,7 +112,7 @@ async function makePool({ argv, execArgv, env, heapMegabytesMax }: ThreadOptions
   })
 }
 
-/** The stack as the thread's author needs it: an end by the memory limit has one that is Node's alone. */
+/** Returns the stack as the thread's author needs it: an end by the memory limit has one that is Node's alone. */
 function faultText(error: unknown): string {
   if (!(error instanceof Error)) return messageOf(error)
   const lines = (error.stack ?? error.message).split('\n')
