@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { threadProgram } from '../../../src/supervisor/pool/boot/thread-program.js'
+import type { WorkerId } from '../../../src/supervisor/worker/worker-id.js'
 import { faultOf, handler } from '../../conformance/pool.js'
 import { job, poolDefaults, startPool, type TestPoolOptions, textOf } from '../../helpers/pool.js'
 import { fixture, projectFolder } from '../../helpers/project.js'
@@ -28,17 +29,22 @@ test('a thread that fills its heap is replaced, its job’s fault says so, and t
   assert.equal(textOf(await pool.run(job('next'))), 'next')
 })
 
-test('a thread runs in the server’s process and is told by its number, in workers() and in the log', async (t) => {
+test('a thread is named by the server’s pid and its number: in workers(), the log, events and faults', async (t) => {
   const { pool, log, lines, line } = await threads(t, [handler('exits')])
   await pool.booted
   const [before] = await pool.workers()
   assert.deepEqual([before?.pid, typeof before?.thread], [process.pid, 'number'])
-  await assert.rejects(pool.run(job('exit')), faultOf('RR_WORKER_CRASHED'))
+  const gone: WorkerId[] = []
+  pool.events.on('exited', ({ worker }) => void gone.push(worker))
+  const fault = faultOf('RR_WORKER_CRASHED', new RegExp(`^thread ${before?.thread} ended`))
+  await assert.rejects(pool.run(job('exit')), fault)
   await line(/leaving/)
   assert.deepEqual([lines[0]?.pid, lines[0]?.thread], [process.pid, before?.thread])
   await eventually(() => log.lines.some(({ message }) => message === 'worker ended by itself'))
   const told = log.lines.find(({ message }) => message === 'worker ended by itself')
   assert.deepEqual([told?.fields.pid, told?.fields.thread], [process.pid, before?.thread])
+  await eventually(() => gone.length > 0)
+  assert.deepEqual(gone, [{ pid: process.pid, thread: before?.thread }])
 })
 
 test('the command of a process runs in a thread: a worker of the SDK as it is', async (t) => {
