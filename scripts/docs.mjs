@@ -1,6 +1,10 @@
-/** Writes `docs/configuration.md` from the sections of the built-in plugins; `--check` only says whether it is stale. */
+/**
+ * Writes `docs/configuration.md` from the sections of the built-in plugins, and `docs/api.md` from the declarations of the exports;
+ * `--check` only says which of them is stale.
+ */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { apiPage } from './api.mjs'
 
 const build = process.env.RR_TEST_BUILD ?? fileURLToPath(new URL('../dist', import.meta.url))
 const { builtInSections } = await import(`${build}/cmd/server/sections.js`)
@@ -26,11 +30,16 @@ const head = `# Configuration
   \`rr schema -c rr.yaml > rr.schema.json\` writes a schema that has the sections of the listed plugins, too.
 `
 
-const page = `${head}\n${referenceOf(builtInSections, poolProperties)}`
+const pages = {
+  configuration: `${head}\n${referenceOf(builtInSections, poolProperties)}`,
+  api: apiPage(),
+}
 
-const file = fileURLToPath(new URL('../docs/configuration.md', import.meta.url))
-if (process.argv.includes('--check')) {
-  const isStale = readFileSync(file, 'utf8') !== page
-  if (isStale) console.error('docs/configuration.md is stale: run npm run docs')
-  process.exitCode = isStale ? 1 : 0
-} else writeFileSync(file, page)
+for (const [name, text] of Object.entries(pages)) {
+  const file = fileURLToPath(new URL(`../docs/${name}.md`, import.meta.url))
+  if (!process.argv.includes('--check')) writeFileSync(file, text)
+  else if (readFileSync(file, 'utf8') !== text) {
+    console.error(`docs/${name}.md is stale: run npm run docs`)
+    process.exitCode = 1
+  }
+}

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { buildFolder, projectFolder } from './helpers/project.js'
 
-test('docs/configuration.md says what the sections say', () => {
+test('docs/configuration.md matches the sections, and docs/api.md the declarations of the exports', () => {
   const env = { ...process.env, RR_TEST_BUILD: buildFolder }
   const run = spawnSync(process.execPath, [join(projectFolder, 'scripts/docs.mjs'), '--check'], {
     env,

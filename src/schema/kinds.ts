@@ -81,7 +81,7 @@ export interface VariantSchema extends Described {
   /** Keys beside `key` and `config`, the same for every part. */
   readonly properties: Properties
 }
-/** Any of the above. */
+/** A value of any kind. */
 export type Schema =
   | StringSchema
   | NumberSchema
