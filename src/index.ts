@@ -64,6 +64,7 @@ export {
   Log,
   type LogService,
   type OpenPool,
+  type PoolState,
   Pools,
   type PoolsService,
   Readiness,

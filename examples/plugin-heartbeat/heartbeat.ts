@@ -16,7 +16,6 @@ export default definePlugin({
     interval: { type: 'string', format: 'duration', default: '5s', description: 'Time between two beats.' },
   }),
   setup({ config, needs, log, clock, defer }) {
-    const pool = needs.pools.get(config.pool)
     let beats = 0
     needs.rpc.register('heartbeat', { Beats: { call: () => beats } })
     defer(() => log.info({ beats }, 'last beat'))
@@ -29,7 +28,12 @@ export default definePlugin({
       async serve(signal) {
         while (!signal.aborted) {
           beats += 1
-          log.info({ beats, pool: pool.name, idle: pool.idleCount, live: pool.liveCount }, 'beat')
+          // Undefined until somebody opens the pool: a look at it boots no workers.
+          const pool = needs.pools.get(config.pool)
+          log.info(
+            { beats, pool: config.pool, idle: pool?.idleCount ?? 0, live: pool?.liveCount ?? 0 },
+            'beat',
+          )
           await sleep(clock, config.interval, signal)
         }
       },

@@ -13,6 +13,7 @@ import type { InFlightLedger } from './ledger.js'
 import { autoSize, descriptorsFor } from './machine/auto-size.js'
 import { descriptorsMax, readGrant } from './machine/limits.js'
 import { readMemoryBudget } from './machine/memory.js'
+import { poolState, poolsForPlugin } from './plugin-pools.js'
 import { BootLines } from './pool/boot/boot-lines.js'
 import { workerEnvironment } from './pool/boot/environment.js'
 import { noWorkerText, repeatsFailedStart } from './pool/boot/failed-start.js'
@@ -20,12 +21,13 @@ import { OutputFifos } from './pool/boot/output-fifos.js'
 import { processBoot } from './pool/boot/process-boot.js'
 import { type ProcessSettings, processFault, processSettings } from './pool/boot/process-settings.js'
 import { threadBoot } from './pool/boot/thread-boot.js'
+import { PoolEmitter } from './pool/events.js'
 import type { PoolConfig } from './pool/keys.js'
 import type { HeldPool, ManagedPool } from './pool/pool.js'
 import type { ServerSettings } from './pool/process-keys.js'
 import { WorkerPool } from './pool/worker-pool.js'
 import { RelayListeners } from './relay-listeners.js'
-import type { OpenPool, PoolsService } from './services.js'
+import type { OpenPool, PoolState, PoolsService } from './services.js'
 import { roadRunnerVersion } from './version.js'
 import { Watchdog } from './worker/os/watchdog.js'
 
@@ -33,7 +35,7 @@ import { Watchdog } from './worker/os/watchdog.js'
 export interface PoolsHostOptions {
   /** Values that every pool inherits: the `server:` section. */
   readonly server?: ServerSettings
-  /** Named pools that plugins may share: the `pools:` section. Each starts when it is first opened or asked for. */
+  /** Named pools that plugins may share: the `pools:` section. Each starts when it is first opened. */
   readonly declared?: Readonly<Record<string, PoolConfig>>
   /** The private folder: FIFOs and nothing else of ours. */
   readonly folder: string
@@ -72,10 +74,10 @@ interface NewPool {
 }
 
 /** The pools of one server. */
-export class PoolsHost implements PoolsService {
+export class PoolsHost implements Omit<PoolsService, 'on'> {
   readonly #options: PoolsHostOptions
   readonly #pools = new Map<string, ManagedPool>()
-  /** Who opened each shared pool first, and for which mode. */
+  /** Who opened each pool first, and for which mode. */
   readonly #users = new Map<string, OpenPool>()
   readonly #destroyMs = new Map<string, number>()
   readonly #fifos: OutputFifos
@@ -83,33 +85,45 @@ export class PoolsHost implements PoolsService {
   readonly #declared: Readonly<Record<string, PoolConfig>>
   #watchdog: Promise<Watchdog | undefined> | undefined
   readonly #listeners: RelayListeners
+  /** Shared by all pools, so that a listener hears those that open later, too. */
+  readonly #events: PoolEmitter
 
   constructor(options: PoolsHostOptions) {
     this.#options = options
     this.#settings = options.server ?? { command: undefined, relay: 'pipes', env: {} }
     this.#declared = options.declared ?? {}
     this.#fifos = new OutputFifos({ folder: options.folder, log: options.log })
+    this.#events = new PoolEmitter(options.log)
     this.#listeners = new RelayListeners({ folder: options.folder, cwd: options.cwd, ...this.#tools() })
   }
 
   open(pool: PoolConfig | string, options: OpenPool): ManagedPool {
     if (typeof pool !== 'string') return this.#make(options.name, pool, options)
     const shared = this.#pools.get(pool)
-    this.#checkMode(pool, options)
     if (shared === undefined) return this.#make(pool, this.#declaredPool(pool), options)
+    this.#checkMode(pool, options)
     // Another plugin does not know of workers that are held back.
     if (options.bootFirst === undefined) shared.bootRest()
     return shared
   }
 
-  get(name: string): ManagedPool {
-    const pool = this.#pools.get(name) ?? this.#make(name, this.#declaredPool(name), { mode: 'jobs' })
-    pool.bootRest()
+  get(name: string): ManagedPool | undefined {
+    const pool = this.#pools.get(name)
+    if (pool === undefined) this.#declaredPool(name)
     return pool
   }
 
   names(): readonly string[] {
     return [...new Set([...this.#pools.keys(), ...Object.keys(this.#declared)])]
+  }
+
+  list(): readonly PoolState[] {
+    return this.names().map((name) => poolState(name, this.#pools.get(name)))
+  }
+
+  /** Returns the pools as one plugin sees them: its listeners are removed by what is handed to `defer`. */
+  forPlugin(defer: (undo: () => unknown) => void): PoolsService {
+    return poolsForPlugin(this, this.#events, defer)
   }
 
   async reset(name: string): Promise<void> {
@@ -123,9 +137,10 @@ export class PoolsHost implements PoolsService {
     return [...this.#pools.values()]
   }
 
-  /** Opens the declared pools that no plugin has asked for: they are meant to be warm. */
+  /** Opens the declared pools that no plugin has opened: they are meant to be warm. */
   openDeclared(): void {
-    for (const name of Object.keys(this.#declared)) if (!this.#pools.has(name)) this.get(name)
+    for (const name of Object.keys(this.#declared))
+      if (!this.#pools.has(name)) this.open(name, { name: 'pools', mode: 'jobs' })
   }
 
   /** The longest `destroy_timeout` of the open pools, in ms. */
@@ -151,7 +166,6 @@ export class PoolsHost implements PoolsService {
   /** Workers are told one mode when they boot. */
   #checkMode(pool: string, options: OpenPool): void {
     const first = this.#users.get(pool)
-    if (first === undefined) this.#users.set(pool, options)
     if (first === undefined || first.mode === options.mode) return
     const what = `pool "${pool}" is used by "${first.name}" in mode "${first.mode}" and by "${options.name}" in mode "${options.mode}"`
     throw new RelayError(ErrorCode.PoolMode, what, {
@@ -177,7 +191,7 @@ export class PoolsHost implements PoolsService {
     )
   }
 
-  #make(name: string, config: PoolConfig, options: Pick<OpenPool, 'mode' | 'bootFirst'>): ManagedPool {
+  #make(name: string, config: PoolConfig, options: OpenPool): ManagedPool {
     if (this.#pools.has(name)) {
       throw new RelayError(ErrorCode.PluginDuplicate, `two plugins open a pool of the name "${name}"`)
     }
@@ -186,6 +200,7 @@ export class PoolsHost implements PoolsService {
     const about = { name, size, config, words, mode: options.mode, bootFirst: options.bootFirst }
     const pool = config.runtime === 'thread' ? this.#threadPool(about) : this.#processPool(about)
     this.#pools.set(name, pool)
+    this.#users.set(name, options)
     if (config.runtime === 'process') this.#checkDescriptors(name)
     this.#destroyMs.set(name, config.destroy_timeout)
     return pool
@@ -254,7 +269,8 @@ export class PoolsHost implements PoolsService {
   #tools() {
     const { clock, random, log, ledger, onHeld } = this.#options
     const budget = () => readMemoryBudget(this.#grant().memoryBytes)
-    return { clock, random, log, budget, onHeld, ...(ledger === undefined ? {} : { ledger }) }
+    const events = this.#events
+    return { clock, random, log, budget, onHeld, events, ...(ledger === undefined ? {} : { ledger }) }
   }
 
   #grant(): Grant {

@@ -26,7 +26,16 @@ import { type CheckInput, RpcHost } from './rpc/host.js'
 import { registerServerMethods } from './rpc/methods.js'
 import type { RpcService } from './rpc/procedure.js'
 import type { HostSettings } from './sections.js'
-import { ClockKey, Ledger, Log, type LogService, Pools, Readiness, Rpc } from './services.js'
+import {
+  ClockKey,
+  Ledger,
+  Log,
+  type LogService,
+  Pools,
+  type PoolsService,
+  Readiness,
+  Rpc,
+} from './services.js'
 
 /** Options of a server. */
 export interface ServerOptions {
@@ -106,7 +115,7 @@ export class Server {
     this.#container = new Container({
       plugins: options.plugins,
       services: [
-        [Pools, this.pools],
+        [Pools, new PerPlugin<PoolsService>((defer) => this.pools.forPlugin(defer))],
         [Rpc, new PerPlugin<RpcService>((defer) => this.rpc.forPlugin(defer))],
         [Log, log],
         [ClockKey, pluginClock],

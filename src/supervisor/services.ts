@@ -2,10 +2,12 @@
  * The services that the host makes and owns, as typed keys for `needs`. Built-in plugins use these and nothing else,
  * as a stranger's plugin would.
  */
+import type { Undo } from '../core/abort.js'
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../logging/logger.js'
 import type { LedgerService } from './ledger.js'
 import { serviceKey } from './plugins/keys.js'
+import type { PoolEvent, PoolListener } from './pool/events.js'
 import type { PoolConfig } from './pool/keys.js'
 import type { Pool } from './pool/pool.js'
 import type { RpcService } from './rpc/procedure.js'
@@ -20,6 +22,19 @@ export interface OpenPool {
   readonly bootFirst?: number
 }
 
+/** State of one pool. The counts of a pool that is not open are 0. */
+export interface PoolState {
+  readonly name: string
+  /** False while a pool of `pools:` has no workers, because nobody has opened it yet. */
+  readonly isOpen: boolean
+  /** Workers that are ready for work or at it. */
+  readonly liveCount: number
+  /** Callers that stand in line for a worker. */
+  readonly waitingCount: number
+  /** Workers fall faster than `crash_loop` allows. */
+  readonly isDegraded: boolean
+}
+
 /** The pools of this server. */
 export interface PoolsService {
   /**
@@ -27,9 +42,20 @@ export interface PoolsService {
    * plugin opened the shared one with another mode.
    */
   open(pool: PoolConfig | string, options: OpenPool): Pool
-  /** A pool by name; throws RR_POOL_UNKNOWN with the names that exist. */
-  get(name: string): Pool
+  /**
+   * Returns an open pool by its name and boots nothing; undefined for one of `pools:` that nobody has opened yet (the server opens those that
+   * are left after the set-up of all plugins). Throws RR_POOL_UNKNOWN with the names that exist.
+   */
+  get(name: string): Pool | undefined
+  /** Names of the open pools and of those in `pools:`. */
   names(): readonly string[]
+  /** Lists the state of each of them; boots nothing. */
+  list(): readonly PoolState[]
+  /**
+   * Calls `listener` for each event of this name in any pool, also in those that open later. Listeners run synchronously, so they must be
+   * quick. The returned function ends it; so does the stop of the plugin.
+   */
+  on<E extends PoolEvent>(event: E, listener: PoolListener<E>): Undo
   /** Replaces the workers of one pool, one after the other. */
   reset(name: string): Promise<void>
 }

@@ -20,7 +20,7 @@ const greeter = definePlugin({
     word: { type: 'string', default: 'hello' },
   }),
   setup({ config, needs, log, env, defer }) {
-    const pool = needs.pools.get(config.pool)
+    const pool = needs.pools.open(config.pool, { name: 'greeter', mode: 'jobs' })
     const greet = async (name: string) => {
       const { body } = await pool.run({
         context: '',
@@ -64,7 +64,7 @@ test('the configuration may be the text of a file, and a worker’s lines are in
   const text = `version: "3"\nserver: { command: "${workerText('talks')}" }\npools: { default: { num_workers: 1 } }\n`
   const server = await startServer({ config: text })
   t.after(() => server.stop())
-  await server.service(Pools)?.get('default').run({ context: '', body: 'json', codec: Codec.raw, id: 'j1' })
+  await server.service(Pools)?.get('default')?.run({ context: '', body: 'json', codec: Codec.raw, id: 'j1' })
   const { level, message, fields } = await server.line(({ logger }) => logger === 'worker')
   assert.deepEqual([level, message, fields.pool, fields.order], ['warn', 'mine', 'default', { id: 7 }])
 })
