@@ -31,7 +31,7 @@ import { type LogLine, MemoryLog } from './memory-log.js'
 
 export type { LogLine } from './memory-log.js'
 
-/** What a server under test is made of. */
+/** Options of a server under test. */
 export interface TestServerOptions {
   /** Plugins beside the built-in ones and those that `config` lists. */
   readonly plugins?: readonly AnyPlugin[]

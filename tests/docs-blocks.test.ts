@@ -114,6 +114,7 @@ for (const [name, session] of sessions) {
 
 test('TypeScript blocks compile against the packed types; JSON, YAML and Python blocks are valid', async (t) => {
   const folder = await project(t, packs)
+  await addHeartbeat(folder)
   const found = blocks.filter(({ language }) => language === 'ts')
   assert.ok(found.length > 0)
   const names = found.map((_, at) => `block-${at}.ts`)

@@ -82,6 +82,28 @@ test('every file opens by saying what it is for, and every export of ours has a 
   }
 })
 
+test('a docstring begins with the thing or the verb', () => {
+  const pronoun =
+    /\/\*\*\s*(?:\* )?((?:What|How|Who|Whom|Whose|Whether|Those|These|That|This|It|They|The ones?|Or|Where|When|If|Of|From|As|Nothing|Nobody|Something|Somebody)\b[^\n]*)/g
+  for (const [file, text] of texts)
+    for (const [, sentence = ''] of text.matchAll(pronoun)) assert.fail(`${file}: "${sentence}"`)
+})
+
+test('messages say "is not a", never "is no"', () => {
+  const wrong = /(?<![Tt]here )\b(?:is|are|was|were) no (?!longer\b|one\b)[a-z]+/g
+  for (const [file, text] of texts)
+    for (const [words = ''] of text.matchAll(wrong)) assert.fail(`${file}: "${words}"`)
+})
+
+test('a test’s title fits on a line of a report', () => {
+  const files = readdirSync(join(projectFolder, 'tests'), { recursive: true, encoding: 'utf8' })
+  for (const file of files.filter((one) => one.endsWith('.ts'))) {
+    const text = readFileSync(join(projectFolder, 'tests', file), 'utf8')
+    for (const [, title = ''] of text.matchAll(/\btest\(\s*['"`]([^'"`\n]{101,})['"`],/g))
+      assert.fail(`${file}: "${title}"`)
+  }
+})
+
 test('every error code is thrown somewhere and explained in docs/errors.md, which explains no other', () => {
   const page = readFileSync(join(projectFolder, 'docs/errors.md'), 'utf8')
   const code = [...texts]
@@ -94,7 +116,7 @@ test('every error code is thrown somewhere and explained in docs/errors.md, whic
   }
   const known = new Set<string>(Object.values(ErrorCode))
   for (const [, value = ''] of page.matchAll(/\| `(RR_[A-Z_]+)` \|/g))
-    assert.ok(known.has(value), `${value} is no code of ours`)
+    assert.ok(known.has(value), `${value} is not a code of ours`)
 })
 
 test('tests do not sleep', () => {

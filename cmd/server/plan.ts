@@ -1,4 +1,4 @@
-/** From options to everything a server is made of: file, environment, plugins, validated sections. Starts nothing. */
+/** Plans a server from its options: file, environment, plugins, validated sections. Starts nothing. */
 import { createRequire, isBuiltin } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,7 +21,7 @@ import {
 import { hostSections } from '../../src/supervisor/sections.js'
 import type { CommonOptions } from '../options.js'
 
-/** How `rr` was asked to run; `check` is `rr validate`. */
+/** Mode in which `rr` was asked to run; `check` is `rr validate`. */
 export type Mode = RunMode | 'check'
 
 /** Beside the common options. */
@@ -30,10 +30,10 @@ export interface StartOptions extends CommonOptions {
   readonly handler?: string | undefined
 }
 
-/** What to start, and what is wrong with it. */
+/** Plan of a start, with the faults that were found. */
 export interface StartPlan {
   readonly file: string | undefined
-  /** What the private folder is named by. */
+  /** Identity that names the private folder. */
   readonly identityPath: string
   readonly cwd: string
   readonly env: Environment
@@ -137,7 +137,7 @@ export function shownFile(file: string | undefined): string {
   return below.startsWith('..') ? file : below
 }
 
-/** As a reader goes through the file; the order of files stays. */
+/** Sorts problems by place within a file; the order of files stays. */
 function byPlace({ at: a }: Problem, { at: b }: Problem): number {
   return a.file === b.file ? a.line - b.line || a.column - b.column : 0
 }

@@ -18,7 +18,7 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-/** Parses a text, or bytes as UTF-8; undefined when it is not JSON, which is no value of JSON's own. */
+/** Parses a text, or bytes as UTF-8; undefined when it is not JSON, which no JSON text means. */
 export function parseJson(json: string | Buffer): unknown {
   try {
     return JSON.parse(typeof json === 'string' ? json : json.toString('utf8'))

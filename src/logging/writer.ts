@@ -140,7 +140,7 @@ export class LogWriter {
     const { clock } = this.#options
     this.#dropped ??= {
       since: clock.monotonicMs(),
-      why: this.#fault ?? 'nobody reads it',
+      why: this.#fault ?? 'the reader does not read',
       worker: 0,
       server: 0,
     }

@@ -77,7 +77,7 @@ interface NewPool {
 export class PoolsHost implements Omit<PoolsService, 'on'> {
   readonly #options: PoolsHostOptions
   readonly #pools = new Map<string, ManagedPool>()
-  /** Who opened each pool first, and for which mode. */
+  /** First user of each pool, with its mode. */
   readonly #users = new Map<string, OpenPool>()
   readonly #destroyMs = new Map<string, number>()
   readonly #fifos: OutputFifos

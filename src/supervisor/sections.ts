@@ -102,7 +102,7 @@ const server = section(
       pattern: '^(pipes|fifo|auto|unix://.+|tcp://.+:[0-9]+)$',
       patternText: 'pipes, unix://PATH or tcp://127.0.0.1:PORT',
       notYetPattern: '^(fifo|auto)$',
-      description: 'How workers are spoken to: `pipes`, `unix://PATH` or `tcp://127.0.0.1:PORT`.',
+      description: 'Transport between server and workers: `pipes`, `unix://PATH` or `tcp://127.0.0.1:PORT`.',
     },
     ...processProperties,
     env: envProperty,

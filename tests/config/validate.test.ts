@@ -58,7 +58,7 @@ const faults: readonly [text: string, problem: RegExp][] = [
   ['lambda: { pool: { allocate_timeout: 0s } }', /2:37: .*zero, expected a duration .*above zero/],
   ['lambda: { pool: { allocate_timeout: soon } }', /2:37: .*"soon", expected a duration/],
   ['lambda: { mode: jobs, records_per_job: 5 }', /2:23: .*5 records a job need mode: raw/],
-  ['lambda: { mode: jobs, streaming: on }', /2:23: .*is no stream/],
+  ['lambda: { mode: jobs, streaming: on }', /2:23: .*is not a stream/],
   ['lambda: { mode: rw }', /2:17: .*"rw", did you mean "raw"\? Expected one of raw, event, jobs, http$/],
   ['lambda: { records_per_job: 0 }', /2:28: .*expected a whole number from 1/],
   ['lambda: { failed: "https://sqs" }', /2:19: .*expected redrive, log, or the URL of a queue/],

@@ -155,7 +155,7 @@ test('small batches: a list that names a stranger fails the records of that job,
   const { rr, invoke } = await start(t, workerText('small-batches'), { lambda: 'records_per_job: 2' })
   assert.deepEqual(failuresOf(await invoke(sqsEvent(['ok', 'junk', 'ok', 'ok']))), ['message-0', 'message-1'])
   const line = await rr.line(({ errorType }) => errorType === 'RR.BadReply')
-  assert.match(String(line.errorMessage), /"nobody" as failed, which is no record of the batch/)
+  assert.match(String(line.errorMessage), /"nobody" as failed, which is not a record of the batch/)
 })
 
 test('a group on a standard queue (fair queue) means no order: what is behind a failed record is run', async (t) => {

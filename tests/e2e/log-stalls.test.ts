@@ -99,7 +99,7 @@ test('a log reader that is stopped stops no job; when it goes on, one line count
   await invokeAt(url, '1')
   await stopped(rr)
   await closed
-  checkGap(lines, written + 1, /^nobody reads it$/)
+  checkGap(lines, written + 1, /^the reader does not read$/)
 })
 
 /** A disk or file that takes no more bytes, and how it gets room. */

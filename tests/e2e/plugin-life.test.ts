@@ -27,7 +27,7 @@ async function startWith(
   return startRr(t, [mode], { folder, config: config.join('\n') })
 }
 
-test('a stranger’s plugin announces where it listens, stops taking work first, and is asked whether it is ready', async (t) => {
+test('a custom plugin announces its address, stops taking work first, and reports when it is ready', async (t) => {
   const rr = await startWith(
     t,
     `export default definePlugin({
@@ -75,7 +75,7 @@ test('a stranger’s plugin is told of a failed start, also when its own section
   })`
   const cases: readonly [sections: string, code: number, why: RegExp][] = [
     ['', 1, /failed to set up: no port is free/],
-    ['own: { port: many }', 78, /the configuration has 1 faults/],
+    ['own: { port: many }', 78, /the configuration has 1 fault/],
   ]
   for (const [sections, code, why] of cases) {
     const rr = await startWith(t, plugin, { sections })

@@ -79,7 +79,10 @@ test('a stalled reader stops nobody; afterwards lines read and lines dropped add
   const came = lines.filter(({ logger }) => logger === 'worker')
   assert.equal(came.length + Number(dropped?.workerLines), 5000)
   assert.ok(came.length > 500 && came.length < 2500, `${came.length} lines were kept`)
-  assert.deepEqual([dropped?.level, dropped?.why, dropped?.serverLines], ['warn', 'nobody reads it', 0])
+  assert.deepEqual(
+    [dropped?.level, dropped?.why, dropped?.serverLines],
+    ['warn', 'the reader does not read', 0],
+  )
   assert.equal((await once(child, 'exit'))[0], 0)
 })
 

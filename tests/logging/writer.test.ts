@@ -97,7 +97,7 @@ test('workers are paused for a moment, then each of their dropped lines is count
   target.answer = (bytes) => bytes
   await pass(clock, 1000)
   assert.deepEqual([told.length, told[0]?.workerLines, told[0]?.serverLines], [1, 777, 0])
-  assert.equal(told[0]?.why, 'nobody reads it')
+  assert.equal(told[0]?.why, 'the reader does not read')
   assert.equal(target.lines.length, sent + 1 + 1)
   writer.write('again\n', 'worker')
   await tick()

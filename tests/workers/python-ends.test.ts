@@ -81,7 +81,7 @@ NAMES = ["attempt", "messageId", "receiptHandle", "queue", "group"]
 SNAKE = ["attempt", "message_id", "receipt_handle", "queue", "group"]
 serve(lambda body, context: json.dumps([
     [getattr(context, name) for name in NAMES], [getattr(context, name) for name in SNAKE],
-    context.kind, context.remainingMs() == context.remaining_ms(), context.aws_request_id, context.awsRequestId, context.nothing_such,
+    context.kind, context.remainingMs() == context.remaining_ms(), context.aws_request_id, context.awsRequestId, context.tenant_id,
 ]))
 `
 

@@ -9,7 +9,7 @@ export interface Hooks {
    * event that ended the freeze; what it throws is logged and fails nothing.
    */
   readonly onThaw?: (gapMs: number) => unknown
-  /** SnapStart is about to photograph this process. What it throws fails the initialisation. */
+  /** Called before SnapStart takes the snapshot of this process. An error thrown here fails the initialisation. */
   readonly beforeSnapshot?: () => unknown
   /** Called in a process that was restored from a snapshot: reseed, reconnect. An error thrown here fails the restore. */
   readonly afterRestore?: () => unknown

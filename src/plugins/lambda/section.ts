@@ -168,7 +168,7 @@ export const config = section(
       ? [
           {
             key: 'streaming',
-            what: 'a jobs worker’s answer is no stream',
+            what: 'a jobs worker’s answer is not a stream',
             hint: 'use mode: http, event or raw',
           },
         ]

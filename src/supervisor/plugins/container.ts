@@ -24,7 +24,7 @@ export interface PluginInfo {
   readonly setupMs: number
 }
 
-/** What a container is made of. */
+/** Options of a container. */
 export interface ContainerOptions {
   /** In listing order. */
   readonly plugins: readonly LoadedPlugin[]
@@ -38,7 +38,7 @@ export interface ContainerOptions {
   readonly onFault: (error: Error) => void
 }
 
-/** What set-up gave back, checked. */
+/** Checked result of set-up. */
 interface Running extends PluginLife {
   readonly service?: unknown
   readonly services?: readonly (readonly [ServiceKey<unknown>, unknown])[]
@@ -96,7 +96,7 @@ export class Container {
     return this.#infos
   }
 
-  /** What plugins announced, those that were set up last first: sources of work before what they pull from. */
+  /** Lists the announcements of plugins, the last set up first: sources of work before the services they pull from. */
   announced(): readonly Announcement[] {
     return [...this.#built].reverse().flatMap(({ announced }) => announced)
   }

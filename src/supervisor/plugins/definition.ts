@@ -13,7 +13,7 @@ export const apiVersion = 1
 
 /** Needs by the name that set-up knows them by. */
 export type Needs = { readonly [name: string]: ServiceKey<unknown> }
-/** What set-up is handed for its needs. */
+/** Services by the names of a plugin's needs. */
 export type ResolvedNeeds<N> = { readonly [K in keyof N]: ServiceOf<N[K]> }
 
 /** Command that the server was started with. */
@@ -23,11 +23,11 @@ export type RunMode = 'serve' | 'dev' | 'bootstrap'
 export interface Announcement {
   /** In one word, e.g. `http`. */
   readonly what: string
-  /** Where it listens or pulls from, e.g. `http://127.0.0.1:8080`. */
+  /** Address that it listens on or pulls from, e.g. `http://127.0.0.1:8080`. */
   readonly where: string
 }
 
-/** What a plugin's set-up gets. */
+/** Context of a plugin's set-up. */
 export interface SetupContext<C, N> {
   readonly config: C
   readonly needs: ResolvedNeeds<N>
@@ -42,16 +42,16 @@ export interface SetupContext<C, N> {
   readonly announce: (place: Announcement) => void
 }
 
-/** What a plugin is told of a failed start with: it may not have been set up, and its section may be faulty. */
+/** Context of a failed start: the plugin may not have been set up, and its section may be faulty. */
 export type StartFailedContext = Pick<SetupContext<unknown, unknown>, 'mode' | 'env' | 'clock' | 'log'>
 
 /**
- * When a plugin that is listed, or built in, is started: `always`; `section`: when the file has its section; or as a function of the
+ * Condition on which a listed or built-in plugin is started: `always`; `section`: when the file has its section; or as a function of the
  * mode and the top-level keys that the file has.
  */
 export type StartsWhen = 'always' | 'section' | ((mode: RunMode, sections: ReadonlySet<string>) => boolean)
 
-/** What a plugin provides: one service, several, or none. */
+/** Keys of the services that a plugin provides: one, several, or none. */
 export type Provides = ServiceKey<unknown> | readonly ServiceKey<unknown>[] | undefined
 
 /** The services that `provides` promises: `service` for a key, `services` with a pair for each key of a list, in its order. */
@@ -73,7 +73,7 @@ export interface PluginLife {
   ready?(): boolean | Promise<boolean>
 }
 
-/** What set-up gives back: what was promised, and the plugin's life. */
+/** Result of set-up: the promised services, and the plugin's life. */
 export type RunningPlugin<K extends Provides = undefined> = PluginLife & Provided<K>
 
 // A plugin that promises nothing may return nothing.
@@ -87,7 +87,7 @@ export interface PluginTimeouts {
   readonly stopMs?: number
 }
 
-/** What an author writes. */
+/** Definition of a plugin as its author writes it. */
 export interface PluginDefinition<P extends Section, N extends Needs, K extends Provides> {
   /** Also its section in `rr.yaml` and its name in the log. */
   readonly name: string

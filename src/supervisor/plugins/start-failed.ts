@@ -6,9 +6,9 @@ import type { AnyPlugin, RunMode } from './definition.js'
 import { builtInFile } from './load.js'
 import { stepMsDefault, within } from './steps.js'
 
-/** What plugins are told with. */
+/** Options of the report. */
 export interface StartFailedOptions {
-  /** Those that were to be started. */
+  /** Plugins that were to be started. */
   readonly plugins: readonly AnyPlugin[]
   readonly mode: RunMode
   readonly env: Readonly<Record<string, string | undefined>>

@@ -9,7 +9,7 @@ export const stepMsDefault = 30_000
 /** A step that a fault names. */
 export interface StepLimit {
   readonly source: PluginSource
-  /** As the fault names it, e.g. `set-up`. */
+  /** Name of the step in a fault, e.g. `set-up`. */
   readonly step: string
   readonly limitMs: number
   readonly clock: Clock

@@ -61,7 +61,7 @@ const jobHint =
   'A job is { context, body, codec }; both are a string or bytes (a Buffer or Uint8Array), e.g. JSON.stringify(value).'
 const wallClockHint =
   'deadlineMs is a time by the wall clock, in ms since the epoch: clock.nowMs() + 5000. For a duration use execTtlMs.'
-const ttlHint = 'It is a duration in ms; 0 is no limit.'
+const ttlHint = 'It is a duration in ms; 0 means no limit.'
 const chunkHint = 'It is called with each frame of a streamed answer.'
 
 function textOrNothing(job: Job, key: 'id' | 'name', pool: string): string | undefined {

@@ -31,13 +31,13 @@ export const poolProperties = {
     type: 'integer',
     minimum: 0,
     default: 0,
-    description: 'Jobs after which a worker is replaced (up to 14 % later, by chance); 0 is no limit.',
+    description: 'Jobs after which a worker is replaced (up to 14 % later, by chance); 0 means no limit.',
   },
   max_queue_size: {
     type: 'integer',
     minimum: 0,
     default: 0,
-    description: 'Jobs waiting or running at most; 0 is no limit.',
+    description: 'Jobs waiting or running at most; 0 means no limit.',
   },
   allocate_timeout: {
     type: 'string',
@@ -107,7 +107,7 @@ export const poolProperties = {
         format: 'duration',
         zero: 'allowed',
         default: '0s',
-        description: 'The longest run of one job; then the worker is killed. 0s is no limit.',
+        description: 'The longest run of one job; then the worker is killed. 0s means no limit.',
       },
       kill_grace: {
         type: 'string',
@@ -122,28 +122,28 @@ export const poolProperties = {
         format: 'duration',
         zero: 'allowed',
         default: '0s',
-        description: 'The age at which a worker is replaced once it is free. 0s is no limit.',
+        description: 'The age at which a worker is replaced once it is free. 0s means no limit.',
       },
       idle_ttl: {
         type: 'string',
         format: 'duration',
         zero: 'allowed',
         default: '0s',
-        description: 'How long after its last job an idle worker is replaced. 0s is no limit.',
+        description: 'How long after its last job an idle worker is replaced. 0s means no limit.',
       },
       max_worker_memory: {
         type: 'integer',
         minimum: 0,
         default: 0,
         description:
-          'Megabytes of a worker and its children at which it is replaced once it is free; 0 is no limit.',
+          'Megabytes of a worker and its children at which it is replaced once it is free; 0 means no limit.',
       },
       memory_samples: {
         type: 'integer',
         minimum: 1,
         maximum: 1000,
         default: 2,
-        description: 'Checks in a row that must be over `max_worker_memory`: one peak is no leak.',
+        description: 'Checks in a row that must be over `max_worker_memory`: a single peak is not a leak.',
       },
       watch_tick: {
         type: 'string',
@@ -183,7 +183,7 @@ export const poolProperties = {
         type: 'string',
         format: 'duration',
         default: '100ms',
-        description: 'How long somebody must have waited until workers are added.',
+        description: 'How long a caller must have waited before workers are added.',
       },
       cool_down: {
         type: 'string',

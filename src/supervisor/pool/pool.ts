@@ -37,7 +37,7 @@ export interface Lease {
 /** One worker as `rr workers` shows it. */
 export interface WorkerInfo {
   readonly pool: string
-  /** Of a thread: the server's own. */
+  /** Process id; the server's own for a thread. */
   readonly pid: number
   /** The thread's number, when the worker is one. */
   readonly thread?: number
@@ -126,7 +126,7 @@ export interface Pool {
 export interface ManagedPool extends Pool {
   /** Tells what happens to its workers and jobs. */
   readonly events: PoolEmitter
-  /** As `rr workers` and the banner show it. */
+  /** Id as `rr workers` and the banner show it. */
   readonly command: string
   /**
    * Resolves when no worker lives and boots have failed in a row for long (`failed-boots.ts`): the pool goes on trying, but

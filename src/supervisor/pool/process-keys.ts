@@ -6,7 +6,7 @@ export const processProperties = {
   user: {
     type: 'string',
     description:
-      'Whom workers run as: a name or a number, with its supplementary groups. Only root may say so.',
+      'The user that workers run as: a name or a number, with its supplementary groups. Needs root.',
   },
   group: {
     type: 'string',
@@ -23,7 +23,7 @@ export const processProperties = {
     minimum: -1000,
     maximum: 1000,
     description:
-      'Whom the kernel kills first when memory runs out: 1000 first, -1000 never. Less than the server’s needs privilege.',
+      'How soon the kernel kills a worker when memory runs out: 1000 first, -1000 never. Less than the server’s needs privilege.',
   },
   cwd: {
     type: 'string',

@@ -43,10 +43,10 @@ type CheckedInput<S> = S extends Schema ? ConfigOf<{ readonly input: S }>['input
 
 /** A procedure with its types forgotten, as `register` takes it. */
 export interface AnyProcedure {
-  readonly input?: Schema
+  readonly input?: Schema | undefined
   readonly request?: ProtoMessage<unknown>
   readonly reply?: ProtoMessage<unknown>
-  readonly raw?: true
+  readonly raw?: true | undefined
   readonly audited?: true
   call(input: never, call: ProcedureCall): unknown
 }
@@ -57,7 +57,8 @@ export function procedure<
   M = never,
   R extends true | undefined = undefined,
   O = unknown,
->(declaration: Procedure<S, M, R, O>): Procedure<S, M, R, O> {
+  // Not the declaration's own type: the compiler would infer `S` from what `register` takes, before it has looked at `input`.
+>(declaration: Procedure<S, M, R, O>): AnyProcedure {
   return declaration
 }
 

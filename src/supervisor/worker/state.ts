@@ -3,7 +3,7 @@
  * along it; why it moves is data (`RetireReason`, `KillReason`), never a state.
  */
 
-/** Where a worker is. */
+/** State of a worker. */
 export const WorkerState = {
   spawning: 'spawning',
   idle: 'idle',
@@ -16,7 +16,7 @@ export const WorkerState = {
 export type WorkerState = (typeof WorkerState)[keyof typeof WorkerState]
 
 /**
- * What happens to a worker. `ready`: it answered the PID request; `assign`: a job is sent; `settle`: the job has an
+ * Event in the life of a worker. `ready`: it answered the PID request; `assign`: a job is sent; `settle`: the job has an
  * outcome and the worker is fit; `retire`: it shall leave when it is free; `kill`: it shall go now, by force
  * the second time at the latest; `exit`: it is gone.
  */

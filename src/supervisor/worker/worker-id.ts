@@ -2,7 +2,7 @@
 
 /** Identity of a worker, in log fields, events and lists. */
 export interface WorkerId {
-  /** Of a thread: the server's own. */
+  /** Process id; the server's own for a thread. */
   readonly pid: number
   /** The thread's number, when the worker is one. */
   readonly thread?: number

@@ -10,11 +10,11 @@ export interface WorkerOptions<Self> {
   readonly process: WorkerProcess
   readonly clock: Clock
   readonly log: Logger
-  /** Jobs after which it retires; 0 is no limit. */
+  /** Jobs after which it retires; 0 means no limit. */
   readonly jobsMax: number
   /** Jobs after which its successor may boot, so that it is there when `jobsMax` is reached; 0 is never. */
   readonly jobsDue: number
-  /** The longest run of one job in ms; 0 is no limit. */
+  /** The longest run of one job in ms; 0 means no limit. */
   readonly execTtlMs: number
   /** Grace period between SIGTERM and SIGKILL when a job has run out of time, in ms; 0 is SIGKILL at once. */
   readonly killGraceMs: number

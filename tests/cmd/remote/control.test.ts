@@ -113,7 +113,7 @@ test('nothing that a server says reaches a terminal as a command, in tables, err
   assert.deepEqual(json, [worker])
 })
 
-test('an answer of another shape is an error that names the place, and prints nothing that a terminal obeys', async (t) => {
+test('an answer of another shape is an error with its place, and prints no terminal control characters', async (t) => {
   const { folder } = await play(t, {
     'rr.Workers': [{ pool: 'a', pid: 'one' }],
     'rr.Pools': { pool: 'a' },

@@ -28,7 +28,7 @@ test('a server without a lambda section says that nothing will answer', async (t
   })
   await started(server)
   assert.ok(
-    server.lines().some(({ level, message }) => level === 'warn' && message.includes('nothing will answer')),
+    server.lines().some(({ level, message }) => level === 'warn' && message.includes('will not be answered')),
   )
 })
 

@@ -82,7 +82,7 @@ test('the next look at memory does not wait for a slow boot', async (t) => {
   assert.ok(looks > before, `${looks}`)
 })
 
-test('where memory has no room for two, the old worker has gone before its successor boots', async (t) => {
+test('where memory has does not suffice for two, the old worker has gone before its successor boots', async (t) => {
   const one = scriptedPool(t, {
     config: { supervisor: { ...supervisor, max_worker_memory: 100, memory_samples: 1, watch_tick: 1000 } },
     measure: async () => 200 * megabyte,

@@ -27,7 +27,7 @@ export class EndGuard {
     this.#child = child
   }
 
-  /** These groups, and no others, end with us. */
+  /** Sets the process groups that end with the server. */
   hold(groups: readonly number[]): void {
     this.#child.stdin?.write(`${groups.join(' ')}\n`)
   }

@@ -57,7 +57,7 @@ export class Sandbox {
     return this.#runtime.exited
   }
 
-  /** Nothing runs any more until `thaw`. */
+  /** Stops all processes until `thaw`. */
   freeze(): void {
     for (const group of this.#all) group.stop()
     this.#hold()

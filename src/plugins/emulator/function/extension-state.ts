@@ -21,7 +21,7 @@ export function afterExtensionCall(state: ExtensionState, call: ExtensionCall): 
   return table[state][call]
 }
 
-/** Nothing of an event is held up by an extension in this state. */
+/** True for a state in which an extension delays no event. */
 export function isAtRest(state: ExtensionState): boolean {
   return state === 'waiting' || state === 'lost'
 }

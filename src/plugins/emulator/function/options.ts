@@ -19,7 +19,7 @@ export interface FunctionOptions {
   /** No event is handed out while this is false; `poke` looks again. */
   readonly mayHandOut?: () => boolean
   readonly onHandedOut?: (event: HandedOut) => void
-  /** Something changed that may let somebody else go on. */
+  /** Called after a change that may let a waiting caller continue. */
   readonly onChange?: () => void
   /** An event ran over; its invoker is told when this resolves. */
   readonly onTimeout?: (requestId: string) => Promise<void>

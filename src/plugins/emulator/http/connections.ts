@@ -235,7 +235,7 @@ export class Connections {
       socket.destroy()
       return
     }
-    // All of it is here, and nobody reads it: it is the answer that takes its time.
+    // The request has arrived whole and is not read further: the answer takes its time.
     if (request.complete) return
     response.writeHead(tooSlow.status, { 'Content-Type': 'application/json', Connection: 'close' })
     response.end(bodyOf(tooSlow), () => socket.destroy())

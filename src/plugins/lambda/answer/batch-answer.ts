@@ -1,6 +1,6 @@
 /**
  * The answer to a batch as Lambda reads it: `{"batchItemFailures":[{"itemIdentifier":…}]}`. A null, an empty one, or one
- * without the key is success; anything that is no such list fails the whole batch. Pure.
+ * without the key is success; any other answer fails the whole batch. Pure.
  */
 import { isObject, parseJson } from '../../../index.js'
 import type { RecordPlan } from '../plan/record.js'
@@ -16,7 +16,7 @@ export function problemOfAnswer(body: Buffer, records: readonly RecordPlan[]): s
   for (const identifier of read.identifiers) {
     const name = nameOf(identifier)
     if (name === undefined || !names.has(name))
-      return `the answer names ${JSON.stringify(identifier) ?? 'nothing'} as failed, which is no record of the batch`
+      return `the answer names ${JSON.stringify(identifier) ?? 'nothing'} as failed, which is not a record of the batch`
     if (seen.has(name)) return `the answer names ${name} twice`
     seen.add(name)
   }
@@ -41,13 +41,13 @@ function parse(body: Buffer): { readonly identifiers: readonly unknown[] } | { r
   if (text.trim() === '') return { identifiers: [] }
   const answer = parseJson(text)
   if (answer === undefined)
-    return { problem: `the answer to a batch is no JSON: ${text.slice(0, excerptCharactersMax)}` }
+    return { problem: `the answer to a batch is not JSON: ${text.slice(0, excerptCharactersMax)}` }
   if (answer === null) return { identifiers: [] }
   if (!isObject(answer))
-    return { problem: `the answer to a batch is no object: ${text.slice(0, excerptCharactersMax)}` }
+    return { problem: `the answer to a batch is not an object: ${text.slice(0, excerptCharactersMax)}` }
   const list = 'batchItemFailures' in answer ? answer.batchItemFailures : null
   if (list === null) return { identifiers: [] }
-  if (!Array.isArray(list)) return { problem: 'batchItemFailures is no list' }
+  if (!Array.isArray(list)) return { problem: 'batchItemFailures is not a list' }
   return {
     identifiers: list.map((one: unknown) =>
       typeof one === 'object' && one !== null && 'itemIdentifier' in one ? one.itemIdentifier : undefined,

@@ -143,14 +143,14 @@ function headOf(context: Uint8Array): HttpReplyHead | Verdict {
   try {
     const head = decodeReply(context)
     if (isFinal(head.status) && head.status <= statusMax) return head
-    return badReply(`${head.status} is no status of an answer`)
+    return badReply(`${head.status} is not a valid status`)
   } catch (error) {
     return badReply(messageOf(error))
   }
 }
 
 function badReply(why: string): Verdict {
-  const what = `the worker's answer is no HTTP answer: ${why}`
+  const what = `the worker's answer is not an HTTP answer: ${why}`
   return { kind: 'retry', why: makeFault(FaultKind.badReply, what) }
 }
 

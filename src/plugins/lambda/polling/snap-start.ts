@@ -1,5 +1,5 @@
 /**
- * SnapStart: the environment is photographed once its workers are warm, and every copy begins behind `restore/next`. Workers that
+ * SnapStart: the environment is snapshotted once its workers are warm, and every copy begins behind `restore/next`. Workers that
  * announced it are asked before and after, because what a copy shares with all others (random seeds, connections, clocks) is theirs.
  */
 import { ErrorCode, type Logger, messageOf, type Pool, RelayError } from '../../../index.js'
@@ -19,17 +19,17 @@ const hookMsMax = 9500
 /** AWS's own names of what may go wrong. */
 const HookFault = { before: 'Runtime.BeforeSnapshotError', after: 'Runtime.AfterRestoreError' } as const
 
-/** True when Lambda said that this environment is to be photographed. */
+/** True when Lambda will take a snapshot of this environment. */
 export function isSnapStart(env: Readonly<Record<string, string | undefined>>): boolean {
   return env.AWS_LAMBDA_INITIALIZATION_TYPE === 'snap-start'
 }
 
 /**
- * Waits for the workers, for the photograph, and for being woken. Rejects with RR_SNAPSHOT_HOOK after a hook that failed (Lambda
+ * Waits for the workers, for the snapshot, and for the restore. Rejects with RR_SNAPSHOT_HOOK after a hook that failed (Lambda
  * has been told), and with RR_RUNTIME_API.
  */
 export async function takeSnapshot({ pool, client, log, nowMs }: SnapStartOptions): Promise<void> {
-  // All of them: a worker that boots after the photograph boots anew in every copy.
+  // All of them: a worker that boots after the snapshot boots anew in every copy.
   await pool.booted
   const hook = async (phase: keyof typeof HookFault, tell: (body: string, type: string) => Promise<void>) => {
     try {

@@ -39,7 +39,7 @@ interface Waiter<T> extends Leavable {
 /** Waiters of one priority. The map's order is the turn of the keys. */
 interface PriorityClass<T> {
   readonly cost: number
-  /** Where its next service ends in virtual time; the smallest is served. */
+  /** Virtual time at which its next service ends; the smallest is served. */
   finish: number
   readonly keys: Map<string, LeavableQueue<Waiter<T>>>
 }

@@ -141,7 +141,7 @@ function resetFault(about: { pool: string; replaced: number; total: number; erro
   const stay = `${total - replaced} of ${total} old workers stay`
   const text = `pool "${pool}" was not reset, ${stay}: ${messageOf(error)}`
   return new RelayError(ErrorCode.ResetFailed, text, {
-    hint: 'Mend the worker, then reset again. The pool goes on with the workers that it has.',
+    hint: 'Correct the worker, then reset again. The pool goes on with the workers that it has.',
     cause: error,
   })
 }

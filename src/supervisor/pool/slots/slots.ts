@@ -162,7 +162,7 @@ export class Slots {
     return this.#slotOf(worker)?.isRenewing === true
   }
 
-  /** Monotonic ms since when nobody has needed this worker or those whose place it took: a renewal is no use. */
+  /** Monotonic ms since when nobody has needed this worker or those whose place it took: a renewal does not count as use. */
   idleSince(worker: Worker): number {
     return (worker.jobCount === 0 ? this.#idleSince.get(worker) : undefined) ?? worker.idleSince
   }

@@ -6,7 +6,7 @@ import type { MemoryBudget } from '../../machine/memory.js'
 import type { RetireReason } from '../../worker/state.js'
 import { leavingMax } from '../slots/leaving.js'
 
-/** The limits of a worker's life; 0 is no limit. */
+/** The limits of a worker's life; 0 means no limit. */
 export interface LifePolicy {
   /** Age in ms. */
   readonly ttlMs: number
@@ -14,7 +14,7 @@ export interface LifePolicy {
   readonly idleTtlMs: number
   /** Bytes of its whole process tree. */
   readonly memoryBytesMax: number
-  /** Samples in a row over the memory limit until it counts: one peak is no leak. */
+  /** Samples in a row over the memory limit until it counts: a single peak is not a leak. */
   readonly memorySamples: number
 }
 

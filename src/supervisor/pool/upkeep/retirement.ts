@@ -170,7 +170,7 @@ export class Retirement {
       jobs: worker.jobCount,
     }
     if (!this.hasRoomFor(worker)) {
-      log.info(facts, 'a worker is replaced; memory has no room for two, so it goes first')
+      log.info(facts, 'a worker is replaced; memory does not suffice for two, so the old worker leaves first')
       await slots.replace(worker, why)
       return
     }

@@ -23,7 +23,7 @@ export interface JobHost {
   readonly clock: Clock
   readonly log: Logger
   readonly relay: () => Relay | undefined
-  /** The longest run of any job in ms; 0 is no limit. */
+  /** The longest run of any job in ms; 0 means no limit. */
   readonly execTtlMs: number
   /** Longest time that a stream may go on after it was asked to end, in ms. */
   readonly streamTimeoutMs: number
@@ -31,7 +31,7 @@ export interface JobHost {
   readonly onStreamTimeout: () => void
 }
 
-// A worker that wrote something that is no frame and then is silent for this long has given its answer, a bad one.
+// A worker that wrote bytes that are not a frame and then is silent for this long has given its answer, a bad one.
 // RoadRunner reads stray output for as long before it gives up.
 const silenceMs = 2000
 const excerptBytes = 64
@@ -166,7 +166,7 @@ export class RunningJob {
     this.#stray ??= Buffer.from(bytes.subarray(0, excerptBytes))
     this.#strayTimer?.clear()
     this.#strayTimer = this.#host.clock.timer(silenceMs, () => {
-      onSilence(this.#strayError(`bytes that are no frame, then nothing for ${silenceMs} ms`))
+      onSilence(this.#strayError(`bytes that are not a frame, then nothing for ${silenceMs} ms`))
     })
   }
 
@@ -179,7 +179,7 @@ export class RunningJob {
 
   /** Makes the error for its caller when its time is up. */
   lateError(nowMonotonicMs: number): RelayError {
-    if (this.hasStray) return this.#strayError('bytes that are no frame')
+    if (this.hasStray) return this.#strayError('bytes that are not a frame')
     const ranMs = nowMonotonicMs - this.#startedAt
     const limitMs = this.deadlineAt - this.#startedAt
     const { id } = this.#host

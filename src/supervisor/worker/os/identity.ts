@@ -1,5 +1,5 @@
 /**
- * Whom workers run as: names and numbers of `user` and `group` → ids, and how a process gets them. Node's own `uid` drops
+ * Resolves the user and group that workers run as: names and numbers → ids, and the way a process gets them. Node's own `uid` drops
  * supplementary groups, so `setpriv` of util-linux sets them; without it only a user who has none can be had.
  */
 import { spawnSync } from 'node:child_process'
@@ -21,7 +21,7 @@ export interface IdentityOptions {
   readonly pool: string
   readonly user: string | undefined
   readonly group: string | undefined
-  /** Where `setpriv` is looked for. */
+  /** PATH on which `setpriv` is looked for. */
   readonly path: string
   /** The server's own ids. */
   readonly own: { readonly uid: number; readonly gid: number }

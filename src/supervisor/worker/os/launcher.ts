@@ -15,8 +15,8 @@ export interface LaunchSettings {
 }
 
 // The writes are in a subshell that is deaf to SIGPIPE: a plain echo would kill the launcher when a watchdog has died.
-// A closed descriptor, or one that is not there, is no fault; a subshell that was killed may not have registered, and is.
-// `/proc/self` is this shell: an echo is no process.
+// A closed descriptor, or one that is not there, is not a fault; a subshell that was killed may not have registered, and is.
+// `/proc/self` is this shell: an echo is not a process.
 const launcherScript = `(trap '' PIPE; echo "+$$" >&3; echo "+$$" >&4; :) 2>/dev/null || exit 126
 exec 3>&- 4>&-
 [ -z "$1" ] || umask "$1" || exit 126

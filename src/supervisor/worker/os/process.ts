@@ -41,7 +41,7 @@ export interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>
   /** True: stdin and stdout are the relay. */
   readonly usesPipes: boolean
-  /** Where stderr goes (and stdout, where it is not the relay). Undefined: socket pairs, when FIFOs cannot be made. */
+  /** Target of stderr (and of stdout, where it is not the relay). Undefined: socket pairs, when FIFOs cannot be made. */
   readonly outputs: { readonly stderr: OutputFifo; readonly stdout?: OutputFifo } | undefined
   /** Undefined: the process may outlive a killed server. */
   readonly watchdog: Watchdog | undefined

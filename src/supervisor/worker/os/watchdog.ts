@@ -65,6 +65,7 @@ export class Watchdog {
   readonly #guards = new Set<Guard>()
   #made = 0
   #isClosed = false
+  #closed: Promise<void> | undefined
 
   /** `isSparing`: one is enough, as all processes end with the server's environment. */
   constructor(options: { readonly folder: string; readonly log: Logger; readonly isSparing?: boolean }) {
@@ -103,7 +104,13 @@ export class Watchdog {
   }
 
   /** Ends the watchdogs, which kill every process that is still registered. Resolves when they have ended, so that no zombie is left. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    // An orderly stop and a second signal may both wait for it.
+    this.#closed ??= this.#end()
+    return this.#closed
+  }
+
+  async #end(): Promise<void> {
     this.#isClosed = true
     const guards = [...this.#guards]
     this.#guards.clear()

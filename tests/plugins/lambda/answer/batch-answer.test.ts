@@ -50,17 +50,17 @@ const answers: readonly (readonly [answer: unknown, verdict: RegExp])[] = [
   [{}, /^done$/],
   ['', /^done$/],
   ['null', /^done$/],
-  [named('message-7'), /^RR\.BadReply: .*"message-7".*no record of the batch/],
+  [named('message-7'), /^RR\.BadReply: .*"message-7".*not a record of the batch/],
   [named('message-1', 'message-1'), /^RR\.BadReply: .*message-1 twice/],
   [named(''), /^RR\.BadReply/],
   [named(null), /^RR\.BadReply/],
   [named(1), /^RR\.BadReply/],
   [{ batchItemFailures: [{ itemidentifier: 'message-1' }] }, /^RR\.BadReply: .*nothing/],
   [{ batchItemFailures: ['message-1'] }, /^RR\.BadReply/],
-  [{ batchItemFailures: 'message-1' }, /^RR\.BadReply: batchItemFailures is no list/],
-  [{ batchItemFailures: {} }, /^RR\.BadReply: batchItemFailures is no list/],
-  ['{"batchItemFailures":[', /^RR\.BadReply: .*no JSON/],
-  ['["batchItemFailures"]', /^RR\.BadReply: .*no object/],
+  [{ batchItemFailures: 'message-1' }, /^RR\.BadReply: batchItemFailures is not a list/],
+  [{ batchItemFailures: {} }, /^RR\.BadReply: batchItemFailures is not a list/],
+  ['{"batchItemFailures":[', /^RR\.BadReply: .*not JSON/],
+  ['["batchItemFailures"]', /^RR\.BadReply: .*not an object/],
 ]
 test('an answer that Lambda would take as a failure of the whole batch is an error that says why', () => {
   for (const [answer, verdict] of answers)
