@@ -94,8 +94,10 @@ export type Schema =
 /** Keys of a section or an object. */
 export type Properties = { readonly [key: string]: Schema }
 
-/** The value of a schema once it has been validated. */
-export type ValueOf<S> = S extends { anyOf: readonly (infer M)[] }
+/** The value of a schema once it has been validated; unknown for any schema, whose value would be endlessly deep. */
+export type ValueOf<S> = [Schema] extends [S] ? unknown : KnownValueOf<S>
+
+type KnownValueOf<S> = S extends { anyOf: readonly (infer M)[] }
   ? ValueOf<M>
   : S extends { type: 'string'; format: 'duration' | 'size' }
     ? number

@@ -58,8 +58,8 @@ export type Provides = ServiceKey<unknown> | readonly ServiceKey<unknown>[] | un
 export type Provided<K> = K extends readonly ServiceKey<unknown>[]
   ? { readonly services: { readonly [I in keyof K]: readonly [K[I], ServiceOf<K[I]>] } }
   : K extends ServiceKey<infer S>
-    ? { readonly service: S }
-    : unknown
+    ? { readonly service: S; readonly services?: undefined }
+    : { readonly services?: undefined }
 
 /** The life of a plugin after set-up: all of it optional. */
 export interface PluginLife {
@@ -78,7 +78,12 @@ export type RunningPlugin<K extends Provides = undefined> = PluginLife & Provide
 
 // A plugin that promises nothing may return nothing.
 // biome-ignore lint/suspicious/noConfusingVoidType: a set-up with nothing to give back does not return
-type SetupResult<K extends Provides> = RunningPlugin<K> | (K extends undefined ? void : never)
+type SetupResult<K extends Provides> = (RunningPlugin<K> & Pairs) | (K extends undefined ? void : never)
+
+/** Makes the compiler read the list of a literal as pairs before it knows which keys the plugin provides. */
+interface Pairs {
+  readonly services?: readonly [] | readonly (readonly [ServiceKey<unknown>, unknown])[] | undefined
+}
 
 /** Milliseconds that a plugin may take for a step before the fault names it. */
 export interface PluginTimeouts {
