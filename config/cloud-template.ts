@@ -6,7 +6,7 @@
 import { relative } from 'node:path'
 import type { Entry, Tree } from '../src/schema/tree.js'
 import { readConfig } from './find.js'
-import { type ParsedFile, parseYaml } from './yaml.js'
+import { type ParsedFile, parseYaml } from './yaml/yaml.js'
 
 // serverless.yml shares settings by anchors.
 const aliasesMax = 64

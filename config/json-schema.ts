@@ -2,8 +2,8 @@
 import type { Properties, Schema, StringSchema } from '../src/schema/kinds.js'
 import { objectOf, type Section, schemaOf } from '../src/schema/section.js'
 import { type SchemaVisitor, visit } from '../src/schema/visit.js'
-import { allOf, hasPart, when } from './constraints.js'
-import type { SectionOwner } from './validate.js'
+import { allOf, hasPart, when } from './validation/constraints.js'
+import type { SectionOwner } from './validation/validate.js'
 
 type Json = { readonly [key: string]: unknown }
 

@@ -4,7 +4,7 @@ import { ErrorCode, hasCode, messageOf } from '../src/core/errors.js'
 import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
 import type { Environment } from './env.js'
 import { readConfig } from './find.js'
-import { emptyMap, parseYaml } from './yaml.js'
+import { emptyMap, parseYaml } from './yaml/yaml.js'
 
 /** A plugin that the file lists, with the folder that its path counts from. */
 interface ListedPlugin {

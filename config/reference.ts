@@ -2,8 +2,8 @@
 import type { Properties, Schema } from '../src/schema/kinds.js'
 import { objectOf } from '../src/schema/section.js'
 import { type SchemaVisitor, visit } from '../src/schema/visit.js'
-import { describe } from './describe.js'
-import type { SectionOwner } from './validate.js'
+import { describe } from './validation/describe.js'
+import type { SectionOwner } from './validation/validate.js'
 
 /** Makes the part of the page that the sections say; the keys of a pool are there once, in a section of their own. */
 export function referenceOf(owners: readonly SectionOwner[], pool: Properties): string {

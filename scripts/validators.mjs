@@ -1,6 +1,6 @@
 /**
  * Generates the validators of the built-in sections with ajv, as a module without imports. They only tell valid from invalid, which
- * halves what a start has to parse: what is wrong is found by ajv itself (`config/validate.ts`).
+ * halves what a start has to parse: what is wrong is found by ajv itself (`config/validation/validate.ts`).
  */
 import { writeFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
@@ -10,12 +10,12 @@ import standalone from 'ajv/dist/standalone/index.js'
 const errors =
   /\{instancePath(?::[^{}]*?)?,schemaPath:[^{}]*?,params:\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\}(?:,propertyName:\w+)?\}/g
 
-/** Replaces `config/built-sections.js` of a build. */
+/** Replaces `config/validation/built-sections.js` of a build. */
 export async function writeValidators(build) {
   const { builtInSections } = await import(`${build}/cmd/server/sections.js`)
-  const { ajvOptions } = await import(`${build}/config/compile.js`)
-  const { constraintsOf } = await import(`${build}/config/constraints.js`)
-  const { hashOf } = await import(`${build}/config/validate.js`)
+  const { ajvOptions } = await import(`${build}/config/validation/compile.js`)
+  const { constraintsOf } = await import(`${build}/config/validation/constraints.js`)
+  const { hashOf } = await import(`${build}/config/validation/validate.js`)
   const ajv = new Ajv({ ...ajvOptions, allErrors: true, code: { source: true, esm: true } })
   const names = builtInSections.map((_, at) => `section${at}`)
   for (const [at, { config }] of builtInSections.entries()) ajv.addSchema(constraintsOf(config), names[at])
@@ -27,5 +27,5 @@ export async function writeValidators(build) {
     throw new Error(`the validators of the built-in sections have an unexpected "${left}"`)
   const list = builtInSections.map(({ config }, at) => `  '${hashOf(config)}': ${names[at]},`)
   const text = `${code}\nexport const builtSections = {\n${list.join('\n')}\n}\n`
-  writeFileSync(`${build}/config/built-sections.js`, text)
+  writeFileSync(`${build}/config/validation/built-sections.js`, text)
 }

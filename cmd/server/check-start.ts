@@ -1,7 +1,7 @@
 /** Faults of a configuration that only its start would show, as far as they can be known without starting anything: for `rr validate`. */
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { nearestName } from '../../config/nearest.js'
+import { nearestName } from '../../config/validation/nearest.js'
 import { commandWords } from '../../src/core/command-words.js'
 import { RelayError } from '../../src/core/errors.js'
 import type { Schema } from '../../src/schema/kinds.js'

@@ -1,7 +1,7 @@
 /** One run of a server, from the configuration to its end: does what the table of `life.ts` says. */
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
-import { checkInput } from '../../config/check-input.js'
+import { checkInput } from '../../config/validation/check-input.js'
 import { assert } from '../../src/core/assert.js'
 import { AwakeClock } from '../../src/core/awake-clock.js'
 import { type Clock, systemClock } from '../../src/core/clock.js'

@@ -1,5 +1,5 @@
 /** Words fixes for the place the setup was read from: a property of the template, a key of serverless.yml, AWS's CLI. Pure. */
-import { unreachable } from '../../src/core/assert.js'
+import { unreachable } from '../core/assert.js'
 import { type FunctionSetup, isWritten, type Mapping, type Origin, type Queue } from './setup.js'
 
 /** A setting of the function. */

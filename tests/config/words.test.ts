@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { expandText } from '../../config/expand.js'
-import { nearestName } from '../../config/nearest.js'
+import { nearestName } from '../../config/validation/nearest.js'
+import { expandText } from '../../config/yaml/expand.js'
 import { commandWords, shellWord } from '../../src/core/command-words.js'
 import { parseDuration, parseSize } from '../../src/schema/units.js'
 

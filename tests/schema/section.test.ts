@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { validateConfig } from '../../config/validate.js'
-import { parseYaml } from '../../config/yaml.js'
+import { validateConfig } from '../../config/validation/validate.js'
+import { parseYaml } from '../../config/yaml/yaml.js'
 import { defaultsOf } from '../../src/schema/defaults.js'
 import { withParts } from '../../src/schema/parts.js'
 import {

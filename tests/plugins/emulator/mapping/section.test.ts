@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { builtInSections } from '../../../../cmd/server/sections.js'
 import { loadConfig } from '../../../../config/load.js'
-import { validateConfig } from '../../../../config/validate.js'
+import { validateConfig } from '../../../../config/validation/validate.js'
 import { formatProblem } from '../../../../src/schema/tree.js'
 import { testFolder } from '../../../helpers/rr.js'
 

@@ -1,6 +1,6 @@
 /** Sections → validators by ajv, when they are needed: for npm plugins, and for faults. */
 import type { Options, ValidateFunction } from 'ajv'
-import type { Section } from '../src/schema/section.js'
+import type { Section } from '../../src/schema/section.js'
 import { constraintsOf } from './constraints.js'
 import type { Violation } from './faults.js'
 

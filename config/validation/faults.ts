@@ -1,8 +1,8 @@
 /** Violations as ajv reports them → problems in our words, each at the place where the value was written. Pure. */
-import type { Properties, Schema } from '../src/schema/kinds.js'
-import type { SourceNode } from '../src/schema/normalise.js'
-import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
-import { visit } from '../src/schema/visit.js'
+import type { Properties, Schema } from '../../src/schema/kinds.js'
+import type { SourceNode } from '../../src/schema/normalise.js'
+import type { Entry, Place, Problem, Tree } from '../../src/schema/tree.js'
+import { visit } from '../../src/schema/visit.js'
 import { describe } from './describe.js'
 import { nearestName } from './nearest.js'
 import { refusals } from './refusals.js'

@@ -6,9 +6,9 @@
  * ajv. A generated one is used only for the very section that it was made from.
  */
 import { createHash } from 'node:crypto'
-import { normalise } from '../src/schema/normalise.js'
-import { type Section, type SectionFault, schemaOf } from '../src/schema/section.js'
-import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
+import { normalise } from '../../src/schema/normalise.js'
+import { type Section, type SectionFault, schemaOf } from '../../src/schema/section.js'
+import type { Entry, Place, Problem, Tree } from '../../src/schema/tree.js'
 import { builtSections } from './built-sections.js'
 import type { Violation } from './faults.js'
 import { nearestName } from './nearest.js'

@@ -1,6 +1,6 @@
 /** Text → `Tree`, with the place of every value. The home of the package `yaml`, which is loaded on the first call. */
 import type { Node } from 'yaml'
-import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
+import type { Entry, Place, Problem, Tree } from '../../src/schema/tree.js'
 import { expandText } from './expand.js'
 import { yamlFaults } from './yaml-faults.js'
 

@@ -1,8 +1,8 @@
 /** Why a value is refused, in words: what was read, what is expected, what may have been meant. Pure. */
-import type { Schema, StringSchema } from '../src/schema/kinds.js'
-import type { Tree } from '../src/schema/tree.js'
-import { parseDuration } from '../src/schema/units.js'
-import type { SchemaVisitor } from '../src/schema/visit.js'
+import type { Schema, StringSchema } from '../../src/schema/kinds.js'
+import type { Tree } from '../../src/schema/tree.js'
+import { parseDuration } from '../../src/schema/units.js'
+import type { SchemaVisitor } from '../../src/schema/visit.js'
 import { describe } from './describe.js'
 import { nearestName } from './nearest.js'
 

@@ -1,6 +1,6 @@
 /** Describes the values a schema accepts, for a fault's "expected …" and for the documentation. Pure. */
-import type { Schema, StringSchema } from '../src/schema/kinds.js'
-import { type SchemaVisitor, visit } from '../src/schema/visit.js'
+import type { Schema, StringSchema } from '../../src/schema/kinds.js'
+import { type SchemaVisitor, visit } from '../../src/schema/visit.js'
 
 /** One kind of value, in words. */
 export function describe(schema: Schema): string {

@@ -1,6 +1,6 @@
 /** Words the YAML parser's errors for the author of the file: what was read and what to write instead. */
 import type { Document, YAMLParseError } from 'yaml'
-import type { Place, Problem } from '../src/schema/tree.js'
+import type { Place, Problem } from '../../src/schema/tree.js'
 
 /** Source text of a fault. */
 export interface FaultySource {

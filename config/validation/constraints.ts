@@ -2,9 +2,9 @@
  * Sections → JSON Schema of their normalised values, which ajv turns into validators. Not the schema for editors
  * (`json-schema.ts`), which describes the file as people write it. Pure.
  */
-import type { ObjectSchema, Properties, StringSchema } from '../src/schema/kinds.js'
-import { objectOf, type Section, schemaOf } from '../src/schema/section.js'
-import { type SchemaVisitor, visit } from '../src/schema/visit.js'
+import type { ObjectSchema, Properties, StringSchema } from '../../src/schema/kinds.js'
+import { objectOf, type Section, schemaOf } from '../../src/schema/section.js'
+import { type SchemaVisitor, visit } from '../../src/schema/visit.js'
 
 /** A JSON Schema. */
 export type Constraints = { readonly [keyword: string]: unknown }
