@@ -201,7 +201,7 @@ const errors: readonly [body: string, type: string, header: RegExp][] = [
   ['retry', 'RR.Retry', /later/],
   ['fail', 'RR.Failed', /never/],
   ['die', 'RR.WorkerCrashed', /exit code 7/],
-  ['junk', 'RR.BadReply', /no frame/],
+  ['junk', 'RR.BadReply', /not a frame/],
   ['no-option', 'RR.BadReply', /0 options/],
   ['unknown-outcome', 'RR.BadReply', /outcome/],
 ]

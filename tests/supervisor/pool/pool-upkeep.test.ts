@@ -82,7 +82,7 @@ test('the next look at memory does not wait for a slow boot', async (t) => {
   assert.ok(looks > before, `${looks}`)
 })
 
-test('where memory has does not suffice for two, the old worker has gone before its successor boots', async (t) => {
+test('where memory does not suffice for two, the old worker has gone before its successor boots', async (t) => {
   const one = scriptedPool(t, {
     config: { supervisor: { ...supervisor, max_worker_memory: 100, memory_samples: 1, watch_tick: 1000 } },
     measure: async () => 200 * megabyte,
@@ -98,7 +98,7 @@ test('where memory has does not suffice for two, the old worker has gone before 
   await one.settled(running)
   await one.until(() => one.workers.length === 2)
   assert.equal(old?.state, 'exited')
-  const line = one.log.lines.find(({ message }) => /goes first/.test(message))
+  const line = one.log.lines.find(({ message }) => /leaves first/.test(message))
   assert.deepEqual([line?.fields.why, line?.fields.isBytes], ['max_memory', 200 * megabyte])
 })
 

@@ -38,7 +38,7 @@ function fixtureRelayWorker(): readonly string[] {
 
 const crashes: readonly [fixture: string, code: string, says: RegExp][] = [
   ['exits-zero', 'RR_WORKER_CRASHED', /exit code 0 before it answered.*leaving without a word/],
-  ['junk-answer', 'RR_IPC_BAD_FRAME', /no frame.*Warning: this is no frame/],
+  ['junk-answer', 'RR_IPC_BAD_FRAME', /not a frame.*Warning: this is no frame/],
   ['no-option', 'RR_IPC_BAD_FRAME', /0 options instead of 1/],
   ['soft-error', 'RR_JOB_FAILED', /^failed: job$/],
 ]

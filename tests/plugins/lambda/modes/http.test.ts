@@ -54,7 +54,7 @@ test('a worker’s answer is checked: an invalid head is a 500 for the caller an
     assert.deepEqual([result?.statusCode, result?.body], [500, ''], head)
   }
   assert.equal(failures().length, heads.length)
-  for (const text of failures()) assert.match(text, /no HTTP answer/)
+  for (const text of failures()) assert.match(text, /not an HTTP answer/)
 })
 
 test('internal_error_code is the status of every failure, and 0 fails the invocation', async (t) => {
