@@ -1,4 +1,4 @@
-/** What every queue with visibility does, in memory or over SQS's protocol. */
+/** Conformance of queues with visibility, in memory or over SQS’s protocol. */
 import { hasCode } from '../../src/core/errors.js'
 import type { MessageQueue, NewMessage, ReceivedMessage } from '../../src/work/queues/queue.js'
 import { bodyText } from '../../src/work/queues/text.js'

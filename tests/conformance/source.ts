@@ -1,4 +1,4 @@
-/** What every source over a queue does: pull, settle, extend, release, push and counts, whoever keeps the messages. */
+/** Conformance of sources over a queue: pull, settle, extend, release, push and counts, whoever keeps the messages. */
 import type { Delivery, NewJob, Source } from '../../src/work/source.js'
 import type { Verdict } from '../../src/work/verdict.js'
 import type { QueueShape } from './queue.js'

@@ -1,4 +1,4 @@
-/** What the author of a plugin gets from `relayrunner/testing`, used as a third party would. */
+/** Tests `relayrunner/testing` as the author of a plugin uses it. */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { test } from 'node:test'

@@ -1,4 +1,4 @@
-/** What a plugin registers ends with the plugin. */
+/** Tests that registrations of a plugin end with the plugin. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '../../../src/core/clock.js'

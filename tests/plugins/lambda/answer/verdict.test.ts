@@ -8,7 +8,7 @@ import { faultOfError } from '../../../../src/work/fault.js'
 import { readVerdict } from '../../../../src/work/protocols/raw.js'
 import type { Verdict } from '../../../../src/work/verdict.js'
 
-/** What Lambda is told of a job that rejected with `error`. */
+/** Returns the error that Lambda gets for a job that rejected with `error`. */
 const errorOf = (error: unknown) => toLambdaError(faultOfError(error))
 
 function verdict(context: string, body = ''): Verdict {
