@@ -234,6 +234,10 @@ add(
 )
 
 async function main(): Promise<void> {
+  // A reader such as `head` may have enough: there is nothing left to print to, and that is not a fault of the command.
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE') process.exitCode = ExitCode.fault
+  })
   try {
     checkFolder()
     await program.parseAsync()

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -73,6 +74,17 @@ test('a missing file says which places were looked at: 78', async (t) => {
   const { code, err } = rr(await testFolder(t), ['validate'])
   assert.equal(code, 78)
   assert.match(err, /rr\.yaml.*\.rr\.yaml/)
+})
+
+test('a reader that closes the pipe early ends a command without a fault', async (t) => {
+  const child = spawn(process.execPath, [rrCommand, 'schema'], { cwd: await testFolder(t) })
+  child.stdout.destroy()
+  let err = ''
+  child.stderr.on('data', (bytes) => {
+    err += String(bytes)
+  })
+  const [code]: unknown[] = await once(child, 'close')
+  assert.deepEqual([code, err], [0, ''])
 })
 
 test('schema prints a JSON Schema', async (t) => {
