@@ -19,7 +19,7 @@ import { hostSettings } from '../../src/supervisor/sections.js'
 import { type Boots, Server } from '../../src/supervisor/server.js'
 import { ExitCode } from '../options.js'
 import { enterFolder } from '../working-folder.js'
-import type { Unwatched, Watch } from './dev/watch.js'
+import type { Unwatched } from './dev/watch.js'
 import { killAtOnce, stopInOrder, stopWithin, watchExit } from './end.js'
 import { Greeting } from './greeting.js'
 import { exitCodeOf, type LifeEvent, LifeState, lifeTable } from './life.js'
@@ -125,12 +125,11 @@ export class ServerRun {
       this.#log.warn({}, 'rr is process 1 and reaps only its own children: start it with docker-entrypoint')
     const server = this.#makeServer(plan)
     this.#server = server
+    // Before any worker boots: one that cannot says that a file change is waited for, and the change may come at once.
+    if (manner.watches) await this.#watch(plan.cwd)
+    if (!this.#isStarting()) return
     await server.start()
     if (!this.#isStarting()) return
-    if (manner.watches) {
-      const watch = await this.#watch(plan.cwd)
-      this.#living.defer(() => watch.close())
-    }
     this.#step('started')
   }
 
@@ -188,11 +187,14 @@ export class ServerRun {
     this.#log.named('watch').warn({ ...held }, text)
   }
 
-  async #watch(folder: string): Promise<Watch> {
+  /** Resolves when every folder that can be watched is. */
+  async #watch(folder: string): Promise<void> {
     const { watchFolder } = await import('./dev/watch.js')
     const onUnwatched = (what: Unwatched) =>
       this.#log.named('watch').warn({ ...what }, 'changes of some files are not seen: they cannot be watched')
-    return watchFolder({ folder, onChange: (path) => this.#step('changed', { path }), onUnwatched })
+    const watch = watchFolder({ folder, onChange: (path) => this.#step('changed', { path }), onUnwatched })
+    this.#living.defer(() => watch.close())
+    await watch.ready
   }
 
   #renewWorkers(path: string): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { rrCommand } from '../helpers/project.js'
@@ -206,6 +206,27 @@ test('options before and after the command are one', async (t) => {
   await writeFile(join(folder, 'other.yaml'), 'version: "3"\n')
   assert.equal(rr(folder, ['-c', 'other.yaml', 'validate']).code, 0)
   assert.equal(rr(folder, ['validate', '-c', 'other.yaml', '-o', 'logs.level=loud']).code, 78)
+})
+
+test('dev sees a change that comes as soon as it says that it waits for one', async (t) => {
+  const folder = await testFolder(t)
+  // The deepest folder is watched last.
+  const deepest = join(folder, ...Array.from({ length: 300 }, () => 'd'))
+  await mkdir(deepest, { recursive: true })
+  const config = 'version: "3"\nserver: { command: "false" }\nlambda: { pool: { num_workers: 1 } }\n'
+  const running = await startRr(
+    t,
+    ['dev', '-o', 'emulator.address=127.0.0.1:0', '-o', 'logs.encoding=json'],
+    {
+      folder,
+      config,
+    },
+  )
+  await running.line(
+    (line) => line.message === 'no worker could boot: waiting for a file change (or `rr reset`)',
+  )
+  await writeFile(join(deepest, 'app.mjs'), '')
+  await running.line((line) => line.message === 'a file changed, restarting the workers')
 })
 
 test('dev restarts the workers when a file changes, and outlives workers that cannot boot', async (t) => {

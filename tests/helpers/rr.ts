@@ -9,6 +9,9 @@ import type { TestContext } from 'node:test'
 import { endingWithUs } from './mortal.js'
 import { fixture, rrCommand } from './project.js'
 
+// No healthy machine needs it: a test that waits for ever would hold up all others.
+const lineWaitMs = 60_000
+
 /** One JSON line of the log. */
 export interface LogLine {
   readonly level: string
@@ -24,7 +27,7 @@ export interface RunningRr {
   /** Everything on standard error and, inside Lambda, standard output. */
   text(): string
   lines(): readonly LogLine[]
-  /** Resolves with the first line that `matches`; lines that came before count. Rejects when the process ends without it. */
+  /** Resolves with the first line that `matches`; lines that came before count. Rejects when the process ends without it, or after a minute. */
   line(matches: (line: LogLine) => boolean): Promise<LogLine>
   /** Resolves with the exit code, or the signal's name. */
   readonly ended: Promise<number | string>
@@ -130,7 +133,18 @@ export async function startRr(
     line: (matches) => {
       const found = lines.find(matches)
       if (found !== undefined) return Promise.resolve(found)
-      return new Promise((resolve, reject) => waiting.add({ matches, resolve, reject }))
+      return new Promise((resolve, reject) => {
+        const giveUp = () =>
+          reject(new Error(`the line did not come within ${lineWaitMs} ms: ${matches}\n${text}`))
+        const timer = setTimeout(giveUp, lineWaitMs)
+        const ending =
+          <T>(end: (value: T) => void) =>
+          (value: T) => {
+            clearTimeout(timer)
+            end(value)
+          }
+        waiting.add({ matches, resolve: ending(resolve), reject: ending(reject) })
+      })
     },
   }
 }
