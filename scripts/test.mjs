@@ -1,8 +1,9 @@
 /**
  * Runs every `*.test.js` below `dist/tests` with Node's own runner: `node scripts/test.mjs [WORD…]` runs the files whose
- * path holds one of the words. Says which languages are missing; under CI a missing one is a failure.
+ * path holds one of the words. Says which languages are missing; under CI a missing one is a failure. A file has eight minutes,
+ * a run forty.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -40,9 +41,31 @@ const env = { ...process.env, NO_COLOR: '1' }
 // It slows every start of Node 20 by 80 ms, and only npm speaks TLS here: `tests/helpers/node-packages.ts` hands it on.
 if (env.NODE_EXTRA_CA_CERTS !== undefined) env.RR_TEST_CA_CERTS = env.NODE_EXTRA_CA_CERTS
 delete env.NODE_EXTRA_CA_CERTS
-const run = spawnSync(
-  process.execPath,
-  ['--test', '--enable-source-maps', '--test-concurrency=2', ...files],
-  { stdio: 'inherit', env, cwd: root },
-)
-process.exit(run.status ?? 1)
+// Limits that no healthy machine reaches: a test that waits for ever fails, and so does a run whose end somebody's child holds up.
+const fileMsMax = 8 * 60_000
+const runMsMax = 40 * 60_000
+const runner = ['--test', '--enable-source-maps', '--test-concurrency=2', `--test-timeout=${fileMsMax}`]
+const run = spawn(process.execPath, [...runner, ...files], {
+  stdio: 'inherit',
+  env,
+  cwd: root,
+  detached: true,
+})
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => endGroup(signal))
+const timer = setTimeout(() => {
+  console.error(`the tests did not end within ${runMsMax / 60_000} minutes: killed`)
+  endGroup('SIGKILL')
+}, runMsMax)
+run.on('exit', (code) => {
+  clearTimeout(timer)
+  process.exit(code ?? 1)
+})
+
+/** Signals the runner, the test files and what they started in the same group. */
+function endGroup(signal) {
+  try {
+    process.kill(-run.pid, signal)
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error
+  }
+}
