@@ -36,6 +36,7 @@ export {
   type Needs,
   type PluginDefinition,
   type PluginLife,
+  type PluginParts,
   type PluginTimeouts,
   type Provided,
   type Provides,

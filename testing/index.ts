@@ -17,7 +17,7 @@ import { connectRpc } from '../src/ipc/rpc/client.js'
 import { serverPlatform } from '../src/platform/server.js'
 import { builtInPlugins } from '../src/plugins/index.js'
 import { formatProblem } from '../src/schema/tree.js'
-import { type AnyPlugin, isOn } from '../src/supervisor/plugins/definition.js'
+import type { AnyPlugin } from '../src/supervisor/plugins/definition.js'
 import type { ServiceKey } from '../src/supervisor/plugins/keys.js'
 import {
   builtInFile,
@@ -25,6 +25,7 @@ import {
   loadPlugin,
   type PluginSource,
 } from '../src/supervisor/plugins/load.js'
+import { activePlugins, sectionsOf } from '../src/supervisor/plugins/parts.js'
 import { type HostSettings, hostSections, hostSettings } from '../src/supervisor/sections.js'
 import { Server } from '../src/supervisor/server.js'
 import { type LogLine, MemoryLog } from './memory-log.js'
@@ -141,12 +142,11 @@ async function configured(
     ...listed,
   ]
   const all = sources.map(({ plugin }) => plugin)
-  const sections = new Set(loaded.entries.keys())
-  const active = all.filter((plugin) => isOn(plugin, 'serve', sections)).map(({ name }) => name)
+  const active = activePlugins(all, 'serve', loaded.entries)
   const { values, problems } = await validateConfig(
     loaded.entries,
-    [...hostSections, ...all],
-    new Set([...hostNames, ...active]),
+    [...hostSections, ...sectionsOf(all)],
+    new Set([...hostNames, ...active.map(({ name }) => name)]),
   )
   const faults = [...loaded.problems, ...problems].filter(({ severity }) => severity === 'error')
   if (faults.length > 0) {
@@ -154,8 +154,8 @@ async function configured(
     throw new RelayError(ErrorCode.ConfigInvalid, `the configuration has ${faults.length} faults:\n${text}`)
   }
   const plugins = sources
-    .filter(({ plugin }) => active.includes(plugin.name))
-    .map((source) => ({ ...source, config: values.get(source.plugin.name) }))
+    .filter(({ plugin }) => active.includes(plugin))
+    .map((source) => ({ ...source, config: values.get(source.plugin.name) ?? {} }))
   return { plugins, settings: hostSettings(values) }
 }
 

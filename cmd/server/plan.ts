@@ -11,13 +11,14 @@ import { expandHandler, withHandler, zeroConfig } from '../../config/zero.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors.js'
 import { builtInPlugins } from '../../src/plugins/index.js'
 import type { Place, Problem } from '../../src/schema/tree.js'
-import { type AnyPlugin, isOn, type RunMode } from '../../src/supervisor/plugins/definition.js'
+import type { AnyPlugin, RunMode } from '../../src/supervisor/plugins/definition.js'
 import {
   builtInFile,
   type LoadedPlugin,
   loadPlugin,
   type PluginSource,
 } from '../../src/supervisor/plugins/load.js'
+import { activePlugins, sectionsOf } from '../../src/supervisor/plugins/parts.js'
 import { hostSections } from '../../src/supervisor/sections.js'
 import type { CommonOptions } from '../options.js'
 
@@ -62,16 +63,14 @@ export async function planStart(mode: Mode, options: StartOptions): Promise<Star
   const { external, listed } = await loadListed(mode, loaded, problems)
   const sources = [...builtIns(), ...external]
   const all = sources.map(({ plugin }) => plugin)
-  const sections = new Set(loaded.entries.keys())
-  const active = all.filter((plugin) => isOn(plugin, runMode(mode), sections))
+  const active = activePlugins(all, runMode(mode), loaded.entries)
   // A file that could not be read would only make every section look absent.
-  const checked = problems.some(isYaml)
-    ? { values: new Map(), problems: [] }
-    : await check(loaded, all, active, listed)
-  problems.push(...checked.problems)
+  const checked = problems.some(isYaml) ? undefined : await check(loaded, all, active, listed)
+  const values = checked?.values ?? new Map<string, unknown>()
+  problems.push(...(checked?.problems ?? []))
   const plugins = sources.flatMap((source) =>
-    checked.values.has(source.plugin.name)
-      ? [{ ...source, config: checked.values.get(source.plugin.name) }]
+    checked !== undefined && active.includes(source.plugin)
+      ? [{ ...source, config: values.get(source.plugin.name) ?? {} }]
       : [],
   )
   problems.sort(byPlace)
@@ -82,7 +81,7 @@ export async function planStart(mode: Mode, options: StartOptions): Promise<Star
     cwd,
     env,
     plugins,
-    values: checked.values,
+    values,
     active,
     listed,
     entries: loaded.entries,
@@ -153,7 +152,7 @@ function runMode(mode: Mode): RunMode {
 
 /** The built-in plugins that are on in `mode` whatever the file says. */
 export function alwaysActive(mode: RunMode): readonly AnyPlugin[] {
-  return builtInPlugins.filter((plugin) => isOn(plugin, mode, new Set()))
+  return activePlugins(builtInPlugins, mode, new Map())
 }
 
 function builtIns(): PluginSource[] {
@@ -169,7 +168,7 @@ function check(
 ): ReturnType<typeof validateConfig> {
   const entries = new Map(loaded.entries)
   for (const plugin of all) if (!active.includes(plugin)) entries.delete(plugin.name)
-  const owners = all.map(({ name, config }) => ({ name, config, at: listed.get(name) }))
+  const owners = sectionsOf(all).map((section) => ({ ...section, at: listed.get(section.name) }))
   const always = [...hostSections, ...active].map(({ name }) => name)
   return validateConfig(entries, [...hostSections, ...owners], new Set(always))
 }

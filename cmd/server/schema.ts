@@ -4,14 +4,13 @@ import { ErrorCode, hasCode } from '../../src/core/errors.js'
 import { formatProblem } from '../../src/schema/tree.js'
 import { type CommonOptions, ExitCode } from '../options.js'
 import { loadListedPlugins } from './plan.js'
-import { builtInSections } from './sections.js'
+import { sectionsWith } from './sections.js'
 
 /** Prints it on standard output. Exit 1 when a plugin could not be loaded: it is named on standard error, its section is left out. */
 export async function schema(options: CommonOptions): Promise<number> {
   const { plugins, problems } = await listedPlugins(options)
   for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`)
-  const owners = [...builtInSections, ...plugins.map(({ name, config }) => ({ name, config }))]
-  process.stdout.write(`${JSON.stringify(jsonSchema(owners), undefined, 2)}\n`)
+  process.stdout.write(`${JSON.stringify(jsonSchema(sectionsWith(plugins)), undefined, 2)}\n`)
   return problems.length === 0 ? ExitCode.ok : ExitCode.fault
 }
 

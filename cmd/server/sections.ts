@@ -1,10 +1,14 @@
 /** All sections of `rr.yaml` that need no npm package: the host's own and those of the built-in plugins. */
 import type { SectionOwner } from '../../config/validation/validate.js'
 import { builtInPlugins } from '../../src/plugins/index.js'
+import type { AnyPlugin } from '../../src/supervisor/plugins/definition.js'
+import { sectionsOf } from '../../src/supervisor/plugins/parts.js'
 import { hostSections } from '../../src/supervisor/sections.js'
 
 /** In the order of the documentation. */
-export const builtInSections: readonly SectionOwner[] = [
-  ...hostSections,
-  ...builtInPlugins.map(({ name, config }) => ({ name, config })),
-]
+export const builtInSections: readonly SectionOwner[] = sectionsWith([])
+
+/** The same with the sections and the parts of plugins beside the built-in ones. */
+export function sectionsWith(plugins: readonly AnyPlugin[]): readonly SectionOwner[] {
+  return [...hostSections, ...sectionsOf([...builtInPlugins, ...plugins])]
+}

@@ -3,22 +3,20 @@
  * `*`, nothing here runs.
  */
 export { Dispatcher, type DispatcherOptions } from './dispatcher.js'
+export { JobDriver, jobDriver, type Pipeline } from './driver.js'
 export { faultOfError, makeFault, verdictOfError } from './fault.js'
 export { PoisonRecords } from './poison-records.js'
 export type { Protocol } from './protocol.js'
 export { jobsProtocol } from './protocols/jobs.js'
 export { rawProtocol } from './protocols/raw.js'
 export { recordHeaders } from './protocols/record-headers.js'
-export {
-  type Delivery,
-  type Headers,
-  JobDriver,
-  type NewJob,
-  type Part,
-  type Pipeline,
-  type SettledDelivery,
-  type Source,
-  type SourceCounts,
+export type {
+  Delivery,
+  Headers,
+  NewJob,
+  SettledDelivery,
+  Source,
+  SourceCounts,
 } from './source.js'
 export { type Fault, FaultKind, type Verdict, type WorkerError } from './verdict.js'
 export { type ExtenderOptions, VisibilityExtender } from './visibility-extender.js'

@@ -1,8 +1,4 @@
-/**
- * The ports of a queue: what it delivers, what it is told about each delivery, and how a driver opens it. Types, and the key of the
- * drivers; no behaviour lives here.
- */
-import { type Properties, serviceKey } from '../index.js'
+/** The port of a queue: what it delivers, and what it is told about each delivery. Types only; drivers open queues (`driver.ts`). */
 import type { Verdict } from './verdict.js'
 
 /** Header values by name, as RoadRunner's jobs carry them. */
@@ -78,23 +74,3 @@ export interface Source {
   /** Closes connections. Called once, after everything was settled or released. */
   close(): Promise<void>
 }
-
-/** A thing with a name, and keys of its own within the section of the plugin that uses it. */
-export interface Part {
-  readonly name: string
-  readonly config?: Properties
-}
-
-/** A pipeline that a driver opens: its name, and the validated keys of the driver. */
-export interface Pipeline {
-  readonly name: string
-  readonly config: unknown
-}
-
-/** Opens queues of one kind; an npm package provides it under the key of the same name. */
-export interface JobDriver extends Part {
-  open(pipeline: Pipeline): Promise<Source>
-}
-
-/** Key of the drivers. */
-export const JobDriver = serviceKey<JobDriver>('jobs.driver')

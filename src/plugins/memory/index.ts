@@ -1,12 +1,16 @@
 /** The plugin `memory`: provides the driver of pipelines in memory. */
 import { randomUUID } from 'node:crypto'
 import { definePlugin } from '../../index.js'
-import { JobDriver } from '../../work/source.js'
-import { memoryDriver } from './driver.js'
+import { JobDriver } from '../../work/driver.js'
+import { memoryPart } from './part.js'
 
 export default definePlugin({
   name: 'memory',
-  on: (_, sections) => sections.has('jobs'),
+  on: 'named',
   provides: JobDriver,
-  setup: ({ clock }) => ({ service: memoryDriver({ clock, newId: randomUUID }) }),
+  parts: { [JobDriver.name]: [memoryPart] },
+  async setup({ clock }) {
+    const { memoryDriver } = await import('./driver.js')
+    return { service: memoryDriver({ clock, newId: randomUUID }) }
+  },
 })

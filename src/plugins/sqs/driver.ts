@@ -1,55 +1,8 @@
 /** The driver `sqs`: pipelines over queues of SQS, AWS's or a compatible server's. AWS's client is loaded with the first pipeline. */
-import { type Clock, type ConfigOf, ErrorCode, type Properties, RelayError } from '../../index.js'
+import type { Clock, ConfigOf } from '../../index.js'
+import { type JobDriver, jobDriver, type Pipeline } from '../../work/driver.js'
 import { QueueSource } from '../../work/queues/queue-source.js'
-import type { JobDriver, Pipeline } from '../../work/source.js'
-
-const config = {
-  queue: {
-    type: 'string',
-    pattern: '^https?://[^/]+/.*[^/]$',
-    patternText: 'the URL of a queue',
-    description: 'URL of the queue; needed.',
-  },
-  priority: {
-    type: 'integer',
-    minimum: 1,
-    maximum: 1000,
-    default: 10,
-    description: 'Priority of jobs that have none; less is more often.',
-  },
-  prefetch: {
-    type: 'integer',
-    minimum: 1,
-    maximum: 10,
-    default: 10,
-    description: 'Messages of one receive at most.',
-  },
-  visibility_timeout: {
-    type: 'integer',
-    minimum: 0,
-    maximum: 43_200,
-    default: 0,
-    description: 'Seconds that a received message stays hidden; 0 is the queue’s own.',
-  },
-  error_visibility_timeout: {
-    type: 'integer',
-    minimum: 0,
-    maximum: 43_200,
-    default: 0,
-    description: 'Seconds until a failed message comes again; 0 is the end of its visibility.',
-  },
-  wait_time_seconds: {
-    type: 'integer',
-    minimum: 0,
-    maximum: 20,
-    default: 20,
-    description: 'Seconds that a receive waits for a message.',
-  },
-  message_group_id: {
-    type: 'string',
-    description: 'Group of jobs without one, for a FIFO queue. Without it each is a group of its own.',
-  },
-} as const satisfies Properties
+import { sqsPart } from './part.js'
 
 /** Services of the server that the driver uses. */
 export interface SqsDriverOptions {
@@ -57,21 +10,17 @@ export interface SqsDriverOptions {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** Makes the driver. `open` rejects with RR_AWS_PACKAGE without AWS's client, and with RR_CONFIG_INVALID without a queue. */
+type SqsConfig = ConfigOf<typeof sqsPart.properties>
+
+/** Makes the driver. `open` rejects with RR_AWS_PACKAGE without AWS's client. */
 export function sqsDriver(options: SqsDriverOptions): JobDriver {
-  return { name: 'sqs', config, open: (pipeline) => openPipeline(pipeline, options) }
+  return jobDriver(sqsPart, (pipeline) => openPipeline(pipeline, options))
 }
 
-async function openPipeline({ name, config: given }: Pipeline, { clock, env }: SqsDriverOptions) {
+async function openPipeline({ name, config }: Pipeline<SqsConfig>, { clock, env }: SqsDriverOptions) {
   const { openSqsQueue } = await import('../../work/queues/sqs/sqs-queue.js')
-  // Validated by the properties above.
-  const settings = given as ConfigOf<typeof config>
+  const { queue: url, priority, prefetch, message_group_id: group, wait_time_seconds: waitSeconds } = config
   const key = `jobs.pipelines.${name}.config.queue`
-  const { queue: url, priority, prefetch, message_group_id: group, wait_time_seconds: waitSeconds } = settings
-  if (url === undefined)
-    throw new RelayError(ErrorCode.ConfigInvalid, `\`${key}\` is missing`, {
-      hint: 'Write the URL of a queue.',
-    })
   const queue = await openSqsQueue({ url, clock, env, key, instead: 'another driver' })
   return new QueueSource({
     queue,
@@ -82,8 +31,8 @@ async function openPipeline({ name, config: given }: Pipeline, { clock, env }: S
     group,
     receiveMax: prefetch,
     waitMs: waitSeconds * 1000,
-    visibilityMs: msOf(settings.visibility_timeout),
-    retryMs: msOf(settings.error_visibility_timeout),
+    visibilityMs: msOf(config.visibility_timeout),
+    retryMs: msOf(config.error_visibility_timeout),
   })
 }
 

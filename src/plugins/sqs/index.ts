@@ -1,11 +1,15 @@
 /** The plugin `sqs`: provides the driver of pipelines over SQS. */
 import { definePlugin } from '../../index.js'
-import { JobDriver } from '../../work/source.js'
-import { sqsDriver } from './driver.js'
+import { JobDriver } from '../../work/driver.js'
+import { sqsPart } from './part.js'
 
 export default definePlugin({
   name: 'sqs',
-  on: (_, sections) => sections.has('jobs'),
+  on: 'named',
   provides: JobDriver,
-  setup: ({ clock, env }) => ({ service: sqsDriver({ clock, env }) }),
+  parts: { [JobDriver.name]: [sqsPart] },
+  async setup({ clock, env }) {
+    const { sqsDriver } = await import('./driver.js')
+    return { service: sqsDriver({ clock, env }) }
+  },
 })

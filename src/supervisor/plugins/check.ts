@@ -1,5 +1,6 @@
 /** Checks the definition of a plugin, so that a mistake is reported in the author's terms and not as an error inside the server. Pure. */
 import { ErrorCode, RelayError } from '../../core/errors.js'
+import { isObject, type JsonObject, objectOf } from '../../core/json.js'
 
 interface Fault {
   readonly what: string
@@ -56,7 +57,7 @@ function promised(key: string): string {
 /** The first fault of a definition; undefined when there is none. */
 export function pluginFault(definition: unknown): Fault | undefined {
   if (!isObject(definition)) return { what: `its definition is ${kindOf(definition)}`, hint: shapeHint }
-  const { name, version, setup, needs, provides, config, timeouts, on, onStartFailed } = definition
+  const { name, version, setup, needs, provides, config, parts, timeouts, on, onStartFailed } = definition
   if (typeof name !== 'string' || name === '')
     return {
       what: `\`name\` is ${kindOf(name)}`,
@@ -73,6 +74,7 @@ export function pluginFault(definition: unknown): Fault | undefined {
     needsFault(needs) ??
     providesFault(provides) ??
     configFault(config) ??
+    partsFault(parts, provides) ??
     timeoutsFault(timeouts) ??
     startFault(on, onStartFailed)
   )
@@ -82,7 +84,7 @@ function needsFault(needs: unknown): Fault | undefined {
   if (needs === undefined) return undefined
   const hint =
     'Write `needs: { pools: Pools }`: names of your own with service keys (`serviceKey(name)`, or those of relayrunner).'
-  if (!isObject(needs) || Array.isArray(needs)) return { what: `\`needs\` is ${kindOf(needs)}`, hint }
+  if (!isObject(needs)) return { what: `\`needs\` is ${kindOf(needs)}`, hint }
   for (const [name, key] of Object.entries(needs))
     if (!isServiceKey(key)) return { what: `\`needs.${name}\` is ${kindOf(key)}, not a service key`, hint }
   return undefined
@@ -112,13 +114,45 @@ function configFault(config: unknown): Fault | undefined {
   if (!isObject(config)) return { what: `\`config\` is ${kindOf(config)}`, hint }
   const { properties, entries, check } = config
   if (!isObject(properties)) return { what: '`config` is not a section', hint }
-  for (const [key, schema] of Object.entries(properties))
-    if (!isSchema(schema))
-      return { what: `\`config\` has for "${key}" ${kindOf(schema)}, not a schema`, hint }
+  const wrong = wrongProperty(properties)
+  if (wrong !== undefined) return { what: `\`config\` has for ${wrong}`, hint }
   if (entries !== undefined && !isSchema(entries))
     return { what: '`config` has entries without a schema', hint }
   if (check === undefined || typeof check === 'function') return undefined
   return { what: `the check of \`config\` is ${kindOf(check)}, not a function`, hint }
+}
+
+function wrongProperty(properties: JsonObject): string | undefined {
+  const found = Object.entries(properties).find(([, schema]) => !isSchema(schema))
+  return found === undefined ? undefined : `"${found[0]}" ${kindOf(found[1])}, not a schema`
+}
+
+function partsFault(parts: unknown, provides: unknown): Fault | undefined {
+  if (parts === undefined) return undefined
+  const hint = "Write `parts: { [JobDriver.name]: [{ name: 'nats', properties: { … } }] }`."
+  if (!isObject(parts)) return { what: `\`parts\` is ${kindOf(parts)}`, hint }
+  const provided = [provides].flat().map((key) => objectOf(key).name)
+  for (const [service, list] of Object.entries(parts)) {
+    if (!provided.includes(service))
+      return {
+        what: `\`parts\` has parts for "${service}", a service that the plugin does not provide`,
+        hint: 'Name the key of that service in `provides`: whoever collects it finds the parts there.',
+      }
+    if (!Array.isArray(list)) return { what: `\`parts["${service}"]\` is ${kindOf(list)}, not a list`, hint }
+    for (const [at, part] of list.entries()) {
+      const fault = partFault(part)
+      if (fault !== undefined) return { what: `\`parts["${service}"][${at}]\` ${fault}`, hint }
+    }
+  }
+  return undefined
+}
+
+function partFault(part: unknown): string | undefined {
+  const { name, properties } = objectOf(part)
+  if (typeof name !== 'string' || name === '') return `has for its name ${kindOf(name)}, not a text`
+  if (!isObject(properties)) return `has for its properties ${kindOf(properties)}`
+  const wrong = wrongProperty(properties)
+  return wrong === undefined ? undefined : `has for ${wrong}`
 }
 
 function timeoutsFault(timeouts: unknown): Fault | undefined {
@@ -131,13 +165,14 @@ function timeoutsFault(timeouts: unknown): Fault | undefined {
   return undefined
 }
 
+const startWords: readonly unknown[] = ['always', 'section', 'named']
 const takes: readonly unknown[] = ['one', 'optional', 'all']
 
 function startFault(on: unknown, onStartFailed: unknown): Fault | undefined {
-  if (on !== undefined && on !== 'always' && on !== 'section' && typeof on !== 'function')
+  if (on !== undefined && !startWords.includes(on) && typeof on !== 'function')
     return {
       what: `\`on\` is ${kindOf(on)}`,
-      hint: "Write 'always', 'section', or a function (mode, sections) => boolean.",
+      hint: "Write 'always', 'section', 'named', or a function (mode, sections) => boolean.",
     }
   if (onStartFailed === undefined || typeof onStartFailed === 'function') return undefined
   return { what: `\`onStartFailed\` is ${kindOf(onStartFailed)}`, hint: 'It is a function (error, context).' }
@@ -154,10 +189,6 @@ function isServiceKey(value: unknown): value is Readonly<Record<string, unknown>
 
 function isSchema(value: unknown): boolean {
   return isObject(value) && (typeof value.type === 'string' || Array.isArray(value.anyOf))
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
 }
 
 function kindOf(value: unknown): string {

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../core/clock.js'
 import type { Logger } from '../../logging/logger.js'
+import type { Part } from '../../schema/kinds.js'
 import type { Section, SectionConfig } from '../../schema/section.js'
 import { checkPlugin } from './check.js'
 import type { ServiceKey, ServiceOf } from './keys.js'
@@ -46,10 +47,20 @@ export interface SetupContext<C, N> {
 export type StartFailedContext = Pick<SetupContext<unknown, unknown>, 'mode' | 'env' | 'clock' | 'log'>
 
 /**
- * Condition on which a listed or built-in plugin is started: `always`; `section`: when the file has its section; or as a function of the
- * mode and the top-level keys that the file has.
+ * Condition on which a listed or built-in plugin is started: `always`; `section`: when the file has its section; `named`: when the section
+ * of another plugin names one of its parts; or as a function of the mode and the top-level keys that the file has.
  */
-export type StartsWhen = 'always' | 'section' | ((mode: RunMode, sections: ReadonlySet<string>) => boolean)
+export type StartsWhen =
+  | 'always'
+  | 'section'
+  | 'named'
+  | ((mode: RunMode, sections: ReadonlySet<string>) => boolean)
+
+/**
+ * Parts that a plugin brings, by the name of the service that it provides for them: `{ [JobDriver.name]: [{ name: 'nats', properties }] }`.
+ * The section of whoever collects that service can then name them, and their keys are known before anything is validated.
+ */
+export type PluginParts = { readonly [service: string]: readonly Part[] }
 
 /** Keys of the services that a plugin provides: one, several, or none. */
 export type Provides = ServiceKey<unknown> | readonly ServiceKey<unknown>[] | undefined
@@ -100,6 +111,7 @@ export interface PluginDefinition<P extends Section, N extends Needs, K extends 
   readonly needs?: N
   readonly provides?: K
   readonly config?: P
+  readonly parts?: PluginParts
   readonly timeouts?: PluginTimeouts
   /** `always` when absent: a plugin that is listed is started. */
   readonly on?: StartsWhen
@@ -116,6 +128,7 @@ export interface AnyPlugin {
   readonly needs: Needs
   readonly provides?: Provides
   readonly config: Section
+  readonly parts?: PluginParts
   readonly timeouts: PluginTimeouts
   readonly on?: StartsWhen
   onStartFailed?(error: Error, context: StartFailedContext): unknown
@@ -132,7 +145,7 @@ export function definePlugin<
   const K extends Provides = undefined,
 >(definition: PluginDefinition<P, N, K>): AnyPlugin {
   checkPlugin(definition)
-  const { name, version, needs, provides, config, timeouts, on, onStartFailed, setup } = definition
+  const { name, version, needs, provides, config, parts, timeouts, on, onStartFailed, setup } = definition
   return {
     apiVersion,
     name,
@@ -141,6 +154,7 @@ export function definePlugin<
     timeouts: timeouts ?? {},
     ...(version === undefined ? {} : { version }),
     ...(provides === undefined ? {} : { provides }),
+    ...(parts === undefined ? {} : { parts }),
     ...(on === undefined ? {} : { on }),
     ...(onStartFailed === undefined ? {} : { onStartFailed }),
     // The container hands each plugin exactly what its own declaration asked for: the types were checked above.
@@ -154,12 +168,12 @@ export function providedKeys({ provides }: Pick<AnyPlugin, 'provides'>): readonl
   return 'name' in provides ? [provides] : provides
 }
 
-/** True when the plugin is started in `mode` with a file that has these sections. */
+/** True when the plugin is started in `mode` with a file that has these sections, whether or not its parts are named (`parts.ts`). */
 export function isOn(
   { name, on = 'always' }: AnyPlugin,
   mode: RunMode,
   sections: ReadonlySet<string>,
 ): boolean {
   if (typeof on === 'function') return on(mode, sections)
-  return on === 'always' || sections.has(name)
+  return on === 'always' || (on === 'section' && sections.has(name))
 }

@@ -5,6 +5,7 @@ import { dirname, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Clock, systemClock } from '../../core/clock.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../../core/errors.js'
+import { isObject } from '../../core/json.js'
 import { pluginFault } from './check.js'
 import { type AnyPlugin, apiVersion } from './definition.js'
 
@@ -108,10 +109,6 @@ function unwrap(loaded: unknown): AnyPlugin | undefined {
     value = value.default
   }
   return undefined
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
 }
 
 function isPlugin(value: unknown): value is AnyPlugin {

@@ -10,7 +10,7 @@ import { keyText } from './keys.js'
 export type Plan = readonly (readonly AnyPlugin[])[]
 
 /**
- * Makes the plan. Throws RR_PLUGIN_DUPLICATE (two of a name, or two that provide a service of which somebody needs one),
+ * Makes the plan. Throws RR_PLUGIN_DUPLICATE (two of a name, two with a part of one name, or two that provide a service of which somebody needs one),
  * RR_PLUGIN_MISSING_NEED (both named), RR_PLUGIN_CYCLE (as a path).
  */
 export function planPlugins(plugins: readonly AnyPlugin[], hostServices: ReadonlySet<string>): Plan {
@@ -35,6 +35,7 @@ type Providers = ReadonlyMap<string, readonly AnyPlugin[]>
 function findProviders(plugins: readonly AnyPlugin[], hostServices: ReadonlySet<string>): Providers {
   const names = new Set<string>()
   const providers = new Map<string, AnyPlugin[]>()
+  checkParts(plugins)
   for (const plugin of plugins) {
     if (names.has(plugin.name)) {
       throw new RelayError(ErrorCode.PluginDuplicate, `two plugins have the name "${plugin.name}"`, {
@@ -48,6 +49,26 @@ function findProviders(plugins: readonly AnyPlugin[], hostServices: ReadonlySet<
     }
   }
   return providers
+}
+
+/** Two parts of one name: nobody could tell which of them a section means. */
+function checkParts(plugins: readonly AnyPlugin[]): void {
+  const bringers = new Map<string, string>()
+  for (const { name, parts = {} } of plugins)
+    for (const [service, list] of Object.entries(parts))
+      for (const part of list) {
+        const what = `the part "${part.name}" of service "${service}"`
+        const other = bringers.get(what)
+        bringers.set(what, name)
+        if (other !== undefined)
+          throw new RelayError(
+            ErrorCode.PluginDuplicate,
+            `plugin "${name}" brings ${what}, which "${other}" brings already`,
+            {
+              hint: 'List one of the two only.',
+            },
+          )
+      }
 }
 
 function duplicate({ name }: AnyPlugin, key: string, other: string, needer?: AnyPlugin): RelayError {

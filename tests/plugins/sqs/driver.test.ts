@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { validateConfig } from '../../../config/validation/validate.js'
+import { parseYaml } from '../../../config/yaml/yaml.js'
 import { systemClock } from '../../../src/core/clock.js'
 import { silentLogger } from '../../../src/logging/logger.js'
 import memory from '../../../src/plugins/memory/index.js'
 import { sqsDriver } from '../../../src/plugins/sqs/driver.js'
 import sqs from '../../../src/plugins/sqs/index.js'
+import { mapSection, variant } from '../../../src/schema/section.js'
+import { formatProblem } from '../../../src/schema/tree.js'
 import { Container } from '../../../src/supervisor/plugins/container.js'
 import { definePlugin } from '../../../src/supervisor/plugins/definition.js'
 import { all } from '../../../src/supervisor/plugins/keys.js'
-import { JobDriver } from '../../../src/work/source.js'
+import { sectionsOf } from '../../../src/supervisor/plugins/parts.js'
+import { JobDriver } from '../../../src/work/driver.js'
 import { newJob } from '../../helpers/queue-source.js'
 import { startSqsServer } from '../../helpers/sqs-server.js'
 
@@ -54,12 +59,22 @@ test('SQS refuses a body that is not text', async (t) => {
   await assert.rejects(async () => source.push?.([job]), { code: 'RR_QUEUE_REFUSED', message: /not UTF-8/ })
 })
 
-test('a pipeline over SQS without a queue says which key is missing', async () => {
-  const driver = sqsDriver({ clock: systemClock, env: {} })
-  await assert.rejects(driver.open({ name: 'mail', config: defaults }), {
-    code: 'RR_CONFIG_INVALID',
-    message: '`jobs.pipelines.mail.config.queue` is missing',
+test('a pipeline over SQS without a queue, or with a queue’s name, is a fault at its place', async () => {
+  const jobs = definePlugin({
+    name: 'own',
+    config: mapSection(variant('driver', JobDriver)),
+    setup() {},
   })
+  const text = `own:
+  mail: { driver: sqs, config: { prefetch: 1 } }
+  more: { driver: sqs, config: { queue: more } }`
+  const { tree } = await parseYaml(text, { file: 'rr.yaml', env: {} })
+  assert.ok(tree.kind === 'map')
+  const { problems } = await validateConfig(tree.entries, sectionsOf([jobs, sqs]), new Set())
+  assert.deepEqual(problems.map(formatProblem), [
+    'rr.yaml:2:32: "own.mail.config" has no "queue", expected the URL of a queue',
+    'rr.yaml:3:41: "own.more.config.queue": "more", expected the URL of a queue',
+  ])
 })
 
 test('a plugin that collects the drivers of jobs is handed both by their names', async () => {

@@ -27,6 +27,21 @@ const cases: readonly [definition: string, says: RegExp][] = [
     /`provides\[0\]` is an object/,
   ],
   [`{ name: "p", setup() {}, provides: [${k}, ${k}] }`, /`provides` names "s@1" twice/],
+  ['{ name: "p", setup() {}, parts: [] }', /`parts` is a list/],
+  ['{ name: "p", setup() {}, parts: { s: [] } }', /`parts` has parts for "s", a service that .* not provide/],
+  [`{ name: "p", setup() {}, provides: ${k}, parts: { s: {} } }`, /`parts\["s"\]` is an object, not a list/],
+  [
+    `{ name: "p", setup() {}, provides: [${k}], parts: { s: [{ properties: {} }] } }`,
+    /`parts\["s"\]\[0\]` has for its name undefined, not a text/,
+  ],
+  [
+    `{ name: "p", setup() {}, provides: ${k}, parts: { s: [{ name: "x" }] } }`,
+    /`parts\["s"\]\[0\]` has for its properties undefined/,
+  ],
+  [
+    `{ name: "p", setup() {}, provides: ${k}, parts: { s: [{ name: "x", properties: { a: 1 } }] } }`,
+    /`parts\["s"\]\[0\]` has for "a" 1, not a schema/,
+  ],
   ['{ name: "p", setup() {}, timeouts: { setupMs: "5s" } }', /`timeouts\.setupMs` is a string/],
   ['{ name: "p", setup() {}, on: "never" }', /`on` is a string/],
   ['{ name: "p", setup() {}, onStartFailed: {} }', /`onStartFailed` is an object/],

@@ -1,0 +1,23 @@
+/** The part `memory` of a pipeline: its keys. */
+
+/** Keys of a pipeline in memory. */
+export const memoryPart = {
+  name: 'memory',
+  description: 'Jobs that are kept in this process and are lost with it.',
+  properties: {
+    priority: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 1000,
+      default: 10,
+      description: 'Priority of jobs that have none; less is more often.',
+    },
+    prefetch: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 100_000,
+      description: 'Jobs that are with workers or wait for one at once.',
+    },
+  },
+} as const
