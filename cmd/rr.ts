@@ -196,6 +196,17 @@ add(
   ),
   async () => (await import('./remote/plugins.js')).plugins,
 )
+const config = new Command('config').description('show the configuration in force').exitOverride()
+program.addCommand(config)
+add(
+  withConfig(
+    new Command('show').description(
+      'print it with variables, includes, -o and defaults applied; secrets and values of env as ***',
+    ),
+  ).option('--json', 'one JSON document on standard output'),
+  async () => (await import('./server/config-show.js')).configShow,
+  config,
+)
 const lambda = new Command('lambda').description('check or run a Lambda function').exitOverride()
 program.addCommand(lambda)
 add(

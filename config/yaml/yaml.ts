@@ -101,6 +101,12 @@ export async function parseYaml(text: string, options: ParseOptions): Promise<Pa
   return { tree, problems }
 }
 
+/** Writes a value as YAML, long texts on one line. */
+export async function printYaml(value: object): Promise<string> {
+  const { stringify } = await import('yaml')
+  return stringify(value, { lineWidth: 0 })
+}
+
 /** A map without keys. */
 export function emptyMap(at: Place): Tree {
   return { kind: 'map', entries: new Map(), at }

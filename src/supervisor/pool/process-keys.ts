@@ -1,5 +1,6 @@
 /** The keys that say what a worker's process is: those of a pool, and of `server:`, which every pool inherits. */
 import type { ConfigOf } from '../../schema/kinds.js'
+import { secret } from '../../schema/section.js'
 
 /** `user`, `group`, `umask`, `oom_score_adj`, `cwd`, `env_allow`: a pool's own value wins over that of `server:`. */
 export const processProperties = {
@@ -48,7 +49,8 @@ export const processProperties = {
 /** `env` of a pool or of `server:`. */
 export const envProperty = {
   type: 'map',
-  values: { type: 'string' },
+  // Often credentials: neither a fault nor `rr config show` may show them.
+  values: secret({ type: 'string' }),
   pairs: true,
   keyPattern: '^[A-Za-z_][A-Za-z0-9_]*$',
   description:
