@@ -196,6 +196,15 @@ add(
   ),
   async () => (await import('./remote/plugins.js')).plugins,
 )
+add(
+  new Command('completion')
+    .description('print the script that completes commands and options in a shell')
+    .argument('<shell>', 'bash, zsh or fish'),
+  async () => {
+    const { completion } = await import('./completion.js')
+    return (shell: string) => completion(shell, program)
+  },
+)
 const config = new Command('config').description('show the configuration in force').exitOverride()
 program.addCommand(config)
 add(
