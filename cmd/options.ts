@@ -19,9 +19,9 @@ export interface CommonOptions {
 /** Exit codes; 78 is EX_CONFIG of sysexits. */
 export const ExitCode = { ok: 0, fault: 1, usage: 2, config: 78 } as const
 
-/** Says on standard error what is wrong with the words of a command; the exit code for that. */
-export function wrongUsage(what: string): number {
-  process.stderr.write(`rr: ${what}\n`)
+/** Writes to standard error what is wrong with the arguments of a command; returns the exit code for that. */
+export function wrongUsage(what: string, hint?: string): number {
+  process.stderr.write(`rr: ${what}\n${hint === undefined ? '' : `    ${hint}\n`}`)
   return ExitCode.usage
 }
 

@@ -4,10 +4,10 @@ import { parseEnv } from 'node:util'
 import { ErrorCode, messageOf, RelayError } from '../src/core/errors.js'
 
 /** Names and values; undefined is unset. */
-export type Environment = Readonly<Record<string, string | undefined>>
+export type EnvironmentVariables = Readonly<Record<string, string | undefined>>
 
 /** The process's environment, over that of the dotenv file, if one is named (`--dotenv`, DOTENV_PATH). */
-export function readEnvironment(dotenv: string | undefined): Environment {
+export function readEnvironment(dotenv: string | undefined): EnvironmentVariables {
   const file = dotenv ?? process.env.DOTENV_PATH
   if (file === undefined || file === '') return { ...process.env }
   try {

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, resolve } from 'node:path'
 import { ErrorCode, messageOf, RelayError } from '../src/core/errors.js'
-import type { Environment } from './env.js'
+import type { EnvironmentVariables } from './env.js'
 
 /** Inputs of the search. */
 export interface FindOptions {
@@ -10,7 +10,7 @@ export interface FindOptions {
   readonly config?: string | undefined
   /** Folder in which `rr` was started. */
   readonly cwd: string
-  readonly env: Environment
+  readonly env: EnvironmentVariables
   readonly isBootstrap: boolean
 }
 

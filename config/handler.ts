@@ -1,7 +1,7 @@
 /** A handler's name, as Lambda's `_HANDLER` and `server.handler` have it → the program that runs it. */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { delimiter, dirname, extname, join, resolve } from 'node:path'
-import type { Environment } from './env.js'
+import type { EnvironmentVariables } from './env.js'
 
 /** Places of this package's loaders for ordinary handlers. */
 export interface LoaderPlaces {
@@ -12,8 +12,8 @@ export interface LoaderPlaces {
 }
 
 /** Options for finding the program of a handler's name. */
-export interface HandlerOptions {
-  readonly env: Environment
+export interface HandlerSearch {
+  readonly env: EnvironmentVariables
   /** Folder to which relative names refer. */
   readonly folder: string
   readonly places: LoaderPlaces
@@ -43,7 +43,7 @@ const nodeExtensions = ['.js', '.mjs', '.cjs', '/index.js', '/package.json']
  * `worker.php` is a worker of that name; `index.handler` is an ordinary handler in Node (`index.js`, `.mjs`, `.cjs`) or Python
  * (`index.py`). Undefined when it leads nowhere.
  */
-export function handlerCommand(handler: string, options: HandlerOptions): HandlerCommand | undefined {
+export function handlerCommand(handler: string, options: HandlerSearch): HandlerCommand | undefined {
   const { env, folder, places } = options
   const script = resolve(folder, handler)
   const program = programs[extname(handler)]
@@ -60,7 +60,7 @@ export function handlerCommand(handler: string, options: HandlerOptions): Handle
 }
 
 /** Tells whether the loader would find a module: a file, also one without an extension, then a package from `node_modules` by its name. */
-function isNodeModule(handler: string, { env, folder }: HandlerOptions): boolean {
+function isNodeModule(handler: string, { env, folder }: HandlerSearch): boolean {
   const module = nodeModule(handler)
   const folders = [folder, ...foldersOf(env.NODE_PATH)]
   if (isThere(module, nodeExtensions, folders)) return true
@@ -85,7 +85,7 @@ function isFile(path: string): boolean {
 }
 
 /** Our package in front of what the environment names: a handler's own imports stay as they are. */
-function pythonVariables({ env, places }: HandlerOptions): Readonly<Record<string, string>> {
+function pythonVariables({ env, places }: HandlerSearch): Readonly<Record<string, string>> {
   return { PYTHONPATH: [places.pythonFolder, ...foldersOf(env.PYTHONPATH)].join(delimiter) }
 }
 

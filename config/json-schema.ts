@@ -1,6 +1,6 @@
 /** Sections → JSON Schema (draft-07) of the whole file, for editors. Pure. */
 import type { Properties, Schema, StringSchema } from '../src/schema/kinds.js'
-import { objectOf, type Section, schemaOf } from '../src/schema/section.js'
+import { type Section, schemaOf, variantObject } from '../src/schema/section.js'
 import { type SchemaVisitor, visit } from '../src/schema/visit.js'
 import { allOf, hasPart, when } from './validation/constraints.js'
 import type { SectionOwner } from './validation/validate.js'
@@ -74,7 +74,7 @@ const editors: SchemaVisitor<Json> = {
   array: ({ items }) => ({ type: ['array', 'null'], items: described(items) }),
   anyOf: ({ anyOf }) => ({ anyOf: anyOf.map(described) }),
   variant(schema) {
-    const own = objectSchema(objectOf(schema, undefined).properties)
+    const own = objectSchema(variantObject(schema, undefined).properties)
     return {
       ...own,
       properties: { ...Object(own.properties), config: {} },

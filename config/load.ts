@@ -2,7 +2,7 @@
 import { dirname, relative, resolve } from 'node:path'
 import { ErrorCode, hasCode, messageOf } from '../src/core/errors.js'
 import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
-import type { Environment } from './env.js'
+import type { EnvironmentVariables } from './env.js'
 import { readConfig } from './find.js'
 import { emptyMap, parseYaml } from './yaml/yaml.js'
 
@@ -30,7 +30,7 @@ export interface LoadOptions {
   readonly file: string | undefined
   /** Folder that file names in places are relative to, for files below it. */
   readonly cwd: string
-  readonly env: Environment
+  readonly env: EnvironmentVariables
   /** `-o key.path=value`, in order. */
   readonly overrides: readonly string[]
   /** The tree without a file. */

@@ -1,6 +1,6 @@
 /** Sections → the tables of `docs/configuration.md`. Pure. */
 import type { Properties, Schema } from '../src/schema/kinds.js'
-import { objectOf } from '../src/schema/section.js'
+import { variantObject } from '../src/schema/section.js'
 import { type SchemaVisitor, visit } from '../src/schema/visit.js'
 import { describe } from './validation/describe.js'
 import type { SectionOwner } from './validation/validate.js'
@@ -51,7 +51,7 @@ const rows: SchemaVisitor<readonly string[], [name: string]> = {
   array: none,
   anyOf: ({ anyOf }, name) => anyOf.flatMap((kind) => visit(kind, rows, name)),
   variant: (schema, name) => [
-    ...rowsOf(objectOf(schema, undefined).properties, name),
+    ...rowsOf(variantObject(schema, undefined).properties, name),
     ...schema.parts.flatMap((part) => rowsOf(part.properties, `${name}.config (${part.name})`)),
   ],
 }

@@ -4,13 +4,13 @@
  */
 import { ErrorCode, RelayError } from '../src/core/errors.js'
 import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
-import { type HandlerCommand, type HandlerOptions, handlerCommand, handlerForms } from './handler.js'
+import { type HandlerCommand, type HandlerSearch, handlerCommand, handlerForms } from './handler.js'
 
 /**
  * Builds the configuration without a file. `source` names in messages where the handler came from. Throws RR_CONFIG_NOT_FOUND
  * when no file fits the name.
  */
-export function zeroConfig(handler: string, source: string, options: HandlerOptions): Tree {
+export function zeroConfig(handler: string, source: string, options: HandlerSearch): Tree {
   const found = handlerCommand(handler, options)
   if (found === undefined) {
     const named = handler === '' ? `${source} is not set` : `${source}="${handler}" does not name a file`
@@ -29,20 +29,20 @@ export function zeroConfig(handler: string, source: string, options: HandlerOpti
 }
 
 /** Sections of a file and their problems. */
-export interface Expanded {
+export interface ExpandedSections {
   readonly entries: ReadonlyMap<string, Entry>
   readonly problems: readonly Problem[]
 }
 
 /** Replaces `server.handler` by the command that it stands for. A section `lambda` without a mode gets the one that fits. */
-export function expandHandler(entries: ReadonlyMap<string, Entry>, options: HandlerOptions): Expanded {
+export function expandHandler(entries: ReadonlyMap<string, Entry>, options: HandlerSearch): ExpandedSections {
   const server = keysOf(entries.get('server'))
   const handler = server.get('handler')?.value
   // Validation reports any value that is not a text.
   if (handler?.kind !== 'scalar' || typeof handler.value !== 'string' || handler.value === '')
     return { entries, problems: [] }
   const { at } = handler
-  const problem = (what: string, expected: string): Expanded => ({
+  const problem = (what: string, expected: string): ExpandedSections => ({
     entries,
     problems: [{ severity: 'error', at, what, expected }],
   })

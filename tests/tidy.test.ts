@@ -95,6 +95,19 @@ test('messages say "is not a", never "is no"', () => {
     for (const [words = ''] of text.matchAll(wrong)) assert.fail(`${file}: "${words}"`)
 })
 
+test('no two files export the same name', () => {
+  const homes = new Map<string, string>()
+  // The SDK is another program: it has the server's words for the same things.
+  for (const [file, text] of [...texts].filter(([one]) => !one.startsWith('workers/')))
+    for (const [, name = ''] of text.matchAll(
+      /^export (?:async )?(?:function|class|interface|type|const) (\w+)/gm,
+    )) {
+      const home = homes.get(name) ?? file
+      assert.equal(file, home, `${name} is exported by ${home} and by ${file}`)
+      homes.set(name, file)
+    }
+})
+
 test('a test’s title fits on a line of a report', () => {
   const files = readdirSync(join(projectFolder, 'tests'), { recursive: true, encoding: 'utf8' })
   for (const file of files.filter((one) => one.endsWith('.ts'))) {

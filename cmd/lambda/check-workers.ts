@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Loaded } from '../../config/load.js'
 import { ErrorCode, hasCode } from '../../src/core/errors.js'
-import { childOf } from '../../src/lambda-check/intrinsics.js'
+import { memberOf } from '../../src/lambda-check/intrinsics.js'
 import type { Fact, WorkerSetup } from '../../src/lambda-check/setup.js'
 import { builtInPlugins } from '../../src/plugins/index.js'
 import { defaultsOf } from '../../src/schema/defaults.js'
@@ -34,10 +34,10 @@ export async function readWorkers(options: CommonOptions, folders: readonly stri
   }
 }
 
-type Values = ReadonlyMap<string, unknown>
+type SectionValues = ReadonlyMap<string, unknown>
 type Entries = Loaded['entries']
 
-function workersOf(values: Values, entries: Entries): WorkerSetup {
+function workersOf(values: SectionValues, entries: Entries): WorkerSetup {
   const lambda = recordOf(values.get('lambda') ?? defaults())
   const poolName = typeof lambda.pool === 'string' ? lambda.pool : undefined
   const pool = recordOf(poolName === undefined ? lambda.pool : recordOf(values.get('pools'))[poolName])
@@ -65,7 +65,7 @@ function defaults(): unknown {
 }
 
 function placeOf(entries: Entries, [section = '', ...path]: readonly string[]): Place | undefined {
-  const found = path.reduce((tree, key) => childOf(tree, key), entries.get(section)?.value)
+  const found = path.reduce((tree, key) => memberOf(tree, key), entries.get(section)?.value)
   return found?.at
 }
 

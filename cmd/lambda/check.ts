@@ -6,13 +6,13 @@ import { ErrorCode, hasCode, messageOf } from '../../src/core/errors.js'
 import { applyFlags, emptySetup, hasFlags, type SetupFlags } from '../../src/lambda-check/from-flags.js'
 import { readServerless } from '../../src/lambda-check/from-serverless.js'
 import { type FoundFunction, readFunctions } from '../../src/lambda-check/from-template.js'
-import { childOf, Template } from '../../src/lambda-check/intrinsics.js'
+import { memberOf, Template } from '../../src/lambda-check/intrinsics.js'
 import { asJson, asText } from '../../src/lambda-check/print.js'
 import { isManaged } from '../../src/lambda-check/rules/package.js'
 import { checkFunction } from '../../src/lambda-check/rules.js'
 import type { FunctionSetup } from '../../src/lambda-check/setup.js'
 import { formatProblem, type Problem } from '../../src/schema/tree.js'
-import { type CommonOptions, ExitCode } from '../options.js'
+import { type CommonOptions, ExitCode, wrongUsage } from '../options.js'
 import { readWorkers } from './check-workers.js'
 
 /** Beside the common ones and those that describe the function. */
@@ -23,6 +23,8 @@ export interface CheckOptions extends CommonOptions, SetupFlags {
   readonly region?: string
 }
 
+const usageHint =
+  'Name a file with --template, a deployed function with --function, or describe one: --timeout 30 …'
 const templateNames = ['template.yaml', 'template.yml', 'serverless.yml', 'serverless.yaml', 'template.json']
 
 /** Errors that mean that the file, or a plugin that it lists, cannot be read. */
@@ -32,7 +34,7 @@ const unreadableCodes = [ErrorCode.ConfigNotFound, ErrorCode.PluginLoad, ErrorCo
 export async function lambdaCheck(options: CheckOptions): Promise<number> {
   const source = sourceOf(options)
   if (source === undefined)
-    return wrongUsage(`nothing to check: this folder has no ${templateNames.join(', ')}`)
+    return wrongUsage(`nothing to check: this folder has no ${templateNames.join(', ')}`, usageHint)
   const found =
     source.kind === 'template' ? await fromFile(source.file, options) : await fromElsewhere(options)
   if ('fault' in found) return found.fault
@@ -47,9 +49,9 @@ export async function lambdaCheck(options: CheckOptions): Promise<number> {
   return findings.some(({ severity }) => severity !== 'note') ? ExitCode.fault : ExitCode.ok
 }
 
-type Source = { readonly kind: 'template'; readonly file: string } | { readonly kind: 'elsewhere' }
+type SetupSource = { readonly kind: 'template'; readonly file: string } | { readonly kind: 'elsewhere' }
 
-function sourceOf(options: CheckOptions): Source | undefined {
+function sourceOf(options: CheckOptions): SetupSource | undefined {
   if (options.template !== undefined) return { kind: 'template', file: options.template }
   if (options.function !== undefined || hasFlags(options)) return { kind: 'elsewhere' }
   const file = templateNames.find((name) => existsSync(name))
@@ -61,7 +63,7 @@ interface Functions {
   /** Folders that may hold an rr.yaml. */
   readonly folders: readonly string[]
 }
-interface Fault {
+interface CheckFailed {
   readonly fault: number
 }
 
@@ -73,7 +75,7 @@ async function fromElsewhere(options: CheckOptions): Promise<Functions> {
   return { functions: [{ setup, folder: undefined }], folders: [] }
 }
 
-async function fromFile(name: string, options: CheckOptions): Promise<Functions | Fault> {
+async function fromFile(name: string, options: CheckOptions): Promise<Functions | CheckFailed> {
   const file = resolve(name)
   const parsed = await tryRead(() => readTemplate(file, process.cwd()))
   if ('fault' in parsed) return parsed
@@ -82,7 +84,7 @@ async function fromFile(name: string, options: CheckOptions): Promise<Functions 
   const folder = dirname(file)
   const given = new Map((options.parameter ?? []).map((text) => splitOnce(text)))
   const all =
-    childOf(tree, 'functions') === undefined
+    memberOf(tree, 'functions') === undefined
       ? readFunctions(new Template(tree, given), tree, folder)
       : readServerless(tree, folder)
   if (all.length === 0)
@@ -97,7 +99,7 @@ async function fromFile(name: string, options: CheckOptions): Promise<Functions 
   const chosen = choose(all, options.function)
   if (chosen.length === 0) {
     const names = all.map(({ setup }) => setup.name).join(', ')
-    return { fault: wrongUsage(`${name} has no function ${options.function}; it has ${names}`) }
+    return { fault: wrongUsage(`${name} has no function ${options.function}; it has ${names}`, usageHint) }
   }
   const functions = chosen.map((one) => {
     return one.folder === undefined ? one : { ...one, folder: resolve(folder, one.folder) }
@@ -115,14 +117,14 @@ function choose(all: readonly FoundFunction[], name: string | undefined): readon
 async function staff(
   options: CheckOptions,
   folders: readonly string[],
-): Promise<Awaited<ReturnType<typeof readWorkers>> | Fault> {
+): Promise<Awaited<ReturnType<typeof readWorkers>> | CheckFailed> {
   const read = await tryRead(() => readWorkers(options, folders))
   if ('fault' in read) return read
   const faults = read.problems.filter(({ severity }) => severity === 'error')
   return faults.length > 0 ? unreadable(faults) : read
 }
 
-async function tryRead<T extends object>(read: () => Promise<T>): Promise<T | Fault> {
+async function tryRead<T extends object>(read: () => Promise<T>): Promise<T | CheckFailed> {
   try {
     return await read()
   } catch (error) {
@@ -133,16 +135,9 @@ async function tryRead<T extends object>(read: () => Promise<T>): Promise<T | Fa
   }
 }
 
-function unreadable(problems: readonly Problem[]): Fault {
+function unreadable(problems: readonly Problem[]): CheckFailed {
   for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`)
   return { fault: ExitCode.config }
-}
-
-function wrongUsage(what: string): number {
-  const hint =
-    'Name a file with --template, a deployed function with --function, or describe one: --timeout 30 …'
-  process.stderr.write(`rr: ${what}\n    ${hint}\n`)
-  return ExitCode.usage
 }
 
 function splitOnce(text: string): [string, string] {

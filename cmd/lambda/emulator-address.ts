@@ -1,5 +1,5 @@
 /** Finds the address of a project's emulator when no server can be asked: the file's, else the default. */
-import { type Environment, readEnvironment } from '../../config/env.js'
+import { type EnvironmentVariables, readEnvironment } from '../../config/env.js'
 import { findConfig } from '../../config/find.js'
 import { loadConfig } from '../../config/load.js'
 import type { CommonOptions } from '../options.js'
@@ -17,7 +17,7 @@ export interface FileAddress {
 export async function fileAddress(
   options: CommonOptions,
   cwd = process.cwd(),
-  env: Environment = readEnvironment(options.dotenv),
+  env: EnvironmentVariables = readEnvironment(options.dotenv),
 ): Promise<FileAddress> {
   const file = findConfig({ config: options.config, cwd, env, isBootstrap: true })
   // Mistakes elsewhere in the file do not matter here.

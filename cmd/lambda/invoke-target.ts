@@ -6,10 +6,10 @@ import { readEnvironment } from '../../config/env.js'
 import { workingFolder } from '../../config/find.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors.js'
 import { text } from '../../src/ipc/rpc/shape.js'
-import { type EmulatorIdentity, identityPath, readIdentity } from '../../src/plugins/index.js'
+import { type EmulatorIdentity, identityRoute, readIdentity } from '../../src/plugins/index.js'
 import { Plugins } from '../../src/supervisor/rpc/own.js'
 import type { CommonOptions } from '../options.js'
-import { connectServer } from '../remote/control.js'
+import { connectServer } from '../remote/running-server.js'
 import { shownFile } from '../server/plan.js'
 import { type FileAddress, fileAddress, reachable } from './emulator-address.js'
 
@@ -79,7 +79,7 @@ async function whoListens(address: string): Promise<Listener> {
   const { request } = await import('undici')
   try {
     const signal = AbortSignal.timeout(probeMsMax)
-    const { body } = await request(`http://${reachable(address)}${identityPath}`, { signal })
+    const { body } = await request(`http://${reachable(address)}${identityRoute}`, { signal })
     let text = ''
     for await (const chunk of body) {
       text += String(chunk)

@@ -2,7 +2,7 @@
 
 import { number, orNull, record, type ShapeOf, text } from '../../src/ipc/rpc/shape.js'
 import { type CommonOptions, ExitCode } from '../options.js'
-import { printAnswer, queueCall, table, withServer } from '../remote/control.js'
+import { printAnswer, queueCall, table, withServer } from '../remote/running-server.js'
 
 const counts = record({
   queue: text,

@@ -3,7 +3,7 @@ import { list, record, text as textShape } from '../../src/ipc/rpc/shape.js'
 import { parseDuration } from '../../src/schema/units.js'
 import { type CommonOptions, ExitCode, wrongUsage } from '../options.js'
 import { printable, printableJson } from '../output.js'
-import { queueCall, withServer } from '../remote/control.js'
+import { queueCall, withServer } from '../remote/running-server.js'
 import { readInput } from './input.js'
 
 /** Beside the common ones. */

@@ -3,7 +3,7 @@
 import { type LedgerDocument, LedgerRows } from '../../src/supervisor/rpc/own.js'
 import { type CommonOptions, ExitCode } from '../options.js'
 import { printable } from '../output.js'
-import { printAnswer, table, withServer } from './control.js'
+import { printAnswer, table, withServer } from './running-server.js'
 
 /** Prints the ledger of the running server. */
 export async function ledger(options: CommonOptions): Promise<number> {

@@ -2,7 +2,7 @@
 
 import { type PluginRow, Plugins } from '../../src/supervisor/rpc/own.js'
 import { type CommonOptions, ExitCode } from '../options.js'
-import { printAnswer, table, withServer } from './control.js'
+import { printAnswer, table, withServer } from './running-server.js'
 
 /** Prints them. */
 export async function plugins(options: CommonOptions): Promise<number> {

@@ -3,7 +3,7 @@
 import { type PoolRow, PoolRows } from '../../src/supervisor/rpc/own.js'
 import { type CommonOptions, ExitCode } from '../options.js'
 import { printable } from '../output.js'
-import { type ControlClient, printAnswer, table, withServer } from './control.js'
+import { type ControlClient, printAnswer, table, withServer } from './running-server.js'
 
 /** Prints the pools of the running server. */
 export async function pools(options: CommonOptions): Promise<number> {

@@ -3,7 +3,7 @@ import { ErrorCode, hasCode, messageOf } from '../../src/core/errors.js'
 import { Reset, ResetList } from '../../src/supervisor/rpc/own.js'
 import { type CommonOptions, ExitCode } from '../options.js'
 import { printable } from '../output.js'
-import { withServer } from './control.js'
+import { withServer } from './running-server.js'
 
 /** Resets the named pools, all without names. */
 export async function reset(pools: readonly string[], options: CommonOptions): Promise<number> {

@@ -5,9 +5,9 @@ import { isSameProcess, readProcessState } from '../../src/supervisor/machine/pr
 import { Stop } from '../../src/supervisor/rpc/own.js'
 import { type CommonOptions, ExitCode } from '../options.js'
 import { printable } from '../output.js'
-import { withServer } from './control.js'
 import { candidates, wantedServer } from './find-server.js'
 import { lambdaRunAbove } from './run-above.js'
+import { withServer } from './running-server.js'
 import { notAnswering } from './server-state.js'
 
 const lookEveryMs = 20

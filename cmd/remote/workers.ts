@@ -3,8 +3,8 @@ import { sleep, systemClock } from '../../src/core/clock.js'
 import { type WorkerRow, Workers } from '../../src/supervisor/rpc/own.js'
 import { type CommonOptions, ExitCode } from '../options.js'
 import { printable, printableJson } from '../output.js'
-import { type ControlClient, table, withServer } from './control.js'
 import { warnOfDegraded } from './pools.js'
+import { type ControlClient, table, withServer } from './running-server.js'
 
 const redrawMs = 1000
 

@@ -5,7 +5,7 @@ import { nearestName } from '../../config/validation/nearest.js'
 import { commandWords } from '../../src/core/command-words.js'
 import { RelayError } from '../../src/core/errors.js'
 import type { Schema } from '../../src/schema/kinds.js'
-import { childOf, type Place, type Problem, type Tree, textOf } from '../../src/schema/tree.js'
+import { childOf, type Place, type Problem, scalarText, type Tree } from '../../src/schema/tree.js'
 import { keyText } from '../../src/supervisor/plugins/keys.js'
 import { planPlugins } from '../../src/supervisor/plugins/plan.js'
 import { processProperties } from '../../src/supervisor/pool/process-keys.js'
@@ -67,7 +67,7 @@ class Checker {
     const { entries, cwd } = this.#plan
     const check = (path: readonly [string, string], faultOf: (text: string) => string | undefined) => {
       const tree = childOf(entries.get(path[0])?.value, path[1])
-      const what = tree === undefined ? undefined : faultOf(textOf(tree))
+      const what = tree === undefined ? undefined : faultOf(scalarText(tree))
       if (tree !== undefined && what !== undefined) this.#fail(tree.at, `"${path.join('.')}": ${what}`)
     }
     check(['emulator', 'address'], hostPortFault)
@@ -96,7 +96,7 @@ class Checker {
   }
 
   #pool(pool: PoolUse): void {
-    const isThread = textOf(childOf(pool.tree, 'runtime')) === 'thread'
+    const isThread = scalarText(childOf(pool.tree, 'runtime')) === 'thread'
     const folder = isThread ? this.#plan.cwd : this.#folder(pool)
     if (isThread) this.#threadKeys(pool)
     else this.#identity(pool)
@@ -122,7 +122,7 @@ class Checker {
   #folder(pool: PoolUse): string | undefined {
     const tree = childOf(pool.tree, 'cwd') ?? childOf(this.#server, 'cwd')
     if (tree === undefined) return this.#plan.cwd
-    const path = resolve(this.#plan.cwd, textOf(tree))
+    const path = resolve(this.#plan.cwd, scalarText(tree))
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return path
     this.#fail(tree.at, `"cwd": there is no folder ${path}`)
     return undefined
@@ -138,8 +138,8 @@ class Checker {
     try {
       resolveIdentity({
         pool: pool.name,
-        user: user && textOf(user),
-        group: group && textOf(group),
+        user: user && scalarText(user),
+        group: group && scalarText(group),
         path: this.#plan.env.PATH ?? defaultPath,
         own: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
       })
@@ -161,7 +161,7 @@ class Checker {
     const env = [childOf(pool.tree, 'env'), childOf(this.#server, 'env')]
     const maps = env.flatMap((tree) => (tree?.kind === 'list' ? [...tree.items].reverse() : [tree]))
     const own = maps.map((map) => childOf(map, 'PATH')).find((tree) => tree !== undefined)
-    return own === undefined ? (this.#plan.env.PATH ?? defaultPath) : textOf(own)
+    return own === undefined ? (this.#plan.env.PATH ?? defaultPath) : scalarText(own)
   }
 
   #fail(at: Place, what: string, hint?: string): void {
@@ -181,7 +181,8 @@ function poolsOf({ plugins, entries, listed, file }: StartPlan): readonly PoolUs
     return Object.entries(plugin.config.properties).flatMap(([key, schema]): PoolUse[] => {
       if (!isPool(schema)) return []
       const tree = childOf(section?.value, key)
-      if (tree?.kind === 'scalar') return [{ name: textOf(tree), at: tree.at, tree: undefined, isOwn: false }]
+      if (tree?.kind === 'scalar')
+        return [{ name: scalarText(tree), at: tree.at, tree: undefined, isOwn: false }]
       return [{ name: plugin.name, at, tree, isOwn: true }]
     })
   })
@@ -208,11 +209,11 @@ function written(tree: Tree | undefined): Tree | undefined {
     ? tree.items.length > 0
       ? tree
       : undefined
-    : textOf(tree) === ''
+    : scalarText(tree) === ''
       ? undefined
       : tree
 }
 
 function wordsOf(command: Tree): readonly string[] | undefined {
-  return command.kind === 'list' ? command.items.map(textOf) : commandWords(textOf(command))
+  return command.kind === 'list' ? command.items.map(scalarText) : commandWords(scalarText(command))
 }

@@ -2,7 +2,7 @@
 import { createRequire, isBuiltin } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Environment, readEnvironment } from '../../config/env.js'
+import { type EnvironmentVariables, readEnvironment } from '../../config/env.js'
 import { findConfig, identityPath, workingFolder } from '../../config/find.js'
 import type { LoaderPlaces } from '../../config/handler.js'
 import { type Loaded, loadConfig } from '../../config/load.js'
@@ -23,7 +23,7 @@ import { hostSections } from '../../src/supervisor/sections.js'
 import type { CommonOptions } from '../options.js'
 
 /** Mode in which `rr` was asked to run; `check` is `rr validate`. */
-export type Mode = RunMode | 'check'
+export type StartMode = RunMode | 'check'
 
 /** Beside the common options. */
 export interface StartOptions extends CommonOptions {
@@ -37,7 +37,7 @@ export interface StartPlan {
   /** Identity that names the private folder. */
   readonly identityPath: string
   readonly cwd: string
-  readonly env: Environment
+  readonly env: EnvironmentVariables
   readonly plugins: readonly LoadedPlugin[]
   /** Validated values of all sections, by name; some are missing where there are problems. */
   readonly values: ReadonlyMap<string, unknown>
@@ -51,7 +51,7 @@ export interface StartPlan {
 }
 
 /** Reads and checks everything. Rejects with RR_CONFIG_NOT_FOUND, RR_PLUGIN_LOAD or RR_PLUGIN_API; the rest are problems. */
-export async function planStart(mode: Mode, options: StartOptions): Promise<StartPlan> {
+export async function planStart(mode: StartMode, options: StartOptions): Promise<StartPlan> {
   const startedIn = process.cwd()
   const env = readEnvironment(options.dotenv)
   const mayBeMissing = mode === 'bootstrap' || options.handler !== undefined
@@ -110,7 +110,7 @@ export async function loadListedPlugins(
 async function load(
   file: string | undefined,
   cwd: string,
-  env: Environment,
+  env: EnvironmentVariables,
   { handler, override }: StartOptions,
 ): Promise<Loaded> {
   const about = { env, folder: cwd, places: loaderPlaces() }
@@ -146,7 +146,7 @@ function isYaml(problem: Problem): boolean {
 }
 
 /** `rr validate` checks what `rr serve` would start. */
-function runMode(mode: Mode): RunMode {
+function runMode(mode: StartMode): RunMode {
   return mode === 'check' ? 'serve' : mode
 }
 
@@ -174,7 +174,7 @@ function check(
 }
 
 async function loadListed(
-  mode: Mode,
+  mode: StartMode,
   loaded: Loaded,
   problems: Problem[],
 ): Promise<{ readonly external: readonly PluginSource[]; readonly listed: ReadonlyMap<string, Place> }> {
@@ -198,7 +198,7 @@ async function loadListed(
 }
 
 /** A plugin that is not there is a fault of the file. One that fails to load is the plugin's own, but `rr validate` tells all faults. */
-function isFileFault(mode: Mode, error: unknown): boolean {
+function isFileFault(mode: StartMode, error: unknown): boolean {
   if (hasCode(error, ErrorCode.PluginNotFound)) return true
   const isLoad = hasCode(error, ErrorCode.PluginLoad) || hasCode(error, ErrorCode.PluginApi)
   return mode === 'check' && isLoad

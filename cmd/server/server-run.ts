@@ -49,7 +49,7 @@ export interface ServerRunOptions {
 }
 
 /** Values that come with an event. */
-interface EventFacts {
+interface LifeEventFacts {
   readonly error?: unknown
   readonly boots?: Boots
   readonly held?: HeldPool
@@ -93,7 +93,7 @@ export class ServerRun {
   }
 
   /** The only place where the state changes. */
-  #step(event: LifeEvent, facts: EventFacts = {}): void {
+  #step(event: LifeEvent, facts: LifeEventFacts = {}): void {
     const to = lifeTable[this.#state][event]
     if (to === 'ignore') return
     assert(to !== 'never', `"${event}" comes while a server is ${this.#state}`)
@@ -104,7 +104,7 @@ export class ServerRun {
     else this.#goOn(event, facts)
   }
 
-  #goOn(event: LifeEvent, { boots, held, path }: EventFacts): void {
+  #goOn(event: LifeEvent, { boots, held, path }: LifeEventFacts): void {
     if (event === 'started') this.#open()
     if (boots !== undefined) this.#greeting?.ready(boots)
     if (held !== undefined) this.#sayHeld(held)

@@ -76,14 +76,14 @@ function fieldsOf(thrown: unknown, plugins: readonly PluginPlace[]): LogFields {
   return { plugin: plugin?.name, file: plugin?.file, ...fault }
 }
 
-interface Described {
+interface DescribedError {
   readonly errorType: string
   readonly errorMessage: string
   readonly stackTrace?: readonly string[] | undefined
-  readonly cause?: Described | undefined
+  readonly cause?: DescribedError | undefined
 }
 
-function described(thrown: unknown, depth = 0): Described {
+function described(thrown: unknown, depth = 0): DescribedError {
   try {
     if (!(thrown instanceof Error)) return { errorType: typeof thrown, errorMessage: textOf(thrown) }
     const { name, message, stack, cause } = thrown

@@ -3,7 +3,7 @@
  * (`json-schema.ts`), which describes the file as people write it. Pure.
  */
 import type { ObjectSchema, Properties, StringSchema } from '../../src/schema/kinds.js'
-import { objectOf, type Section, schemaOf } from '../../src/schema/section.js'
+import { type Section, schemaOf, variantObject } from '../../src/schema/section.js'
 import { type SchemaVisitor, visit } from '../../src/schema/visit.js'
 
 /** A JSON Schema. */
@@ -48,7 +48,7 @@ const constraints: SchemaVisitor<Constraints> = {
     )
   },
   variant(schema) {
-    const { properties } = objectOf(schema, undefined)
+    const { properties } = variantObject(schema, undefined)
     return {
       ...objectConstraints({ type: 'object', properties }),
       properties: { ...propertiesOf(properties), config: true },

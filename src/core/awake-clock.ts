@@ -10,7 +10,7 @@ export const sliceMs = 500
 /** A timer that is later than this, in ms, was frozen: a busy event loop is late by less. */
 export const lateMsMax = 500
 
-interface Entry {
+interface ClockTimer {
   /** By our own count of time, or by the inner clock's when it `isWall`. */
   readonly dueAt: number
   readonly isWall: boolean
@@ -21,7 +21,7 @@ interface Entry {
 /** Wraps a clock; all timers share one underlying timer, which runs only while there are any. */
 export class AwakeClock implements Clock {
   readonly #inner: Clock
-  readonly #entries = new Set<Entry>()
+  readonly #entries = new Set<ClockTimer>()
   #frozenMs = 0
   #tick: { readonly timer: Timer; readonly at: number; readonly isRef: boolean } | undefined
 
@@ -67,7 +67,7 @@ export class AwakeClock implements Clock {
   }
 
   /** Due time of an entry by this clock's own count. */
-  #dueAt({ dueAt, isWall }: Entry): number {
+  #dueAt({ dueAt, isWall }: ClockTimer): number {
     return isWall ? dueAt - this.#frozenMs : dueAt
   }
 

@@ -1,6 +1,6 @@
 /** Words fixes for the place the setup was read from: a property of the template, a key of serverless.yml, AWS's CLI. Pure. */
 import { unreachable } from '../core/assert.js'
-import { type FunctionSetup, isWritten, type Mapping, type Origin, type Queue } from './setup.js'
+import { type FunctionSetup, isWritten, type MappingSetup, type Origin, type QueueSetup } from './setup.js'
 
 /** A setting of the function. */
 export const functionSettings = {
@@ -43,7 +43,7 @@ export function setFunction(
 /** Sets a number of a mapping. */
 export function setMapping(
   setup: FunctionSetup,
-  mapping: Mapping,
+  mapping: MappingSetup,
   setting: keyof typeof mappingSettings,
   value: number,
 ): string {
@@ -53,7 +53,7 @@ export function setMapping(
 }
 
 /** Sets the batching window. */
-export function setWindow(setup: FunctionSetup, mapping: Mapping, seconds: number): string {
+export function setWindow(setup: FunctionSetup, mapping: MappingSetup, seconds: number): string {
   if (setup.origin === 'aws') return updateMapping(mapping, `--maximum-batching-window-in-seconds ${seconds}`)
   const isStream = mapping.kind === 'kinesis' || mapping.kind === 'dynamodb'
   const serverless = isStream ? 'batchWindow' : 'maximumBatchingWindow'
@@ -62,7 +62,7 @@ export function setWindow(setup: FunctionSetup, mapping: Mapping, seconds: numbe
 }
 
 /** Makes Lambda read the list of failed records. */
-export function reportFailures(setup: FunctionSetup, mapping: Mapping): string {
+export function reportFailures(setup: FunctionSetup, mapping: MappingSetup): string {
   switch (setup.origin) {
     case 'aws':
       return updateMapping(mapping, '--function-response-types ReportBatchItemFailures')
@@ -77,7 +77,7 @@ export function reportFailures(setup: FunctionSetup, mapping: Mapping): string {
 }
 
 /** Limits how many batches of a queue run at once. */
-export function limitConcurrency(setup: FunctionSetup, mapping: Mapping, value: number): string {
+export function limitConcurrency(setup: FunctionSetup, mapping: MappingSetup, value: number): string {
   switch (setup.origin) {
     case 'aws':
       return updateMapping(mapping, `--scaling-config MaximumConcurrency=${value}`)
@@ -94,7 +94,7 @@ export function limitConcurrency(setup: FunctionSetup, mapping: Mapping, value: 
 /** Sets an attribute of a queue. */
 export function setQueue(
   setup: FunctionSetup,
-  queue: Queue,
+  queue: QueueSetup,
   attribute: 'VisibilityTimeout' | 'MessageRetentionPeriod',
   value: number,
 ): string {
@@ -104,7 +104,7 @@ export function setQueue(
 }
 
 /** Gives a queue a dead-letter queue, or another limit of receives. */
-export function setRedrive(setup: FunctionSetup, queue: Queue, receivesMax: number): string {
+export function setRedrive(setup: FunctionSetup, queue: QueueSetup, receivesMax: number): string {
   if (setup.origin === 'aws') {
     const policy = JSON.stringify({ deadLetterTargetArn: 'ARN', maxReceiveCount: String(receivesMax) })
     const attributes = JSON.stringify({ RedrivePolicy: policy })
@@ -132,6 +132,6 @@ export function called(origin: Origin, template: string, serverless: string): st
   return origin === 'serverless' ? serverless : template
 }
 
-function updateMapping(mapping: Mapping, words: string): string {
+function updateMapping(mapping: MappingSetup, words: string): string {
   return `aws lambda update-event-source-mapping --uuid ${mapping.uuid ?? 'UUID'} ${words}`
 }

@@ -12,7 +12,7 @@ import type { SQSClient } from '@aws-sdk/client-sqs'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 import { kindOfArn } from './from-template.js'
 import { fifoByName } from './queues.js'
-import type { DeadLetters, Fact, FunctionSetup, Mapping, Queue, Redrive } from './setup.js'
+import type { DeadLetters, Fact, FunctionSetup, MappingSetup, QueueSetup, Redrive } from './setup.js'
 
 /** Which function. */
 export interface Deployed {
@@ -94,7 +94,7 @@ class Asker {
     const concurrency = await this.#ask('lambda:GetFunctionConcurrency', () =>
       lambdaClient.send(new lambda.GetFunctionConcurrencyCommand({ FunctionName: unqualified(name) })),
     )
-    const mappings: Mapping[] = []
+    const mappings: MappingSetup[] = []
     for (const mapping of await this.#mappings(name)) mappings.push(...(await this.#mapping(mapping)))
     return {
       ...functionFacts(name, configuration),
@@ -123,7 +123,7 @@ class Asker {
     return found
   }
 
-  async #mapping(mapping: EventSourceMappingConfiguration): Promise<Mapping[]> {
+  async #mapping(mapping: EventSourceMappingConfiguration): Promise<MappingSetup[]> {
     const arn = mapping.EventSourceArn ?? ''
     const kind = mapping.SelfManagedEventSource === undefined ? kindOfArn(arn) : 'kafka'
     if (kind === undefined || mapping.State === 'Disabled') return []
@@ -131,7 +131,7 @@ class Asker {
     return [{ ...mappingFacts(kind, mapping), queue }]
   }
 
-  async #queue(arn: string): Promise<Queue> {
+  async #queue(arn: string): Promise<QueueSetup> {
     const name = arn.split(':').at(-1) ?? arn
     try {
       const { url, attributes } = await this.#attributes(arn)
@@ -219,7 +219,7 @@ function functionFacts(name: string, configuration: FunctionConfiguration): Unst
   }
 }
 
-function mappingFacts(kind: Mapping['kind'], mapping: EventSourceMappingConfiguration): Mapping {
+function mappingFacts(kind: MappingSetup['kind'], mapping: EventSourceMappingConfiguration): MappingSetup {
   const isStream = kind === 'kinesis' || kind === 'dynamodb'
   return {
     kind,

@@ -1,6 +1,6 @@
 /** Flags over a setup: alone they make one, beside a template or a function they answer "what if". Pure. */
 import { fifoByName } from './queues.js'
-import type { Fact, FunctionSetup, Mapping, Queue, Redrive } from './setup.js'
+import type { Fact, FunctionSetup, MappingSetup, QueueSetup, Redrive } from './setup.js'
 
 /** The flags as commander hands them over, numbers already checked. */
 export interface SetupFlags {
@@ -11,7 +11,7 @@ export interface SetupFlags {
   readonly handler?: string
   readonly logFormat?: string
   readonly apiGateway?: boolean
-  readonly source?: Mapping['kind']
+  readonly source?: MappingSetup['kind']
   readonly batchSize?: number
   readonly window?: number
   readonly maximumConcurrency?: number
@@ -54,7 +54,7 @@ export function hasFlags(flags: SetupFlags): boolean {
 /** Makes the setup of a function before the first flag is read. */
 export function emptySetup(flags: SetupFlags): Unstaffed {
   const kind = flags.source ?? 'sqs'
-  const mapping: Mapping = { kind, name: kind === 'sqs' ? 'the queue’s mapping' : `the ${kind} mapping` }
+  const mapping: MappingSetup = { kind, name: kind === 'sqs' ? 'the queue’s mapping' : `the ${kind} mapping` }
   return {
     name: 'function',
     origin: 'flags',
@@ -78,7 +78,7 @@ export function applyFlags(setup: Unstaffed, flags: SetupFlags): Unstaffed {
   }
 }
 
-function applyMapping(mapping: Mapping, flags: SetupFlags): Mapping {
+function applyMapping(mapping: MappingSetup, flags: SetupFlags): MappingSetup {
   return {
     ...mapping,
     batchSize: given(flags.batchSize) ?? mapping.batchSize,
@@ -90,7 +90,7 @@ function applyMapping(mapping: Mapping, flags: SetupFlags): Mapping {
   }
 }
 
-function applyQueue(queue: Queue | undefined, flags: SetupFlags): Queue | undefined {
+function applyQueue(queue: QueueSetup | undefined, flags: SetupFlags): QueueSetup | undefined {
   if (queueFlags.every((name) => flags[name] === undefined) && flags.redrive !== false) return queue
   const { name = 'queue', redrive } = queue ?? {}
   const policy = flags.redrive === false ? { value: undefined } : applyRedrive(redrive?.value, flags)

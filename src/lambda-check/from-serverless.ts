@@ -3,10 +3,10 @@ import { unreachable } from '../core/assert.js'
 import type { Entry, Place, Tree } from '../schema/tree.js'
 import { bootstrapFault } from './bootstrap-file.js'
 import { type FoundFunction, kindOfArn, merged } from './from-template.js'
-import { childOf, entriesOf, Template } from './intrinsics.js'
+import { entriesOf, memberOf, Template } from './intrinsics.js'
 import { findQueue } from './queues.js'
 import { Reader } from './reader.js'
-import type { Gateway, Known, Mapping } from './setup.js'
+import type { Gateway, Known, MappingSetup } from './setup.js'
 
 /** Defaults of the framework. */
 const timeoutDefault = 6
@@ -18,9 +18,9 @@ const depthMax = 16
 export function readServerless(root: Tree, folder: string): FoundFunction[] {
   const tree = withVariables(root, root, 0)
   const template = new Template(resourcesOf(tree))
-  const provider = childOf(tree, 'provider')
-  const isBuilt = childOf(childOf(tree, 'package'), 'artifact') !== undefined
-  return [...entriesOf(mergedList(childOf(tree, 'functions')))].map(([name, entry]) =>
+  const provider = memberOf(tree, 'provider')
+  const isBuilt = memberOf(memberOf(tree, 'package'), 'artifact') !== undefined
+  return [...entriesOf(mergedList(memberOf(tree, 'functions')))].map(([name, entry]) =>
     readFunction(template, { name, entry, provider, folder, isBuilt }),
   )
 }
@@ -72,16 +72,16 @@ function inherited(provider: Tree | undefined): Tree | undefined {
   return { ...provider, entries: new Map([...provider.entries].filter(([key]) => keys.includes(key))) }
 }
 
-interface Event {
+interface ServerlessEvent {
   readonly key: string
   readonly at: Place
   readonly value: Tree
 }
 
-function eventsOf(own: Reader): Event[] {
-  const list = childOf(own.tree, 'events')
+function eventsOf(own: Reader): ServerlessEvent[] {
+  const list = memberOf(own.tree, 'events')
   if (list?.kind !== 'list') return []
-  return list.items.flatMap((item): Event[] => {
+  return list.items.flatMap((item): ServerlessEvent[] => {
     if (item.kind === 'scalar') return [{ key: String(item.value), at: item.at, value: item }]
     return [...entriesOf(item)].map(([key, { at, value }]) => ({ key, at, value }))
   })
@@ -92,10 +92,10 @@ function gatewayOf(key: string, at: Place): Gateway[] {
   return key === 'httpApi' ? [{ name: 'httpApi', at, limitSeconds: 30 }] : []
 }
 
-function mappingOf(template: Template, { key, at, value }: Event): Mapping[] {
+function mappingOf(template: Template, { key, at, value }: ServerlessEvent): MappingSetup[] {
   const properties = new Reader(template, isDetailed(value) ? value : undefined, at)
   if (properties.flag('enabled', true)?.value === false) return []
-  const arn = template.resolve(isDetailed(value) ? childOf(value, 'arn') : value)
+  const arn = template.resolve(isDetailed(value) ? memberOf(value, 'arn') : value)
   switch (key) {
     case 'sqs': {
       const queue = findQueue(template, arn)
@@ -132,8 +132,8 @@ function mappingOf(template: Template, { key, at, value }: Event): Mapping[] {
 
 function shared(
   properties: Reader,
-  { kind, name, size }: { readonly kind: Mapping['kind']; readonly name: string; readonly size: number },
-): Mapping {
+  { kind, name, size }: { readonly kind: MappingSetup['kind']; readonly name: string; readonly size: number },
+): MappingSetup {
   return {
     kind,
     name,
@@ -157,7 +157,7 @@ function streamKind(properties: Reader, arn: Tree | undefined): 'kinesis' | 'dyn
 
 /** `resources` is a CloudFormation template, or a list of them. */
 function resourcesOf(tree: Tree): Tree {
-  return mergedList(childOf(tree, 'resources')) ?? tree
+  return mergedList(memberOf(tree, 'resources')) ?? tree
 }
 
 function mergedList(tree: Tree | undefined): Tree | undefined {
@@ -211,5 +211,5 @@ function wholeVariable(
 }
 
 function at(root: Tree, path: string): Tree | undefined {
-  return path.split('.').reduce<Tree | undefined>((tree, key) => childOf(tree, key), root)
+  return path.split('.').reduce<Tree | undefined>((tree, key) => memberOf(tree, key), root)
 }

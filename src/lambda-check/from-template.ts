@@ -1,10 +1,10 @@
 /** SAM and CloudFormation → setups: the functions of a template with their mappings and the queues behind them. */
 import type { Entry, Tree } from '../schema/tree.js'
 import { bootstrapFault } from './bootstrap-file.js'
-import { childOf, entriesOf, type Resource, type Template } from './intrinsics.js'
+import { entriesOf, memberOf, type Resource, type Template } from './intrinsics.js'
 import { findQueue } from './queues.js'
 import { Reader } from './reader.js'
-import type { FunctionSetup, Gateway, Known, Mapping } from './setup.js'
+import type { FunctionSetup, Gateway, Known, MappingSetup } from './setup.js'
 
 /** A setup before our own file is read; `folder` is where the function's code lies, relative to the template. */
 export interface FoundFunction {
@@ -18,7 +18,7 @@ const functionTypes: ReadonlySet<string> = new Set(['AWS::Serverless::Function',
 
 /** Every function of the template. `templateFolder` is where paths count from. */
 export function readFunctions(template: Template, root: Tree, templateFolder: string): FoundFunction[] {
-  const globals = childOf(childOf(root, 'Globals'), 'Function')
+  const globals = memberOf(memberOf(root, 'Globals'), 'Function')
   return [...template.resources.values()]
     .filter(({ type }) => functionTypes.has(type))
     .map((resource) => readFunction(template, resource, globals, templateFolder))
@@ -36,7 +36,7 @@ function readFunction(
   const reader = new Reader(template, properties, entry.at)
   const folder = codeFolder(reader, isSam)
   const packageType = packageTypeOf(reader)
-  const isBuilt = new Reader(template, childOf(entry.value, 'Metadata'), entry.at).present(
+  const isBuilt = new Reader(template, memberOf(entry.value, 'Metadata'), entry.at).present(
     'BuildMethod',
   )?.value
   const isSeen = packageType?.value === 'Zip' && isBuilt !== true && reader.present('Layers')?.value === false
@@ -99,7 +99,7 @@ function codeFolder(reader: Reader, isSam: boolean): string | undefined {
   return isSam || given.isDefault !== true ? given.value : undefined
 }
 
-const eventKinds: Readonly<Record<string, Mapping['kind']>> = {
+const eventKinds: Readonly<Record<string, MappingSetup['kind']>> = {
   SQS: 'sqs',
   Kinesis: 'kinesis',
   DynamoDB: 'dynamodb',
@@ -107,23 +107,23 @@ const eventKinds: Readonly<Record<string, Mapping['kind']>> = {
   SelfManagedKafka: 'kafka',
 }
 
-function readEvent(template: Template, name: string, event: Entry): Mapping[] {
-  const kind = eventKinds[template.text(childOf(event.value, 'Type')) ?? '']
+function readEvent(template: Template, name: string, event: Entry): MappingSetup[] {
+  const kind = eventKinds[template.text(memberOf(event.value, 'Type')) ?? '']
   if (kind === undefined) return []
-  const properties = new Reader(template, childOf(event.value, 'Properties'), event.at)
+  const properties = new Reader(template, memberOf(event.value, 'Properties'), event.at)
   return readMapping(template, properties, { kind, name, source: 'Queue' })
 }
 
 function readGateway(template: Template, name: string, event: Entry): Gateway[] {
-  const type = template.text(childOf(event.value, 'Type'))
+  const type = template.text(memberOf(event.value, 'Type'))
   if (type !== 'Api' && type !== 'HttpApi') return []
-  const properties = new Reader(template, childOf(event.value, 'Properties'), event.at)
+  const properties = new Reader(template, memberOf(event.value, 'Properties'), event.at)
   const limit = properties.number('TimeoutInMillis', (type === 'Api' ? restSeconds : httpSeconds) * 1000)
   return limit === undefined ? [] : [{ name, at: event.at, limitSeconds: limit.value / 1000 }]
 }
 
 /** Mappings that are resources of their own. */
-function readMappings(template: Template, functionId: string): Mapping[] {
+function readMappings(template: Template, functionId: string): MappingSetup[] {
   return [...template.resources.values()]
     .filter(({ type, properties }) => {
       return type === 'AWS::Lambda::EventSourceMapping' && functionOf(template, properties) === functionId
@@ -139,7 +139,7 @@ function readMappings(template: Template, functionId: string): Mapping[] {
 
 /** The function, also behind an alias or a version of it. */
 function functionOf(template: Template, properties: Tree | undefined, depth = 0): string | undefined {
-  const tree = childOf(properties, 'FunctionName')
+  const tree = memberOf(properties, 'FunctionName')
   const resolved = template.resolve(tree)
   if (resolved.kind === 'value' && resolved.tree.kind === 'scalar') {
     const text = String(resolved.tree.value)
@@ -147,7 +147,8 @@ function functionOf(template: Template, properties: Tree | undefined, depth = 0)
     if (inText !== undefined) return inText
     const name = text.split(':function:').at(-1)?.split(':')[0]
     return [...template.resources.values()].find(
-      (one) => functionTypes.has(one.type) && template.text(childOf(one.properties, 'FunctionName')) === name,
+      (one) =>
+        functionTypes.has(one.type) && template.text(memberOf(one.properties, 'FunctionName')) === name,
     )?.id
   }
   if (resolved.kind !== 'resource') return undefined
@@ -156,7 +157,7 @@ function functionOf(template: Template, properties: Tree | undefined, depth = 0)
   return functionOf(template, resource.properties, depth + 1)
 }
 
-const resourceKinds: Readonly<Record<string, Mapping['kind']>> = {
+const resourceKinds: Readonly<Record<string, MappingSetup['kind']>> = {
   'AWS::SQS::Queue': 'sqs',
   'AWS::Kinesis::Stream': 'kinesis',
   'AWS::Kinesis::StreamConsumer': 'kinesis',
@@ -165,7 +166,7 @@ const resourceKinds: Readonly<Record<string, Mapping['kind']>> = {
   'AWS::MSK::Cluster': 'kafka',
   'AWS::MSK::ServerlessCluster': 'kafka',
 }
-const arnKinds: readonly (readonly [pattern: RegExp, kind: Mapping['kind']])[] = [
+const arnKinds: readonly (readonly [pattern: RegExp, kind: MappingSetup['kind']])[] = [
   [/^arn:(?:\$\{[^}]*\}|[^:])*:sqs:/, 'sqs'],
   [/^arn:(?:\$\{[^}]*\}|[^:])*:kinesis:/, 'kinesis'],
   [/^arn:(?:\$\{[^}]*\}|[^:])*:dynamodb:/, 'dynamodb'],
@@ -173,12 +174,12 @@ const arnKinds: readonly (readonly [pattern: RegExp, kind: Mapping['kind']])[] =
 ]
 
 /** Tells the kind of an event source by its ARN. */
-export function kindOfArn(arn: string): Mapping['kind'] | undefined {
+export function kindOfArn(arn: string): MappingSetup['kind'] | undefined {
   return arnKinds.find(([pattern]) => pattern.test(arn))?.[1]
 }
 
 /** By the resource or the ARN; by what only some of them have, when the ARN comes from elsewhere. */
-function kindOf(template: Template, properties: Reader): Mapping['kind'] | undefined {
+function kindOf(template: Template, properties: Reader): MappingSetup['kind'] | undefined {
   if (properties.present('SelfManagedEventSource')?.value === true) return 'kafka'
   const source = properties.resolve('EventSourceArn')
   if (source.kind === 'resource') return resourceKinds[template.resources.get(source.id)?.type ?? '']
@@ -188,7 +189,7 @@ function kindOf(template: Template, properties: Reader): Mapping['kind'] | undef
 }
 
 interface MappingAbout {
-  readonly kind: Mapping['kind']
+  readonly kind: MappingSetup['kind']
   readonly name: string
   /** The property that names the queue. */
   readonly source: 'Queue' | 'EventSourceArn'
@@ -198,7 +199,7 @@ function readMapping(
   template: Template,
   properties: Reader,
   { kind, name, source }: MappingAbout,
-): Mapping[] {
+): MappingSetup[] {
   if (properties.flag('Enabled', true)?.value === false) return []
   const isStream = kind === 'kinesis' || kind === 'dynamodb'
   return [

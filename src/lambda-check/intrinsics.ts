@@ -37,11 +37,11 @@ export class Template {
   /** `given` are parameters' values, by name. */
   constructor(root: Tree, given: ReadonlyMap<string, string> = new Map()) {
     this.resources = new Map(
-      [...entriesOf(childOf(root, 'Resources'))].map(([id, entry]) => [id, resource(id, entry)]),
+      [...entriesOf(memberOf(root, 'Resources'))].map(([id, entry]) => [id, resource(id, entry)]),
     )
-    this.#parameters = entriesOf(childOf(root, 'Parameters'))
-    this.#conditions = entriesOf(childOf(root, 'Conditions'))
-    this.#mappings = childOf(root, 'Mappings')
+    this.#parameters = entriesOf(memberOf(root, 'Parameters'))
+    this.#conditions = entriesOf(memberOf(root, 'Conditions'))
+    this.#mappings = memberOf(root, 'Mappings')
     this.#given = given
   }
 
@@ -90,7 +90,7 @@ export class Template {
     if (given !== undefined) return { kind: 'value', tree: text(given, tree) }
     const parameter = this.#parameters.get(name)
     if (parameter === undefined) return this.#resource(name)
-    const value = childOf(parameter.value, 'Default')
+    const value = memberOf(parameter.value, 'Default')
     if (value === undefined) return unknown
     const resolved = this.resolve(value, depth + 1)
     // Who uses a parameter is told where it is used.
@@ -111,7 +111,7 @@ export class Template {
     let isKnown = true
     const replaced = written.replace(/\$\{([^!}]+)\}/g, (whole, name: string) => {
       if (name.startsWith('AWS::')) return whole
-      const own = values === undefined ? undefined : childOf(values, name)
+      const own = values === undefined ? undefined : memberOf(values, name)
       const value = this.#piece(own ?? reference(name, tree), depth)
       isKnown &&= value !== undefined
       return value ?? ''
@@ -183,14 +183,14 @@ export class Template {
     let found = this.#mappings
     for (const item of argument.items.slice(0, 3)) {
       const key = this.text(item, depth + 1)
-      found = key === undefined || found === undefined ? undefined : childOf(found, key)
+      found = key === undefined || found === undefined ? undefined : memberOf(found, key)
     }
     return found === undefined ? unknown : this.#literal({ ...found, at: argument.at })
   }
 }
 
 /** A key's value of a map. */
-export function childOf(tree: Tree | undefined, key: string): Tree | undefined {
+export function memberOf(tree: Tree | undefined, key: string): Tree | undefined {
   return tree?.kind === 'map' ? tree.entries.get(key)?.value : undefined
 }
 
@@ -200,8 +200,8 @@ export function entriesOf(tree: Tree | undefined): ReadonlyMap<string, Entry> {
 }
 
 function resource(id: string, entry: Entry): Resource {
-  const type = childOf(entry.value, 'Type')
-  const properties = childOf(entry.value, 'Properties')
+  const type = memberOf(entry.value, 'Type')
+  const properties = memberOf(entry.value, 'Properties')
   return { id, type: type === undefined ? '' : wordOf(type), entry, properties }
 }
 

@@ -2,14 +2,14 @@
 import type { Place } from '../schema/tree.js'
 import type { Resolved, Resource, Template } from './intrinsics.js'
 import { Reader } from './reader.js'
-import type { DeadLetters, Fact, Known, Queue, Redrive } from './setup.js'
+import type { DeadLetters, Fact, Known, QueueSetup, Redrive } from './setup.js'
 
 /** Default of SQS. */
 const visibilityDefault = 30
 const retentionDefault = 345_600
 
 /** The queue that a mapping or a redrive policy names; one of another stack has only a name. */
-export function findQueue(template: Template, named: Resolved): Queue | undefined {
+export function findQueue(template: Template, named: Resolved): QueueSetup | undefined {
   if (named.kind === 'absent') return undefined
   if (named.kind === 'resource') {
     const resource = template.resources.get(named.id)
@@ -30,7 +30,7 @@ export function fifoByName(name: string): Fact<boolean> {
   return { value: name.endsWith('.fifo') }
 }
 
-function readQueue(template: Template, { id, properties, entry }: Resource): Queue {
+function readQueue(template: Template, { id, properties, entry }: Resource): QueueSetup {
   const reader = new Reader(template, properties, entry.at)
   return {
     name: id,
@@ -95,6 +95,6 @@ function lastPart(arn: string): string {
   return /(?:\$\{[^}]*\}|[^:/])*$/.exec(arn)?.[0] ?? ''
 }
 
-function outside(name: string | undefined): Queue {
+function outside(name: string | undefined): QueueSetup {
   return { name: name ?? '(named elsewhere)', unread: 'it is not a resource of this file' }
 }

@@ -1,6 +1,6 @@
 /** Reads facts out of the properties of one thing in a template: known, by default, or not known. */
 import type { Place, Tree } from '../schema/tree.js'
-import { childOf, type Resolved, type Template } from './intrinsics.js'
+import { memberOf, type Resolved, type Template } from './intrinsics.js'
 import type { Known } from './setup.js'
 
 /** The properties of one resource, event or section. */
@@ -19,7 +19,7 @@ export class Reader {
 
   /** The value of a key, functions looked through. */
   resolve(key: string): Resolved {
-    return this.template.resolve(childOf(this.tree, key))
+    return this.template.resolve(memberOf(this.tree, key))
   }
 
   /** A number; `fallback` is what AWS takes when there is none. */
@@ -48,12 +48,12 @@ export class Reader {
     const resolved = this.resolve(key)
     if (resolved.kind === 'unknown') return undefined
     const isThere = resolved.kind !== 'absent'
-    return { value: isThere, at: childOf(this.tree, key)?.at ?? this.at, isDefault: !isThere }
+    return { value: isThere, at: memberOf(this.tree, key)?.at ?? this.at, isDefault: !isThere }
   }
 
   /** True when a list, or a single text, holds `word`. */
   includes(key: string, word: string): Known<boolean> {
-    const tree = childOf(this.tree, key)
+    const tree = memberOf(this.tree, key)
     const resolved = this.template.resolve(tree)
     if (resolved.kind === 'absent') return { value: false, at: this.at, isDefault: true }
     if (resolved.kind !== 'value') return undefined
@@ -65,13 +65,13 @@ export class Reader {
 
   /** The map below a key. Its place is the key's own, or the owner's. */
   child(key: string): Reader {
-    const tree = childOf(this.tree, key)
+    const tree = memberOf(this.tree, key)
     const at = this.tree?.kind === 'map' ? this.tree.entries.get(key)?.at : undefined
     return new Reader(this.template, tree, at ?? this.at)
   }
 
   #fact<T, F>(key: string, fallback: F, read: (text: string) => T | undefined): Known<T | F> {
-    const tree = childOf(this.tree, key)
+    const tree = memberOf(this.tree, key)
     const resolved = this.template.resolve(tree)
     if (resolved.kind === 'absent') return { value: fallback, at: this.at, isDefault: true }
     if (resolved.kind !== 'value' || resolved.tree.kind !== 'scalar') return undefined

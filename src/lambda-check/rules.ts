@@ -8,7 +8,7 @@ import {
   streamRetries,
 } from './rules/mapping.js'
 import { memorySize, workersCpu, workersMemory } from './rules/memory.js'
-import { bootstrap, handler, logFormat, runtime } from './rules/package.js'
+import { bootstrapFile, handler, logFormat, runtime } from './rules/package.js'
 import {
   deadLettersRetention,
   deadLettersType,
@@ -27,12 +27,12 @@ import {
   timeoutRange,
   worstCase,
 } from './rules/time.js'
-import type { Finding, FunctionFinding, FunctionSetup, Mapping } from './setup.js'
+import type { Finding, FunctionFinding, FunctionSetup, MappingSetup } from './setup.js'
 
 const functionRules: readonly ((setup: FunctionSetup) => Finding[])[] = [
   runtime,
   handler,
-  bootstrap,
+  bootstrapFile,
   timeoutRange,
   timeoutDefault,
   gatewayTimeout,
@@ -46,7 +46,7 @@ const functionRules: readonly ((setup: FunctionSetup) => Finding[])[] = [
   logFormat,
 ]
 
-const mappingRules: readonly ((mapping: Mapping, setup: FunctionSetup) => Finding[])[] = [
+const mappingRules: readonly ((mapping: MappingSetup, setup: FunctionSetup) => Finding[])[] = [
   partialFailures,
   kafkaProvisioned,
   batchSize,

@@ -34,7 +34,7 @@ export interface FunctionSetup {
   readonly logFormat?: Known<string>
   /** Gateways in front of the function, known from templates and flags only: AWS offers no way from a function to them. */
   readonly gateways: readonly Gateway[]
-  readonly mappings: readonly Mapping[]
+  readonly mappings: readonly MappingSetup[]
   readonly workers: WorkerSetup
 }
 
@@ -46,7 +46,7 @@ export interface Gateway {
 }
 
 /** An event source mapping: who reads batches from a queue, a stream or a topic and invokes the function. */
-export interface Mapping {
+export interface MappingSetup {
   readonly kind: 'sqs' | 'kinesis' | 'dynamodb' | 'kafka'
   readonly name: string
   readonly at?: Place | undefined
@@ -64,11 +64,11 @@ export interface Mapping {
   /** Streams: −1 is for ever. */
   readonly recordAgeSeconds?: Known<number>
   /** Undefined: not a queue, or one that nothing is known of. */
-  readonly queue?: Queue | undefined
+  readonly queue?: QueueSetup | undefined
 }
 
 /** A queue that a mapping reads. */
-export interface Queue {
+export interface QueueSetup {
   readonly name: string
   readonly at?: Place | undefined
   /** For AWS's command line. */

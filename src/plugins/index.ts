@@ -9,7 +9,7 @@ import sqs from './sqs/index.js'
 /** Plugins that need no npm package. */
 export const builtInPlugins: readonly AnyPlugin[] = [emulator, lambda, memory, sqs]
 
-export { type EmulatorIdentity, identityPath, readIdentity } from './emulator/http/identity.js'
+export { type EmulatorIdentity, identityRoute, readIdentity } from './emulator/http/identity.js'
 
 /** Loads the process runner behind `rr lambda run`. */
 export async function loadEnvironment(): Promise<typeof ExecutionEnvironment> {

@@ -5,7 +5,7 @@
 import { shellWord } from '../core/command-words.js'
 import type { MapSchema, ObjectSchema, Schema } from './kinds.js'
 import { readNumber, readText, readTruth } from './scalar.js'
-import { objectOf } from './section.js'
+import { variantObject } from './section.js'
 import { type Place, type Problem, plain, type Scalar, type Tree } from './tree.js'
 import { type SchemaVisitor, visit } from './visit.js'
 
@@ -110,7 +110,7 @@ const reader: SchemaVisitor<unknown, [tree: Tree | undefined, spot: Spot]> = {
     if (tree === undefined) return undefined
     const named = tree.kind === 'map' ? tree.entries.get(schema.key)?.value : undefined
     const name = named?.kind === 'scalar' ? String(named.value) : undefined
-    const object = objectOf(
+    const object = variantObject(
       schema,
       schema.parts.find((part) => part.name === name),
     )

@@ -114,7 +114,7 @@ export function schemaOf({ properties, entries }: Section): Schema {
 }
 
 /** The object that a variant is once its part is known: `config` then has the part's keys, else it may hold anything. */
-export function objectOf(variant: VariantSchema, part: Part | undefined): ObjectSchema {
+export function variantObject(variant: VariantSchema, part: Part | undefined): ObjectSchema {
   const key: Schema = {
     type: 'string',
     enum: variant.parts.map(({ name }) => name),

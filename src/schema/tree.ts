@@ -56,7 +56,7 @@ export function childOf(tree: Tree | undefined, key: string): Tree | undefined {
 }
 
 /** Returns a scalar as text, and an empty text for anything else. */
-export function textOf(tree: Tree | undefined): string {
+export function scalarText(tree: Tree | undefined): string {
   return tree?.kind === 'scalar' && tree.value !== null ? String(tree.value) : ''
 }
 

@@ -16,7 +16,7 @@ export interface ExtenderOptions {
   readonly execTtlMs: number
 }
 
-interface Entry {
+interface ExtendedDelivery {
   readonly delivery: Delivery
   /** Ms by which it is extended: what its source granted at first. */
   readonly grantedMs: number
@@ -36,7 +36,7 @@ const againMsMin = 50
 /** One extender. */
 export class VisibilityExtender {
   readonly #options: ExtenderOptions
-  readonly #entries = new Map<Delivery, Entry>()
+  readonly #entries = new Map<Delivery, ExtendedDelivery>()
   #timer: Timer | undefined
   #timerAtMs = Number.POSITIVE_INFINITY
 
@@ -97,7 +97,7 @@ export class VisibilityExtender {
   #fire(): void {
     this.#disarm()
     const nowMs = this.#options.clock.nowMs()
-    const due: Entry[] = []
+    const due: ExtendedDelivery[] = []
     for (const entry of this.#entries.values()) {
       if (entry.dueAtMs === undefined || entry.dueAtMs > nowMs + togetherMs) continue
       entry.dueAtMs = undefined
@@ -109,7 +109,7 @@ export class VisibilityExtender {
   }
 
   /** Extends by the longest time that one of them was granted, but not beyond the longest time that a job may take. */
-  async #extend(due: readonly Entry[], nowMs: number): Promise<void> {
+  async #extend(due: readonly ExtendedDelivery[], nowMs: number): Promise<void> {
     const { extend, clock, log } = this.#options
     const untilMs = Math.max(...due.map((entry) => entry.untilMs))
     const grantedMs = Math.max(...due.map((entry) => entry.grantedMs))
@@ -134,7 +134,7 @@ export class VisibilityExtender {
     this.#arm()
   }
 
-  #extended(entry: Entry, fault: Error | undefined, expiresAtMs: number): void {
+  #extended(entry: ExtendedDelivery, fault: Error | undefined, expiresAtMs: number): void {
     // Settled or released while the source was asked.
     if (this.#entries.get(entry.delivery) !== entry) return
     if (fault === undefined) {

@@ -1,6 +1,6 @@
 /** Conformance of queues with visibility, in memory or over SQS’s protocol. */
 import { hasCode } from '../../src/core/errors.js'
-import type { MessageQueue, NewMessage, ReceivedMessage } from '../../src/work/queues/queue.js'
+import type { MessageQueue, NewMessage, ReceivedMessage } from '../../src/work/queues/message-queue.js'
 import { bodyText } from '../../src/work/queues/text.js'
 
 /** A queue to make. */

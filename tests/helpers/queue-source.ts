@@ -1,6 +1,6 @@
 /** The source of a queue as the emulator reads it. */
 import type { Clock } from '../../src/core/clock.js'
-import type { MessageQueue } from '../../src/work/queues/queue.js'
+import type { MessageQueue } from '../../src/work/queues/message-queue.js'
 import { QueueSource } from '../../src/work/queues/queue-source.js'
 import type { NewJob } from '../../src/work/source.js'
 

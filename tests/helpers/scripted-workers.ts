@@ -1,11 +1,11 @@
 /** Real workers on scripted processes that belong to no pool. */
 
-import type { BootWorker, WorkerEvents } from '../../src/supervisor/pool/boot/boot-worker.js'
+import type { BootWorker, WorkerCallbacks } from '../../src/supervisor/pool/boot/boot-worker.js'
 import type { Worker } from '../../src/supervisor/worker/worker.js'
 import { type ScriptedOptions, scriptedBoot } from '../schedules/scripted-workers.js'
 import type { VirtualTime } from '../schedules/virtual-time.js'
 
-const noEvents: WorkerEvents = {
+const noEvents: WorkerCallbacks = {
   onBooting: () => () => undefined,
   onDue: () => undefined,
   onLeaving: () => undefined,

@@ -1,5 +1,11 @@
 /** A setup without a fault, for tests that bring in one. */
-import type { Fact, FunctionSetup, Mapping, Queue, WorkerSetup } from '../../src/lambda-check/setup.js'
+import type {
+  Fact,
+  FunctionSetup,
+  MappingSetup,
+  QueueSetup,
+  WorkerSetup,
+} from '../../src/lambda-check/setup.js'
 
 /** A value with a place. */
 export function fact<T>(value: T): Fact<T> {
@@ -9,8 +15,8 @@ export function fact<T>(value: T): Fact<T> {
 /** Replacements for the parts of a setup. */
 export interface Changes {
   readonly setup?: Partial<FunctionSetup>
-  readonly mapping?: Partial<Mapping>
-  readonly queue?: Partial<Queue>
+  readonly mapping?: Partial<MappingSetup>
+  readonly queue?: Partial<QueueSetup>
   readonly workers?: Partial<WorkerSetup>
 }
 

@@ -1,5 +1,5 @@
 /** Plays seed after seed and adds up what happened; the first that violates anything ends it, with its seed and its plan. */
-import { drawPlan, type Ledger, play } from './schedule.js'
+import { drawPlan, play, type ScheduleResult } from './schedule.js'
 
 /** Which seeds. */
 export interface Seeds {
@@ -10,8 +10,8 @@ export interface Seeds {
 }
 
 /** Rejects with the seed of the failure, which RR_TEST_SEED plays again. */
-export async function playSeeds({ first, count, onPlayed }: Seeds): Promise<Ledger> {
-  let sums: Ledger = { sent: 0, deleted: 0, dead: 0, invocations: 0, restarts: 0, virtualMs: 0 }
+export async function playSeeds({ first, count, onPlayed }: Seeds): Promise<ScheduleResult> {
+  let sums: ScheduleResult = { sent: 0, deleted: 0, dead: 0, invocations: 0, restarts: 0, virtualMs: 0 }
   for (let seed = first; seed < first + count; seed += 1) {
     const plan = drawPlan(seed)
     try {
@@ -30,7 +30,7 @@ export function askedSeeds(env: NodeJS.ProcessEnv, countDefault: number): Seeds 
   return one === undefined ? { first: Number(first), count: Number(count) } : { first: Number(one), count: 1 }
 }
 
-function add(a: Ledger, b: Ledger): Ledger {
+function add(a: ScheduleResult, b: ScheduleResult): ScheduleResult {
   return {
     sent: a.sent + b.sent,
     deleted: a.deleted + b.deleted,

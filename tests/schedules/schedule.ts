@@ -66,7 +66,7 @@ interface MessagePlan {
 }
 
 /** Result of a schedule. */
-export interface Ledger {
+export interface ScheduleResult {
   readonly sent: number
   readonly deleted: number
   readonly dead: number
@@ -137,7 +137,7 @@ function drawScripts(random: Random, timeoutMs: number): readonly Script[] {
 }
 
 /** Plays a plan to its end. Throws an `Error` that says what was violated. */
-export async function play(plan: Plan): Promise<Ledger> {
+export async function play(plan: Plan): Promise<ScheduleResult> {
   const run = new Play(plan)
   try {
     return await run.run()
@@ -199,7 +199,7 @@ class Play {
     })
   }
 
-  async run(): Promise<Ledger> {
+  async run(): Promise<ScheduleResult> {
     await this.#emulator.listen()
     const source = this.#plan.source === 'stream' ? this.#openStream() : await this.#fillQueue()
     this.#environment = this.#live()

@@ -3,7 +3,7 @@
  * number that failed. A batch whose first record has been tried too often loses that record to the on-failure destination.
  */
 import { type Clock, sleep } from '../../src/core/clock.js'
-import { type Invoked, readBatchAnswer } from '../../src/plugins/emulator/mapping/answer.js'
+import { type Invoked, readBatchAnswer } from '../../src/plugins/emulator/mapping/read-batch-answer.js'
 
 /** One record of the shard. */
 export interface StreamRecord {

@@ -9,7 +9,7 @@ import { socketRelay } from '../relays/socket-relay.js'
 import { type RpcMessage, readRpc, rpcBytesMax, rpcParts } from './codec.js'
 import type { RemoteProcedure } from './procedure.js'
 
-interface Call {
+interface PendingCall {
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
 }
@@ -74,7 +74,7 @@ class Client implements RpcClient {
   readonly closed: Promise<void>
   readonly #relay: Relay
   readonly #clock: Clock
-  readonly #pending = new Map<number, Call>()
+  readonly #pending = new Map<number, PendingCall>()
   #sequence = 0
   #isClosed = false
 
@@ -140,7 +140,7 @@ class Client implements RpcClient {
   }
 }
 
-function settle(call: Call, { isError, data }: RpcMessage): void {
+function settle(call: PendingCall, { isError, data }: RpcMessage): void {
   const text = data.toString('utf8')
   if (isError) {
     call.reject(new RelayError(ErrorCode.RpcFailed, text))

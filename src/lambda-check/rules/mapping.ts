@@ -1,6 +1,6 @@
 /** Rules about a mapping: which records count as done, how batches are cut, what a record does that always fails. Pure. */
 import { limitConcurrency, reportFailures, setMapping, setWindow, setWorkers } from '../fixes.js'
-import type { Finding, FunctionSetup, Mapping } from '../setup.js'
+import type { Finding, FunctionSetup, MappingSetup } from '../setup.js'
 
 const standardWithoutWindowMax = 10
 const fifoBatchMax = 10
@@ -16,7 +16,7 @@ const lossOf = {
 } as const
 
 /** The list of failed records is only read where the mapping asks for it. */
-export function partialFailures(mapping: Mapping, setup: FunctionSetup): Finding[] {
+export function partialFailures(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const { reportsFailures } = mapping
   const { partialFailures: ours, mode } = setup.workers
   if (reportsFailures === undefined) return []
@@ -42,7 +42,7 @@ export function partialFailures(mapping: Mapping, setup: FunctionSetup): Finding
 }
 
 /** Kafka reads the list in provisioned mode only. */
-export function kafkaProvisioned(mapping: Mapping, setup: FunctionSetup): Finding[] {
+export function kafkaProvisioned(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const { kind, reportsFailures, isProvisioned } = mapping
   if (kind !== 'kafka' || reportsFailures?.value !== true || isProvisioned?.value !== false) return []
   const reason = `${mapping.name} has ReportBatchItemFailures, but partial batches of Kafka need provisioned mode: without it Lambda commits the offsets of failed records, too`
@@ -55,7 +55,7 @@ export function kafkaProvisioned(mapping: Mapping, setup: FunctionSetup): Findin
 }
 
 /** Batches that AWS refuses to make. */
-export function batchSize(mapping: Mapping, setup: FunctionSetup): Finding[] {
+export function batchSize(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const { batchSize: size, windowSeconds, queue } = mapping
   if (size === undefined) return []
   if (size.value < 1 || size.value > batchMax) {
@@ -85,7 +85,7 @@ export function batchSize(mapping: Mapping, setup: FunctionSetup): Finding[] {
 }
 
 /** A FIFO queue has no batching window. */
-export function fifoWindow(mapping: Mapping, setup: FunctionSetup): Finding[] {
+export function fifoWindow(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const { windowSeconds, queue } = mapping
   if (queue?.isFifo?.value !== true || windowSeconds === undefined || windowSeconds.value === 0) return []
   const reason = `${mapping.name} has a batching window of ${windowSeconds.value} s, and its queue ${queue.name} is FIFO: AWS refuses the mapping`
@@ -94,7 +94,7 @@ export function fifoWindow(mapping: Mapping, setup: FunctionSetup): Finding[] {
 }
 
 /** Checks MaximumConcurrency against AWS's limits. */
-export function maximumConcurrency(mapping: Mapping, setup: FunctionSetup): Finding[] {
+export function maximumConcurrency(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const limit = mapping.maximumConcurrency
   if (limit?.value === undefined) return []
   const { min, max } = concurrencyRange
@@ -113,7 +113,7 @@ export function maximumConcurrency(mapping: Mapping, setup: FunctionSetup): Find
 }
 
 /** A record of a stream that always fails holds up its shard for as long as it is retried. */
-export function streamRetries(mapping: Mapping, setup: FunctionSetup): Finding[] {
+export function streamRetries(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const { kind, retriesMax, recordAgeSeconds } = mapping
   if (kind !== 'kinesis' && kind !== 'dynamodb') return []
   if (retriesMax?.value !== -1 || recordAgeSeconds?.value !== -1) return []

@@ -38,7 +38,7 @@ export function handler(setup: FunctionSetup): Finding[] {
 }
 
 /** The file that Lambda starts. */
-export function bootstrap(setup: FunctionSetup): Finding[] {
+export function bootstrapFile(setup: FunctionSetup): Finding[] {
   const { bootstrapFault: fault, packageType } = setup
   if (fault === undefined || packageType?.value !== 'Zip' || isManaged(setup)) return []
   const reason =

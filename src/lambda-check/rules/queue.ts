@@ -1,12 +1,12 @@
 /** Rules about a queue: how long a message stays hidden, and where it goes when it was received too often. Pure. */
 import { limitConcurrency, seconds, setQueue, setRedrive } from '../fixes.js'
-import type { Finding, FunctionSetup, Mapping } from '../setup.js'
+import type { Finding, FunctionSetup, MappingSetup } from '../setup.js'
 
 const visibilityFactor = 6
 const receivesMin = 5
 
 /** Hidden for less than a run: AWS refuses. For less than six runs and the window: throttled batches come double. */
-export function visibility(mapping: Mapping, setup: FunctionSetup): Finding[] {
+export function visibility(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const { queue, windowSeconds } = mapping
   const [hidden, timeout] = [queue?.visibilitySeconds, setup.timeoutSeconds]
   if (queue === undefined || hidden === undefined || timeout === undefined) return []
@@ -23,7 +23,7 @@ export function visibility(mapping: Mapping, setup: FunctionSetup): Finding[] {
 }
 
 /** Nowhere to go: what always fails comes again for ever. */
-export function noRedrive(mapping: Mapping, setup: FunctionSetup): Finding[] {
+export function noRedrive(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const { queue } = mapping
   if (queue?.redrive === undefined || queue.redrive.value !== undefined) return []
   const days = queue.retentionSeconds === undefined ? undefined : queue.retentionSeconds.value / 86_400
@@ -42,7 +42,7 @@ export function noRedrive(mapping: Mapping, setup: FunctionSetup): Finding[] {
 }
 
 /** Throttled batches count as received. */
-export function receiveCount(mapping: Mapping, setup: FunctionSetup): Finding[] {
+export function receiveCount(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const { queue } = mapping
   const receivesMax = queue?.redrive?.value?.receivesMax
   if (queue === undefined || receivesMax === undefined || receivesMax.value >= receivesMin) return []
@@ -52,7 +52,7 @@ export function receiveCount(mapping: Mapping, setup: FunctionSetup): Finding[] 
 }
 
 /** A queue and its dead-letter queue are of one type. */
-export function deadLettersType(mapping: Mapping, _setup: FunctionSetup): Finding[] {
+export function deadLettersType(mapping: MappingSetup, _setup: FunctionSetup): Finding[] {
   const { queue } = mapping
   const dead = queue?.redrive?.value?.deadLetters
   if (queue?.isFifo === undefined || dead?.isFifo === undefined || queue.isFifo.value === dead.isFifo.value)
@@ -66,7 +66,7 @@ export function deadLettersType(mapping: Mapping, _setup: FunctionSetup): Findin
 }
 
 /** A message keeps its age when it is dead-lettered. */
-export function deadLettersRetention(mapping: Mapping, _setup: FunctionSetup): Finding[] {
+export function deadLettersRetention(mapping: MappingSetup, _setup: FunctionSetup): Finding[] {
   const { queue } = mapping
   const dead = queue?.redrive?.value?.deadLetters
   const [ours, theirs] = [queue?.retentionSeconds, dead?.retentionSeconds]
@@ -103,7 +103,7 @@ export function reservedConcurrency(setup: FunctionSetup): Finding[] {
 }
 
 /** A queue that is somewhere else: the rest of the rules know nothing of it. */
-export function unreadQueue(mapping: Mapping, setup: FunctionSetup): Finding[] {
+export function unreadQueue(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const { queue } = mapping
   if (queue?.unread === undefined) return []
   const reason = `the queue ${queue.name} of ${mapping.name} is not checked: ${queue.unread}`

@@ -1,6 +1,6 @@
 /** Rules about time: what is waited for must end before who waits. Pure. */
 import { seconds, setFunction, setWorkers } from '../fixes.js'
-import { type Finding, type FunctionSetup, isWritten, type Mapping } from '../setup.js'
+import { type Finding, type FunctionSetup, isWritten, type MappingSetup } from '../setup.js'
 import { workerCount } from './memory.js'
 
 const timeoutMax = 900
@@ -80,7 +80,7 @@ export function deadlineMargin(setup: FunctionSetup): Finding[] {
 }
 
 /** Checks that a whole batch fits into the timeout when every job takes as long as it may. */
-export function worstCase(mapping: Mapping, setup: FunctionSetup): Finding[] {
+export function worstCase(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const [timeout, size, ttl] = [setup.timeoutSeconds, mapping.batchSize, setup.workers.execTtlMs]
   const workers = workerCount(setup)
   if (timeout === undefined || size === undefined || workers === undefined) return []

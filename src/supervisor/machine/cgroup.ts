@@ -21,7 +21,7 @@ export function cgroupFolders(
   controller: 'cpu' | 'memory',
   roots: SystemRoots,
 ): { readonly v2: readonly string[]; readonly v1: readonly string[] } {
-  const lines = readText(join(roots.proc, 'self/cgroup'))?.split('\n') ?? []
+  const lines = readSmallFile(join(roots.proc, 'self/cgroup'))?.split('\n') ?? []
   const pathOf = (isWanted: (controllers: string) => boolean) =>
     lines.map((line) => line.split(':')).find(([, controllers = '-']) => isWanted(controllers))?.[2] ?? '/'
   return {
@@ -44,7 +44,7 @@ function chain(root: string, path: string): readonly string[] {
 }
 
 /** The text of a small file, trimmed; undefined when it does not exist. */
-export function readText(path: string): string | undefined {
+export function readSmallFile(path: string): string | undefined {
   try {
     return readFileSync(path, 'latin1').trim()
   } catch {

@@ -9,7 +9,7 @@ import type { Logger } from '../../logging/logger.js'
 import { outlasted } from '../worker/job/outcome.js'
 import type { Worker } from '../worker/worker.js'
 import { labelOf } from '../worker/worker-id.js'
-import type { BootWorker, WorkerEvents } from './boot/boot-worker.js'
+import type { BootWorker, WorkerCallbacks } from './boot/boot-worker.js'
 import type { BootStrategy } from './boot/bring-up.js'
 import type { PoolEmitter } from './events.js'
 import type { WorkerInfo } from './pool.js'
@@ -21,7 +21,7 @@ export interface LiveWorkersOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly boot: BootWorker
-  readonly calls: Pick<WorkerEvents, 'onDue' | 'onLeaving' | 'onDeadline'>
+  readonly calls: Pick<WorkerCallbacks, 'onDue' | 'onLeaving' | 'onDeadline'>
   readonly events: PoolEmitter
 }
 
@@ -33,7 +33,7 @@ export class LiveWorkers {
   readonly #workers = new Set<Worker>()
   readonly #booting = new Set<() => readonly string[]>()
   readonly #stopped = new AbortController()
-  readonly #calls: WorkerEvents
+  readonly #calls: WorkerCallbacks
   #bootCount = 0
 
   constructor(options: LiveWorkersOptions) {

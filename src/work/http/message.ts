@@ -3,7 +3,7 @@
  * Field numbers are those of RoadRunner's api package. Pure.
  */
 import { isUtf8 } from 'node:buffer'
-import type { HttpRequest, Values } from './request.js'
+import type { HttpRequest, MultiValues } from './request.js'
 import { isToken } from './text.js'
 
 /** The codec on the wire. */
@@ -19,7 +19,7 @@ export interface HttpHead extends Omit<HttpRequest, 'body' | 'source' | 'host'> 
 /** A worker's answer, but for its body. */
 export interface HttpReplyHead {
   readonly status: number
-  readonly headers: Values
+  readonly headers: MultiValues
 }
 
 /** Encodes a request's context. */
@@ -85,7 +85,7 @@ function textField(field: number, text: string): Buffer {
 }
 
 /** map<string, HeaderValue{repeated bytes value = 1}> */
-function mapField(field: number, values: Values): Buffer {
+function mapField(field: number, values: MultiValues): Buffer {
   const entries = Object.entries(values).map(([name, list]) => {
     const value = Buffer.concat(list.map((one) => bytesField(1, Buffer.from(one, 'utf8'))))
     return bytesField(field, Buffer.concat([textField(1, name), bytesField(2, value)]))
@@ -139,7 +139,7 @@ function textOf(bytes: Buffer | undefined): string {
  * Headers as Go writes them: names in other letters are one name, names that are none are left out, and a line break in a
  * value is a blank, so that no value begins a header of its own.
  */
-function headersOf(lists: readonly (readonly [string, readonly string[]])[]): Values {
+function headersOf(lists: readonly (readonly [string, readonly string[]])[]): MultiValues {
   const headers = new Map<string, [name: string, values: string[]]>()
   for (const [name, values] of lists) {
     if (!isToken(name) || values.length === 0) continue

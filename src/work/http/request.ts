@@ -9,7 +9,7 @@ import { canonicalName, escapeQuery, pathLine, queryLine, readCookies } from './
 export type HttpSource = 'api-gateway-v1' | 'api-gateway-v2' | 'alb' | 'alb-multi' | 'websocket'
 
 /** Names with all their values. */
-export type Values = Readonly<Record<string, readonly string[]>>
+export type MultiValues = Readonly<Record<string, readonly string[]>>
 
 /** A request as workers see it, but for its body's form. */
 export interface HttpRequest {
@@ -21,10 +21,10 @@ export interface HttpRequest {
   readonly host: string
   readonly uri: string
   /** Go's capitalisation; without Host, Transfer-Encoding and Trailer, which Go takes out. */
-  readonly headers: Values
+  readonly headers: MultiValues
   readonly cookies: Readonly<Record<string, string>>
   readonly rawQuery: string
-  readonly attributes: Values
+  readonly attributes: MultiValues
   readonly body: Buffer
 }
 
@@ -78,7 +78,7 @@ function headersOf(event: JsonObject): Map<string, readonly string[]> {
 
 const hiddenHeaders: ReadonlySet<string> = new Set(['host', 'transfer-encoding', 'trailer'])
 
-function headersForWorker(given: ReadonlyMap<string, readonly string[]>, body: Buffer): Values {
+function headersForWorker(given: ReadonlyMap<string, readonly string[]>, body: Buffer): MultiValues {
   const shown = [...given].filter(([name]) => !hiddenHeaders.has(name))
   // Some gateways leave it out; PHP frameworks look at it.
   if (body.length > 0 && !given.has('content-length')) shown.push(['content-length', [String(body.length)]])
@@ -136,7 +136,7 @@ function withoutPort(address: string): string {
 const connectionNames = ['connectionId', 'eventType', 'routeKey', 'messageId', 'stage'] as const
 
 /** PSR-7 attributes: what only Lambda knows of the call. */
-function attributesOf(context: JsonObject): Values {
+function attributesOf(context: JsonObject): MultiValues {
   const attributes: Record<string, readonly string[]> = {
     'lambda-request-context': [JSON.stringify(context)],
   }

@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer'
 import { STATUS_CODES } from 'node:http'
 import { unreachable } from '../../index.js'
 import type { HttpReplyHead } from './message.js'
-import type { HttpSource, Values } from './request.js'
+import type { HttpSource, MultiValues } from './request.js'
 
 /** A load balancer takes 1 MB; Lambda's own limit holds for the others (`answer.ts`). */
 export const albBytesMax = 1_000_000
@@ -77,7 +77,7 @@ function joined(
  * One value a name is all that a target group without multi-value headers takes, and cookies must not be joined. Names
  * are told apart by case there and are equal to every browser, so each further cookie gets another spelling.
  */
-function spelledApart(headers: Values): Readonly<Record<string, string>> {
+function spelledApart(headers: MultiValues): Readonly<Record<string, string>> {
   const entries = Object.entries(headers)
   const single = joined(entries.filter(([name]) => name.toLowerCase() !== 'set-cookie'))
   const cookies = valuesOf(headers, 'set-cookie')
@@ -94,10 +94,10 @@ function spelling(name: string, at: number): string {
   })
 }
 
-function valuesOf(headers: Values, name: string): readonly string[] {
+function valuesOf(headers: MultiValues, name: string): readonly string[] {
   return Object.entries(headers).flatMap(([given, values]) => (given.toLowerCase() === name ? values : []))
 }
 
-function hasHeader(headers: Values, name: string): boolean {
+function hasHeader(headers: MultiValues, name: string): boolean {
   return valuesOf(headers, name).length > 0
 }

@@ -1,6 +1,6 @@
 /** Messages of a queue ↔ deliveries and new jobs. RoadRunner's own properties travel as message attributes of its names. Pure. */
 import type { Delivery, Headers, NewJob } from '../source.js'
-import type { MessageAttribute, NewMessage, ReceivedMessage } from './queue.js'
+import type { MessageAttribute, NewMessage, ReceivedMessage } from './message-queue.js'
 
 /** Facts about the queue of a message. */
 export interface QueueFacts {

@@ -3,7 +3,7 @@ import type { Clock } from '../../index.js'
 import type { Delivery, NewJob, SettledDelivery, Source, SourceCounts } from '../source.js'
 import { LostMessage } from './lost-message.js'
 import { deliveryOf, messageOfJob, receiptOf } from './message.js'
-import type { ItemFaults, MessageQueue, QueueProperties } from './queue.js'
+import type { ItemFaults, MessageQueue, QueueProperties } from './message-queue.js'
 
 /** Options of a source. */
 export interface QueueSourceOptions {

@@ -4,14 +4,14 @@
 export class RuntimeFault extends Error {
   override readonly name: string
 
-  constructor(kind: FaultKind, message: string, options?: ErrorOptions) {
+  constructor(kind: RuntimeFaultKind, message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = `Runtime.${kind}`
   }
 }
 
 /** Type of a fault, with AWS's names. */
-export type FaultKind =
+export type RuntimeFaultKind =
   | 'ImportModuleError'
   | 'HandlerNotFound'
   | 'MalformedHandlerName'

@@ -7,7 +7,7 @@ import { type Clock, descriptorsMax, type Logger, type Timer } from '../../../in
 import type { ShutdownReason } from '../function/extensions.js'
 import type { InvokeResult } from '../function/invocation.js'
 import { connectionsFor } from '../http/connections.js'
-import { EmulatorServer, type InvokeOptions, type StreamedResult } from '../http/server.js'
+import { EmulatorServer, type InvocationOptions, type StreamedResult } from '../http/server.js'
 import { type ExitError, exitError } from './exit.js'
 import { failedInitVariable, initErrorMessage } from './failed-init.js'
 import { type Act, type Happening, hasInitLimit, type Phase, stepOf } from './phase.js'
@@ -111,12 +111,12 @@ export class ExecutionEnvironment {
   }
 
   /** Invokes the function; resolves with how it ended. */
-  invoke(event: Buffer, options: InvokeOptions = {}): Promise<InvokeResult> {
+  invoke(event: Buffer, options: InvocationOptions = {}): Promise<InvokeResult> {
     return this.server.invoke(event, options)
   }
 
   /** Invokes the function; a streamed answer is handed over as soon as it begins. */
-  invokeStream(event: Buffer, options: InvokeOptions = {}): Promise<StreamedResult> {
+  invokeStream(event: Buffer, options: InvocationOptions = {}): Promise<StreamedResult> {
     return this.server.invokeStream(event, options)
   }
 

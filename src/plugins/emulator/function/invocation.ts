@@ -40,7 +40,7 @@ export interface InvokeRequest {
 }
 
 /** Lambda takes 6 MiB and 100 bytes, for an event as for a buffered result. */
-export const resultBytesMax = 6 * 1024 * 1024 + 100
+export const payloadBytesMax = 6 * 1024 * 1024 + 100
 
 /** Met when everything is well. */
 export const accepted: ApiStatus = { status: 202 }

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { onAbort, type Timer } from '../../../index.js'
 import type { AnswerStream } from './answer-stream.js'
 import { type Event, LateIds, newEvent, type Ticket } from './event.js'
+import type { FunctionOptions, Poller } from './function-options.js'
 import {
   type ApiStatus,
   accepted,
@@ -14,13 +15,12 @@ import {
   type InvokeRequest,
   type InvokeResult,
   late,
+  payloadBytesMax,
   platformError,
-  resultBytesMax,
   tooManyWait,
   wrongId,
   wrongState,
 } from './invocation.js'
-import type { FunctionOptions, Poller } from './options.js'
 import { afterCall, type RuntimeCall, type RuntimeState, refused } from './runtime-state.js'
 import { WaitingEvents, waitingMax } from './waiting-events.js'
 
@@ -141,7 +141,7 @@ export class FunctionState {
 
   /** The body of an answer was over its limit: the invoker is told, and nothing more is taken for the event. */
   finishTooLarge(ticket: Ticket): ApiStatus {
-    const errorMessage = `Exceeded maximum allowed payload size (${resultBytesMax} bytes).`
+    const errorMessage = `Exceeded maximum allowed payload size (${payloadBytesMax} bytes).`
     const status = this.finish(ticket, platformError('Function.ResponseSizeTooLarge', errorMessage))
     return status === accepted ? { status: 413, errorType: 'RequestEntityTooLarge', errorMessage } : status
   }

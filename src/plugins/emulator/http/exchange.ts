@@ -13,10 +13,10 @@ export interface Exchange {
 }
 
 /** Answers an exchange. */
-type Handler = (exchange: Exchange) => void | Promise<void>
+type RouteHandler = (exchange: Exchange) => void | Promise<void>
 
 /** `[method, path, handler]`; the first group of the path becomes the exchange's id. */
-export type HttpRoute = readonly [method: string, path: RegExp, handler: Handler]
+export type HttpRoute = readonly [method: string, path: RegExp, handler: RouteHandler]
 
 /** ARN of the emulated function. */
 export const functionArn = 'arn:aws:lambda:us-east-1:123456789012:function:emulated'
@@ -44,7 +44,11 @@ export type Body =
 const drainBytesMax = 256 * 1024 * 1024
 
 /** Reads a body of at most `bytesMax`; what is over, or finds no room in `share`, is read to its end and dropped. */
-export async function readBody(request: IncomingMessage, bytesMax: number, share: BodyShare): Promise<Body> {
+export async function readRequestBody(
+  request: IncomingMessage,
+  bytesMax: number,
+  share: BodyShare,
+): Promise<Body> {
   const chunks: Buffer[] = []
   let bytes = 0
   let isFull = false
@@ -79,7 +83,7 @@ export function headerSafe(text: string): string {
 }
 
 /** Answers with a status and its body. */
-export function send(response: ServerResponse, status: ApiStatus): void {
+export function sendStatus(response: ServerResponse, status: ApiStatus): void {
   if (response.destroyed || response.headersSent) return
   // What is full now has room again in a moment.
   if (status.status === 429 || status.status === 503) response.setHeader('Retry-After', '1')

@@ -1,6 +1,6 @@
 /** The routes that extensions call: the Extensions API, 2020-01-01. */
 import type { Extensions } from '../function/extensions.js'
-import { type Exchange, type HttpRoute, header, readBody, send } from './exchange.js'
+import { type Exchange, type HttpRoute, header, readRequestBody, sendStatus } from './exchange.js'
 
 const bodyBytesMax = 64 * 1024
 const idHeader = 'lambda-extension-identifier'
@@ -23,11 +23,11 @@ export function extensionRoutes(extensions: Extensions, facts: ExtensionFacts): 
 
 async function register(exchange: Exchange, extensions: Extensions, facts: ExtensionFacts): Promise<void> {
   const { request, response, share } = exchange
-  const read = await readBody(request, bodyBytesMax, share)
+  const read = await readRequestBody(request, bodyBytesMax, share)
   if (read.kind === 'cut') return
   const text = read.kind === 'whole' ? read.body.toString('utf8') : 'too large'
   const registered = extensions.register(header(request, 'lambda-extension-name'), text)
-  if ('status' in registered) return send(response, registered)
+  if ('status' in registered) return sendStatus(response, registered)
   const isAccountAsked = header(request, 'lambda-extension-accept-feature')?.includes('accountId') === true
   response.setHeader('Lambda-Extension-Identifier', registered.identifier)
   response.setHeader('Content-Type', 'application/json')
@@ -42,7 +42,7 @@ function next({ request, response }: Exchange, extensions: Extensions): void {
     response.end(JSON.stringify(event))
   })
   if (typeof waiting !== 'function') {
-    send(response, waiting)
+    sendStatus(response, waiting)
     return
   }
   request.socket.once('close', waiting)
@@ -50,10 +50,10 @@ function next({ request, response }: Exchange, extensions: Extensions): void {
 }
 
 async function fail({ request, response, id, share }: Exchange, extensions: Extensions): Promise<void> {
-  const read = await readBody(request, bodyBytesMax, share)
+  const read = await readRequestBody(request, bodyBytesMax, share)
   if (read.kind === 'cut') return
   const type = header(request, 'lambda-extension-function-error-type')
-  send(
+  sendStatus(
     response,
     extensions.fail(header(request, idHeader), { call: id === 'init' ? 'init-error' : 'exit-error', type }),
   )

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /** Path of the identity. */
-export const identityPath = '/relayrunner'
+export const identityRoute = '/relayrunner'
 
 /** Identity of the process that listens. */
 export interface EmulatorIdentity {
@@ -20,7 +20,7 @@ export function answerIdentity(
   response: ServerResponse,
   identity: EmulatorIdentity,
 ): boolean {
-  if (request.method !== 'GET' || request.url !== identityPath) return false
+  if (request.method !== 'GET' || request.url !== identityRoute) return false
   request.resume()
   response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(identity))
   return true

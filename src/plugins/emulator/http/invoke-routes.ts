@@ -7,15 +7,15 @@ import {
   type ApiStatus,
   type InvokeRequest,
   type InvokeResult,
-  resultBytesMax,
+  payloadBytesMax,
 } from '../function/invocation.js'
 import type { FunctionState } from '../function/state.js'
-import { type Exchange, type HttpRoute, header, noRoom, readBody, send } from './exchange.js'
+import { type Exchange, type HttpRoute, header, noRoom, readRequestBody, sendStatus } from './exchange.js'
 
 const tooLarge: ApiStatus = {
   status: 413,
   errorType: 'RequestEntityTooLarge',
-  errorMessage: `the event is over ${resultBytesMax} bytes`,
+  errorMessage: `the event is over ${payloadBytesMax} bytes`,
 }
 const typeTrailer = 'Lambda-Runtime-Function-Error-Type'
 const bodyTrailer = 'Lambda-Runtime-Function-Error-Body'
@@ -37,12 +37,12 @@ async function readRequest(
   { request, response, share }: Exchange,
   state: FunctionState,
 ): Promise<InvokeRequest | undefined> {
-  const read = await readBody(request, resultBytesMax, share)
+  const read = await readRequestBody(request, payloadBytesMax, share)
   if (read.kind === 'cut') return undefined
   const refusal = read.kind === 'whole' ? state.fullness : read.kind === 'full' ? noRoom : tooLarge
   if (read.kind !== 'whole' || refusal !== undefined) {
     share.clear()
-    send(response, refusal ?? tooLarge)
+    sendStatus(response, refusal ?? tooLarge)
     return undefined
   }
   const context = header(request, 'x-amz-client-context')
@@ -96,7 +96,7 @@ async function passOn(response: ServerResponse, stream: AnswerStream, requestId:
     await pipeline(chunks, response, { end: false })
   } catch (error) {
     // The head was nonsense, or the reader has gone.
-    send(response, { status: 502, errorType: 'Runtime.BadPrelude', errorMessage: messageOf(error) })
+    sendStatus(response, { status: 502, errorType: 'Runtime.BadPrelude', errorMessage: messageOf(error) })
     response.destroy()
     return
   }

@@ -8,8 +8,8 @@ import {
   checkedErrorType,
   type HandedOut,
   type InvokeResult,
+  payloadBytesMax,
   platformError,
-  resultBytesMax,
 } from '../function/invocation.js'
 import type { FunctionState } from '../function/state.js'
 import {
@@ -18,8 +18,8 @@ import {
   type HttpRoute,
   header,
   headerSafe,
-  readBody,
-  send,
+  readRequestBody,
+  sendStatus,
   truncatedRequest,
 } from './exchange.js'
 
@@ -55,7 +55,7 @@ export function runtimeRoutes(state: FunctionState, hasEmptyHeaders: boolean): r
 function next({ request, response }: Exchange, state: FunctionState, hasEmptyHeaders: boolean): void {
   const takeBack = state.next({
     hand: (event) => handOut(response, event, hasEmptyHeaders),
-    refuse: (status) => send(response, status),
+    refuse: (status) => sendStatus(response, status),
   })
   onGone(request, response, takeBack)
 }
@@ -63,7 +63,7 @@ function next({ request, response }: Exchange, state: FunctionState, hasEmptyHea
 function restoreNext({ request, response }: Exchange, state: FunctionState): void {
   const takeBack = state.restoreNext({
     wake: () => response.writeHead(200).end(),
-    refuse: (status) => send(response, status),
+    refuse: (status) => sendStatus(response, status),
   })
   onGone(request, response, takeBack)
 }
@@ -77,17 +77,17 @@ async function respond(exchange: Exchange, state: FunctionState): Promise<void> 
   const { request, response, id, share } = exchange
   const mode = request.headers[modeHeader]
   if (mode !== undefined && mode !== 'streaming') {
-    const body = await readBody(request, 0, share)
-    if (body.kind !== 'cut') send(response, state.refuseMode(id, String(mode)))
+    const body = await readRequestBody(request, 0, share)
+    if (body.kind !== 'cut') sendStatus(response, state.refuseMode(id, String(mode)))
     return
   }
   const ticket = state.begin(id)
   if ('status' in ticket) {
     request.resume()
-    send(response, ticket)
+    sendStatus(response, ticket)
   } else if (mode === 'streaming' && ticket.isStreamRead) await stream(exchange, state, ticket)
   else if (mode === 'streaming') await collect(exchange, state, ticket)
-  else await buffer(exchange, { state, ticket, bytesMax: resultBytesMax })
+  else await buffer(exchange, { state, ticket, bytesMax: payloadBytesMax })
 }
 
 /** An error after the answer began is refused; the header's type is for the books, the body for the invoker. */
@@ -99,7 +99,7 @@ async function fail(exchange: Exchange, state: FunctionState): Promise<void> {
     return buffer(exchange, { state, ticket, bytesMax: errorBytesMax, type })
   }
   request.resume()
-  send(response, ticket)
+  sendStatus(response, ticket)
 }
 
 /** `type`: what is read is an error. */
@@ -108,19 +108,19 @@ async function buffer(
   about: { state: FunctionState; ticket: Ticket; bytesMax: number; type?: string },
 ): Promise<void> {
   const { state, ticket, bytesMax, type } = about
-  const read = await readBody(request, bytesMax, share)
+  const read = await readRequestBody(request, bytesMax, share)
   switch (read.kind) {
     case 'cut':
       state.breakOff(ticket)
-      return send(response, truncatedRequest)
+      return sendStatus(response, truncatedRequest)
     case 'over':
     case 'full':
-      return send(response, state.finishTooLarge(ticket))
+      return sendStatus(response, state.finishTooLarge(ticket))
     case 'whole': {
       const { body } = read
       const result: InvokeResult =
         type === undefined ? { kind: 'result', body } : { kind: 'error', body, type }
-      return send(response, state.finish(ticket, result))
+      return sendStatus(response, state.finish(ticket, result))
     }
     default:
       return unreachable(read)
@@ -132,19 +132,19 @@ async function stream({ request, response }: Exchange, state: FunctionState, tic
   const answer = new AnswerStream(request)
   state.stream(ticket, answer)
   await answer.ended
-  send(response, state.streamed(ticket))
+  sendStatus(response, state.streamed(ticket))
 }
 
 /** The invoker takes one piece: it is collected, under the limit of a buffered answer. */
 async function collect({ request, response }: Exchange, state: FunctionState, ticket: Ticket): Promise<void> {
-  const answer = new AnswerStream(request, resultBytesMax)
+  const answer = new AnswerStream(request, payloadBytesMax)
   const chunks: Buffer[] = []
   for await (const chunk of answer.chunks()) chunks.push(chunk)
   const end = await answer.ended
   if (end.kind === 'error' && end.type === 'Function.ResponseSizeTooLarge')
-    return send(response, state.finishTooLarge(ticket))
+    return sendStatus(response, state.finishTooLarge(ticket))
   const result: InvokeResult = end.kind === 'error' ? end : { kind: 'result', body: Buffer.concat(chunks) }
-  send(response, state.finish(ticket, result))
+  sendStatus(response, state.finish(ticket, result))
 }
 
 async function startFault(
@@ -152,12 +152,12 @@ async function startFault(
   state: FunctionState,
   call: 'initError' | 'restoreError',
 ): Promise<void> {
-  const read = await readBody(request, errorBytesMax, share)
+  const read = await readRequestBody(request, errorBytesMax, share)
   if (read.kind === 'cut') return
   const type = header(request, typeHeader)
   const tooLarge = platformError('Runtime.InitError', 'the error was too large to be kept')
   const body = read.kind === 'whole' ? read.body : tooLarge.body
-  send(response, state[call](body, type === undefined ? 'Runtime.InitError' : checkedErrorType(type)))
+  sendStatus(response, state[call](body, type === undefined ? 'Runtime.InitError' : checkedErrorType(type)))
 }
 
 function handOut(response: ServerResponse, event: HandedOut, hasEmptyHeaders: boolean): void {

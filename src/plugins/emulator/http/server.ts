@@ -9,7 +9,7 @@ import { FunctionState } from '../function/state.js'
 import { BodyRoom, type BodyShare } from './body-room.js'
 import { type CallerFacts, callerFault } from './caller-check.js'
 import { Connections, kindOf, rawAnswer, type SilenceLimits, silenceLimits, tooSlow } from './connections.js'
-import { functionArn, type HttpRoute, send, truncatedRequest } from './exchange.js'
+import { functionArn, type HttpRoute, sendStatus, truncatedRequest } from './exchange.js'
 import { extensionRoutes } from './extension-routes.js'
 import { answerIdentity, type EmulatorIdentity } from './identity.js'
 import { invokeRoutes } from './invoke-routes.js'
@@ -58,7 +58,7 @@ interface EnvironmentHooks {
 }
 
 /** Properties of an invocation beside its event. */
-export type InvokeOptions = Omit<InvokeRequest, 'body'>
+export type InvocationOptions = Omit<InvokeRequest, 'body'>
 
 /** End of an event for a caller that takes streams. */
 export type StreamedResult = InvokeResult | { readonly kind: 'stream'; readonly stream: AnswerStream }
@@ -151,12 +151,12 @@ export class EmulatorServer {
   }
 
   /** Invokes the function from this process; resolves with how it ended. */
-  invoke(event: Buffer, options: InvokeOptions = {}): Promise<InvokeResult> {
+  invoke(event: Buffer, options: InvocationOptions = {}): Promise<InvokeResult> {
     return this.state.invoke({ ...options, body: event }, new AbortController().signal).result
   }
 
   /** Invokes the function; a streamed answer is handed over as soon as it begins. */
-  invokeStream(event: Buffer, options: InvokeOptions = {}): Promise<StreamedResult> {
+  invokeStream(event: Buffer, options: InvocationOptions = {}): Promise<StreamedResult> {
     return new Promise((resolve) => {
       const onStream = (stream: AnswerStream) => resolve({ kind: 'stream', stream })
       const { result } = this.state.invoke(
@@ -257,7 +257,7 @@ export class EmulatorServer {
     void running
       .catch((error: unknown) => {
         this.#options.log.warn({ path, error: messageOf(error) }, 'the emulator could not answer a request')
-        send(response, { status: 500, errorType: 'InternalError', errorMessage: messageOf(error) })
+        sendStatus(response, { status: 500, errorType: 'InternalError', errorMessage: messageOf(error) })
       })
       // The bytes are held until the answer is out.
       .then(() => isOver)
@@ -284,7 +284,7 @@ export class EmulatorServer {
 /** Answers without looking at the body, which is read and dropped: its sender is to see the status. */
 function refuse(request: IncomingMessage, response: ServerResponse, status: ApiStatus): void {
   request.resume()
-  send(response, status)
+  sendStatus(response, status)
 }
 
 /** The path of a target, also of one in absolute form; without its query. */

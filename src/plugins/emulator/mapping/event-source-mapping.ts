@@ -5,8 +5,8 @@
 import { type Clock, type Logger, messageOf, sleep } from '../../../index.js'
 import type { Source } from '../../../work/source.js'
 import { FaultKind, type Verdict } from '../../../work/verdict.js'
-import { type Invoked, readBatchAnswer } from './answer.js'
-import { cutBatch, type EventRecord, eventBytesMax, eventOf, recordOf } from './event.js'
+import { type Invoked, readBatchAnswer } from './read-batch-answer.js'
+import { cutBatch, type EventRecord, eventBytesMax, sqsEvent, sqsRecord } from './sqs-event.js'
 
 /** Options of a mapping. */
 export interface EventSourceMappingOptions {
@@ -100,7 +100,7 @@ export class EventSourceMapping {
 
   async #receive(max: number, waitMs: number): Promise<EventRecord[]> {
     const { source } = this.#options
-    return (await source.pull(max, this.#stopped.signal, Math.min(pollMs, waitMs))).map(recordOf)
+    return (await source.pull(max, this.#stopped.signal, Math.min(pollMs, waitMs))).map(sqsRecord)
   }
 
   async #deliver(batch: readonly EventRecord[]): Promise<void> {
@@ -117,7 +117,7 @@ export class EventSourceMapping {
   async #invoke(batch: readonly EventRecord[]): Promise<void> {
     const { invoke, reportsFailures, log, onBatch } = this.#options
     const delivered = batch.map(({ delivery }) => delivery.id)
-    const answer = await invoke(eventOf(batch))
+    const answer = await invoke(sqsEvent(batch))
     if (answer.kind === 'unrun') return this.#release(batch)
     const { failed, problem, ignoredCount = 0 } = readBatchAnswer(answer, delivered, reportsFailures)
     const deleted = await this.#settle(batch, failed)

@@ -9,7 +9,7 @@ import {
   RelayError,
 } from '../../../index.js'
 import { MemoryQueue } from '../../../work/queues/memory/memory-queue.js'
-import type { MessageQueue, NewMessage } from '../../../work/queues/queue.js'
+import type { MessageQueue, NewMessage } from '../../../work/queues/message-queue.js'
 import { QueueSource } from '../../../work/queues/queue-source.js'
 import { placeOfQueue } from '../../../work/queues/sqs/client.js'
 import { openSqsQueue } from '../../../work/queues/sqs/sqs-queue.js'

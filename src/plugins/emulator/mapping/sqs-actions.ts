@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { ErrorCode, hasCode, messageOf, objectOf } from '../../../index.js'
 import type { MemoryQueue } from '../../../work/queues/memory/memory-queue.js'
-import type { MessageAttribute, NewMessage, ReceivedMessage } from '../../../work/queues/queue.js'
+import type { MessageAttribute, NewMessage, ReceivedMessage } from '../../../work/queues/message-queue.js'
 import { bodyText } from '../../../work/queues/text.js'
 
 /** Body of a request. */

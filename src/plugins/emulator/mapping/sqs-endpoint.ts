@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Logger, messageOf } from '../../../index.js'
 import type { MemoryQueue } from '../../../work/queues/memory/memory-queue.js'
 import type { BodyShare } from '../http/body-room.js'
-import { readBody } from '../http/exchange.js'
+import { readRequestBody } from '../http/exchange.js'
 import type { ExtraRoute } from '../http/server.js'
 import { type Actions, type Input, runAction, SqsRefusal } from './sqs-actions.js'
 
@@ -40,7 +40,7 @@ export function sqsRoute(options: SqsEndpointOptions): ExtraRoute {
   }
 }
 
-interface Call {
+interface SqsCall {
   readonly action: string
   readonly request: IncomingMessage
   readonly response: ServerResponse
@@ -48,7 +48,7 @@ interface Call {
 }
 
 async function answer(
-  { action, request, response, share }: Call,
+  { action, request, response, share }: SqsCall,
   options: SqsEndpointOptions,
 ): Promise<void> {
   const gone = new AbortController()
@@ -68,7 +68,7 @@ async function answer(
 }
 
 async function readInput(request: IncomingMessage, share: BodyShare): Promise<Input> {
-  const read = await readBody(request, bodyBytesMax, share)
+  const read = await readRequestBody(request, bodyBytesMax, share)
   if (read.kind === 'over')
     throw new SqsRefusal('BatchRequestTooLong', `a request has at most ${bodyBytesMax} bytes`)
   if (read.kind !== 'whole') throw new SqsRefusal('RequestThrottled', 'too many requests are on their way')

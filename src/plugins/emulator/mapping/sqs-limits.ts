@@ -1,5 +1,5 @@
 /** Limits of SQS that the queues in memory keep, so that a message which AWS would refuse is refused here. Pure. */
-import type { MessageAttribute, NewMessage } from '../../../work/queues/queue.js'
+import type { MessageAttribute, NewMessage } from '../../../work/queues/message-queue.js'
 import { bodyText, isText } from '../../../work/queues/text.js'
 
 /** SQS's limit, attributes included. */

@@ -7,7 +7,7 @@ import { makeFault } from '../../../work/fault.js'
 import { type FormBody, FormFault, readBody, type UploadSettings } from '../../../work/http/body.js'
 import { faultOf, type HttpFault } from '../../../work/http/faults.js'
 import { decodeReply, encodeRequest, type HttpCodec, type HttpReplyHead } from '../../../work/http/message.js'
-import { type HttpRequest, readHttpEvent, type Values } from '../../../work/http/request.js'
+import { type HttpRequest, type MultiValues, readHttpEvent } from '../../../work/http/request.js'
 import { albBytesMax, encodeResponse, type HttpCall } from '../../../work/http/response.js'
 import type { RemoveUpload } from '../../../work/http/upload-removal.js'
 import { uploadId } from '../../../work/http/upload-sweep.js'
@@ -106,7 +106,7 @@ function refusal(call: HttpCall, { status, text }: HttpFault): Unfit {
   return { unfit, streamed: { reply: replyOf(status, headers, text), form: httpStreamForm(call) } }
 }
 
-function replyOf(status: number, headers: Values, body: string): Reply {
+function replyOf(status: number, headers: MultiValues, body: string): Reply {
   const context = Buffer.from(JSON.stringify({ status, headers }))
   return { context, body: Buffer.from(body), flags: Codec.json }
 }

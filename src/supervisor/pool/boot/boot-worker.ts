@@ -2,7 +2,7 @@
 import type { Worker } from '../../worker/worker.js'
 
 /** Calls by which a worker and its boot tell their pool what happens. */
-export interface WorkerEvents {
+export interface WorkerCallbacks {
   /** Called when a boot begins, with a function that returns its lines so far. Returns what to call when the boot has ended. */
   onBooting(lastLines: () => readonly string[]): () => void
   /** Called when a worker has nearly run its `max_jobs`: its successor may boot meanwhile. */
@@ -13,7 +13,7 @@ export interface WorkerEvents {
 }
 
 /** Boots one worker up to its PID reply. Rejects with a `BootFault`; aborting kills what was begun. */
-export type BootWorker = (events: WorkerEvents, signal: AbortSignal) => Promise<Worker>
+export type BootWorker = (events: WorkerCallbacks, signal: AbortSignal) => Promise<Worker>
 
 /** Error of a worker that did not boot, with its last lines of output. */
 export interface BootFault extends Error {

@@ -17,7 +17,7 @@ import { Worker } from '../../worker/worker.js'
 import { labelOf, numberOf } from '../../worker/worker-id.js'
 import type { PoolConfig } from '../keys.js'
 import type { BootLines } from './boot-lines.js'
-import type { BootWorker, WorkerEvents } from './boot-worker.js'
+import type { BootWorker, WorkerCallbacks } from './boot-worker.js'
 
 /** Options for all workers of a pool. */
 export interface BringUpOptions {
@@ -36,7 +36,7 @@ export interface BringUpOptions {
 }
 
 /** Relay of a worker that has answered the PID request, and the features that it announced. */
-export interface Connection {
+export interface ConnectedRelay {
   readonly relay: Relay
   readonly features: readonly string[]
 }
@@ -48,7 +48,7 @@ export interface Started {
   /** Between SIGTERM and SIGKILL when a job ran out of time, in ms. */
   readonly killGraceMs: number
   /** Resolves with the answer to the PID request. */
-  readonly connect: (signal: AbortSignal) => Promise<Connection>
+  readonly connect: (signal: AbortSignal) => Promise<ConnectedRelay>
   /** Words for a boot that failed: how the process ended, and what of its output tells why; empty when it says nothing. */
   readonly explain: (
     exit: ProcessExit,
@@ -77,7 +77,7 @@ const dueShare = 0.95
 export async function bringUp(
   options: BringUpOptions,
   started: Started,
-  events: WorkerEvents,
+  events: WorkerCallbacks,
   signal: AbortSignal,
 ): Promise<Worker> {
   const { process, output, connect } = started
@@ -103,7 +103,7 @@ export function withoutSignals(features: readonly string[]): readonly string[] {
   return features.filter((feature) => !signalFeatures.has(feature))
 }
 
-function makeWorker(options: BringUpOptions, started: Started, events: WorkerEvents): Worker {
+function makeWorker(options: BringUpOptions, started: Started, events: WorkerCallbacks): Worker {
   const { pool, config, clock, random, log } = options
   const { process, killGraceMs, output } = started
   const jobsMax = jitter(config.max_jobs, random)

@@ -23,7 +23,7 @@ import {
   type BootStrategy,
   type BringUpOptions,
   bringUp,
-  type Connection,
+  type ConnectedRelay,
   type Started,
   withoutSignals,
 } from './bring-up.js'
@@ -133,7 +133,7 @@ async function connect(
     output: WorkerOutput
     signal: AbortSignal
   },
-): Promise<Connection> {
+): Promise<ConnectedRelay> {
   const { process, listener, output, signal } = made
   const timeoutMs = config.allocate_timeout
   if (listener !== undefined) return listener.expect(process.id.pid, { timeoutMs, signal })

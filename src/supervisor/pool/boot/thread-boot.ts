@@ -10,7 +10,7 @@ import {
   type BootStrategy,
   type BringUpOptions,
   bringUp,
-  type Connection,
+  type ConnectedRelay,
   type Started,
   withoutSignals,
 } from './bring-up.js'
@@ -77,7 +77,7 @@ async function connect(
   { config, clock }: ThreadBootOptions,
   { stream }: StartedThread,
   signal: AbortSignal,
-): Promise<Connection> {
+): Promise<ConnectedRelay> {
   const relay = new StreamRelay(stream, stream, defaultRelayLimits)
   const { features } = await handshake(relay, {
     ownPid: process.pid,

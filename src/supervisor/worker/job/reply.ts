@@ -4,7 +4,7 @@ import type { Reply } from '../../job.js'
 import { noJobId, takeJobId } from './id.js'
 
 /** Parsed answer. `leaves` means that the worker ends once the job is settled. */
-export type Answer =
+export type WorkerAnswer =
   | { readonly kind: 'reply'; readonly reply: Reply; readonly leaves: boolean }
   /** Error answer. `isAnonymous` means that it may be about another job: it has no number although its worker knows them. */
   | {
@@ -31,7 +31,7 @@ export interface ForeignAnswer {
 }
 
 /** An answer that ends its job. */
-export type WholeAnswer = Exclude<Answer, { readonly kind: 'bad' | 'chunk' | 'foreign' }>
+export type WholeAnswer = Exclude<WorkerAnswer, { readonly kind: 'bad' | 'chunk' | 'foreign' }>
 
 /** Properties of the job that its reply must match. */
 export interface ReplyExpectation {
@@ -46,7 +46,7 @@ const leaveKey = Buffer.from('"leave"')
 const selfStopBytesMax = 64
 
 /** Reads a frame as the answer to a job; copies what it keeps, as the frame's payload is a view. */
-export function readReply(frame: Frame, { takesStream = false, jobId }: ReplyExpectation = {}): Answer {
+export function readReply(frame: Frame, { takesStream = false, jobId }: ReplyExpectation = {}): WorkerAnswer {
   const { flags, stream, options, payload } = frame
   const isError = (flags & FrameFlag.error) !== 0
   if (isError && (jobId === undefined || options.length === 0)) {
@@ -91,7 +91,7 @@ export function readReply(frame: Frame, { takesStream = false, jobId }: ReplyExp
 }
 
 /** Reads a frame as the answer to a control message: another one, or an ERROR frame. */
-export function readControlReply({ flags, payload }: Frame): Answer {
+export function readControlReply({ flags, payload }: Frame): WorkerAnswer {
   const isError = (flags & FrameFlag.error) !== 0
   if (isError) return { kind: 'error', text: payload.toString('utf8'), leaves: false, isAnonymous: false }
   if ((flags & FrameFlag.control) === 0)

@@ -9,9 +9,7 @@ import { spawnSync } from 'node:child_process'
 import { realpathSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Identity } from './identity.js'
-import { isRestored } from './launcher.js'
-
-type Environment = Readonly<Record<string, string>>
+import { isRestored, type WorkerVariables } from './launcher.js'
 
 const identifier = /^[A-Za-z_][A-Za-z0-9_]*$/
 // Variables that dash, busybox and bash set for themselves; a worker may need their values.
@@ -22,14 +20,14 @@ const ownOfBash = new Set(['_'])
 const trialTimeoutMs = 10_000
 
 /** Names whose values a launch through `sh` would lose or change, in their order. */
-export function namesLostInShell(env: Environment): readonly string[] {
+export function namesLostInShell(env: WorkerVariables): readonly string[] {
   return Object.entries(env)
     .filter(([name, value]) => !identifier.test(name) || (setAnew.test(name) && !isRestored(name, value)))
     .map(([name]) => name)
 }
 
 /** Returns true when a launch through `sh` would hand on another environment than `env`. */
-export function needsExactLaunch(env: Environment): boolean {
+export function needsExactLaunch(env: WorkerVariables): boolean {
   if (namesLostInShell(env).length > 0) return true
   return isBash() && Object.keys(env).some((name) => ownOfBash.has(name))
 }

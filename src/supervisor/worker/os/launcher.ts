@@ -31,7 +31,8 @@ shift 2
 const resettable = ['PWD', 'OLDPWD', 'IFS', 'OPTIND', 'PS1', 'PS2', 'PS4', 'SHLVL'] as const
 const carrier = 'RELAYRUNNER_CARRIED_'
 
-type Environment = Readonly<Record<string, string>>
+/** Environment variables of a worker. */
+export type WorkerVariables = Readonly<Record<string, string>>
 
 /** Returns true when the launcher can pass on the variable `name` although a shell sets it anew. */
 export function isRestored(name: string, value: string): boolean {
@@ -41,7 +42,7 @@ export function isRestored(name: string, value: string): boolean {
 }
 
 /** Variables that a shell in the folder `cwd` would change, under names that it leaves alone. */
-function carried(env: Environment, cwd: string): Environment {
+function carried(env: WorkerVariables, cwd: string): WorkerVariables {
   const names = resettable.filter((name) => {
     const value = env[name]
     return value !== undefined && isRestored(name, value) && !(name === 'PWD' && value === cwd)
@@ -59,7 +60,7 @@ function restoring(name: string): string {
 export interface LaunchPlan {
   readonly words: readonly string[]
   readonly settings: LaunchSettings
-  readonly env: Environment
+  readonly env: WorkerVariables
   readonly cwd: string
 }
 
@@ -67,7 +68,7 @@ export interface LaunchPlan {
 export function launcherOf({ words, settings, env, cwd }: LaunchPlan): {
   readonly file: string
   readonly args: string[]
-  readonly env: Environment
+  readonly env: WorkerVariables
 } {
   const { umask, oomScoreAdj, identity } = settings
   const options = [umask ?? '', oomScoreAdj === undefined ? '' : String(oomScoreAdj)]

@@ -17,7 +17,7 @@ import type {
   ReceivedMessage,
   ReceiveOptions,
   VisibilityChange,
-} from '../queue.js'
+} from '../message-queue.js'
 import { MessageOrder } from './message-order.js'
 
 /** Options of a queue. */

@@ -18,7 +18,7 @@ import type {
   ReceivedMessage,
   ReceiveOptions,
   VisibilityChange,
-} from '../queue.js'
+} from '../message-queue.js'
 import { bodyText, isText } from '../text.js'
 import { type LoadedSqs, loadSqs, placeOfQueue, type SqsClientOptions, type SqsSdk } from './client.js'
 

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { silentLogger } from '../../../../src/logging/logger.js'
-import type { Invoked } from '../../../../src/plugins/emulator/mapping/answer.js'
 import {
   type BatchFacts,
   EventSourceMapping,
   type EventSourceMappingOptions,
 } from '../../../../src/plugins/emulator/mapping/event-source-mapping.js'
+import type { Invoked } from '../../../../src/plugins/emulator/mapping/read-batch-answer.js'
 import { MemoryQueue } from '../../../../src/work/queues/memory/memory-queue.js'
-import type { MessageQueue, NewMessage } from '../../../../src/work/queues/queue.js'
+import type { MessageQueue, NewMessage } from '../../../../src/work/queues/message-queue.js'
 import { recordingLogger } from '../../../helpers/pool.js'
 import { sourceOf } from '../../../helpers/queue-source.js'
 import { VirtualTime } from '../../../schedules/virtual-time.js'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { problemOfMessage } from '../../../../src/plugins/emulator/mapping/sqs-limits.js'
-import type { NewMessage } from '../../../../src/work/queues/queue.js'
+import type { NewMessage } from '../../../../src/work/queues/message-queue.js'
 
 const refusals: readonly [what: string, queue: string, message: NewMessage, because: RegExp][] = [
   ['an empty body', 'work', { body: '' }, /empty/],

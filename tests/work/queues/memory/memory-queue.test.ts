@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MemoryQueue, type MemoryQueueOptions } from '../../../../src/work/queues/memory/memory-queue.js'
-import type { NewMessage, ReceivedMessage } from '../../../../src/work/queues/queue.js'
+import type { NewMessage, ReceivedMessage } from '../../../../src/work/queues/message-queue.js'
 import { bodyText } from '../../../../src/work/queues/text.js'
 import { ManualClock } from '../../../ipc/manual-clock.js'
 

@@ -89,14 +89,14 @@ async function connected({ socket, card }: Candidate): Promise<RpcClient | undef
   }
 }
 
-interface Greeting {
+interface HelloAnswer {
   readonly pid: number
   readonly path: string
 }
 
-async function greet(client: RpcClient, { socket, card }: Candidate): Promise<Greeting> {
+async function greet(client: RpcClient, { socket, card }: Candidate): Promise<HelloAnswer> {
   const self = { pid: process.pid, user: userName() }
-  let answer: Greeting & { readonly name: string }
+  let answer: HelloAnswer & { readonly name: string }
   try {
     answer = await client.call(Hello, self, answerMsMax)
   } catch (error) {
@@ -131,7 +131,7 @@ class Control implements ControlClient {
   readonly #client: RpcClient
   readonly #candidate: Candidate
 
-  constructor(client: RpcClient, candidate: Candidate, { pid, path }: Greeting) {
+  constructor(client: RpcClient, candidate: Candidate, { pid, path }: HelloAnswer) {
     this.#client = client
     this.#candidate = candidate
     this.card = candidate.card

@@ -17,14 +17,14 @@ const head = '{"Records":['
 const tail = ']}'
 
 /** The record as AWS shapes it. */
-export function recordOf(delivery: Delivery): EventRecord {
+export function sqsRecord(delivery: Delivery): EventRecord {
   const { messageId, receiptHandle, ...rest } = delivery.record
   const text = JSON.stringify({ messageId, receiptHandle, body: bodyText(delivery.body), ...rest })
   return { delivery, text, bytes: Buffer.byteLength(text) + 1 }
 }
 
 /** The event of a batch. */
-export function eventOf(batch: readonly EventRecord[]): Buffer {
+export function sqsEvent(batch: readonly EventRecord[]): Buffer {
   return Buffer.from(head + batch.map(({ text }) => text).join(',') + tail)
 }
 

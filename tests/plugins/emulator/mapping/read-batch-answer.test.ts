@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readBatchAnswer } from '../../../../src/plugins/emulator/mapping/answer.js'
+import { readBatchAnswer } from '../../../../src/plugins/emulator/mapping/read-batch-answer.js'
 
 const ids = ['m1', 'm2', 'm3']
 
