@@ -108,6 +108,27 @@ test('no two files export the same name', () => {
     }
 })
 
+test('the glossary has at most 25 words, all of which the code uses', () => {
+  const page = readFileSync(join(projectFolder, 'ARCHITECTURE.md'), 'utf8')
+  const glossary = [...page.matchAll(/^\| \*\*([^*]+)\*\* \|/gm)].map(([, word = '']) => word)
+  assert.ok(glossary.length > 0 && glossary.length <= 25, `${glossary.length} words`)
+  const code = [...texts.values()].join('\n').toLowerCase()
+  for (const word of glossary)
+    assert.match(code, new RegExp(`\\b${word.replace(' ', '[ _-]?')}`), `no file has the word ${word}`)
+})
+
+test('no page has a line that a merge left behind', () => {
+  const folders = ['docs', 'examples', '.']
+  const pages = folders.flatMap((folder) =>
+    readdirSync(join(projectFolder, folder), { recursive: folder !== '.', encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(folder, name)),
+  )
+  assert.ok(pages.length > 10)
+  for (const page of pages)
+    assert.doesNotMatch(readFileSync(join(projectFolder, page), 'utf8'), /^(<{7}|={7}$|>{7})/m, page)
+})
+
 test('a test’s title fits on a line of a report', () => {
   const files = readdirSync(join(projectFolder, 'tests'), { recursive: true, encoding: 'utf8' })
   for (const file of files.filter((one) => one.endsWith('.ts'))) {
