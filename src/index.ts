@@ -50,7 +50,7 @@ export {
 export { all, optional, type ServiceKey, type ServiceOf, serviceKey } from './supervisor/plugins/keys.js'
 export type { PoolEvent, PoolEvents, PoolListener } from './supervisor/pool/events.js'
 export { type PoolConfig, poolOrName, poolProperties } from './supervisor/pool/keys.js'
-export type { AcquireOptions, Lease, Pool, WorkerBoot, WorkerInfo } from './supervisor/pool/pool.js'
+export type { AcquireOptions, JobSink, Lease, Pool, WorkerBoot, WorkerInfo } from './supervisor/pool/pool.js'
 export {
   type AnyProcedure,
   type Procedure,

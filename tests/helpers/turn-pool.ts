@@ -1,5 +1,6 @@
 /** A pool without processes, whose workers take turns of the event loop. */
 import type { Lease, Pool } from '../../src/supervisor/pool/pool.js'
+import { fakeLease } from './fake-lease.js'
 
 /**
  * Workers idle or busy as in a real pool. `run` is a worker's job by its body and returns the answer's; what it throws fails the job. With `late` one
@@ -23,8 +24,7 @@ export function turnPool(
   })
   const lease = (): Lease => {
     let isReleased = false
-    return {
-      pid: 1,
+    return fakeLease({
       run: async (job) => {
         for (let turns = Math.floor(random() * 4); turns > 0; turns -= 1)
           await new Promise((resolve) => setImmediate(resolve))
@@ -41,7 +41,7 @@ export function turnPool(
         idle += 1
         wake()
       },
-    }
+    })
   }
   const pool: Pool = {
     name: 'fake',

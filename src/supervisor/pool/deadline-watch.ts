@@ -51,6 +51,7 @@ export class DeadlineWatch {
       one.onDue(now)
       next = Math.min(next, one.dueAt)
     }
-    if (next !== Number.POSITIVE_INFINITY) this.#arm(next)
+    // Callers of jobs that have just ended may have begun others meanwhile, on workers that were asked before.
+    this.add(next)
   }
 }

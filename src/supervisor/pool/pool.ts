@@ -21,6 +21,12 @@ export interface AcquireOptions {
   readonly waitMsMax?: number
 }
 
+/** Receiver of the ends of jobs, one call a job; it may release the lease or start the next job in that call. */
+export interface JobSink {
+  done(reply: Reply): void
+  failed(error: Error): void
+}
+
 /** The right to one idle worker. Release it exactly when you are done; releasing twice is harmless. */
 export interface Lease {
   /**
@@ -29,6 +35,11 @@ export interface Lease {
    * RR_IPC_BAD_FRAME, RR_IPC_FRAME_TOO_LARGE, RR_JOB_ABORTED, RR_POOL_NO_WORKERS or RR_POOL_STOPPED.
    */
   run(job: Job, options?: RunOptions): Promise<Reply>
+  /**
+   * Runs one job as `run` does, without a promise; `sink` may be told before `start` returns. Throws what is wrong with the call
+   * itself, without telling it: RR_JOB_INVALID, RR_IPC_FRAME_TOO_LARGE, RR_WORKER_TIMEOUT for a deadline that has passed.
+   */
+  start(job: Job, options: RunOptions, sink: JobSink): void
   release(): void
   /** The worker that ran last, or would run next; undefined once it has left. Of a thread: its number. */
   readonly pid: number | undefined

@@ -70,3 +70,16 @@ export const transitions: Readonly<Record<WorkerState, Readonly<Record<WorkerEve
   // biome-ignore format: a table is read in columns
   exited:   { ready: 'ignore', assign: 'never', settle: 'ignore',   retire: 'ignore',   kill: 'ignore',  exit: 'ignore' },
 }
+
+const peaceful: ReadonlySet<string> = new Set<RetireReason>(['max_jobs', 'self_stop', 'leave'])
+const takingJobs: ReadonlySet<WorkerState> = new Set(['spawning', 'idle', 'busy'])
+
+/** Returns true for an end that says nothing against a worker's code. */
+export function isPeaceful(why: RetireReason | KillReason | undefined): boolean {
+  return why !== undefined && peaceful.has(why)
+}
+
+/** Returns true while a worker runs jobs or will. */
+export function takesJobs(state: WorkerState): boolean {
+  return takingJobs.has(state)
+}

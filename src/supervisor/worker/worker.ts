@@ -1,7 +1,6 @@
 /**
- * One worker: a process, its relay, at most one job, and the one field that says where it is. What a worker is for and
- * when it is replaced is the pool's business; this file moves it along `state.ts` and turns whatever its peer does into
- * exactly one outcome per job.
+ * One worker: a process, its relay, at most one job, and the one field that says where it is. When it is replaced is the pool's
+ * business; this file moves it along `state.ts` and turns whatever its peer does into exactly one outcome per job.
  */
 import { assert } from '../../core/assert.js'
 import { deferred } from '../../core/deferred.js'
@@ -11,26 +10,28 @@ import type { Relay } from '../../ipc/relay.js'
 import type { Job, RunOptions } from '../job.js'
 import { drained, logExit } from './exit-log.js'
 import { jobIdFeature, numbered } from './job/id.js'
-import { badFrame, crash, type Outcome, outcomeOf, unsent } from './job/outcome.js'
-import { type ForeignAnswer, readControlReply, readReply, type WholeAnswer } from './job/reply.js'
+import { crash, type Outcome, outcomeOf, unsent } from './job/outcome.js'
+import type { ForeignAnswer, WholeAnswer } from './job/reply.js'
 import { type JobHost, RunningJob } from './job/running.js'
-import type { JobScore } from './job/tally.js'
-import { JobTally } from './job/tally.js'
+import { type JobScore, JobTally } from './job/tally.js'
 import { logAnonymous, logForeign, logIgnoredConcurrency, logUnasked } from './job/wrong-answers.js'
 import type { ProcessExit } from './os/process.js'
 import { requestStack, stackSignalOf } from './stack-request.js'
-import { type KillReason, type RetireReason, transitions, type WorkerEvent, WorkerState } from './state.js'
+import {
+  isPeaceful,
+  type KillReason,
+  type RetireReason,
+  takesJobs,
+  transitions,
+  type WorkerEvent,
+  WorkerState,
+} from './state.js'
 import { Termination } from './terminate.js'
 import { numberOf, type WorkerId } from './worker-id.js'
 import type { WorkerOptions } from './worker-options.js'
 
-const excerptBytes = 64
 const controlJson = FrameFlag.control | FrameFlag.json
 const stopStream = { flags: 0, stream: StreamBit.stop, options: [], head: '' } as const
-
-// Ends that say nothing against a worker's code.
-const peaceful: ReadonlySet<string> = new Set<RetireReason>(['max_jobs', 'self_stop', 'leave'])
-const takesJobs: ReadonlySet<WorkerState> = new Set(['spawning', 'idle', 'busy'])
 
 /** One supervised child. */
 export class Worker {
@@ -103,15 +104,15 @@ export class Worker {
     return {
       answered: this.#tally.answered,
       failed: this.#tally.failed,
-      isGone: !this.#isTakingJobs(),
-      hasLeftInPeace: this.#why !== undefined && peaceful.has(this.#why),
+      isGone: !takesJobs(this.#state),
+      hasLeftInPeace: isPeaceful(this.#why),
       isBusy: this.#job !== undefined,
     }
   }
 
   /** Resolves when `count` jobs have been answered, or it leaves. */
   answered(count: number): Promise<void> {
-    return this.#isTakingJobs() ? this.#tally.reach(count) : Promise.resolve()
+    return takesJobs(this.#state) ? this.#tally.reach(count) : Promise.resolve()
   }
 
   /** The job that runs, or in which it was killed, for the tags of its log lines: some are read after it has been settled. */
@@ -139,24 +140,33 @@ export class Worker {
     this.#step('ready')
   }
 
-  /** Sends a job; resolves with its outcome, never rejects. `unserved` at once when it takes none. */
-  run(job: Job, options: RunOptions = {}): Promise<Outcome> {
-    if (this.#state !== WorkerState.idle) return Promise.resolve({ kind: 'unserved', why: 'left' })
+  /**
+   * Sends a job. `onOutcome` is called once, when the worker has moved on: it may be given the next job in that call, if it is
+   * idle. The call comes before `start` returns when the job cannot be sent; `unserved` when the worker takes none.
+   */
+  start(job: Job, options: RunOptions, onOutcome: (outcome: Outcome) => void): void {
+    if (this.#state !== WorkerState.idle) {
+      onOutcome({ kind: 'unserved', why: 'left' })
+      return
+    }
     this.#options.output.endLines()
-    return new Promise((resolve) => {
-      this.#jobCount += 1
-      const { context, jobId } = numbered(job, this.#numbersJobs ? this.#jobCount : undefined)
-      const running = new RunningJob(this.#host, { job, run: options, jobId, resolve })
-      this.#job = running
-      this.#step('assign')
-      try {
-        running.send(context)
-      } catch (error) {
-        this.#settle(unsent(this.id, error))
-        return this.#step('settle')
-      }
-      if (running.dueAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(running.dueAt)
-    })
+    this.#jobCount += 1
+    const { context, jobId } = numbered(job, this.#numbersJobs ? this.#jobCount : undefined)
+    const running = new RunningJob(this.#host, { job, run: options, jobId, onOutcome })
+    this.#job = running
+    this.#step('assign')
+    try {
+      running.send(context)
+    } catch (error) {
+      this.#settle(unsent(this.id, error), 'settle')
+      return
+    }
+    if (running.dueAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(running.dueAt)
+  }
+
+  /** Sends a job as `start` does; resolves with its outcome, never rejects. */
+  run(job: Job, options: RunOptions = {}): Promise<Outcome> {
+    return new Promise((resolve) => this.start(job, options, resolve))
   }
 
   /** True when it announced that it understands `feature`. */
@@ -197,8 +207,8 @@ export class Worker {
   kill(why: KillReason, error?: RelayError): void {
     this.#why ??= why
     this.#lastJob ??= this.#job?.job
-    if (error !== undefined) this.#settle({ kind: 'fault', error })
-    this.#step('kill')
+    if (error === undefined) this.#step('kill')
+    else this.#settle({ kind: 'fault', error }, 'kill')
   }
 
   #onFrame(frame: Frame): void {
@@ -207,10 +217,7 @@ export class Worker {
       this.#onUnasked(frame, running)
       return
     }
-    const { jobId } = running
-    const answer = running.isControl
-      ? readControlReply(frame)
-      : readReply(frame, { takesStream: running.takesStream, jobId })
+    const answer = running.read(frame)
     if (answer.kind === 'foreign') {
       this.#onForeign(answer, running)
       return
@@ -223,15 +230,10 @@ export class Worker {
       return
     }
     if (answer.kind === 'bad') {
-      const bytes = Buffer.from(frame.payload.subarray(0, excerptBytes))
-      this.kill('bad_frame', badFrame({ id: this.id, job: running.job, what: answer.what, bytes }))
+      this.kill('bad_frame', running.badAnswer(answer.what, frame))
       return
     }
-    running.isAnswered = true
-    // What the worker logged before it answered lies in another descriptor that is ready in the same turn of the loop.
-    // Its lines are read before this runs, so they are tagged with this job and not with the next.
-    if (running.stream === undefined) setImmediate(() => this.#onAnswer(running, answer))
-    else void running.stream.taken.then(() => setImmediate(() => this.#onAnswer(running, answer)))
+    running.settleLater(() => this.#onAnswer(running, answer))
   }
 
   /** Ends the worker, or its service, after a frame that no job waits for. */
@@ -259,9 +261,7 @@ export class Worker {
       logAnonymous(this.#host, running.jobId)
       this.retire('wrong_job')
     }
-    this.#settle(outcomeOf(answer, { id: this.id, job: running.job }))
-    this.#step('settle')
-    if (answer.kind !== 'self_stop') this.#countJob()
+    this.#settle(outcomeOf(answer, { id: this.id, job: running.job }), 'settle')
   }
 
   #countJob(): void {
@@ -307,39 +307,40 @@ export class Worker {
     const { id, why } = this
     logExit(log, { pool, id, why, exit, jobs: this.#jobCount, lastLines: output.last() })
     this.#relay?.close()
-    this.#settle({ kind: 'fault', error })
-    this.#step('exit')
+    this.#settle({ kind: 'fault', error }, 'exit')
   }
 
-  #settle(outcome: Outcome): void {
+  /** Moves on by `event`, on which the running job, if there is one, has its outcome. Its caller comes last: it may act on the worker. */
+  #settle(outcome: Outcome, event: 'settle' | 'kill' | 'exit'): void {
     const running = this.#job
-    if (running === undefined) return
+    if (running !== undefined) this.#end(running, outcome)
+    this.#step(event)
+    if (event === 'settle' && outcome.kind !== 'unserved') this.#countJob()
+    running?.onOutcome(outcome)
+  }
+
+  #end(running: RunningJob, outcome: Outcome): void {
     this.#options.output.endLines()
     running.end()
     this.#job = undefined
     if (outcome.kind !== 'unserved' && !running.isControl) this.#tally.add(outcome.kind === 'fault')
-    running.resolve(outcome)
   }
 
   #step(event: WorkerEvent): void {
     const cell = transitions[this.#state][event]
     assert(cell !== 'never', `worker ${this.pid} got "${event}" while ${this.#state}`)
     if (cell === 'ignore') return
-    const wasTakingJobs = this.#isTakingJobs()
+    const wasTakingJobs = takesJobs(this.#state)
     this.#termination.cancel()
     this.#state = cell
     if (cell === WorkerState.idle) this.#idleSince = this.#options.clock.monotonicMs()
-    if (wasTakingJobs && !this.#isTakingJobs()) {
+    if (wasTakingJobs && !takesJobs(this.#state)) {
       this.#tally.end()
       this.#options.onLeaving(this)
     }
     if (cell === WorkerState.stopping) this.#askToStop()
     else if (cell === WorkerState.killing) this.#termination.force()
     else if (cell === WorkerState.exited) this.#options.onExited(this)
-  }
-
-  #isTakingJobs(): boolean {
-    return takesJobs.has(this.#state)
   }
 
   #askToStop(): void {

@@ -5,6 +5,7 @@ import { Loop } from '../../../src/plugins/lambda/polling/loop.js'
 import { PollGate } from '../../../src/plugins/lambda/polling/poll-gate.js'
 import { RuntimeClient } from '../../../src/plugins/lambda/runtime-api/client.js'
 import type { Pool } from '../../../src/supervisor/pool/pool.js'
+import { fakeLease } from '../../helpers/fake-lease.js'
 import { idlePool } from '../../helpers/idle-pool.js'
 import { handlerOptions } from '../../helpers/lambda.js'
 import { invokeAt } from '../../helpers/rr.js'
@@ -21,14 +22,14 @@ test('workers learn of a thaw, with the gap, before the event that woke them, bu
     idleCount: 1,
     bootRest: () => undefined,
     tell: (feature, message) => told.push({ feature, ...message }),
-    tryAcquire: () => ({
-      pid: 1,
-      run: async (job) => {
-        ran.push(told.length)
-        return { context: new Uint8Array(), body: Buffer.from(job.body), flags: 4 }
-      },
-      release: () => undefined,
-    }),
+    tryAcquire: () =>
+      fakeLease({
+        run: async (job) => {
+          ran.push(told.length)
+          return { context: new Uint8Array(), body: Buffer.from(job.body), flags: 4 }
+        },
+        release: () => undefined,
+      }),
   }
   let asked = 0
   const api = await testApi(t, {

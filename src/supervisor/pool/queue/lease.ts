@@ -1,14 +1,15 @@
 /** The right to one worker at a time, kept over jobs: a worker that left is replaced by the next idle one. */
-import { onAbort } from '../../../core/abort.js'
+import { onAbort, type Undo } from '../../../core/abort.js'
 import { assert } from '../../../core/assert.js'
 import type { Clock } from '../../../core/clock.js'
-import { ErrorCode, RelayError } from '../../../core/errors.js'
+import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
 import type { Job, Reply, RunOptions } from '../../job.js'
+import type { LedgerEntry } from '../../ledger.js'
 import type { Outcome } from '../../worker/job/outcome.js'
 import type { Worker } from '../../worker/worker.js'
 import { checkedJob, checkRunOptions } from '../job-check.js'
 import type { JobRecords } from '../job-records.js'
-import type { Lease } from '../pool.js'
+import type { JobSink, Lease } from '../pool.js'
 import type { WorkerQueue } from './worker-queue.js'
 
 /** Parts of a pool that its leases use; one object for all of them. */
@@ -27,11 +28,24 @@ export function abortedError(job: Job): RelayError {
   return new RelayError(ErrorCode.JobAborted, `the caller gave up job ${job.id ?? '(unnamed)'}`)
 }
 
+/** A job under way on a lease. */
+interface Call {
+  readonly job: Job
+  readonly options: RunOptions
+  readonly sink: JobSink
+  /** Workers that have not answered it. */
+  handOvers: number
+  /** Ledger entry of the try that runs, for `records.settled`. */
+  entry: LedgerEntry | undefined
+  startedAt: number | undefined
+  stopListening: Undo | undefined
+}
+
 /** A lease on workers of one pool. */
 export class PoolLease implements Lease {
   readonly #parts: LeaseParts
   #worker: Worker | undefined
-  #isRunning = false
+  #call: Call | undefined
   #isReleased = false
 
   constructor(parts: LeaseParts, worker: Worker) {
@@ -44,38 +58,33 @@ export class PoolLease implements Lease {
     return this.#worker?.pid
   }
 
-  async run(given: Job, options: RunOptions = {}): Promise<Reply> {
-    const { pool, clock, records } = this.#parts
+  run(job: Job, options: RunOptions = {}): Promise<Reply> {
+    return new Promise((done, failed) => this.start(job, options, { done, failed }))
+  }
+
+  start(given: Job, options: RunOptions, sink: JobSink): void {
+    const { pool, clock } = this.#parts
     const job = checkedJob(given, pool)
     checkRunOptions(options, { pool, id: job.id, nowMs: clock.nowMs() })
-    assert(!this.#isRunning, `a second job on a lease of pool "${pool}"`)
+    assert(this.#call === undefined, `a second job on a lease of pool "${pool}"`)
     assert(!this.#isReleased, `a job on a released lease of pool "${pool}"`)
-    this.#isRunning = true
-    try {
-      for (let handOvers = 0; handOvers <= handOversMax; handOvers += 1) {
-        this.#worker ??= await this.#takeAnother(options)
-        const entry = records.assigned(job)
-        const startedAt = records.startedAt()
-        const outcome = await this.#runOn(this.#worker, job, options)
-        records.settled(job, entry, startedAt, outcome)
-        if (outcome.kind === 'reply') return outcome.reply
-        if (outcome.kind === 'fault') throw outcome.error
-        this.#worker = undefined
-      }
-      const text = `${handOversMax + 1} workers of pool "${pool}" asked to leave instead of answering a job`
-      throw new RelayError(ErrorCode.JobFailed, text, {
-        hint: 'Answer first, then stop: the stop request takes the place of the answer.',
-      })
-    } finally {
-      this.#isRunning = false
-      if (this.#isReleased) this.#letGo()
+    const call = {
+      job,
+      options,
+      sink,
+      handOvers: 0,
+      entry: undefined,
+      startedAt: undefined,
+      stopListening: undefined,
     }
+    this.#call = call
+    this.#send(call)
   }
 
   release(): void {
     if (this.#isReleased) return
     this.#isReleased = true
-    if (!this.#isRunning) this.#letGo()
+    if (this.#call === undefined) this.#letGo()
   }
 
   #letGo(): void {
@@ -84,17 +93,78 @@ export class PoolLease implements Lease {
     this.#parts.queue.giveBack(worker)
   }
 
-  /** Waits ahead of the line for another worker, until the job's own deadline at most. */
-  #takeAnother({ deadlineMs, signal }: RunOptions): Promise<Worker> {
-    return this.#parts.queue.take({ front: true, ...(signal === undefined ? {} : { signal }) }, deadlineMs)
+  #send(call: Call): void {
+    const worker = this.#worker
+    if (worker === undefined) {
+      this.#takeAnother(call)
+      return
+    }
+    const { records } = this.#parts
+    const { job, options } = call
+    const { signal } = options
+    call.entry = records.assigned(job)
+    call.startedAt = records.startedAt()
+    if (signal?.aborted === true) {
+      this.#onOutcome({ kind: 'fault', error: abortedError(job) })
+      return
+    }
+    if (signal !== undefined)
+      call.stopListening = onAbort(signal, () => worker.kill('aborted', abortedError(job)))
+    worker.start(job, options, this.#onOutcome)
   }
 
-  #runOn(worker: Worker, job: Job, options: RunOptions): Promise<Outcome> {
-    const { signal } = options
-    if (signal === undefined) return worker.run(job, options)
-    const aborted = abortedError(job)
-    if (signal.aborted) return Promise.resolve({ kind: 'fault', error: aborted })
-    const stopListening = onAbort(signal, () => worker.kill('aborted', aborted))
-    return worker.run(job, options).finally(stopListening)
+  /** One function for all jobs of the lease. */
+  readonly #onOutcome = (outcome: Outcome): void => {
+    const call = this.#call
+    assert(call !== undefined, 'an outcome without a job')
+    call.stopListening?.()
+    this.#parts.records.settled(call.job, call.entry, call.startedAt, outcome)
+    if (outcome.kind === 'reply') {
+      this.#end()
+      call.sink.done(outcome.reply)
+    } else if (outcome.kind === 'fault') this.#fail(call, outcome.error)
+    else {
+      this.#worker = undefined
+      call.handOvers += 1
+      if (call.handOvers <= handOversMax) this.#takeAnother(call)
+      else this.#fail(call, this.#refused(call))
+    }
   }
+
+  /** Waits ahead of the line for another worker, until the job's own deadline at most. */
+  #takeAnother(call: Call): void {
+    const { deadlineMs, signal } = call.options
+    const taken = this.#parts.queue.take(
+      { front: true, ...(signal === undefined ? {} : { signal }) },
+      deadlineMs,
+    )
+    taken.then(
+      (worker) => {
+        this.#worker = worker
+        this.#send(call)
+      },
+      (error: unknown) => this.#fail(call, asError(error)),
+    )
+  }
+
+  #fail(call: Call, error: Error): void {
+    this.#end()
+    call.sink.failed(error)
+  }
+
+  #end(): void {
+    this.#call = undefined
+    if (this.#isReleased) this.#letGo()
+  }
+
+  #refused(call: Call): RelayError {
+    const text = `${call.handOvers} workers of pool "${this.#parts.pool}" asked to leave instead of answering a job`
+    return new RelayError(ErrorCode.JobFailed, text, {
+      hint: 'Answer first, then stop: the stop request takes the place of the answer.',
+    })
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(messageOf(error))
 }

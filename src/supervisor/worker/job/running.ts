@@ -1,12 +1,14 @@
 /** The job that a worker runs: whom to tell its outcome, its limits, and the stray bytes that came meanwhile. */
 import type { Clock, Timer } from '../../../core/clock.js'
 import type { RelayError } from '../../../core/errors.js'
+import type { Frame } from '../../../ipc/frame.js'
 import type { Relay } from '../../../ipc/relay.js'
 import type { Logger } from '../../../logging/logger.js'
 import { Codec, type Job, type Reply, type RunOptions } from '../../job.js'
 import type { WorkerOutput } from '../output.js'
 import type { WorkerId } from '../worker-id.js'
 import { badFrame, lateError, type Outcome } from './outcome.js'
+import { readControlReply, readReply, type WorkerAnswer } from './reply.js'
 import { SlowJob, slowShare } from './slow.js'
 import { StreamReader } from './stream.js'
 
@@ -42,18 +44,18 @@ export interface RunningJobParts {
   readonly run: RunOptions
   /** Number that its answer must carry, `noJobId` for none; undefined when its worker did not announce `job_id`. */
   readonly jobId: number | undefined
-  readonly resolve: (outcome: Outcome) => void
+  /** Called once with its outcome. */
+  readonly onOutcome: (outcome: Outcome) => void
 }
 
 /** One job under way. */
 export class RunningJob {
   readonly job: Job
   readonly jobId: number | undefined
-  /** True when the whole answer has been read and is about to be settled. */
-  isAnswered = false
-  readonly resolve: (outcome: Outcome) => void
+  readonly onOutcome: (outcome: Outcome) => void
   readonly #host: JobHost
   readonly #run: RunOptions
+  #isAnswered = false
   #stream: StreamReader | undefined
   readonly #execTtlMs: number
   /** Wall-clock ms that the caller named. */
@@ -67,11 +69,11 @@ export class RunningJob {
   #stray: Buffer | undefined
   #strayTimer: Timer | undefined
 
-  constructor(host: JobHost, { job, run, jobId, resolve }: RunningJobParts) {
+  constructor(host: JobHost, { job, run, jobId, onOutcome }: RunningJobParts) {
     const { clock } = host
     this.job = job
     this.jobId = jobId
-    this.resolve = resolve
+    this.onOutcome = onOutcome
     this.#host = host
     this.#run = run
     if (run.stopStream !== undefined) this.#openStream()
@@ -87,9 +89,31 @@ export class RunningJob {
     return this.job.codec === Codec.control
   }
 
-  /** True when its caller takes the frames of a streamed answer. */
-  get takesStream(): boolean {
-    return this.#run.onChunk !== undefined
+  /** True when the whole answer has been read and is about to be settled. */
+  get isAnswered(): boolean {
+    return this.#isAnswered
+  }
+
+  /** Reads a frame as the answer to this job. */
+  read(frame: Frame): WorkerAnswer {
+    if (this.isControl) return readControlReply(frame)
+    return readReply(frame, { takesStream: this.#run.onChunk !== undefined, jobId: this.jobId })
+  }
+
+  /** Makes the error for a frame that is not an answer. */
+  badAnswer(what: string, { payload }: Frame): RelayError {
+    const bytes = Buffer.from(payload.subarray(0, excerptBytes))
+    return badFrame({ id: this.#host.id, job: this.job, what, bytes })
+  }
+
+  /**
+   * Calls `settle` when the whole answer may be settled. What the worker logged before it answered lies in another descriptor that is
+   * ready in the same turn of the loop; its lines are read before, so they are tagged with this job and not with the next.
+   */
+  settleLater(settle: () => void): void {
+    this.#isAnswered = true
+    if (this.#stream === undefined) setImmediate(settle)
+    else void this.#stream.taken.then(() => setImmediate(settle))
   }
 
   /** Reader of the streamed answer; undefined until its first frame, since most answers are whole, unless the caller may stop it. */

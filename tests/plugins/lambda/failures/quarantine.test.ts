@@ -4,6 +4,7 @@ import type { Answer } from '../../../../src/plugins/lambda/answer/answer.js'
 import { rawMode } from '../../../../src/plugins/lambda/modes/raw.js'
 import type { Lease, Pool } from '../../../../src/supervisor/pool/pool.js'
 import { PoisonRecords } from '../../../../src/work/poison-records.js'
+import { fakeLease } from '../../../helpers/fake-lease.js'
 import { answerOf, handlerOptions, invocationOf } from '../../../helpers/lambda.js'
 import { fixtureCommand, type Logged, recordingLogger, startPool } from '../../../helpers/pool.js'
 import { sqsEvent } from '../../../helpers/rr.js'
@@ -16,16 +17,14 @@ function watched(pool: Pool, ran: { readonly ids: readonly string[]; readonly is
     )
     return (records ?? (record === null ? [] : [record])).map(({ messageId }) => messageId)
   }
-  const watchedLease = (lease: Lease): Lease => ({
-    get pid() {
-      return lease.pid
-    },
-    release: () => lease.release(),
-    run: (job, options) => {
-      ran.push({ ids: idsOf(job.context), isAlone: false })
-      return lease.run(job, options)
-    },
-  })
+  const watchedLease = (lease: Lease): Lease =>
+    fakeLease({
+      release: () => lease.release(),
+      run: (job, options) => {
+        ran.push({ ids: idsOf(job.context), isAlone: false })
+        return lease.run(job, options)
+      },
+    })
   return {
     name: pool.name,
     size: pool.size,

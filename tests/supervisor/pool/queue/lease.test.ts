@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode, hasCode } from '../../../../src/core/errors.js'
+import type { JobSink } from '../../../../src/supervisor/pool/pool.js'
 import { scriptedPool } from '../../../helpers/scripted-pool.js'
 
 const slow = { deed: 'done', takesMs: 1000 } as const
@@ -74,4 +75,71 @@ test('a job whose caller has given it up is not sent; one that runs costs its wo
   await assert.rejects(settled(running), isAborted)
   assert.ok(workers[0]?.score.isGone)
   lease.release()
+})
+
+test('when a job ends by callback, its worker is free: the caller may send the next one or give it back', async (t) => {
+  const { pool, until, settled, job, knobs } = scriptedPool(t)
+  knobs.script = (id) => ({ deed: id === 'two' ? 'error' : 'done', takesMs: 1 })
+  const lease = await settled(pool.acquire())
+  const ends: string[] = []
+  const sink: JobSink = {
+    done: () => {
+      ends.push('done')
+      lease.start(job('two'), {}, sink)
+    },
+    failed: (error) => {
+      lease.release()
+      ends.push(hasCode(error, ErrorCode.JobFailed) ? 'failed' : String(error), `${pool.idleCount} idle`)
+    },
+  }
+  lease.start(job('one'), {}, sink)
+  await until(() => ends.length === 3)
+  assert.deepEqual(ends, ['done', 'failed', '1 idle'])
+})
+
+test('a worker that was killed for its job is not given to anybody by the callback that ends the job', async (t) => {
+  const { pool, until, settled, job, time } = scriptedPool(t, { knobs: { script: () => slow } })
+  const lease = await settled(pool.acquire())
+  const idle: number[] = []
+  const failed = (error: Error) => {
+    assert.ok(hasCode(error, ErrorCode.WorkerTimeout))
+    lease.release()
+    idle.push(pool.idleCount)
+  }
+  lease.start(job('one'), { deadlineMs: time.nowMs() + 50 }, { done: () => assert.fail('late'), failed })
+  await until(() => idle.length === 1)
+  assert.deepEqual(idle, [0])
+})
+
+test('a callback may begin a job on another worker whose limit comes first, and that limit holds', async (t) => {
+  const { pool, until, settled, job, time } = scriptedPool(t, { size: 3, knobs: { script: () => slow } })
+  await settled(pool.whenIdle(undefined, 3))
+  const [first, second, third] = [pool.tryAcquire(), pool.tryAcquire(), pool.tryAcquire()]
+  assert.ok(first && second && third)
+  const endedAt: number[] = []
+  const startedAt = time.nowMs()
+  const sink = (then: () => void = () => undefined): JobSink => ({
+    done: () => assert.fail('late'),
+    failed: () => {
+      endedAt.push(time.nowMs() - startedAt)
+      then()
+    },
+  })
+  third.start(job('long'), { deadlineMs: startedAt + 900 }, sink())
+  // The other worker has been asked before this one in the same round.
+  const then = () => first.start(job('two'), { deadlineMs: startedAt + 100 }, sink())
+  second.start(job('one'), { deadlineMs: startedAt + 50 }, sink(then))
+  await until(() => endedAt.length === 3)
+  assert.deepEqual(endedAt, [50, 100, 900])
+})
+
+test('a job that is refused is refused by an exception, and tells nobody', async (t) => {
+  const { pool, settled, job, time } = scriptedPool(t)
+  const lease = await settled(pool.acquire())
+  const never = () => assert.fail('it was never begun')
+  const sink = { done: never, failed: never }
+  const isLate = (error: unknown) => hasCode(error, ErrorCode.WorkerTimeout)
+  assert.throws(() => lease.start(job('one'), { deadlineMs: time.nowMs() - 1 }, sink), isLate)
+  lease.release()
+  assert.throws(() => lease.start(job('two'), {}, sink), /a job on a released lease/)
 })
