@@ -106,7 +106,7 @@ function propertiesOf(properties: Properties): Constraints {
 }
 
 function textConstraints(schema: StringSchema): Constraints {
-  const { format, zero, minLength, pattern, notYetPattern } = schema
+  const { format, zero, minLength, pattern } = schema
   if (format === 'duration')
     return { type: 'number', [zero === 'allowed' ? 'minimum' : 'exclusiveMinimum']: 0 }
   if (format === 'size') return { type: 'number', exclusiveMinimum: 0 }
@@ -121,6 +121,5 @@ function textConstraints(schema: StringSchema): Constraints {
     ...(minLength === undefined ? {} : { allOf: [{ pattern: `^[^]{${minLength}}` }] }),
     ...(pattern === undefined ? {} : { pattern }),
     ...(format === 'command' ? { pattern: closedQuotes } : {}),
-    ...(notYetPattern === undefined ? {} : { not: { pattern: notYetPattern } }),
   }
 }

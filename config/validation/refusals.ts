@@ -49,7 +49,7 @@ function refuseText(schema: StringSchema, text: string, keyword: string): Refusa
   if (format === 'size') return { what: shown, expected: 'a size such as 16MB' }
   if (format === 'command')
     return { what: `${shown} leaves a quote open`, expected: 'a command with closed quotes, or a list' }
-  if (notYetValues.includes(text) || (keyword === 'not' && words === undefined))
+  if (notYetValues.includes(text))
     return { what: `${shown} is not supported yet`, expected: describe(schema) }
   if (keyword === 'pattern' && schema.pattern !== undefined)
     return { what: shown, expected: schema.patternText ?? `a text like ${schema.pattern}` }

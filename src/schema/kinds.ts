@@ -20,8 +20,6 @@ export interface StringSchema extends Described {
   readonly pattern?: string
   /** The pattern in words: `HOST:PORT`. */
   readonly patternText?: string
-  /** Values that match this are documented but not built yet. */
-  readonly notYetPattern?: string
   readonly minLength?: number
   readonly format?: 'duration' | 'size' | 'command'
   /** Meaning of a zero duration: allowed with a meaning of its own, or refused (the default). */

@@ -1,6 +1,6 @@
 /**
  * Builds all pools: holds the `server:` and `pools:` values, opens pools for plugins, and gives all of
- * them one watchdog, one relay listener and one set of output FIFOs. The server starts and ends it.
+ * them one watchdog, one relay listener and one stock of FIFOs. The server starts and ends it.
  */
 import type { Clock } from '../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
@@ -17,7 +17,7 @@ import { poolState, poolsForPlugin } from './plugin-pools.js'
 import { BootLines } from './pool/boot/boot-lines.js'
 import { workerEnvironment } from './pool/boot/environment.js'
 import { noWorkerText, repeatsFailedStart } from './pool/boot/failed-start.js'
-import { OutputFifos } from './pool/boot/output-fifos.js'
+import { FifoStock } from './pool/boot/fifo-stock.js'
 import { processBoot } from './pool/boot/process-boot.js'
 import { type ProcessSettings, processFault, processSettings } from './pool/boot/process-settings.js'
 import { threadBoot } from './pool/boot/thread-boot.js'
@@ -29,6 +29,7 @@ import { WorkerPool } from './pool/worker-pool.js'
 import { RelayListeners } from './relay-listeners.js'
 import type { OpenPool, PoolState, PoolsService } from './services.js'
 import { roadRunnerVersion } from './version.js'
+import { fifoCounts, standardUseOf } from './worker/os/standard-fifos.js'
 import { Watchdog } from './worker/os/watchdog.js'
 
 /** Options of a host. */
@@ -80,7 +81,7 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
   /** First user of each pool, with its mode. */
   readonly #users = new Map<string, OpenPool>()
   readonly #destroyMs = new Map<string, number>()
-  readonly #fifos: OutputFifos
+  readonly #fifos: FifoStock
   readonly #settings: ServerSettings
   readonly #declared: Readonly<Record<string, PoolConfig>>
   #watchdog: Promise<Watchdog | undefined> | undefined
@@ -90,9 +91,9 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
 
   constructor(options: PoolsHostOptions) {
     this.#options = options
-    this.#settings = options.server ?? { command: undefined, relay: 'pipes', env: {} }
+    this.#settings = options.server ?? { command: undefined, relay: 'auto', env: {} }
     this.#declared = options.declared ?? {}
-    this.#fifos = new OutputFifos({ folder: options.folder, log: options.log })
+    this.#fifos = new FifoStock({ folder: options.folder, log: options.log })
     this.#events = new PoolEmitter(options.log)
     this.#listeners = new RelayListeners({ folder: options.folder, cwd: options.cwd, ...this.#tools() })
   }
@@ -232,9 +233,11 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
     const { relay } = this.#settings
     const { cwd: folder, env } = this.#options
     const settings = processSettings(name, { pool: config, server: this.#settings, folder, env })
-    const listener = relay === 'pipes' ? undefined : this.#listeners.open(relay, settings.launch.identity)
+    const standardUse = standardUseOf(relay)
+    const listener =
+      standardUse === 'output' ? this.#listeners.open(relay, settings.launch.identity) : undefined
     this.#watchdog ??= this.#startWatchdog()
-    this.#fifos.prepare(listener === undefined ? size : 2 * size)
+    this.#fifos.prepare(size * fifoCounts[standardUse])
     this.#sayUnreachable(name, settings)
     const lines = this.#bootLines()
     const boot = processBoot({
@@ -251,6 +254,8 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
       fifos: this.#fifos,
       watchdog: this.#watchdog,
       listener,
+      standardUse,
+      needsFifos: relay === 'fifo',
       ...this.#tools(),
     })
     const { identity } = settings.launch

@@ -98,11 +98,11 @@ const server = section(
     },
     relay: {
       type: 'string',
-      default: 'pipes',
-      pattern: '^(pipes|fifo|auto|unix://.+|tcp://.+:[0-9]+)$',
-      patternText: 'pipes, unix://PATH or tcp://127.0.0.1:PORT',
-      notYetPattern: '^(fifo|auto)$',
-      description: 'Transport between server and workers: `pipes`, `unix://PATH` or `tcp://127.0.0.1:PORT`.',
+      default: 'auto',
+      pattern: '^(auto|fifo|pipes|unix://.+|tcp://.+:[0-9]+)$',
+      patternText: 'auto, fifo, pipes, unix://PATH or tcp://127.0.0.1:PORT',
+      description:
+        'Transport between server and workers. `fifo` and `pipes` are standard input and output of the worker: `fifo` over named pipes, the fastest; `pipes` over socket pairs. `auto` is `fifo` where the system has `mkfifo`, else `pipes`. Else `unix://PATH` or `tcp://127.0.0.1:PORT`.',
     },
     ...processProperties,
     env: envProperty,

@@ -49,6 +49,8 @@ export const poolDefaults: PoolConfig = {
 export interface TestPool {
   readonly pool: ManagedPool
   readonly host: PoolsHost
+  /** The private folder of its server. */
+  readonly folder: string
   readonly lines: WorkerLine[]
   readonly log: ReturnType<typeof recordingLogger>
   /** Resolves with the first line that a worker wrote and `matches`; lines that came before count. */
@@ -83,7 +85,7 @@ export async function startPool(
   const lines: WorkerLine[] = []
   const waiting: { matches: RegExp; resolve: (line: WorkerLine) => void }[] = []
   const log = recordingLogger()
-  const relay = options.relay ?? 'pipes'
+  const relay = options.relay ?? 'auto'
   const host = new PoolsHost({
     server: { command: undefined, relay: relay.replace('FOLDER', folder), env: {} },
     declared: options.declared ?? {},
@@ -116,6 +118,7 @@ export async function startPool(
   return {
     pool,
     host,
+    folder,
     lines,
     log,
     line: (matches) => {

@@ -8,7 +8,7 @@ import { pidReply } from '../../src/ipc/control.js'
 import { encodeFrame, type FrameParts } from '../../src/ipc/frame.js'
 import { handshake } from '../../src/ipc/handshake.js'
 import { memoryStreamPair } from '../../src/ipc/relays/memory-relay.js'
-import { StreamRelay } from '../../src/ipc/relays/stream-relay.js'
+import { StreamRelay, sourceOf } from '../../src/ipc/relays/stream-relay.js'
 import { testLimits } from './decoding.js'
 import { ManualClock } from './manual-clock.js'
 
@@ -19,7 +19,7 @@ const job: FrameParts = { flags: 0x04, options: 'head', head: '{}', body: 'secre
 /** A handshake with a peer that does `onAsked` as soon as it was asked. */
 function begin(t: TestContext, onAsked: (peer: Duplex) => void, signal?: AbortSignal) {
   const [ours, peer] = memoryStreamPair()
-  const relay = new StreamRelay(ours, ours, testLimits)
+  const relay = new StreamRelay(sourceOf(ours), ours, testLimits)
   t.after(() => relay.close())
   const asked = once(peer, 'data').then(([chunk]: Buffer[]) => {
     onAsked(peer)

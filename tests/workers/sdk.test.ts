@@ -27,7 +27,7 @@ const languages: readonly [
     ['python3', example('python/worker.py')],
   ],
 ]
-const relays = ['pipes', 'unix://FOLDER/relay.sock', 'tcp://127.0.0.1:0']
+const relays = ['fifo', 'pipes', 'unix://FOLDER/relay.sock', 'tcp://127.0.0.1:0']
 const record = (body: string) => ({
   ...job(body),
   context: '{"kind":"record","source":"aws:sqs","record":{}}',

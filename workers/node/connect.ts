@@ -5,7 +5,7 @@ import { MessagePort } from 'node:worker_threads'
 import { defaultRelayLimits, type Relay } from '../../src/ipc/relay.js'
 import { pipesRelay } from '../../src/ipc/relays/pipes-relay.js'
 import { socketRelay } from '../../src/ipc/relays/socket-relay.js'
-import { StreamRelay } from '../../src/ipc/relays/stream-relay.js'
+import { StreamRelay, sourceOf } from '../../src/ipc/relays/stream-relay.js'
 import { markRelayTaken, takeThreadStream } from '../../src/ipc/relays/thread-relay.js'
 
 /** Relay that can be told whether it keeps the process running. */
@@ -44,7 +44,7 @@ function threadLink(): RelayLink {
   const stream = takeThreadStream()
   // Everything that keeps an idle thread running, including the ports of its pool.
   const ports = activeHandles().filter((one) => one instanceof MessagePort)
-  return { relay: new StreamRelay(stream, stream, defaultRelayLimits), ...holdOf(() => ports) }
+  return { relay: new StreamRelay(sourceOf(stream), stream, defaultRelayLimits), ...holdOf(() => ports) }
 }
 
 function activeHandles(): readonly unknown[] {

@@ -1,7 +1,7 @@
 /** Two relays joined in memory, through the real codec: sockets without sockets, for tests and for in-process peers. */
 import { Duplex } from 'node:stream'
 import type { Relay, RelayLimits } from '../relay.js'
-import { StreamRelay } from './stream-relay.js'
+import { StreamRelay, sourceOf } from './stream-relay.js'
 
 /** Options of a pair of relays in memory. */
 export interface MemoryRelayOptions {
@@ -18,7 +18,7 @@ export function memoryRelayPair(
   options: MemoryRelayOptions = {},
 ): readonly [Relay, Relay] {
   const [left, right] = memoryStreamPair(options)
-  return [new StreamRelay(left, left, limits), new StreamRelay(right, right, limits)]
+  return [new StreamRelay(sourceOf(left), left, limits), new StreamRelay(sourceOf(right), right, limits)]
 }
 
 /** The two streams alone, for a peer that says what a relay would not. */

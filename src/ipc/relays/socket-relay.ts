@@ -1,10 +1,10 @@
 /** The relays `unix` and `tcp`: one accepted connection. */
 import type { Socket } from 'node:net'
 import type { Relay, RelayLimits } from '../relay.js'
-import { StreamRelay } from './stream-relay.js'
+import { StreamRelay, sourceOf } from './stream-relay.js'
 
 /** Frames over a connected socket; small frames are not held back (TCP_NODELAY). */
 export function socketRelay(socket: Socket, limits: RelayLimits): Relay {
   socket.setNoDelay(true)
-  return new StreamRelay(socket, socket, limits)
+  return new StreamRelay(sourceOf(socket), socket, limits)
 }

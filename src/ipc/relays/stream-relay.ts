@@ -10,8 +10,21 @@ const copyBytesMax = 16 * 1024
 // How the system tells that the peer has gone: its end, not a fault of its own kind.
 const endCodes: ReadonlySet<unknown> = new Set(['EPIPE', 'ECONNRESET'])
 
+/** A stream to read, and how its bytes come. */
+export interface ByteSource {
+  readonly stream: Readable
+  /** Begins to read: calls `take` with all bytes from the first on. They are valid during the call only. */
+  start(take: (bytes: Buffer) => void): void
+}
+
+/** Makes the source of an ordinary stream: it allocates a buffer for each read. */
+export function sourceOf(stream: Readable): ByteSource {
+  return { stream, start: (take) => void stream.on('data', take) }
+}
+
 /** A relay over a stream to read and one to write; for a socket they are the same. */
 export class StreamRelay implements Relay {
+  readonly #source: ByteSource
   readonly #input: Readable
   readonly #output: Writable
   readonly #decoder: FrameDecoder
@@ -19,7 +32,9 @@ export class StreamRelay implements Relay {
   #isEnded = false
   #fault: RelayError | undefined
 
-  constructor(input: Readable, output: Writable, limits: RelayLimits) {
+  constructor(source: ByteSource, output: Writable, limits: RelayLimits) {
+    const input = source.stream
+    this.#source = source
     this.#input = input
     this.#output = output
     // A reader may close the relay while the rest of the chunk is decoded: that rest is not for it any more.
@@ -38,7 +53,7 @@ export class StreamRelay implements Relay {
     this.#reader = reader
     if (this.#isEnded) reader.closed(this.#fault)
     // Nothing is taken out of the stream before there is a reader for it.
-    else if (isFirst) this.#input.on('data', (chunk: Buffer) => this.#push(chunk))
+    else if (isFirst) this.#source.start((bytes) => this.#push(bytes))
   }
 
   send(parts: FrameParts): void {

@@ -22,7 +22,7 @@ export interface SweepOptions {
 const foldersMax = 256
 // An empty folder may belong to an older version that is starting now, without the lock.
 const emptyMsMin = 10_000
-const ownFiles = /^(rpc\.sock|worker\.sock|server\.json|(out|watchdog)-\d+-\d+)$/
+const ownFiles = /^(rpc\.sock|worker\.sock|server\.json|(fifo|watchdog)-\d+-\d+)$/
 const relayFiles = /^\d+\.sock$/
 const startNotes = /^\.starting-(\d+)-[0-9a-f]+$/
 

@@ -9,11 +9,13 @@ import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel } from 'node:worker_threads'
 import type { RelayLimits } from '../../../src/ipc/relay.js'
+import { fifoRelay } from '../../../src/ipc/relays/fifo-relay.js'
 import { memoryStreamPair } from '../../../src/ipc/relays/memory-relay.js'
 import { pipesRelay } from '../../../src/ipc/relays/pipes-relay.js'
 import { socketRelay } from '../../../src/ipc/relays/socket-relay.js'
-import { StreamRelay } from '../../../src/ipc/relays/stream-relay.js'
+import { StreamRelay, sourceOf } from '../../../src/ipc/relays/stream-relay.js'
 import { portStream } from '../../../src/ipc/relays/thread-relay.js'
+import { makeFifos, openFifo } from '../../../src/supervisor/worker/os/fifo.js'
 import { type Transport, testRelay } from '../../conformance/relay.js'
 import { servePeer } from '../peer.js'
 
@@ -23,6 +25,19 @@ async function overPipes(t: TestContext, limits: RelayLimits): Promise<Transport
   t.after(() => child.kill('SIGKILL'))
   const peerGone = once(child, 'exit').then(() => undefined)
   return { relay: pipesRelay(child.stdout, child.stdin, limits), peerGone }
+}
+
+async function overFifos(t: TestContext, limits: RelayLimits): Promise<Transport> {
+  const folder = await inFolder(t)
+  const paths = ['in', 'out'].map((name) => join(folder, name))
+  await makeFifos(paths)
+  const [stdin, stdout] = [openFifo(paths[0] ?? '', 'reads'), openFifo(paths[1] ?? '', 'writes')]
+  const peer = fileURLToPath(new URL('../peer-process.js', import.meta.url))
+  const child = spawn(process.execPath, [peer], { stdio: [stdin.childFd, stdout.childFd, 'inherit'] })
+  for (const fifo of [stdin, stdout]) fifo.closeChildEnd()
+  t.after(() => child.kill('SIGKILL'))
+  const peerGone = once(child, 'exit').then(() => undefined)
+  return { relay: fifoRelay({ inputFd: stdout.fd, outputFd: stdin.fd }, limits), peerGone }
 }
 
 async function overSocket(t: TestContext, limits: RelayLimits, where: ListenOptions): Promise<Transport> {
@@ -52,7 +67,7 @@ function inMemory(limits: RelayLimits, chunkBytes?: number): Transport {
   const [ours, theirs] = memoryStreamPair(chunkBytes === undefined ? {} : { chunkBytes })
   servePeer(theirs, theirs)
   const peerGone = new Promise<void>((resolve) => theirs.once('close', resolve))
-  return { relay: new StreamRelay(ours, ours, limits), peerGone }
+  return { relay: new StreamRelay(sourceOf(ours), ours, limits), peerGone }
 }
 
 function overPort(limits: RelayLimits): Transport {
@@ -60,10 +75,11 @@ function overPort(limits: RelayLimits): Transport {
   const [ours, theirs] = [portStream(port1), portStream(port2)]
   servePeer(theirs, theirs)
   const peerGone = new Promise<void>((resolve) => theirs.once('close', resolve))
-  return { relay: new StreamRelay(ours, ours, limits), peerGone }
+  return { relay: new StreamRelay(sourceOf(ours), ours, limits), peerGone }
 }
 
 testRelay('pipes', overPipes)
+testRelay('fifo', overFifos)
 testRelay('unix', async (t, limits) => overSocket(t, limits, { path: join(await inFolder(t), 'relay.sock') }))
 testRelay('tcp', (t, limits) => overSocket(t, limits, { host: '127.0.0.1', port: 0 }))
 testRelay('memory', async (_t, limits) => inMemory(limits))

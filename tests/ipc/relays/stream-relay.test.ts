@@ -4,7 +4,7 @@ import { Readable, Writable } from 'node:stream'
 import { test } from 'node:test'
 import { encodeFrame } from '../../../src/ipc/frame.js'
 import { defaultRelayLimits } from '../../../src/ipc/relay.js'
-import { StreamRelay } from '../../../src/ipc/relays/stream-relay.js'
+import { StreamRelay, sourceOf } from '../../../src/ipc/relays/stream-relay.js'
 
 test('a frame of any size goes out in one write, a large body uncopied', () => {
   const writes: Uint8Array[][] = []
@@ -18,7 +18,7 @@ test('a frame of any size goes out in one write, a large body uncopied', () => {
       done()
     },
   })
-  const relay = new StreamRelay(new Readable({ read() {} }), output, defaultRelayLimits)
+  const relay = new StreamRelay(sourceOf(new Readable({ read() {} })), output, defaultRelayLimits)
   for (const size of [0, 100, 16_384, 16_385, 1_000_000]) {
     const body = Buffer.alloc(size, 'b')
     const parts = { flags: 0x04, options: 'head', head: '{}', body } as const
@@ -34,7 +34,7 @@ test('a frame of any size goes out in one write, a large body uncopied', () => {
 
 test('a stream that breaks otherwise than by its peer’s going is a fault with the cause', async () => {
   const input = new Readable({ read() {} })
-  const relay = new StreamRelay(input, new Writable(), defaultRelayLimits)
+  const relay = new StreamRelay(sourceOf(input), new Writable(), defaultRelayLimits)
   const fault = await new Promise<Error | undefined>((resolve) => {
     relay.read({ frame: () => undefined, junk: () => undefined, closed: resolve })
     input.destroy(new Error('read EIO'))

@@ -171,7 +171,7 @@ test('a start sweeps what killed servers left, and nothing that lives or is not 
   const [dead = '', live = '', own = ''] = paths
   await killed(t, dead)
   const deadFolder = privateFolderPath({ uid, path: dead, listen: '' })
-  for (const name of ['out-1-2', 'watchdog-7-0', 'worker.sock']) writeFileSync(join(deadFolder, name), '')
+  for (const name of ['fifo-1-2', 'watchdog-7-0', 'worker.sock']) writeFileSync(join(deadFolder, name), '')
   const liveFolder = (await claim(t, live)).folder
   const mixed = join(root, randomBytes(6).toString('hex'))
   mkdirSync(mixed, { mode: 0o700 })

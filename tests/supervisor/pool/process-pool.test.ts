@@ -6,7 +6,7 @@ import { hasCode } from '../../../src/core/errors.js'
 import { fixtureCommand, isAlive, job, poolDefaults, startPool, textOf } from '../../helpers/pool.js'
 import { eventually } from '../../helpers/wait.js'
 
-const relays = ['pipes', 'unix://FOLDER/relay.sock', 'tcp://127.0.0.1:0']
+const relays = ['auto', 'fifo', 'pipes', 'unix://FOLDER/relay.sock', 'tcp://127.0.0.1:0']
 
 async function pids(t: { pool: { workers(): Promise<readonly { pid: number }[]> } }): Promise<number[]> {
   return (await t.pool.workers()).map((worker) => worker.pid)

@@ -1,9 +1,12 @@
 /** Boots workers that are child processes: starts one, connects its output and its relay, and explains a boot that failed. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { assert } from '../../../core/assert.js'
+import { ErrorCode, RelayError } from '../../../core/errors.js'
 import { handshake } from '../../../ipc/handshake.js'
 import type { RelayListener } from '../../../ipc/listener.js'
-import { defaultRelayLimits } from '../../../ipc/relay.js'
+import { defaultRelayLimits, type Relay } from '../../../ipc/relay.js'
+import { fifoRelay } from '../../../ipc/relays/fifo-relay.js'
 import { pipesRelay } from '../../../ipc/relays/pipes-relay.js'
 import { treeBytes } from '../../machine/memory.js'
 import { lastWords } from '../../worker/job/outcome.js'
@@ -16,29 +19,33 @@ import {
   spawnProcess,
   type WorkerProcess,
 } from '../../worker/os/process.js'
+import {
+  fifoCounts,
+  fifosOf,
+  openStandardFifos,
+  type StandardFifos,
+  type StandardUse,
+} from '../../worker/os/standard-fifos.js'
 import type { Watchdog } from '../../worker/os/watchdog.js'
 import { WorkerOutput } from '../../worker/output.js'
 import { bootThrough } from './boot-lines.js'
-import {
-  type BootStrategy,
-  type BringUpOptions,
-  bringUp,
-  type ConnectedRelay,
-  type Started,
-  withoutSignals,
-} from './bring-up.js'
-import type { OutputFifos } from './output-fifos.js'
+import { type BootStrategy, type BringUpOptions, bringUp, type Started, withoutSignals } from './bring-up.js'
+import type { FifoStock } from './fifo-stock.js'
 
 /** Options for the processes of one pool. */
 export interface ProcessBootOptions extends BringUpOptions {
   /** The environment, given what RR_RELAY says. */
   readonly env: (relayAddress: string) => Readonly<Record<string, string>>
   readonly settings: LaunchSettings
-  readonly fifos: OutputFifos
+  readonly fifos: FifoStock
   /** Resolves when the watchdog listens; undefined when there is none. */
   readonly watchdog: Promise<Watchdog | undefined>
-  /** The listener of a socket relay; undefined: pipes. */
+  /** The listener of a socket relay; undefined: standard input and output. */
   readonly listener: Promise<RelayListener> | undefined
+  /** Use of standard input and output: the relay over FIFOs or over socket pairs, or output beside a socket relay. */
+  readonly standardUse: StandardUse
+  /** True: a boot fails where no FIFO can be made; else workers get socket pairs then. */
+  readonly needsFifos: boolean
 }
 
 /** Makes the boot strategy of a pool whose workers are processes. */
@@ -65,11 +72,8 @@ function warnOfLostNames({ pool, env, settings, log }: ProcessBootOptions): void
 async function startProcess(options: ProcessBootOptions, signal: AbortSignal): Promise<Started> {
   const watchdog = await options.watchdog
   const listener = await options.listener
-  const owner = options.settings.identity
-  const [stderr, stdout] = [await options.fifos.take(owner), listener && (await options.fifos.take(owner))]
-  signal.throwIfAborted()
-  const outputs = stderr && { stderr, ...(stdout && { stdout }) }
-  const { process, ...streams } = spawnOrClose(options, { listener, outputs, watchdog })
+  const fifos = await openFifos(options, signal)
+  const { process, ...streams } = spawnOrClose(options, { listener, fifos, watchdog })
   const output = new WorkerOutput({ ...options, id: process.id })
   output.read(streams.stderr, 'stderr')
   if (streams.stdout !== undefined) output.read(streams.stdout, 'stdout')
@@ -77,13 +81,32 @@ async function startProcess(options: ProcessBootOptions, signal: AbortSignal): P
     process,
     output,
     killGraceMs: options.config.supervisor.kill_grace,
-    connect: (alive) => connect(options, { process, listener, output, signal: alive }),
+    connect:
+      listener === undefined
+        ? connectStandard(options, { process, output, relay: standardRelay(process, fifos) })
+        : (alive) =>
+            listener.expect(process.id.pid, { timeoutMs: options.config.allocate_timeout, signal: alive }),
     explain: (exit, lastLines) => ({
       end: exit.signal === 'SIGKILL' ? '' : `; it ended with ${exit.signal ?? `exit code ${exit.code}`}`,
       said: lastWords(lastLines),
       hint: bootHint(options, exit),
     }),
   }
+}
+
+/** Opens the FIFOs of one worker; resolves with undefined when it is to have socket pairs. */
+async function openFifos(
+  { pool, fifos, standardUse, needsFifos, settings }: ProcessBootOptions,
+  signal: AbortSignal,
+): Promise<StandardFifos | undefined> {
+  const paths = await fifos.take(fifoCounts[standardUse])
+  if (signal.aborted && paths !== undefined) fifos.giveBack(paths)
+  signal.throwIfAborted()
+  if (paths !== undefined) return openStandardFifos(paths, standardUse, settings.identity)
+  if (!needsFifos) return undefined
+  throw new RelayError(ErrorCode.WorkerBoot, `pool "${pool}" cannot have \`relay: fifo\`: ${fifos.fault}`, {
+    hint: 'Set `relay: auto`, which uses socket pairs then, or install mkfifo (coreutils).',
+  })
 }
 
 const scriptName = /\.(php|phar|m?js|cjs|ts|py|rb|pl|sh)$/
@@ -103,49 +126,53 @@ function bootHint({ words, cwd, config }: ProcessBootOptions, exit: ProcessExit)
 /** Starts the process; when there is nothing to start, the FIFOs that were opened for it are closed. */
 function spawnOrClose(
   options: ProcessBootOptions,
-  made: Pick<SpawnOptions, 'outputs' | 'watchdog'> & { readonly listener: RelayListener | undefined },
+  made: Pick<SpawnOptions, 'fifos' | 'watchdog'> & { readonly listener: RelayListener | undefined },
 ): SpawnedProcess {
-  const { listener, outputs, watchdog } = made
+  const { listener, fifos, watchdog } = made
   try {
     return spawnProcess({
       words: options.words,
       cwd: options.cwd,
       env: options.env(listener?.address ?? 'pipes'),
       usesPipes: listener === undefined,
-      outputs,
+      fifos,
       watchdog,
       settings: options.settings,
     })
   } catch (error) {
-    for (const fifo of [outputs?.stderr, outputs?.stdout]) {
-      fifo?.closeChildEnd()
-      fifo?.stream.destroy()
-    }
+    for (const fifo of fifos === undefined ? [] : fifosOf(fifos)) fifo.close()
     throw error
   }
 }
 
-async function connect(
+/** The relay over standard input and output. */
+function standardRelay(process: WorkerProcess, fifos: StandardFifos | undefined): Relay {
+  const pair = fifos?.relay
+  if (pair !== undefined)
+    return fifoRelay({ inputFd: pair.stdout.fd, outputFd: pair.stdin.fd }, defaultRelayLimits)
+  assert(process.output !== undefined && process.input !== undefined, 'a process without FIFOs has no pipes')
+  return pipesRelay(process.output, process.input, defaultRelayLimits)
+}
+
+function connectStandard(
   { config, clock }: ProcessBootOptions,
-  made: {
-    process: WorkerProcess
-    listener: RelayListener | undefined
-    output: WorkerOutput
-    signal: AbortSignal
-  },
-): Promise<ConnectedRelay> {
-  const { process, listener, output, signal } = made
-  const timeoutMs = config.allocate_timeout
-  if (listener !== undefined) return listener.expect(process.id.pid, { timeoutMs, signal })
-  if (process.output === undefined || process.input === undefined) throw new Error('the process has no pipes')
-  const relay = pipesRelay(process.output, process.input, defaultRelayLimits)
-  const { pid, features } = await handshake(relay, {
-    ownPid: globalThis.process.pid,
-    timeoutMs,
-    clock,
-    signal,
-    onJunk: (bytes) => output.addStray(bytes),
-  })
-  // A wrapper that did not become the worker would die of a signal that is meant for the worker.
-  return { relay, features: pid === process.id.pid ? features : withoutSignals(features) }
+  { process, output, relay }: { process: WorkerProcess; output: WorkerOutput; relay: Relay },
+): Started['connect'] {
+  return async (signal) => {
+    try {
+      const { pid, features } = await handshake(relay, {
+        ownPid: globalThis.process.pid,
+        timeoutMs: config.allocate_timeout,
+        clock,
+        signal,
+        onJunk: (bytes) => output.addStray(bytes),
+      })
+      // A wrapper that did not become the worker would die of a signal that is meant for the worker.
+      return { relay, features: pid === process.id.pid ? features : withoutSignals(features) }
+    } catch (error) {
+      // Later than its end, so that its last words are read; a child that it left would hold the relay open.
+      void process.exited.then(() => setImmediate(() => relay.close()))
+      throw error
+    }
+  }
 }

@@ -1,7 +1,7 @@
 /** Boots workers that are threads of the server: starts one, connects its output and its relay, and explains a boot that failed. */
 import { handshake } from '../../../ipc/handshake.js'
 import { defaultRelayLimits } from '../../../ipc/relay.js'
-import { StreamRelay } from '../../../ipc/relays/stream-relay.js'
+import { StreamRelay, sourceOf } from '../../../ipc/relays/stream-relay.js'
 import type { StartedThread } from '../../worker/os/thread.js'
 import { WorkerOutput } from '../../worker/output.js'
 import { numberOf } from '../../worker/worker-id.js'
@@ -78,7 +78,7 @@ async function connect(
   { stream }: StartedThread,
   signal: AbortSignal,
 ): Promise<ConnectedRelay> {
-  const relay = new StreamRelay(stream, stream, defaultRelayLimits)
+  const relay = new StreamRelay(sourceOf(stream), stream, defaultRelayLimits)
   const { features } = await handshake(relay, {
     ownPid: process.pid,
     timeoutMs: config.allocate_timeout,

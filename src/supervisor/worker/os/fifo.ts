@@ -52,40 +52,66 @@ function once(run: () => void): () => void {
   }
 }
 
-/** One direction from a child to us: a descriptor to hand to `spawn`, and the stream of what the child writes. */
-export interface OutputFifo {
-  /** The child's end; close it with `closeChildEnd` once the child has been spawned; again is harmless. */
-  readonly childFd: number
-  readonly stream: Readable
-  /** Reads what the FIFO holds at this moment; undefined when it is empty. The bytes are valid until the next call. */
-  readNow(): Buffer | undefined
-  closeChildEnd(): void
-}
-
 /** User and group that may open the descriptor again by path, as `/dev/stderr` does. */
 export interface FifoOwner {
   readonly uid: number
   readonly gid: number
 }
 
-/** Opens a FIFO for reading without waiting, and its write end for a child; then removes its name. */
-export function openOutputFifo(path: string, owner?: FifoOwner): OutputFifo {
-  const ourFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+/** A FIFO that is open at both ends and has no name any more. */
+export interface OpenFifo {
+  /** Our end, which never waits; whoever makes a stream of it closes it, else `close` does. */
+  readonly fd: number
+  /** The child's end; close it with `closeChildEnd` once the child has been spawned; again is harmless. */
+  readonly childFd: number
+  closeChildEnd(): void
+  /** Closes both ends; only while `fd` is nobody else's. */
+  close(): void
+}
+
+/** Side of a FIFO that a child has. */
+export type ChildSide = 'reads' | 'writes'
+
+/** Opens both ends of the FIFO at `path` without waiting for anybody, then removes its name; its mode stays 0600. */
+export function openFifo(path: string, childSide: ChildSide, owner?: FifoOwner): OpenFifo {
+  const { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK } = constants
+  const opened: number[] = []
+  const open = (flags: number) => {
+    const fd = openSync(path, flags)
+    opened.push(fd)
+    return fd
+  }
   try {
-    if (owner !== undefined) fchownSync(ourFd, owner.uid, owner.gid)
-    const childFd = openSync(path, constants.O_WRONLY)
-    const stream = new Socket({ fd: ourFd, readable: true, writable: false })
-    return {
-      childFd,
-      stream,
-      // The descriptor's number may be another's once the stream is gone.
-      readNow: () => (stream.destroyed ? undefined : readSome(ourFd)),
-      closeChildEnd: once(() => closeSync(childFd)),
+    // With a reader and a writer there already, neither end waits for the other or is refused.
+    const both = open(O_RDWR | O_NONBLOCK)
+    if (owner !== undefined) fchownSync(both, owner.uid, owner.gid)
+    const childFd = open(childSide === 'reads' ? O_RDONLY : O_WRONLY)
+    const fd = open((childSide === 'reads' ? O_WRONLY : O_RDONLY) | O_NONBLOCK)
+    closeSync(both)
+    const closeChildEnd = once(() => closeSync(childFd))
+    const close = () => {
+      closeChildEnd()
+      closeSync(fd)
     }
+    return { fd, childFd, closeChildEnd, close: once(close) }
   } catch (error) {
-    closeSync(ourFd)
+    for (const fd of opened) closeSync(fd)
     throw error
   } finally {
     unlinkSync(path)
   }
+}
+
+/** A stream of what a child writes, and a way to read it at once. */
+export interface FifoOutput {
+  readonly stream: Readable
+  /** Reads what the FIFO holds at this moment; undefined when it is empty. The bytes are valid until the next call. */
+  readNow(): Buffer | undefined
+}
+
+/** Makes a stream of our end of a FIFO, which it closes. */
+export function readFifo({ fd }: OpenFifo): FifoOutput {
+  const stream = new Socket({ fd, readable: true, writable: false })
+  // The descriptor's number may be another's once the stream is gone.
+  return { stream, readNow: () => (stream.destroyed ? undefined : readSome(fd)) }
 }

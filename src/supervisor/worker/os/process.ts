@@ -5,12 +5,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { statSync, writeFileSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
+import { assert } from '../../../core/assert.js'
 import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
 import type { WorkerId } from '../worker-id.js'
 import { exactWords, needsExactLaunch } from './exact-launch.js'
-import type { OutputFifo } from './fifo.js'
+import { type OpenFifo, readFifo } from './fifo.js'
 import { type LaunchSettings, launcherOf } from './launcher.js'
 import { resolveProgram } from './program.js'
+import { fifosOf, type StandardFifos } from './standard-fifos.js'
 import type { Watchdog } from './watchdog.js'
 
 /** End of a process: a code, or the signal that killed it. */
@@ -22,7 +24,7 @@ export interface ProcessExit {
 /** A running child. */
 export interface WorkerProcess {
   readonly id: WorkerId
-  /** The relay's two ends when it is `pipes`. */
+  /** The relay's two ends when it is a pair of sockets from Node. */
   readonly input: Writable | undefined
   readonly output: Readable | undefined
   /** Resolves once it has gone; its group may live on until `kill`. */
@@ -39,10 +41,10 @@ export interface SpawnOptions {
   readonly words: readonly string[]
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
-  /** True: stdin and stdout are the relay. */
+  /** True: stdin and stdout are the relay, over FIFOs where these are given, else over socket pairs. */
   readonly usesPipes: boolean
-  /** Target of stderr (and of stdout, where it is not the relay). Undefined: socket pairs, when FIFOs cannot be made. */
-  readonly outputs: { readonly stderr: OutputFifo; readonly stdout?: OutputFifo } | undefined
+  /** FIFOs for its standard streams. Undefined: socket pairs, when FIFOs cannot be made. */
+  readonly fifos: StandardFifos | undefined
   /** Undefined: the process may outlive a killed server. */
   readonly watchdog: Watchdog | undefined
   readonly settings: LaunchSettings
@@ -71,7 +73,7 @@ export function spawnProcess(options: SpawnOptions): SpawnedProcess {
   }
   const program = resolveProgram(first, options.cwd, options.env.PATH ?? '/usr/local/bin:/usr/bin:/bin')
   const registerFds = options.watchdog?.registerFds ?? []
-  const { outputs, settings } = options
+  const { fifos, settings } = options
   const { identity } = settings
   const isBare = registerFds.length === 0 && Object.values(settings).every((value) => value === undefined)
   const exact = !isBare && needsExactLaunch(options.env) ? exactWords(settings.identity) : undefined
@@ -88,19 +90,23 @@ export function spawnProcess(options: SpawnOptions): SpawnedProcess {
       // Where no words switch to it, Node does, and takes the supplementary groups away: there are none then.
       ...(identity?.prefix.length === 0 ? { uid: identity.uid, gid: identity.gid } : {}),
       stdio: [
-        options.usesPipes ? 'pipe' : 'ignore',
-        options.usesPipes ? 'pipe' : (outputs?.stdout?.childFd ?? 'pipe'),
-        outputs?.stderr.childFd ?? 'pipe',
+        fifos?.relay?.stdin.childFd ?? (options.usesPipes ? 'pipe' : 'ignore'),
+        (fifos?.relay?.stdout ?? fifos?.stdout)?.childFd ?? 'pipe',
+        fifos?.stderr.childFd ?? 'pipe',
         // Nobody would close them but the launcher's shell.
         ...(exact === undefined ? registerFds : []),
       ],
     }),
   )
-  outputs?.stderr.closeChildEnd()
-  outputs?.stdout?.closeChildEnd()
-  const spawned = watch(child, options)
-  if (exact !== undefined) setOomScore(spawned.process, settings.oomScoreAdj)
-  return spawned
+  for (const fifo of fifos === undefined ? [] : fifosOf(fifos)) fifo.closeChildEnd()
+  const worker = watch(child, options)
+  if (exact !== undefined) setOomScore(worker, settings.oomScoreAdj)
+  // Last, as nothing may fail any more: a stream owns its descriptor.
+  return {
+    process: worker,
+    stderr: outputOf(fifos?.stderr, child.stderr),
+    stdout: options.usesPipes ? undefined : outputOf(fifos?.stdout, child.stdout),
+  }
 }
 
 /** Runs `start` under another umask: a child inherits it. The spawn is over when it returns. */
@@ -128,17 +134,15 @@ function setOomScore(worker: WorkerProcess, score: number | undefined): void {
   }
 }
 
-function watch(child: ChildProcess, options: SpawnOptions): SpawnedProcess {
+function watch(child: ChildProcess, options: SpawnOptions): WorkerProcess {
   const { pid } = child
-  const { outputs, watchdog } = options
+  const { watchdog } = options
   const exited = new Promise<ProcessExit>((resolveExit) => {
     child.once('exit', (code, signal) => resolveExit({ code, signal }))
     // Without a pid the spawn itself failed (EAGAIN, EMFILE): there will be no exit.
     child.once('error', () => pid === undefined && resolveExit({ code: null, signal: null }))
   })
-  const stderr = outputs?.stderr ?? streamOf(child.stderr)
-  const stdout = options.usesPipes ? undefined : (outputs?.stdout ?? streamOf(child.stdout))
-  if (pid === undefined || stderr === undefined) {
+  if (pid === undefined) {
     child.on('error', () => undefined)
     if (statSync(options.cwd, { throwIfNoEntry: false })?.isDirectory() !== true) {
       const what = `the working directory of ${options.words.join(' ')} is not there: ${options.cwd}`
@@ -151,21 +155,20 @@ function watch(child: ChildProcess, options: SpawnOptions): SpawnedProcess {
   watchdog?.add(pid)
   void exited.then(() => watchdog?.remove(pid))
   return {
-    process: {
-      id: { pid },
-      input: options.usesPipes ? (child.stdin ?? undefined) : undefined,
-      output: options.usesPipes ? (child.stdout ?? undefined) : undefined,
-      exited,
-      kill: () => signalGroup(pid, 'SIGKILL'),
-      terminate: () => signalGroup(pid, 'SIGTERM'),
-    },
-    stderr,
-    stdout,
+    id: { pid },
+    input: child.stdin ?? undefined,
+    output: options.usesPipes ? (child.stdout ?? undefined) : undefined,
+    exited,
+    kill: () => signalGroup(pid, 'SIGKILL'),
+    terminate: () => signalGroup(pid, 'SIGTERM'),
   }
 }
 
-function streamOf(stream: Readable | null): OutputStream | undefined {
-  return stream === null ? undefined : { stream }
+/** Stream of the FIFO, or else of the socket pair that Node made. */
+function outputOf(fifo: OpenFifo | undefined, stream: Readable | null): OutputStream {
+  if (fifo !== undefined) return readFifo(fifo)
+  assert(stream !== null, 'a stream of output is neither a FIFO nor a socket')
+  return { stream }
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {

@@ -70,7 +70,7 @@ test('an oom_score_adj that the system refuses fails the boot with the reason', 
     cwd: '/',
     env: {},
     usesPipes: false,
-    outputs: undefined,
+    fifos: undefined,
     watchdog: undefined,
     settings: { oomScoreAdj: -1000, identity },
   })
