@@ -64,8 +64,18 @@ export interface RelayErrorOptions {
   readonly details?: Readonly<Record<string, unknown>>
 }
 
-/** A fault with a permanent code, a sentence with the values in it, and a hint. */
+const brand = Symbol.for('relayrunner.error')
+
+/**
+ * A fault with a permanent code, a sentence with the values in it, and a hint. `instanceof` is true for those of every copy of this
+ * package: the command line is bundled, so a plugin's import is another copy.
+ */
 export class RelayError extends Error {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && brand in value
+  }
+
+  readonly [brand] = true
   override readonly name = 'RelayError'
   readonly code: ErrorCode
   readonly hint: string | undefined
