@@ -92,4 +92,4 @@ export function pause(ms: number): Promise<void> {
 }
 
 /** The built command line. */
-export const rr = fileURLToPath(new URL('../cmd/rr.js', import.meta.url))
+export const rr = fileURLToPath(new URL('../../dist/cmd/rr.js', import.meta.url))

@@ -8,16 +8,14 @@
  * The lines above are for a shell, which looks whether SIGHUP is ignored and then becomes Node (see `hangup.ts`); to Node
  * they are comments, so `node rr.js` works as well.
  */
-import { createRequire } from 'node:module'
 import { basename } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { roadRunnerVersion } from '../src/supervisor/version.js'
 import { withCheckFlags } from './lambda/check-flags.js'
 import { type CommonOptions, ExitCode, sayFault } from './options.js'
 import { listenForEnd } from './server/signals.js'
+import { version } from './version.js'
 import { checkFolder } from './working-folder.js'
-
-const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
 
 // The package has one program under two names. Scripts written for RoadRunner's `rr` read the third word of its version.
 const isOwnName = basename(process.argv[1] ?? '').startsWith('relayrunner')
@@ -270,4 +268,4 @@ async function main(): Promise<void> {
   }
 }
 
-await main()
+void main()

@@ -3,12 +3,12 @@
  * sentence of each docstring. Returns the text of `docs/api.md`, which `scripts/docs.mjs` writes.
  */
 import { readFileSync } from 'node:fs'
-import { join, relative, resolve } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const build = resolve(process.env.RR_TEST_BUILD ?? join(root, 'dist'))
+const build = join(root, 'build')
 
 const head = `# API
 

@@ -1,22 +1,30 @@
 /**
- * Builds `dist/` from the sources: types are checked, then emitted, then ajv's validators of the built-in sections and the
- * JSON Schema for editors are generated. Exits non-zero on any fault.
+ * Builds the package: types are checked and the sources compiled to `build/`, where the tests import them; then ajv's validators of
+ * the built-in sections and the JSON Schema for editors are generated; then `dist/` is made, which is what ships: the modules that
+ * others import, as they were compiled, and the command line as bundles. Exits non-zero on any fault.
  */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { writeBundles } from './bundle.mjs'
 import { writeValidators } from './validators.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-rmSync(`${root}/dist`, { recursive: true, force: true })
+const [build, dist] = [`${root}build`, `${root}dist`]
+rmSync(build, { recursive: true, force: true })
 const tsc = spawnSync(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p', root], {
   stdio: 'inherit',
   cwd: root,
 })
 if (tsc.status !== 0) process.exit(tsc.status ?? 1)
-chmodSync(`${root}/dist/cmd/rr.js`, 0o755)
-await writeValidators(`${root}/dist`)
-const { jsonSchema, shippedSchemaId } = await import(`${root}/dist/config/json-schema.js`)
-const { builtInSections } = await import(`${root}/dist/cmd/server/sections.js`)
+await writeValidators(build)
+const { jsonSchema, shippedSchemaId } = await import(`${build}/config/json-schema.js`)
+const { builtInSections } = await import(`${build}/cmd/server/sections.js`)
 const schema = jsonSchema(builtInSections, shippedSchemaId)
-writeFileSync(`${root}/dist/rr.schema.json`, `${JSON.stringify(schema, undefined, 2)}\n`)
+
+rmSync(dist, { recursive: true, force: true })
+mkdirSync(dist)
+for (const folder of ['config', 'src', 'testing', 'workers'])
+  cpSync(`${build}/${folder}`, `${dist}/${folder}`, { recursive: true })
+writeFileSync(`${dist}/rr.schema.json`, `${JSON.stringify(schema, undefined, 2)}\n`)
+await writeBundles({ build, target: `${dist}/cmd` })

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { apiPage } from './api.mjs'
 
-const build = process.env.RR_TEST_BUILD ?? fileURLToPath(new URL('../dist', import.meta.url))
+const build = fileURLToPath(new URL('../build', import.meta.url))
 const { builtInSections } = await import(`${build}/cmd/server/sections.js`)
 const { referenceOf } = await import(`${build}/config/reference.js`)
 const { poolProperties } = await import(`${build}/src/index.js`)

@@ -1,5 +1,5 @@
 /**
- * Runs every `*.test.js` below `dist/tests` with Node's own runner: `node scripts/test.mjs [WORD…]` runs the files whose
+ * Runs every `*.test.js` below `build/tests` with Node's own runner: `node scripts/test.mjs [WORD…]` runs the files whose
  * path holds one of the words. Says which languages are missing; under CI a missing one is a failure. A file has eight minutes,
  * a run forty.
  */
@@ -8,7 +8,7 @@ import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const folder = process.env.RR_TEST_BUILD ?? `${root}dist`
+const folder = `${root}build`
 const words = process.argv.slice(2)
 
 const missing = [
@@ -33,7 +33,7 @@ const idle = words.filter((word) => !files.some((file) => file.slice(folder.leng
 if (files.length === 0 || idle.length > 0) {
   // Without a file Node would look for tests itself, and run them all.
   console.error(
-    `no test file below dist/tests has ${idle.map((word) => `"${word}"`).join(' or ')} in its path`,
+    `no test file below build/tests has ${idle.map((word) => `"${word}"`).join(' or ')} in its path`,
   )
   process.exit(1)
 }

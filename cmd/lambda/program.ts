@@ -1,10 +1,10 @@
 /** Chooses what `rr lambda run` starts: a given command, the folder's bootstrap, or `rr bootstrap` with a handler. */
 import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { readEnvironment } from '../../config/env.js'
 import { findConfig } from '../../config/find.js'
 import { handlerCommand } from '../../config/handler.js'
 import { zeroConfig } from '../../config/zero.js'
+import { builtFile } from '../../src/core/package-files.js'
 import { isExecutable } from '../../src/supervisor/worker/os/program.js'
 import type { CommonOptions } from '../options.js'
 import { loaderPlaces } from '../server/plan.js'
@@ -60,7 +60,7 @@ function isCommand({ words, isCommand: isMarked, cwd }: LambdaWords): boolean {
 }
 
 function ourBootstrap(word: string | undefined, { override, dotenv }: CommonOptions): readonly string[] {
-  const rr = fileURLToPath(new URL('../rr.js', import.meta.url))
+  const rr = builtFile('cmd/rr.js')
   const flags = [
     ...override.flatMap((one) => ['-o', one]),
     ...(dotenv === undefined ? [] : ['--dotenv', dotenv]),

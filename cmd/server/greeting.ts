@@ -1,14 +1,12 @@
 /** Messages of a server that starts: first what it starts and where it listens, then that its workers are ready, or late. */
-import { createRequire } from 'node:module'
 import type { Clock, Timer } from '../../src/core/clock.js'
 import type { LogHost } from '../../src/logging/sink.js'
 import { formatProblem } from '../../src/schema/tree.js'
 import type { Boots, Server } from '../../src/supervisor/server.js'
 import { RuntimeApi } from '../../src/supervisor/services.js'
+import { version } from '../version.js'
 import { type BannerFacts, bannerLines, type PoolLine, readyLine } from './banner.js'
 import { type StartPlan, shownFile } from './plan.js'
-
-const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
 
 /** Options of a greeting. */
 export interface GreetingOptions {

@@ -1,10 +1,10 @@
 /** `rr init`: writes a project that runs as it is, and never over a file that is there. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { jsonSchema } from '../../config/json-schema.js'
 import { messageOf } from '../../src/core/errors.js'
+import { builtFile, packageFile } from '../../src/core/package-files.js'
 import { ExitCode, wrongUsage } from '../options.js'
 import { type InitLanguage, initFiles, initLanguages, type PackagePaths } from './init-files.js'
 import { builtInSections } from './sections.js'
@@ -61,7 +61,7 @@ function languageOf(folder: string): InitLanguage {
 
 /** Finds the paths of the package that the project has installed, else of this one, so that the project runs in any case. */
 function packagePaths(folder: string): PackagePaths {
-  const own = dirname(createRequire(import.meta.url).resolve('relayrunner/package.json'))
+  const own = packageFile('')
   const installed = installedFolder(folder)
   if (installed !== undefined)
     return {
@@ -69,8 +69,8 @@ function packagePaths(folder: string): PackagePaths {
       folder: installed,
       command: `node ${installed}/dist/cmd/rr.js`,
     }
-  const rr = fileURLToPath(new URL('../rr.js', import.meta.url))
-  const worker = fileURLToPath(new URL('../../workers/node/index.js', import.meta.url))
+  const rr = builtFile('cmd/rr.js')
+  const worker = builtFile('workers/node/index.js')
   return { nodeModule: pathToFileURL(worker).href, folder: own, command: `node '${rr}'` }
 }
 

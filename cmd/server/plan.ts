@@ -1,7 +1,6 @@
 /** Plans a server from its options: file, environment, plugins, validated sections. Starts nothing. */
-import { createRequire, isBuiltin } from 'node:module'
-import { dirname, join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { isBuiltin } from 'node:module'
+import { relative } from 'node:path'
 import { type EnvironmentVariables, readEnvironment } from '../../config/env.js'
 import { findConfig, identityPath, workingFolder } from '../../config/find.js'
 import type { LoaderPlaces } from '../../config/handler.js'
@@ -9,6 +8,7 @@ import { type Loaded, loadConfig } from '../../config/load.js'
 import { validateConfig } from '../../config/validation/validate.js'
 import { expandHandler, withHandler, zeroConfig } from '../../config/zero.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors.js'
+import { builtFile, packageFile } from '../../src/core/package-files.js'
 import { builtInPlugins } from '../../src/plugins/index.js'
 import type { Place, Problem } from '../../src/schema/tree.js'
 import type { AnyPlugin, RunMode } from '../../src/supervisor/plugins/definition.js'
@@ -207,10 +207,7 @@ function isFileFault(mode: StartMode, error: unknown): boolean {
 /** Returns the places of this package's loaders for ordinary handlers. */
 export function loaderPlaces(): LoaderPlaces {
   return {
-    nodeLoader: fileURLToPath(new URL('../../workers/node/loader.js', import.meta.url)),
-    pythonFolder: join(
-      dirname(createRequire(import.meta.url).resolve('relayrunner/package.json')),
-      'workers/python/src',
-    ),
+    nodeLoader: builtFile('workers/node/loader.js'),
+    pythonFolder: packageFile('workers/python/src'),
   }
 }

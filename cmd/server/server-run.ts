@@ -1,5 +1,4 @@
 /** One run of a server, from the configuration to its end: does what the table of `life.ts` says. */
-import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { checkInput } from '../../config/validation/check-input.js'
 import { assert } from '../../src/core/assert.js'
@@ -18,6 +17,7 @@ import type { HeldPool } from '../../src/supervisor/pool/pool.js'
 import { hostSettings } from '../../src/supervisor/sections.js'
 import { type Boots, Server } from '../../src/supervisor/server.js'
 import { ExitCode } from '../options.js'
+import { version } from '../version.js'
 import { enterFolder } from '../working-folder.js'
 import type { Unwatched } from './dev/watch.js'
 import { killAtOnce, stopInOrder, stopWithin, watchExit } from './end.js'
@@ -27,8 +27,6 @@ import { alwaysActive, planStart, type StartOptions, type StartPlan } from './pl
 import { listenForEnd } from './signals.js'
 import { checkProblems, checkRuntimeApi, tellStartFault } from './start-fault.js'
 import { type PluginPlace, Uncaught } from './uncaught.js'
-
-const { version } = createRequire(import.meta.url)('relayrunner/package.json') as { version: string }
 
 /** Differences between the modes, beside their platform. */
 export interface Manner {

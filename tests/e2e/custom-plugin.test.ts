@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { install, linkDependencies, packSelf } from '../helpers/pack.js'
 import { projectFolder } from '../helpers/project.js'
-import { testFolder, workerText } from '../helpers/rr.js'
+import { startRr, testFolder, workerText } from '../helpers/rr.js'
 
 /** A stranger's project: our package from its tarball, the plugin built by tsc against our types. */
 async function project(t: TestContext, options: { hasOwnCopy: boolean }): Promise<string> {
@@ -40,6 +40,35 @@ async function project(t: TestContext, options: { hasOwnCopy: boolean }): Promis
   await writeFile(join(folder, 'rr.yaml'), config.join('\n'))
   return folder
 }
+
+const errors = `import { definePlugin, ErrorCode, hasCode, Pools, RelayError } from 'relayrunner'
+import { Dispatcher } from 'relayrunner/work'
+export default definePlugin({
+  name: 'errors',
+  needs: { pools: Pools },
+  on: 'always',
+  setup({ needs, log }) {
+    try {
+      needs.pools.open('nope', { name: 'errors', mode: 'jobs' })
+    } catch (error) {
+      const isKnown = hasCode(error, ErrorCode.PoolUnknown)
+      log.info({ isOurs: error instanceof RelayError, isKnown, work: typeof Dispatcher }, 'caught')
+    }
+  },
+})
+`
+
+test('an error of the bundled server is an instance of the RelayError that a plugin imports', async (t) => {
+  const folder = await testFolder(t)
+  await install(folder, 'relayrunner', await packSelf(folder))
+  await linkDependencies(folder)
+  await writeFile(join(folder, 'errors.mjs'), errors)
+  await writeFile(join(folder, 'rr.yaml'), 'version: "3"\nplugins: [./errors.mjs]\n')
+  const command = [process.execPath, join(folder, 'node_modules/relayrunner/dist/cmd/rr.js')] as const
+  const rr = await startRr(t, ['serve'], { folder, command })
+  const line = await rr.line(({ message }) => message === 'caught')
+  assert.deepEqual([line.isOurs, line.isKnown, line.work], [true, true, 'function'])
+})
 
 for (const hasOwnCopy of [false, true]) {
   const how = hasOwnCopy ? 'with its own second copy of our package' : 'installed from npm'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { isAlive } from '../helpers/pool.js'
 import { childrenOf, commandOf, stateOf } from '../helpers/processes.js'
-import { buildFolder, projectFolder, rrCommand } from '../helpers/project.js'
+import { projectFolder, rrCommand, shippedFolder } from '../helpers/project.js'
 import {
   invoke,
   lambdaConfig,
@@ -28,7 +28,7 @@ async function entryPoint(t: TestContext): Promise<string> {
   const folder = await testFolder(t)
   const script = join(folder, 'docker-entrypoint')
   copyFileSync(join(projectFolder, 'docker-entrypoint'), script)
-  symlinkSync(buildFolder, join(folder, 'dist'))
+  symlinkSync(shippedFolder, join(folder, 'dist'))
   return script
 }
 

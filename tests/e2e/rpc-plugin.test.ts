@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { encode } from '@msgpack/msgpack'
 import { encodeFrame, FrameFlag } from '../../src/ipc/frame.js'
 import { rpcParts } from '../../src/ipc/rpc/codec.js'
-import { buildFolder, projectFolder } from '../helpers/project.js'
+import { projectFolder, shippedFolder } from '../helpers/project.js'
 import { rawRpc } from '../helpers/rpc.js'
 import { type RunningRr, started, startRr, testFolder } from '../helpers/rr.js'
 import { eventually } from '../helpers/wait.js'
@@ -71,7 +71,7 @@ async function serve(t: TestContext): Promise<RunningRr> {
   const modules = join(folder, 'node_modules')
   await mkdir(join(modules, 'relayrunner'), { recursive: true })
   await symlink(join(projectFolder, 'package.json'), join(modules, 'relayrunner/package.json'))
-  await symlink(buildFolder, join(modules, 'relayrunner/dist'))
+  await symlink(shippedFolder, join(modules, 'relayrunner/dist'))
   const own = join(modules, 'relayrunner-plugin-stash')
   await mkdir(own)
   await writeFile(

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { isAlive } from '../helpers/pool.js'
 import { childrenOf, commandOf } from '../helpers/processes.js'
-import { buildFolder, fixture, missing, projectFolder, rrCommand } from '../helpers/project.js'
+import { fixture, missing, projectFolder, rrCommand, shippedFolder } from '../helpers/project.js'
 import {
   invoke,
   lambdaConfig,
@@ -141,7 +141,7 @@ test('Ctrl-C reaches rr twice under docker-entrypoint and is one signal: the run
   const folder = await testFolder(t)
   const script = join(folder, 'docker-entrypoint')
   copyFileSync(join(projectFolder, 'docker-entrypoint'), script)
-  symlinkSync(buildFolder, join(folder, 'dist'))
+  symlinkSync(shippedFolder, join(folder, 'dist'))
   const run = await onTerminal(t, `exec ${script} serve -o logs.encoding=json 2>log`, 'sleeps-and-tells')
   const url = /"invoke":"([^"]+)"/.exec(run.log())?.[1] ?? ''
   const answer = fetch(url, { method: 'POST', body: '700' }).then((response) => response.text())

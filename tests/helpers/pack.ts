@@ -1,9 +1,9 @@
-/** Our package as a user gets it: `npm pack` of the build that runs, laid out in a project's node_modules. */
+/** Our package as a user gets it: `npm pack` of the build, laid out in a project's node_modules. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cp, mkdir, readdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { buildFolder, projectFolder } from './project.js'
+import { projectFolder } from './project.js'
 
 const manifest: { files: readonly string[] } = JSON.parse(
   readFileSync(join(projectFolder, 'package.json'), 'utf8'),
@@ -16,9 +16,7 @@ export async function packSelf(folder: string): Promise<string> {
   const stage = join(folder, 'stage')
   await mkdir(stage, { recursive: true })
   for (const name of [...published, 'package.json']) {
-    const [first, ...rest] = name.split('/')
-    const from = first === 'dist' ? join(buildFolder, ...rest) : join(projectFolder, name)
-    await cp(from, join(stage, name), { recursive: true })
+    await cp(join(projectFolder, name), join(stage, name), { recursive: true })
   }
   const words = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]
   const packed = spawnSync('npm', words, { cwd: stage, encoding: 'utf8' })

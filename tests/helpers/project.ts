@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The build's folder: `dist`, or where the running tests were compiled to. */
+/** The compiled sources, `build`: tests import them one by one. */
 export const buildFolder = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The checkout: the nearest folder above with a package.json. */
@@ -14,8 +14,11 @@ export const projectFolder = (() => {
   return folder
 })()
 
+/** What ships, `dist`: tests that start a command start its bundles. */
+export const shippedFolder = join(projectFolder, 'dist')
+
 /** The command line under test. */
-export const rrCommand = join(buildFolder, 'cmd', 'rr.js')
+export const rrCommand = join(shippedFolder, 'cmd', 'rr.js')
 
 /** A file below `tests/fixtures`. */
 export function fixture(...path: readonly string[]): string {

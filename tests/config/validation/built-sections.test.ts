@@ -44,7 +44,7 @@ const samples: readonly unknown[] = [
 test('generated validators of the built-in sections accept exactly what ajv accepts', () => {
   for (const { name, config } of builtInSections) {
     const generated = builtSections[hashOf(config)]
-    assert.ok(generated, `dist has no validator of "${name}:"`)
+    assert.ok(generated, `build has no validator of "${name}:"`)
     const compiled = new Ajv(ajvOptions).compile(constraintsOf(config))
     const paths: (readonly string[])[] = config.entries
       ? pathsOf({ name: config.entries })

@@ -8,7 +8,7 @@ import { jsonSchema, shippedSchemaId } from '../../../config/json-schema.js'
 import { loadConfig } from '../../../config/load.js'
 import { validateConfig } from '../../../config/validation/validate.js'
 import { formatProblem } from '../../../src/schema/tree.js'
-import { buildFolder, projectFolder } from '../../helpers/project.js'
+import { projectFolder, shippedFolder } from '../../helpers/project.js'
 import { testFolder } from '../../helpers/rr.js'
 
 interface Given {
@@ -278,7 +278,7 @@ test('the JSON Schema takes what validation takes and refuses what it refuses', 
 test('the package ships the generated schema, and rr.yaml.example names it', async () => {
   const { files } = JSON.parse(await readFile(join(projectFolder, 'package.json'), 'utf8'))
   assert.ok(files.includes('dist/rr.schema.json'))
-  const shipped = JSON.parse(await readFile(join(buildFolder, 'rr.schema.json'), 'utf8'))
+  const shipped = JSON.parse(await readFile(join(shippedFolder, 'rr.schema.json'), 'utf8'))
   assert.deepEqual(shipped, JSON.parse(JSON.stringify(jsonSchema(builtInSections, shippedSchemaId))))
   const example = await readFile(join(projectFolder, 'rr.yaml.example'), 'utf8')
   assert.equal(example.split('\n')[0], '# yaml-language-server: $schema=dist/rr.schema.json')

@@ -1,8 +1,8 @@
 /** Finds the module that a pool's `command` means when the worker is a thread: the same words as for a process, or only the module. */
 import { statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { ErrorCode, RelayError } from '../../../core/errors.js'
+import { builtFile } from '../../../core/package-files.js'
 
 /** Module that a thread runs, with its arguments. */
 export interface ThreadProgram {
@@ -14,7 +14,7 @@ export interface ThreadProgram {
   readonly env: Readonly<Record<string, string>>
 }
 
-const loader = fileURLToPath(new URL('../../../../workers/node/loader.js', import.meta.url))
+const loader = builtFile('workers/node/loader.js')
 const endings = ['.mjs', '.js', '.cjs']
 
 /**

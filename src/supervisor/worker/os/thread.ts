@@ -3,12 +3,12 @@
  * can be replaced by itself. To the rest of the server it is a process: it ends with a code, or is killed.
  */
 import type { Duplex, Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import { MessageChannel } from 'node:worker_threads'
 import { onAbort } from '../../../core/abort.js'
 import { assert } from '../../../core/assert.js'
 import type { Clock } from '../../../core/clock.js'
 import { messageOf } from '../../../core/errors.js'
+import { builtFile } from '../../../core/package-files.js'
 import { OutputReceiver, unreadBytes } from '../../../ipc/relays/thread-output.js'
 import { portStream, type ThreadStart } from '../../../ipc/relays/thread-relay.js'
 import type { ProcessExit, WorkerProcess } from './process.js'
@@ -100,7 +100,7 @@ export async function startThread(options: ThreadOptions): Promise<StartedThread
 async function makePool({ argv, execArgv, env, heapMegabytesMax }: ThreadOptions) {
   const { Tinypool } = await import('tinypool')
   return new Tinypool({
-    filename: fileURLToPath(new URL('../../../../workers/node/thread.js', import.meta.url)),
+    filename: builtFile('workers/node/thread.js'),
     minThreads: 0,
     maxThreads: 1,
     // With them a thread that waits for its first task blocks.

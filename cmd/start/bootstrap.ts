@@ -1,0 +1,18 @@
+/** `rr bootstrap` with plain words: what `rr.ts` does for it, without the command line's own code. */
+import { sayFault } from '../options.js'
+import { bootstrap } from '../server/serve.js'
+import { listenForEnd } from '../server/signals.js'
+import { checkFolder } from '../working-folder.js'
+import type { BootstrapWords } from './bootstrap-words.js'
+
+/** Runs the server and ends the process with its exit code. */
+export function runBootstrap({ handler, ...options }: BootstrapWords): void {
+  listenForEnd()
+  const run = async () => {
+    checkFolder()
+    await bootstrap(handler, options)
+  }
+  run().catch((error: unknown) => {
+    process.exitCode = sayFault(error)
+  })
+}

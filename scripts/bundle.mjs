@@ -1,0 +1,138 @@
+/**
+ * Bundles the command line with rolldown: one CommonJS file an entry, which Node loads a third faster than its modules, and beside it
+ * the code that few starts need, each part in a file that is loaded when it is asked for. CommonJS, as V8's code cache can be used
+ * for scripts only. The bundles are two folders below `dist`, where `src/core/package-files.ts` expects the code that runs.
+ */
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { rolldown } from 'rolldown'
+
+/**
+ * The bundles and their modules, the entry first. What `bootstrap` loads later in any case is in its one file, too: the code of the
+ * poller and of the default mode.
+ */
+const bundles = {
+  cli: ['cmd/rr.js'],
+  bootstrap: [
+    'cmd/start/bootstrap.js',
+    'src/plugins/lambda/polling/pollers.js',
+    'src/plugins/lambda/modes/raw.js',
+  ],
+}
+
+/** Packages that stay outside: AWS's clients are the user's own, and tinypool starts files of its own package as threads. */
+const external = [/^@aws-sdk\//, 'tinypool']
+
+// The first modules of a bundle are loaded later by name, too: on purpose.
+const checks = { ineffectiveDynamicImport: false }
+
+const manifest = '{ "type": "commonjs" }\n'
+
+/** Replaces a load of a package in the middle of synchronous code by that of its bundle beside ours, and collects the names. */
+function syncPackages(names) {
+  return {
+    name: 'sync-packages',
+    transform(code) {
+      const made = code.replace(/createRequire\(import\.meta\.url\)\('([a-z-]+)'\)/g, (_whole, name) => {
+        names.add(name)
+        return `createRequire(import.meta.filename)('./${name}.js')`
+      })
+      // All in its line: the map stays as it is.
+      return made === code ? undefined : { code: made, map: null }
+    },
+  }
+}
+
+/** Makes `entry` of several modules: it exports what the first one does. `eager` collects what is loaded with it. */
+function entryOf(modules, eager) {
+  const [first, ...more] = modules.map((file) => JSON.stringify(file))
+  const code = [`export * from ${first}`, ...more.map((file) => `import ${file}`)].join('\n')
+  return {
+    name: 'entry',
+    resolveId: (id) => (id === 'entry' ? { id, moduleSideEffects: true } : undefined),
+    load: (id) => (id === 'entry' ? code : undefined),
+    buildEnd() {
+      eager.add('entry')
+      // A set is also iterated over what is added on the way.
+      for (const id of eager) for (const one of this.getModuleInfo(id)?.importedIds ?? []) eager.add(one)
+    },
+  }
+}
+
+/** Leaves out the file of an entry, which only loads `main.js`, and puts rolldown's own helpers into that. */
+function oneFile() {
+  return {
+    name: 'one-file',
+    generateBundle(_options, files) {
+      const helpers = files['rolldown-runtime.js'].code.replace(/^\/\/.*$/gm, '').replace(/\s*\n\s*/g, ' ')
+      const load = 'require("./rolldown-runtime.js")'
+      files['main.js'].code = files['main.js'].code.replace(
+        load,
+        `((exports) => {${helpers}; return exports })({})`,
+      )
+      delete files['entry.js']
+    },
+  }
+}
+
+async function bundle(input, output, plugins = []) {
+  const made = await rolldown({ input, platform: 'node', external, plugins, checks })
+  const written = await made.write({
+    format: 'cjs',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name].js',
+    sourcemap: true,
+    // No comments, and no character that would make V8 keep a file with two bytes for each.
+    comments: false,
+    minify: { compress: false, mangle: false, codegen: { removeWhitespace: false, asciiOnly: true } },
+    minifyInternalExports: false,
+    ...output,
+  })
+  await made.close()
+  return written.output
+}
+
+/** Writes which packages of others are in the bundles, and their licences. */
+function writeLicences(target, modules) {
+  const folders = new Set(
+    modules.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? []),
+  )
+  const texts = [...folders].sort().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+    const file = readdirSync(folder).find((one) => /^licen[cs]e/i.test(one))
+    const text = file === undefined ? '' : readFileSync(join(folder, file), 'utf8')
+    return `${name} ${version} (${license})\n\n${text.trim()}\n`
+  })
+  const head = 'The files in this folder contain code of these packages.\n'
+  writeFileSync(join(target, 'LICENSES.txt'), [head, ...texts].join(`\n${'-'.repeat(80)}\n\n`))
+}
+
+/** Makes `target`, the command line, from the compiled sources. */
+export async function writeBundles({ build, target }) {
+  const chunks = []
+  mkdirSync(target, { recursive: true })
+  for (const [name, modules] of Object.entries(bundles)) {
+    const [names, eager, dir] = [new Set(), new Set(), join(target, name)]
+    const files = modules.map((file) => join(build, file))
+    const plugins = [entryOf(files, eager), syncPackages(names)]
+    // Else what the later parts share with the entry would be in many small files.
+    const codeSplitting = { groups: [{ name: 'main', test: (id) => eager.has(id) }] }
+    const made =
+      name === 'cli'
+        ? await bundle({ main: 'entry' }, { dir }, plugins)
+        : await bundle({ entry: 'entry' }, { dir, codeSplitting }, [...plugins, oneFile()])
+    chunks.push(...made)
+    for (const one of names) chunks.push(...(await bundle({ [one]: one }, { dir })))
+  }
+  writeLicences(
+    target,
+    chunks.flatMap(({ moduleIds }) => moduleIds ?? []),
+  )
+  const rr = join(target, 'rr.js')
+  const source = readFileSync(join(build, 'cmd/rr.js'), 'utf8')
+  const banner = /^#!.*\n(?:\/\/ 2>.*\n)*/.exec(source)?.[0] ?? ''
+  await bundle({ rr: join(build, 'cmd/start/main.js') }, { dir: target, banner: banner.trimEnd() })
+  chmodSync(rr, 0o755)
+  // The package is one of ES modules; these are not.
+  writeFileSync(join(target, 'package.json'), manifest)
+}
