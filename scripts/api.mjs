@@ -113,8 +113,12 @@ function printed(node) {
   return line.replace(/\[ (.*?) \]/g, '[$1]').replace(/\bimport\("[^"]*"\)\./g, '')
 }
 
-/** Replaces the type that was inferred for a described key of `rr.yaml`: `docs/configuration.md` says what it takes. */
+/**
+ * Replaces the type that was inferred for a described key of `rr.yaml`: `docs/configuration.md` says what it takes. Texts are in
+ * single quotes, whichever compiler emitted them.
+ */
 function substituteNode(_hint, node) {
+  if (ts.isStringLiteral(node)) return ts.factory.createStringLiteral(node.text, true)
   if (!ts.isTypeLiteralNode(node)) return node
   const names = node.members.map(({ name }) => (name !== undefined && ts.isIdentifier(name) ? name.text : ''))
   const isKey = names.includes('description') && (names.includes('type') || names.includes('anyOf'))
