@@ -1,0 +1,80 @@
+/**
+ * Guards of the hot path that hold on every machine: how many writes and promises one event and one record cost a warm server.
+ * A change that raises one of them costs rate and CPU everywhere; one that lowers it lowers the number here.
+ */
+import assert from 'node:assert/strict'
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { startBootstrap } from '../helpers/bootstrap.js'
+import { rrCommand } from '../helpers/project.js'
+import { invokeAt, lambdaConfig, sqsEvent, testFolder, workerText } from '../helpers/rr.js'
+import { testApi } from '../helpers/runtime-api.js'
+import { eventually } from '../helpers/wait.js'
+import type { WorkCounts } from '../helpers/work-counter.js'
+
+const counter = fileURLToPath(new URL('../helpers/work-counter.js', import.meta.url))
+const [warmUp, rounds] = [50, 200]
+const recordCount = 10
+const event = JSON.stringify({ x: 'y'.repeat(1000) })
+const batch = JSON.stringify(sqsEvent(Array.from({ length: recordCount }, (_, at) => `{"n":${at}}`)))
+
+/** Counts of one event: the mean of many, without the server's own work now and then. */
+async function countsOf(
+  t: TestContext,
+  { body, count, lambda }: { body: string; count: number; lambda?: string },
+): Promise<WorkCounts> {
+  const folder = await testFolder(t)
+  const file = join(folder, 'counts.json')
+  const api = await testApi(t)
+  const rr = await startBootstrap(t, api, {
+    folder,
+    config: lambdaConfig(workerText('echo'), { count, more: '', ...(lambda && { lambda }) }),
+    command: [process.execPath, '--import', counter, rrCommand],
+    env: { WORK_COUNTS: file },
+  })
+  const look = async (): Promise<WorkCounts> => {
+    rmSync(file, { force: true })
+    rr.child.kill('SIGUSR2')
+    let text = ''
+    await eventually(() => {
+      text = textOf(file)
+      return text !== ''
+    })
+    return JSON.parse(text)
+  }
+  const send = async (times: number) => {
+    for (let round = 0; round < times; round += 1)
+      assert.equal((await invokeAt(api.invokeUrl, body)).status, 200)
+  }
+  await send(warmUp)
+  const before = await look()
+  await send(rounds)
+  const after = await look()
+  const mean = (key: keyof WorkCounts) => (after[key] - before[key]) / rounds
+  return { writes: mean('writes'), promises: mean('promises') }
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+const cases = [
+  { name: 'an event', body: event, count: 1, writes: 3, promises: 45 },
+  { name: 'a batch of ten on one worker', body: batch, count: 1, writes: 12, promises: 180 },
+  { name: 'a batch of ten on four workers', body: batch, count: 4, writes: 12, promises: 180 },
+] as const
+for (const { name, body, count, writes, promises } of cases) {
+  test(`${name} costs ${writes} writes and at most ${promises} promises`, async (t) => {
+    const counts = await countsOf(t, { body, count })
+    t.diagnostic(JSON.stringify(counts))
+    // Timers of the server and the answer that is under way at a look are fractions of one.
+    assert.ok(Math.abs(counts.writes - writes) < 0.3, `${counts.writes} writes`)
+    assert.ok(counts.promises < promises + 0.5, `${counts.promises} promises`)
+  })
+}
