@@ -94,7 +94,8 @@ export class StreamRelay implements Relay {
 
   #break(error: Error): void {
     if ('code' in error && endCodes.has(error.code)) {
-      this.#endByPeer()
+      // A write finds first that the peer has left. What it wrote before lies in the system: two turns of the loop read it.
+      setImmediate(() => setImmediate(() => this.#endByPeer()))
       return
     }
     this.#end(new RelayError(ErrorCode.RelayClosed, `the relay broke: ${messageOf(error)}`, { cause: error }))

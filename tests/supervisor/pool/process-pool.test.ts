@@ -32,6 +32,18 @@ for (const relay of relays) {
   })
 }
 
+for (const relay of ['fifo', 'pipes']) {
+  test(`over ${relay} the fault of a failed boot holds what the worker wrote before it ended`, async (t) => {
+    const command = ['sh', '-c', 'echo last words; exit 1']
+    const { pool, host, log } = await startPool(t, command, { relay, config: { num_workers: 20 } })
+    await pool.booted
+    await host.stop(0)
+    const faults = log.lines.filter(({ message }) => message.startsWith('a worker did not boot'))
+    assert.ok(faults.length > 0)
+    for (const { fields } of faults) assert.match(String(fields.error), /last words/)
+  })
+}
+
 function fixtureRelayWorker(): readonly string[] {
   return fixtureCommand('relay-echo')
 }

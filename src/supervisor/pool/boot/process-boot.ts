@@ -1,7 +1,9 @@
 /** Boots workers that are child processes: starts one, connects its output and its relay, and explains a boot that failed. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { onAbort } from '../../../core/abort.js'
 import { assert } from '../../../core/assert.js'
+import type { Clock } from '../../../core/clock.js'
 import { ErrorCode, RelayError } from '../../../core/errors.js'
 import { handshake } from '../../../ipc/handshake.js'
 import type { RelayListener } from '../../../ipc/listener.js'
@@ -109,6 +111,9 @@ async function openFifos(
   })
 }
 
+// The relay ends by itself within a turn of the loop, unless a child of the worker holds it.
+const lastWordsMsMax = 250
+
 const scriptName = /\.(php|phar|m?js|cjs|ts|py|rb|pl|sh)$/
 
 /** Hint for a boot that failed: names the missing file, or the missing call. */
@@ -164,15 +169,22 @@ function connectStandard(
         ownPid: globalThis.process.pid,
         timeoutMs: config.allocate_timeout,
         clock,
-        signal,
+        signal: abortedLater(clock, signal),
         onJunk: (bytes) => output.addStray(bytes),
       })
       // A wrapper that did not become the worker would die of a signal that is meant for the worker.
       return { relay, features: pid === process.id.pid ? features : withoutSignals(features) }
     } catch (error) {
-      // Later than its end, so that its last words are read; a child that it left would hold the relay open.
+      // A child that it left would hold the relay open.
       void process.exited.then(() => setImmediate(() => relay.close()))
       throw error
     }
   }
+}
+
+/** A signal that aborts after `signal`: the end of a process is often heard of before its last words have been read. */
+function abortedLater(clock: Clock, signal: AbortSignal): AbortSignal {
+  const later = new AbortController()
+  onAbort(signal, () => clock.timer(lastWordsMsMax, () => later.abort(), { unref: true }))
+  return later.signal
 }
