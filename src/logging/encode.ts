@@ -3,7 +3,7 @@ import type { LogFields, LogLevel } from './logger.js'
 import type { LogShape } from './shape.js'
 import { jsonText, RawJson } from './values.js'
 
-/** A line before it is text. */
+/** A log line before it is encoded. */
 export interface LogRecord {
   readonly timeMs: number
   readonly level: LogLevel

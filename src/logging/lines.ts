@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module'
 import type { pino } from 'pino'
 import { consoleText, type LogRecord, membersText } from './encode.js'
-import { partsOf } from './parts.js'
+import { partsOf } from './long-lines.js'
 import type { LogShape } from './shape.js'
 
 /** Format of the lines. */

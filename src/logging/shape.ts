@@ -1,4 +1,7 @@
-/** The shape of a log: where its lines go and what they look like, as far as the `logs:` section has no say in it. */
+/**
+ * The shape of a log: where its lines go and what they look like, as far as the platform decides it and not the `logs:`
+ * section.
+ */
 import type { LogLevel } from './logger.js'
 
 /** A line on its way into a frame. */
@@ -10,7 +13,7 @@ export interface FrameContent {
   readonly isJson: boolean
 }
 
-/** Decisions that the surroundings of a server make about its log. */
+/** Properties of the log that the platform decides. */
 export interface LogShape {
   /** Descriptor that all lines go to; undefined: `logs.output` decides. */
   readonly descriptor: number | undefined

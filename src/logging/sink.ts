@@ -26,7 +26,7 @@ export interface LogSettings {
   readonly output?: string
 }
 
-/** Facts about the surroundings, which are known before `logs:` is. */
+/** Options of the log that are known before the `logs:` section is read. */
 export interface LogHostOptions {
   /** NO_COLOR and FORCE_COLOR are read from here. */
   readonly env: Readonly<Record<string, string | undefined>>
@@ -47,7 +47,7 @@ const severity: Readonly<Record<LogLevel | 'off', number>> = {
 const loadAfterMs = 100
 // Lines before the first is written: more than this many are written at once instead.
 const bufferedMax = 1000
-// Of `logs.output`: whoever collects logs is in the group, others need not read them.
+// Mode of `logs.output`: a collector of logs is in the group, others need not read them.
 const outputMode = 0o640
 const stdoutFd = 1
 const stderrFd = 2
@@ -68,7 +68,7 @@ export class LogHost implements Logger {
   #writer: LogWriter | undefined
   #fd: number
   #timer: Timer | undefined
-  /** The lines were not written in the time between two events: until they are, nothing waits for them. */
+  /** True when a flush between two events took too long: until all lines are written, no flush waits. */
   #isBehind = false
 
   constructor(options: LogHostOptions) {
@@ -157,7 +157,7 @@ export class LogHost implements Logger {
     this.#writerNow().write(`${text}\n`, 'server')
   }
 
-  /** Between two events: resolves when the lines so far have been written, or after a moment. Never rejects. */
+  /** Called between two events: resolves when the lines so far have been written, or after 50 ms. Never rejects. */
   async flush(): Promise<void> {
     this.#drain()
     const writer = this.#writer

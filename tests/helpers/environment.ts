@@ -7,10 +7,8 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { systemClock } from '../../src/core/clock.js'
 import type { LogFields, Logger } from '../../src/logging/logger.js'
-import {
-  ExecutionEnvironment,
-  type ExecutionEnvironmentOptions,
-} from '../../src/plugins/emulator/environment/execution-environment.js'
+import type { ExecutionEnvironmentOptions } from '../../src/plugins/emulator/environment/environment-options.js'
+import { ExecutionEnvironment } from '../../src/plugins/emulator/environment/execution-environment.js'
 import { rrCommand } from './project.js'
 import { testFolder } from './rr.js'
 

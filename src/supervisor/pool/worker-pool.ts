@@ -1,6 +1,6 @@
 /**
- * A pool of workers, put together: which of them live is in `live-workers.ts`, who is given one in `queue/`, the places
- * that are always filled again in `slots/`, what brings a worker up in `boot/`, what grows and renews them in `upkeep/`.
+ * A pool of workers, put together from its parts: `live-workers.ts` has the living workers, `queue/` gives them to callers,
+ * `slots/` refills the slots of those that ended, `boot/` boots workers, `upkeep/` grows the pool and renews workers.
  */
 import { deferred } from '../../core/deferred.js'
 import type { Job, Reply, RunOptions } from '../job.js'
@@ -81,7 +81,7 @@ export class WorkerPool implements ManagedPool {
   }
 
   get liveCount(): number {
-    // Whoever is still there when the pool stops is leaving.
+    // All workers of a pool that stops are leaving.
     return this.isStopping ? 0 : this.#slots.workers.length
   }
 
@@ -190,7 +190,7 @@ export class WorkerPool implements ManagedPool {
       events: this.events,
       calls: {
         onDue: (worker) => {
-          if (this.#retirement.mayRenewEarly(worker)) void this.#slots.renewEarly(worker, 'max_jobs')
+          if (this.#retirement.mayRenewEarly(worker)) void this.#slots.renewal.renewEarly(worker, 'max_jobs')
         },
         onLeaving: (worker) => {
           this.#queue.idle.remove(worker)

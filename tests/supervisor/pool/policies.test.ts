@@ -3,13 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '../../../src/core/random.js'
 import { autoSize } from '../../../src/supervisor/machine/auto-size.js'
-import {
-  deathsMaxOf,
-  isCrashLoop,
-  recentDeaths,
-  restartBackoff,
-  restartDelayMs,
-} from '../../../src/supervisor/pool/slots/crash-loop.js'
+import { bootDelayMs, bootRetryBackoff } from '../../../src/supervisor/pool/slots/boot-retry.js'
+import { deathsMaxOf, isCrashLoop, recentDeaths } from '../../../src/supervisor/pool/slots/crash-loop.js'
 import { canaryFault } from '../../../src/supervisor/pool/slots/reset.js'
 import { planScale, type ScalePolicy, type ScaleView } from '../../../src/supervisor/pool/upkeep/scaler.js'
 import type { JobScore } from '../../../src/supervisor/worker/job/tally.js'
@@ -107,19 +102,19 @@ test('deaths count for as long as they should, and more than the limit is a loop
 test('a boot does not wait without a cause; then the wait grows to 3 s at most', () => {
   const loop = { deathsMax: 3, periodMs: 1000 }
   const random = seededRandom(1)
-  assert.equal(restartDelayMs({ failures: 0, deaths: 3 }, loop, random), 0)
+  assert.equal(bootDelayMs({ failures: 0, deaths: 3 }, loop, random), 0)
   const property = fc.property(
     fc.nat(5000),
     fc.nat(5000),
     fc.double({ min: 0, max: 0.999, noNaN: true }),
     (f, d, chance) => {
-      const delayMs = restartDelayMs({ failures: f, deaths: d }, loop, () => chance)
-      assert.ok(delayMs >= 0 && delayMs <= restartBackoff.maxMs)
+      const delayMs = bootDelayMs({ failures: f, deaths: d }, loop, () => chance)
+      assert.ok(delayMs >= 0 && delayMs <= bootRetryBackoff.maxMs)
       assert.equal(delayMs === 0, f === 0 && d <= 3)
     },
   )
   fc.assert(property, { numRuns: 5000 })
-  const longest = (failures: number) => restartDelayMs({ failures, deaths: 0 }, loop, () => 0)
+  const longest = (failures: number) => bootDelayMs({ failures, deaths: 0 }, loop, () => 0)
   assert.deepEqual([1, 2, 3, 7, 8].map(longest), [50, 100, 200, 3000, 3000])
 })
 
@@ -138,7 +133,7 @@ test('a canary may stay when it does no worse than the old ones did', () => {
     [score(10, 2), [score(10, 1)], /failed 2 of 10 jobs, the old ones 1 of 10/],
     [score(10, 1), [], /failed 1 of 10/],
     [score(0, 0), [score(10, 0)], undefined],
-    [score(3, 0, { isGone: true }), [score(10, 10)], /fell after 3 jobs/],
+    [score(3, 0, { isGone: true }), [score(10, 10)], /died after 3 jobs/],
     [score(3, 0, { isGone: true, hasLeftInPeace: true }), [score(10, 0)], undefined],
     [score(0, 0, { isBusy: true }), [score(10, 10)], /did not answer its first job/],
   ]

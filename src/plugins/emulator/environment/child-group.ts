@@ -1,17 +1,17 @@
-/** One process in a group of its own, started by a fixed launcher that sets its limits, and everything that it starts. */
+/** One process with everything that it starts, in a process group of its own. A fixed launcher sets its limits. */
 import { spawn } from 'node:child_process'
 import type { Exit } from './exit.js'
 import { groupsBelow, readProcesses, signalGroup } from './process-tree.js'
 
 /** A process to start. */
 export interface ChildOptions {
-  /** Words; no shell interprets them. */
+  /** Program and arguments; no shell interprets them. */
   readonly command: readonly string[]
   readonly cwd: string
   readonly variables: Readonly<Record<string, string>>
   readonly descriptorsMax: number
   readonly user: { readonly uid: number; readonly gid: number } | undefined
-  /** Takes what it writes; without it, its output is ours. */
+  /** Takes the output of the process; absent: the process inherits ours. */
   readonly onOutput?: ((bytes: Buffer) => void) | undefined
 }
 
@@ -48,23 +48,23 @@ export class ChildGroup {
       stream?.on('data', (bytes: Buffer) => onOutput?.(bytes))
   }
 
-  /** The first process's number, which is its group's; undefined when it could not be started. */
+  /** Pid of the first process, and id of its group; undefined when it could not be started. */
   get pid(): number | undefined {
     return this.#pid
   }
 
-  /** The groups that are stopped; while none is, the first one. */
+  /** The stopped groups; the first one while none is stopped. */
   get groups(): readonly number[] {
     if (this.#stopped.length > 0) return this.#stopped
     return this.#pid === undefined || this.#hasExited ? [] : [this.#pid]
   }
 
-  /** Signals the first group only, as Lambda does. */
+  /** Sends a signal to the first group only, as Lambda does. */
   signal(signal: NodeJS.Signals): void {
     if (this.#pid !== undefined && !this.#hasExited) signalGroup(this.#pid, signal)
   }
 
-  /** Stops every group below the first process; looks again until no new one is found, as they may be starting others. */
+  /** Stops every group below the first process; repeats until it finds no new one, as they may be starting others. */
   stop(): void {
     const groups = new Set<number>()
     for (let size = -1; size !== groups.size; ) {
@@ -78,13 +78,13 @@ export class ChildGroup {
     this.#stopped = [...groups]
   }
 
-  /** The last one that was stopped goes on first: nobody talks to somebody who sleeps. */
+  /** Continues all groups, the last one stopped first: a process may talk to those that were stopped after it. */
   continue(): void {
     for (const group of this.#stopped.toReversed()) signalGroup(group, 'SIGCONT')
     this.#stopped = []
   }
 
-  /** Kills every group; stopped first, so that none can start another meanwhile. */
+  /** Kills every group. They are stopped first, so that none can start another meanwhile. */
   kill(): void {
     const known = this.#stopped
     this.stop()

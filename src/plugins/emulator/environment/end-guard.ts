@@ -1,6 +1,6 @@
 /**
- * No environment outlives whoever runs it: a `sh` in a session of its own is told which groups there are, and kills them when its
- * input ends. A frozen process could not even notice that everybody else has gone.
+ * Ends an environment when the process that runs it has ended: a `sh` in a session of its own reads which process groups
+ * there are, and kills them when its input ends. A frozen process could not notice the end by itself.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 
@@ -10,7 +10,7 @@ groups=
 while read -r line; do groups=$line; done
 for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done`
 
-/** One guard. */
+/** Guard of one environment. */
 export class EndGuard {
   readonly #child: ChildProcess
 
@@ -20,7 +20,7 @@ export class EndGuard {
       detached: true,
       cwd: '/',
     })
-    // Without a guard everything else works.
+    // The environment works without a guard, too.
     child.on('error', () => undefined)
     child.stdin?.on('error', () => undefined)
     child.unref()
@@ -32,7 +32,7 @@ export class EndGuard {
     this.#child.stdin?.write(`${groups.join(' ')}\n`)
   }
 
-  /** Lets it go: whoever it holds is killed. */
+  /** Ends the guard, which kills the groups that it holds. */
   close(): void {
     this.#child.stdin?.end()
   }

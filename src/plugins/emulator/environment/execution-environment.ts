@@ -1,60 +1,26 @@
 /**
- * An execution environment as Lambda runs it: a process that is started when an event comes, frozen between events, reset after
- * a timeout or a crash and ended when nobody needs it. What follows on what is in `phase.ts`; here it is carried out.
+ * An execution environment as Lambda runs it: a process that is started when an event comes, frozen between events, reset
+ * after a timeout or a crash, and ended when it has been idle. `phase.ts` decides the steps; this file carries them out.
  */
-import { randomUUID } from 'node:crypto'
-import { type Clock, descriptorsMax, type Logger, type Timer } from '../../../index.js'
+import { descriptorsMax, type Timer } from '../../../index.js'
 import type { ShutdownReason } from '../function/extensions.js'
 import type { InvokeResult } from '../function/invocation.js'
 import { connectionsFor } from '../http/connections.js'
 import { EmulatorServer, type InvocationOptions, type StreamedResult } from '../http/server.js'
+import type { ExecutionEnvironmentOptions } from './environment-options.js'
 import { type ExitError, exitError } from './exit.js'
-import { failedInitVariable, initErrorMessage } from './failed-init.js'
+import { FailedInit } from './failed-init.js'
 import { type Act, type Happening, hasInitLimit, type Phase, stepOf } from './phase.js'
-import { type ExtensionCommand, Sandbox } from './sandbox.js'
-import { defaultBudgets, type ShutdownBudgets, shutdownPlan } from './shutdown-plan.js'
-import { type InitializationType, lambdaVariables } from './variables.js'
-
-/** Options of an environment. */
-export interface ExecutionEnvironmentOptions {
-  /** The bootstrap: words, no shell. */
-  readonly command: readonly string[]
-  /** The function's folder. */
-  readonly cwd: string
-  /** The function's own variables. */
-  readonly variables: Readonly<Record<string, string | undefined>>
-  readonly address: string
-  /** Names that requests may call that address by. */
-  readonly hosts?: readonly string[]
-  readonly functionName: string
-  readonly handler: string
-  readonly memoryMb: number
-  readonly timeoutMs: number
-  /** A start may take as long; without it what AWS allows: 10 s, or more where the start is not part of an event. */
-  readonly initMsMax?: number | undefined
-  /** An environment that rests for as long is ended; without it never. */
-  readonly idleMsMax?: number | undefined
-  /** Managed Instances: this many events at once, no freeze, no reset after a timeout. */
-  readonly concurrency?: number | undefined
-  /** Other than `on-demand`, it starts before the first event. */
-  readonly initialization?: Exclude<InitializationType, 'lambda-managed-instances'>
-  readonly freezes: boolean
-  readonly extensions?: readonly ExtensionCommand[]
-  readonly hasExtensions?: boolean
-  readonly budgets?: Partial<ShutdownBudgets>
-  readonly user?: { readonly uid: number; readonly gid: number } | undefined
-  readonly onOutput?: (bytes: Buffer) => void
-  readonly clock: Clock
-  readonly log: Logger
-}
+import type { Sandbox } from './sandbox.js'
+import { endSandbox, startSandbox } from './sandbox-life.js'
+import type { InitializationType } from './variables.js'
 
 const onDemandInitMs = 10_000
 const earlyInitMs = 130_000
-// A snapshot is woken within this, hooks included.
+// Limit of a restore from a snapshot, hooks included.
 const restoreMsMax = 10_000
-const sandboxDescriptorsMax = 1024
 
-/** One environment at a time, of one function. */
+/** Runs one function, in one environment at a time. */
 export class ExecutionEnvironment {
   readonly #options: ExecutionEnvironmentOptions
   readonly server: EmulatorServer
@@ -65,8 +31,7 @@ export class ExecutionEnvironment {
   #startedAt = 0
   #frozenAt = 0
   #hasEverInited = false
-  /** Message of a failed start whose event starts the environment again. */
-  #failedInit: string | undefined
+  readonly #failedInit = new FailedInit()
   #whenGone: (() => void)[] = []
 
   constructor(options: ExecutionEnvironmentOptions) {
@@ -99,7 +64,7 @@ export class ExecutionEnvironment {
     return this.#phase
   }
 
-  /** The runtime's process, while there is one. */
+  /** Pid of the runtime; undefined while none runs. */
   get pid(): number | undefined {
     return this.#sandbox?.pid
   }
@@ -127,7 +92,7 @@ export class ExecutionEnvironment {
     await this.server.close()
   }
 
-  /** Kills every process at once; for whoever cannot wait for `close`. */
+  /** Kills every process at once, for callers that cannot wait for `close`. */
   kill(): void {
     void this.#sandbox?.kill()
   }
@@ -148,7 +113,7 @@ export class ExecutionEnvironment {
     for (const act of acts) this.#acts[act](from)
   }
 
-  /** Looks again at whether the phase's condition is met; called after every change, as the state is polled. */
+  /** Checks whether the phase's condition is met. Called after every change, since the state is polled. */
   #look(): void {
     const { state, extensions } = this.server
     switch (this.#phase) {
@@ -233,26 +198,12 @@ export class ExecutionEnvironment {
   }
 
   #start(): void {
-    const { log, clock, functionName, handler, memoryMb, concurrency, cwd, variables } = this.#options
+    const { log, clock } = this.#options
     this.#startedAt = clock.monotonicMs()
-    const logStream = `local/[$LATEST]${randomUUID().replaceAll('-', '')}`
-    const facts = {
-      functionName,
-      handler,
-      memoryMb,
-      taskRoot: cwd,
+    this.#sandbox = startSandbox(this.#options, {
       runtimeApi: this.server.address,
       initialization: this.#initialization,
-      concurrency,
-      logStream,
-    }
-    this.#sandbox = new Sandbox({
-      ...this.#options,
-      variables: { ...lambdaVariables(facts, variables), ...this.#failedInitVariable() },
-      extensions: this.#options.extensions ?? [],
-      mark: `AWS_LAMBDA_LOG_STREAM_NAME=${logStream}`,
-      descriptorsMax: sandboxDescriptorsMax,
-      user: this.#options.user,
+      extraVariables: this.#failedInit.take(),
       onExit: (exit) => {
         this.#fault = exitError(exit)
         log.warn({ ...exit, type: this.#fault.type }, 'the runtime ended')
@@ -263,20 +214,14 @@ export class ExecutionEnvironment {
     log.info({ pid: this.#sandbox.pid, phase: this.#phase }, 'started the environment')
   }
 
-  /** Only an event that waits makes the next start a repetition; one that comes later is to find its own report in the log. */
+  /** Only for a waiting event is the next start a repetition; a later event gets a report of its own in the log. */
   #keepInitError(error: Buffer): boolean {
     const isRepeated = this.#phase === 'init'
-    if (isRepeated && this.server.state.hasWaiting) this.#failedInit = initErrorMessage(error)
+    if (isRepeated && this.server.state.hasWaiting) this.#failedInit.keep(error)
     return isRepeated
   }
 
-  #failedInitVariable(): Readonly<Record<string, string>> {
-    const message = this.#failedInit
-    this.#failedInit = undefined
-    return message === undefined ? {} : { [failedInitVariable]: message }
-  }
-
-  /** The facts of Lambda's own INIT_REPORT line. */
+  /** Logs the values of Lambda's INIT_REPORT line. */
   #reportInit(status: 'success' | 'timeout' | 'error', from: Phase): void {
     const { clock, log } = this.#options
     const ms = Math.round(clock.monotonicMs() - this.#startedAt)
@@ -302,30 +247,17 @@ export class ExecutionEnvironment {
     log.info({ ms: Math.round(clock.monotonicMs() - this.#frozenAt) }, 'thawed')
   }
 
-  /** Ends the processes; whatever happens meanwhile waits until they have gone. */
+  /** Ends the processes; later events wait until they have ended. */
   #end(reason: ShutdownReason, isAtOnce: boolean): void {
     const { clock, log, budgets } = this.#options
     const since = clock.monotonicMs()
-    const { kind } = this.server.extensions
-    const plan = isAtOnce
-      ? { runtimeMs: 0, extensionsMs: 0 }
-      : shutdownPlan(reason, kind, { ...defaultBudgets, ...budgets })
-    const tell = () =>
-      this.server.extensions.deliver({
-        eventType: 'SHUTDOWN',
-        deadlineMs: clock.nowMs() + plan.extensionsMs,
-        shutdownReason: reason,
-      })
     const why = reason === 'SPINDOWN' ? 'spin-down' : this.#fault.message
-    const sandbox = this.#sandbox
-    const ended = isAtOnce ? sandbox?.kill() : sandbox?.end(plan, tell)
-    void Promise.resolve(ended)
-      .then(() => sandbox?.exited)
-      .then((exit) => {
-        const ms = Math.round(clock.monotonicMs() - since)
-        log.info({ ...exit, ms, reason, why }, 'ended the environment')
-        this.#ended()
-      })
+    const { extensions } = this.server
+    void endSandbox(this.#sandbox, { reason, isAtOnce, extensions, clock, budgets }).then((exit) => {
+      const ms = Math.round(clock.monotonicMs() - since)
+      log.info({ ...exit, ms, reason, why }, 'ended the environment')
+      this.#ended()
+    })
   }
 
   #ended(): void {
@@ -333,7 +265,8 @@ export class ExecutionEnvironment {
     this.server.reset()
     this.#happen('gone')
     for (const resolve of this.#whenGone.splice(0)) resolve()
-    // Managed Instances replace an environment at once; one that never came up waits for an event, else it would try without end.
+    // Managed Instances replace an environment at once; one that never started waits for an event, else it would be
+    // retried without end.
     if (this.#phase === 'reset' && this.#options.concurrency !== undefined && this.#hasEverInited)
       this.#happen('warm')
     this.#look()

@@ -1,4 +1,4 @@
-/** Ends of processes in the platform's words. Pure. */
+/** Describes the end of a process as Lambda does. Pure. */
 
 /** End of a process as Node reports it; `fault`: it could not be started. */
 export interface Exit {
@@ -22,10 +22,10 @@ const signalTexts: Partial<Record<NodeJS.Signals, string>> = {
   SIGHUP: 'hangup',
   SIGBUS: 'bus error',
 }
-// What a shell says of a command that it cannot run.
+// Exit codes of a shell for a command that it cannot run.
 const cannotRun = [126, 127]
 
-/** Error that the invoker is told of a runtime that ended. */
+/** Makes the error that the invoker gets when the runtime ended. */
 export function exitError({ code, signal, fault }: Exit): ExitError {
   if (fault !== undefined || (code !== null && cannotRun.includes(code)))
     return {

@@ -1,13 +1,30 @@
-/** Message of a failed start, for the start that repeats it: `rr bootstrap` does not log the same fault again. Pure. */
+/** Message of a failed start, for the start that repeats it: `rr bootstrap` does not log the same fault again. */
 
-/** Variable that `rr bootstrap` reads; extensions do not see what begins with `_`. */
-export const failedInitVariable = '_RELAYRUNNER_FAILED_INIT'
+// `rr bootstrap` reads it; extensions do not see variables that begin with `_`.
+const failedInitVariable = '_RELAYRUNNER_FAILED_INIT'
 
 // The kernel takes 128 KiB for a variable, and a character may be four bytes.
 const messageLengthMax = 30_000
 
-/** The `errorMessage` of an init error; undefined when there is none that fits into a variable. */
-export function initErrorMessage(body: Buffer): string | undefined {
+/** Message of a failed start, kept until the start that repeats it. */
+export class FailedInit {
+  #message: string | undefined
+
+  /** Keeps the message of an init error. */
+  keep(body: Buffer): void {
+    this.#message = initErrorMessage(body)
+  }
+
+  /** Returns the variables with the message for the next start, and forgets it. */
+  take(): Readonly<Record<string, string>> {
+    const message = this.#message
+    this.#message = undefined
+    return message === undefined ? {} : { [failedInitVariable]: message }
+  }
+}
+
+/** Returns the `errorMessage` of an init error; undefined when there is none that fits into a variable. */
+function initErrorMessage(body: Buffer): string | undefined {
   let error: unknown
   try {
     error = JSON.parse(body.toString('utf8'))

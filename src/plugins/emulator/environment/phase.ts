@@ -1,6 +1,6 @@
 /**
- * The life of an execution environment: its phases, what may happen, and what follows. A total table without I/O;
- * `environment.ts` carries out what it says.
+ * The life of an execution environment: its phases, the events in each, and the step that follows. A total table without
+ * I/O; `execution-environment.ts` carries out its actions.
  */
 
 /**
@@ -75,7 +75,7 @@ const happenings: readonly Happening[] = [
   'gone',
 ]
 
-/** A row says what matters; whatever else happens in the phase changes nothing. */
+/** Makes a row of the table; events that it does not name change nothing. */
 function row(phase: Phase, cells: Partial<Row>): Row {
   const cellOf = (happening: Happening): Step => cells[happening] ?? { to: phase, acts: [] }
   return Object.fromEntries(happenings.map((one) => [one, cellOf(one)])) as Row
@@ -89,7 +89,7 @@ const table: Readonly<Record<Phase, Row>> = {
     warm: step('init', 'start'),
     stop: step('closed'),
   }),
-  // A first start that fails is told to nobody: it is tried again with the event that waits, or the next one.
+  // The failure of a first start is not reported: the start is repeated for the waiting event, or the next one.
   init: row('init', {
     'init-over': step('live', 'report-init', 'hand-out'),
     snapshot: step('snapshotted', 'report-init', 'freeze'),

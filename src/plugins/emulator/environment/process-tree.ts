@@ -1,6 +1,6 @@
 /**
- * Finds the processes of an environment in /proc: those below its first one, whatever group they are in, and those
- * that carry its mark among their variables, whoever their parent is now. Without /proc only the first one's group is known.
+ * Finds the processes of an environment in /proc: those below its first one, in any group, and those with its mark among
+ * their variables, with any parent. Without /proc only the first one's group is known.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 
@@ -44,14 +44,14 @@ export function markedProcesses(mark: string): readonly number[] {
   return pids().filter((pid) => read(`/proc/${pid}/environ`).split('\0').includes(mark))
 }
 
-/** Signals a group; one that has gone is fine. */
+/** Sends a signal to a group; does nothing when it has ended. */
 export function signalGroup(group: number, signal: NodeJS.Signals): void {
   signalPid(-group, signal)
 }
 
-/** Signals a process; one that has gone, or has become somebody else's, is fine. */
+/** Sends a signal to a process; does nothing when it has ended or belongs to another user. */
 export function signalPid(pid: number, signal: NodeJS.Signals): void {
-  // 0 and 1 are groups of ours, or everybody.
+  // 0 and 1 mean our own group, or every process.
   if (Math.abs(pid) <= 1) return
   try {
     process.kill(pid, signal)
@@ -74,7 +74,7 @@ function read(path: string): string {
   try {
     return readFileSync(path, 'latin1')
   } catch {
-    // The process has gone, or is somebody else's.
+    // The process has ended, or belongs to another user.
     return ''
   }
 }

@@ -19,9 +19,9 @@ export interface SandboxOptions extends ChildOptions {
   /** `NAME=value` among the variables, which no other environment has. */
   readonly mark: string
   readonly clock: Clock
-  /** The runtime has ended by itself. */
+  /** Called when the runtime has ended by itself. */
   readonly onExit: (exit: Exit) => void
-  /** An extension has ended by itself. */
+  /** Called when an extension has ended by itself. */
   readonly onExtensionExit: (name: string, exit: Exit) => void
 }
 
@@ -47,7 +47,7 @@ export class Sandbox {
     this.#hold()
   }
 
-  /** The runtime's process. */
+  /** Pid of the runtime. */
   get pid(): number | undefined {
     return this.#runtime.pid
   }
@@ -63,13 +63,13 @@ export class Sandbox {
     this.#hold()
   }
 
-  /** Everything goes on. */
+  /** Continues all processes. */
   thaw(): void {
     for (const group of this.#all) group.continue()
     this.#hold()
   }
 
-  /** SIGTERM, wait, SHUTDOWN, wait, SIGKILL; resolves when the processes have gone. */
+  /** Ends the processes: SIGTERM, wait, SHUTDOWN, wait, SIGKILL. Resolves when they have ended. */
   async end(plan: ShutdownPlan, tellExtensions: () => void): Promise<void> {
     this.#isEnding = true
     if (plan.runtimeMs > 0) {
@@ -84,11 +84,11 @@ export class Sandbox {
     await this.kill()
   }
 
-  /** SIGKILL at once, to whoever is left, too; resolves when the processes have gone. */
+  /** Kills all processes at once, orphaned ones too. Resolves when they have ended. */
   async kill(): Promise<void> {
     this.#isEnding = true
     for (const group of this.#all) group.kill()
-    // Whoever lost its parents is known by the mark only.
+    // Orphaned processes are known by the mark only.
     for (const pid of markedProcesses(this.#options.mark)) signalPid(pid, 'SIGKILL')
     await Promise.all(this.#all.map(({ exited }) => exited))
     this.#guard.hold([])

@@ -1,18 +1,18 @@
-/** Plans the time of an environment's end, by the kinds of extensions that registered. Pure. */
+/** Plans the time limits of an environment's end from the kinds of extensions that registered. Pure. */
 import { unreachable } from '../../../index.js'
 import type { ShutdownReason } from '../function/extensions.js'
 
-/** The times that AWS gives, in ms; its sources disagree about the runtime's share, so all are settings. */
+/** Time limits in ms; AWS's sources disagree about the runtime's share, so all are settings. */
 export interface ShutdownBudgets {
   /** Ms from SIGTERM to SIGKILL for the runtime, where an event failed or external extensions take their share. */
   readonly runtimeMs: number
-  /** The whole, when only the runtime itself registered. */
+  /** Total when only the runtime itself registered. */
   readonly internalMs: number
-  /** The whole, with an external extension. */
+  /** Total with an external extension. */
   readonly externalMs: number
 }
 
-/** The times that AWS documents. */
+/** Time limits that AWS documents. */
 export const defaultBudgets: ShutdownBudgets = { runtimeMs: 300, internalMs: 500, externalMs: 2000 }
 
 /** First the runtime gets SIGTERM and its time, then external extensions get SHUTDOWN and theirs, then SIGKILL. 0: none of it. */
@@ -21,7 +21,7 @@ export interface ShutdownPlan {
   readonly extensionsMs: number
 }
 
-/** Without an extension there is no SIGTERM at all. */
+/** Makes the plan. Without an extension there is no SIGTERM. */
 export function shutdownPlan(
   reason: ShutdownReason,
   kind: 'none' | 'internal' | 'external',

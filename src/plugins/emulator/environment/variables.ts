@@ -7,7 +7,7 @@ export type InitializationType =
   | 'snap-start'
   | 'lambda-managed-instances'
 
-/** Facts that the variables tell. */
+/** Values from which the variables are made. */
 export interface VariableFacts {
   readonly functionName: string
   readonly handler: string
@@ -17,13 +17,13 @@ export interface VariableFacts {
   readonly initialization: InitializationType
   /** Managed Instances. */
   readonly concurrency: number | undefined
-  /** Names one environment among all. */
+  /** Name of the log stream, unique to each environment. */
   readonly logStream: string
 }
 
 type Variables = Readonly<Record<string, string | undefined>>
 
-/** `own`: the function's variables; those that AWS reserves win over them. */
+/** Makes the variables; `own` are the function's, over which AWS's reserved ones win. */
 export function lambdaVariables(facts: VariableFacts, own: Variables): Record<string, string> {
   const isManaged = facts.concurrency !== undefined
   const all: Variables = {
@@ -57,7 +57,7 @@ export function lambdaVariables(facts: VariableFacts, own: Variables): Record<st
   )
 }
 
-/** An extension does not see what begins with `_`. */
+/** Returns the variables of an extension: those whose names do not begin with `_`. */
 export function extensionVariables(variables: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(variables).filter(([name]) => !name.startsWith('_')))
 }

@@ -1,18 +1,18 @@
 /**
- * A streamed answer between the runtime's upload and whoever reads it. Nothing is buffered here: a slow reader is felt by the
- * runtime's socket, and a reader that goes cuts the upload.
+ * A streamed answer between the runtime's upload and its reader. Nothing is buffered here: a slow reader slows the runtime's
+ * socket, and a reader that disconnects ends the upload.
  */
 import type { IncomingMessage } from 'node:http'
 import { deferred, objectOf } from '../../../index.js'
 import { type FunctionError, platformError } from './invocation.js'
 
-/** Bytes of a streamed answer at most. */
+/** Maximum size of a streamed answer in bytes. */
 const streamBytesMax = 200 * 1024 * 1024
 
-/** End of a stream. `gone`: its reader left first. */
+/** End of a stream. `gone`: its reader disconnected first. */
 export type StreamEnd = { readonly kind: 'complete' } | { readonly kind: 'gone' } | FunctionError
 
-/** The head of an HTTP answer, as it stands before the body. */
+/** Head of an HTTP answer: JSON in front of the body. */
 export interface Prelude {
   readonly statusCode: number
   readonly headers: Readonly<Record<string, string>>
@@ -40,7 +40,7 @@ export class AnswerStream {
     this.contentType = request.headers['content-type'] ?? 'application/octet-stream'
   }
 
-  /** The bytes as they come; they simply stop at a fault, and `ended` says why. */
+  /** Yields the bytes as they come; stops at a fault, whose reason is in `ended`. */
   async *chunks(): AsyncGenerator<Buffer, void, undefined> {
     let bytes = 0
     try {
@@ -58,7 +58,10 @@ export class AnswerStream {
     }
   }
 
-  /** The chunks behind the head of an HTTP answer; an answer of another content type has none. Rejects on nonsense. */
+  /**
+   * Returns the head of an HTTP answer and the chunks after it; an answer of another content type has no head. Rejects when
+   * the head cannot be read.
+   */
   async withPrelude(): Promise<{
     readonly prelude: Prelude | undefined
     readonly chunks: AsyncGenerator<Buffer>
@@ -81,7 +84,7 @@ export class AnswerStream {
     return { prelude: parsePrelude(read.subarray(0, at)), chunks: follow(rest, chunks) }
   }
 
-  /** Ends it from outside. */
+  /** Ends the stream with this reason. */
   cut(end: StreamEnd): void {
     this.#ended.resolve(end)
     this.#request.destroy()

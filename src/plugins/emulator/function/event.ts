@@ -1,12 +1,12 @@
-/** One event while it waits or is in hand, and the ids of those whose time was over before their answer came. */
+/** One event while it waits or runs, and the ids of events that timed out before their answer came. */
 import type { Timer } from '../../../index.js'
 import type { AnswerStream } from './answer-stream.js'
 import { type HandedOut, type InvokeRequest, type InvokeResult, newTraceId } from './invocation.js'
 
-/** An answer whose head has come: its body is still to be read. */
+/** An answer whose head has arrived and whose body is still to be read. */
 export interface Ticket {
   readonly requestId: string
-  /** The invoker reads pieces as they come. */
+  /** True when the invoker reads the answer as a stream. */
   readonly isStreamRead: boolean
 }
 
@@ -20,7 +20,7 @@ export interface Event extends Omit<HandedOut, 'deadlineMs'>, Ticket {
   stream: AnswerStream | undefined
 }
 
-/** An event that waits from now on. */
+/** Makes a waiting event. */
 export function newEvent(
   about: Pick<Event, 'requestId' | 'settle' | 'onStream'> & {
     readonly request: InvokeRequest
@@ -45,10 +45,10 @@ export function newEvent(
   }
 }
 
-// Late answers are told from wrong ones for as many events.
+// Number of events for which late answers are told from wrong ones.
 const lateMax = 10_000
 
-/** The ids of events whose time was over, the latest of them. */
+/** Ids of the events that timed out last. */
 export class LateIds {
   readonly #ids = new Set<string>()
 

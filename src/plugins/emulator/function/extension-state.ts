@@ -1,4 +1,4 @@
-/** An extension's states, as the Extensions API sees them, and what each of its calls means in each of them. */
+/** An extension's states, as the Extensions API sees them, and the state after each call. */
 
 /** State of an extension. `lost`: it waited, and its connection has gone. */
 export type ExtensionState = 'registered' | 'waiting' | 'running' | 'lost' | 'failed'

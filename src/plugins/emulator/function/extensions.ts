@@ -1,4 +1,4 @@
-/** The extensions of one environment: who registered, for what, and who waits. No I/O: a call that waits is a function. */
+/** The extensions of one environment: names, events and waiting calls. No I/O: a waiting call is a callback. */
 import { randomUUID } from 'node:crypto'
 import { afterExtensionCall, type ExtensionCall, type ExtensionState, isAtRest } from './extension-state.js'
 import type { ApiStatus } from './invocation.js'
@@ -17,18 +17,18 @@ export type ExtensionEvent =
 /** Reason of an environment's end. */
 export type ShutdownReason = 'SPINDOWN' | 'TIMEOUT' | 'FAILURE'
 
-/** Takes the event that a waiting call was for. */
+/** Answers a waiting call with its event. */
 export type Tell = (event: ExtensionEvent, eventId: string) => void
 
 /** Options of the registry. */
 export interface ExtensionsOptions {
   /** False once the runtime has asked for its first event. */
   readonly isOpen: () => boolean
-  /** Names of the executables that start beside the runtime; everybody else is internal. */
+  /** Names of the executables that start beside the runtime; all other extensions are internal. */
   readonly externals?: readonly string[]
-  /** An extension waits now. */
+  /** Called when an extension begins to wait. */
   readonly onChange?: () => void
-  /** An extension said that it cannot go on. */
+  /** Called when an extension reported a fault. */
   readonly onFault?: (type: 'Extension.InitError' | 'Extension.ExitError', message: string) => void
 }
 
@@ -40,11 +40,11 @@ interface Extension {
   tell: Tell | undefined
 }
 
-/** Extensions of one environment at most. */
+/** Maximum number of extensions of one environment. */
 const extensionsMax = 10
 const eventTypes = new Set(['INVOKE', 'SHUTDOWN'])
 
-/** The registry. */
+/** Registry of the extensions. */
 export class Extensions {
   readonly #options: ExtensionsOptions
   readonly #all = new Map<string, Extension>()
@@ -53,20 +53,20 @@ export class Extensions {
     this.#options = options
   }
 
-  /** The kinds that are registered: they decide how long the end of an environment may take. */
+  /** Kind of the registered extensions, which decides how long the end of an environment may take. */
   get kind(): 'none' | 'internal' | 'external' {
     if (this.#all.size === 0) return 'none'
     return [...this.#all.values()].some(({ isExternal }) => isExternal) ? 'external' : 'internal'
   }
 
-  /** Every registered extension, and every executable, has asked for its next event. */
+  /** True when every registered extension, and every executable, has asked for its next event. */
   get areAtRest(): boolean {
     const all = [...this.#all.values()]
     const isThere = (name: string) => all.some((one) => one.name === name)
     return all.every(({ state }) => isAtRest(state)) && (this.#options.externals ?? []).every(isThere)
   }
 
-  /** The identifier, or why not. */
+  /** Registers an extension; returns its identifier, or the status of a refusal. */
   register(name: string | undefined, body: string): { readonly identifier: string } | ApiStatus {
     const events = readEvents(body)
     if (events === undefined)
@@ -86,7 +86,7 @@ export class Extensions {
     return { identifier }
   }
 
-  /** Waits for an event. The returned function says that the connection has gone. */
+  /** Waits for an event. Call the returned function when the connection was lost. */
   next(identifier: string | undefined, tell: Tell): ApiStatus | (() => void) {
     const extension = this.#step(identifier, 'next')
     if ('status' in extension) return extension
@@ -99,7 +99,7 @@ export class Extensions {
     }
   }
 
-  /** An extension gives up. */
+  /** Handles the fault that an extension reports. */
   fail(
     identifier: string | undefined,
     fault: { call: 'init-error' | 'exit-error'; type: string | undefined },
@@ -113,7 +113,7 @@ export class Extensions {
     return { status: 202 }
   }
 
-  /** Tells those who asked for this kind; they run until they ask again. */
+  /** Delivers an event to the extensions that registered for its kind; they run until they ask again. */
   deliver(event: ExtensionEvent): void {
     for (const extension of this.#all.values()) {
       const { tell } = extension
@@ -125,7 +125,7 @@ export class Extensions {
     }
   }
 
-  /** Another environment begins. */
+  /** Forgets all extensions, because another environment begins. */
   reset(): void {
     this.#all.clear()
   }
@@ -158,7 +158,7 @@ export class Extensions {
       return refusal('Extension.UnknownExtensionIdentifier', `${identifier} is not registered`)
     const state = afterExtensionCall(extension.state, call)
     if (state === 'refused')
-      return refusal('Extension.InvalidExtensionState', `${call} has no place in state ${extension.state}`)
+      return refusal('Extension.InvalidExtensionState', `${call} is not allowed in state ${extension.state}`)
     extension.state = state
     return extension
   }

@@ -1,4 +1,4 @@
-/** Options of an emulated function, and its pollers; `state.ts` is the function. No behaviour. */
+/** Options of an emulated function, and its pollers; `function-state.ts` is the function. No behaviour. */
 import type { Clock } from '../../../index.js'
 import type { ApiStatus, HandedOut } from './invocation.js'
 
@@ -14,15 +14,18 @@ export interface FunctionOptions {
   readonly timeoutMs: number
   /** Managed Instances: this many events at once. */
   readonly concurrency?: number | undefined
-  /** Events are handed out to whoever asks, as Lambda does with several environments; what nobody asks for waits. */
+  /** True: events are handed out to all pollers, as Lambda does with several environments; the others wait. */
   readonly isParallel?: boolean | undefined
-  /** No event is handed out while this is false; `poke` looks again. */
+  /** Returns false while no event may be handed out; call `poke` when that changes. */
   readonly mayHandOut?: () => boolean
   readonly onHandedOut?: (event: HandedOut) => void
   /** Called after a change that may let a waiting caller continue. */
   readonly onChange?: () => void
-  /** An event ran over; its invoker is told when this resolves. */
+  /** Called when an event timed out; its invoker gets the error when this resolves. */
   readonly onTimeout?: (requestId: string) => Promise<void>
-  /** Takes the body of an init error. It goes to whoever waits, unless this says that initialisation is tried once more. */
+  /**
+   * Takes the body of an init error. Returns true when initialisation is repeated; else the waiting events fail with the
+   * error.
+   */
   readonly isInitRepeated?: (error: Buffer) => boolean
 }

@@ -1,7 +1,7 @@
 /** Invocations and their results: the types that the state, the routes and the callers share. */
 import { randomUUID } from 'node:crypto'
 
-/** An event that failed: the body is for its invoker, the type for the platform's books. */
+/** Result of an event that failed: the body for its invoker, and the error type for reports. */
 export interface FunctionError {
   readonly kind: 'error'
   readonly body: Buffer
@@ -11,7 +11,7 @@ export interface FunctionError {
 /** End of an event, for its invoker. */
 export type InvokeResult = { readonly kind: 'result'; readonly body: Buffer } | FunctionError
 
-/** An event as `/next` hands it out. */
+/** An event as `/next` returns it. */
 export interface HandedOut {
   readonly requestId: string
   readonly deadlineMs: number
@@ -33,16 +33,16 @@ export interface ApiStatus {
 export interface InvokeRequest {
   readonly body: Buffer
   readonly clientContext?: string | undefined
-  /** JSON, as the header carries it. */
+  /** JSON, as in the header. */
   readonly cognitoIdentity?: string | undefined
   readonly tenantId?: string | undefined
   readonly traceId?: string | undefined
 }
 
-/** Lambda takes 6 MiB and 100 bytes, for an event as for a buffered result. */
+/** Limit of Lambda in bytes for an event and for a buffered result. */
 export const payloadBytesMax = 6 * 1024 * 1024 + 100
 
-/** Met when everything is well. */
+/** Status of an accepted call. */
 export const accepted: ApiStatus = { status: 202 }
 
 /** An error as the platform itself makes it. */
@@ -52,43 +52,45 @@ export function platformError(errorType: string, errorMessage: string): Function
 
 const knownType = /^(Runtime|Function)\.[A-Z][A-Za-z]+$/
 
-/** The error type that the platform goes by: what does not look like one becomes `Runtime.Unknown` or `Function.Unknown`. */
+/**
+ * Returns the error type of a header; one that Lambda does not accept becomes `Runtime.Unknown` or `Function.Unknown`.
+ */
 export function checkedErrorType(header: string | undefined): string {
   if (header !== undefined && knownType.test(header)) return header
   return header?.startsWith('Function.') === true ? 'Function.Unknown' : 'Runtime.Unknown'
 }
 
-/** The answer is for no event that is in hand. */
+/** Status for an answer to an event that does not run. */
 export function wrongId(id: string): ApiStatus {
   return { status: 400, errorType: 'InvalidRequestID', errorMessage: `${id} is not the event in hand` }
 }
 
-/** The call has no place in the state. */
+/** Status for a call that the current state does not allow. */
 export function wrongState(call: string, state: string): ApiStatus {
   const errorMessage = `State transition from ${state} failed for ${call}`
   return { status: 403, errorType: 'InvalidStateTransition', errorMessage }
 }
 
-/** Managed Instances: there is no slot for another event. */
+/** Status under Managed Instances when every slot is busy. */
 export function allBusy(concurrency: number): ApiStatus {
   const errorMessage = `all ${concurrency} slots are busy`
   return { status: 400, errorType: 'Runtime.Unavailable', errorMessage }
 }
 
-/** `waiting` events are in line. */
+/** Status when too many events wait. */
 export function tooManyWait(waiting: number): ApiStatus {
   const errorMessage = `${waiting} events wait already`
   return { status: 429, errorType: 'TooManyRequestsException', errorMessage }
 }
 
-/** Managed Instances: the answer came when its time was over. */
+/** Status under Managed Instances for an answer after the timeout. */
 export const late: ApiStatus = {
   status: 410,
   errorType: 'InvokeTimeout',
   errorMessage: 'the time of this invocation was over',
 }
 
-/** A trace that nobody has sampled. */
+/** Makes the id of a trace that is not sampled. */
 export function newTraceId(nowMs: number): string {
   const seconds = Math.floor(nowMs / 1000).toString(16)
   const random = randomUUID().replaceAll('-', '')

@@ -1,6 +1,6 @@
 /**
- * The runtime's states, as the Runtime API sees them, and what each call means in each of them. One event at a time: Managed
- * Instances have no such state, each of their events has its own (`function-state.ts`).
+ * The runtime's states, as the Runtime API sees them, and the state after each call. For one event at a time: under Managed
+ * Instances each event has a state of its own (`function-state.ts`).
  */
 
 /** State of the runtime. `broken`: its answer was cut off. `refused`: it asked for a response mode that does not exist. */
@@ -19,7 +19,7 @@ export type RuntimeState =
 /** Calls of a runtime. `answer` is a response or an error for the event in hand. */
 export type RuntimeCall = 'next' | 'answer' | 'init-error' | 'restore-next' | 'restore-error'
 
-/** A call that has no place in the runtime's state: 403. */
+/** Result for a call that the runtime's state does not allow: status 403. */
 export const refused = 'refused-call'
 
 type Row = Readonly<Record<RuntimeCall, RuntimeState | typeof refused>>
@@ -53,7 +53,7 @@ function row(...cells: readonly [Row['next'], Row['next'], Row['next'], Row['nex
   }
 }
 
-/** The state after a call, or that the call is refused. */
+/** Returns the state after a call, or `refused`. */
 export function afterCall(state: RuntimeState, call: RuntimeCall): RuntimeState | typeof refused {
   return table[state][call]
 }

@@ -1,11 +1,11 @@
-/** The events of a function that nobody has taken so far, first come first served. */
+/** The waiting events of a function, first come, first served. */
 import type { Event } from './event.js'
 import type { FunctionError } from './invocation.js'
 
-/** Events that wait at most; then an invoke is refused. */
+/** Maximum number of waiting events; further invokes are refused. */
 export const waitingMax = 1000
 
-/** Waiting events of one function. They are few, so that they may be searched. */
+/** Waiting events of one function. They are few, so a search is cheap. */
 export class WaitingEvents {
   #events: Event[] = []
 
@@ -13,7 +13,7 @@ export class WaitingEvents {
     return this.#events.length
   }
 
-  /** First of the line. */
+  /** First waiting event. */
   get first(): Event | undefined {
     return this.#events[0]
   }
@@ -26,12 +26,12 @@ export class WaitingEvents {
     this.#events.push(event)
   }
 
-  /** The first one is to be handed out. */
+  /** Removes the first event, to be handed out. */
   take(): Event | undefined {
     return this.#events.shift()
   }
 
-  /** Takes an event out of the line and clears its timer; does nothing when it is not in it. */
+  /** Removes an event and clears its timer; does nothing when it does not wait. */
   leave(event: Event): void {
     if (!this.has(event)) return
     this.#events = this.#events.filter((one) => one !== event)

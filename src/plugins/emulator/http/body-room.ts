@@ -1,6 +1,6 @@
 /** Limits the bytes of bodies that the emulator holds at once. Each request has a share; a share for which there is no room is refused. */
 
-/** The room of all shares together. */
+/** Room of all shares together. */
 export class BodyRoom {
   readonly #bytesMax: number
   #bytes = 0
@@ -9,12 +9,12 @@ export class BodyRoom {
     this.#bytesMax = bytesMax
   }
 
-  /** Bytes that are held now. */
+  /** Bytes that are held at present. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** An empty share. */
+  /** Makes an empty share. */
   share(): BodyShare {
     let held = 0
     let isReleased = false
@@ -47,10 +47,10 @@ export class BodyRoom {
 export interface BodyShare {
   /** Takes so many bytes; false when there is no room for them, and nothing is taken. */
   take(bytes: number): boolean
-  /** Counts bytes that are held already, room or not: others are refused until they are gone. */
+  /** Counts bytes that are held already, even beyond the limit: other requests are refused until they are released. */
   add(bytes: number): void
-  /** Gives everything back. */
+  /** Releases all bytes. */
   clear(): void
-  /** Gives everything back and holds nothing any more, whatever is added. */
+  /** Releases all bytes, and ignores further ones. */
   release(): void
 }

@@ -1,7 +1,7 @@
 /**
- * Decides who may use the emulator: programs of this machine, but not web pages in a browser on it. Pages reach loopback
- * addresses, and with DNS rebinding they even read the answers, so a request has to name us by a host that cannot belong to
- * anyone else, and must not say that it comes from another site. Programs (curl, SDKs) send no such headers. Pure.
+ * Decides which callers may use the emulator: programs of this machine, but not web pages in a browser on it. Pages reach
+ * loopback addresses, and with DNS rebinding they even read the answers, so a request has to name us by a host that cannot
+ * belong to anyone else, and must not say that it comes from another site. Programs (curl, SDKs) send no such headers. Pure.
  */
 import { isIPv4, isIPv6, SocketAddress } from 'node:net'
 import type { ApiStatus } from '../function/invocation.js'
@@ -20,7 +20,7 @@ export interface CallerFacts {
   readonly localAddress: string | undefined
 }
 
-// A page of ours is `same-origin`; `none` is what somebody typed into the address bar.
+// `same-origin` is a page of the emulator itself; `none` is an address that the user typed.
 const ownSites: ReadonlySet<string> = new Set(['same-origin', 'none'])
 const excerptCharacters = 60
 
@@ -112,7 +112,7 @@ function isLoopback(address: string): boolean {
   return address === '::1' || (isIPv4(address) && address.startsWith('127.'))
 }
 
-/** Scheme aside, as a proxy in front may speak TLS: the page comes from the very host and port that is asked. */
+/** True when a page comes from the host and port of the request. The scheme may differ, as a proxy may speak TLS. */
 function isSameOrigin(origin: string, host: string): boolean {
   const [, scheme, rest] = /^(https?):\/\/([^/?#@\\\s]+)$/i.exec(origin) ?? []
   if (scheme === undefined || rest === undefined || readHost(rest) === undefined) return false
@@ -125,7 +125,7 @@ function withoutDefaultPort(host: string, scheme: string): string {
   return lower.endsWith(port) ? lower.slice(0, -port.length) : lower
 }
 
-/** Header text is somebody else's: no control characters reach a terminal, and not all of it is repeated. */
+/** Shortens the text of a header and removes control characters, as it comes from outside. */
 function excerpt(text: string): string {
   return JSON.stringify(text.slice(0, excerptCharacters).replace(/[^\x20-\x7e]/g, '?'))
 }

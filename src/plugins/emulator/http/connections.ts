@@ -1,9 +1,11 @@
 /**
- * The emulator's connections: how many there may be, which of them makes room for a new one, and how long each may be silent. Their
- * number follows from the descriptors that the process may hold, so that workers, log and control socket always have theirs.
+ * The emulator's connections: their maximum number, which one is closed for a new one, and how long each may be silent.
+ * Their number follows from the descriptors that the process may hold, so that workers, log and control socket always have
+ * theirs.
  *
- * Idle connections are closed, the oldest first, where a new one needs the place; but not those of runtimes, which are silent
- * while an event runs. At most half of the places are busy with callers and a quarter with runtimes, so that neither keeps the other out.
+ * Idle connections are closed, the oldest first, where a new one needs the place; but not those of runtimes, which are
+ * silent while an event runs. At most half of the places are busy with callers and a quarter with runtimes, so that neither
+ * keeps the other out.
  */
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
@@ -21,11 +23,11 @@ export interface SilenceLimits {
   readonly wholeBodyMs: number
   /** Limit in which the reader takes no byte of an answer that is ready. */
   readonly answerMs: number
-  /** Between two requests. */
+  /** Limit between two requests. */
   readonly keptMs: number
 }
 
-/** The limits unless a test wants others. */
+/** Default limits. */
 export const silenceLimits: SilenceLimits = {
   headMs: 10_000,
   bodyMs: 10_000,
@@ -39,10 +41,10 @@ const connectionsFloor = 16
 /** Requests of one connection at once; clients that pipeline send two. */
 const pipelinedMax = 16
 const tellAgainMs = 10_000
-/** A body of so few bytes holds nothing up, however slowly it comes. */
+/** A body of so few bytes may arrive slowly. */
 const quickBytes = 64 * 1024
 
-/** Connections that suit a process which may hold so many descriptors: a third of them. */
+/** Returns the number of connections for a process with this limit of descriptors: a third of it. */
 export function connectionsFor(descriptors: number): number {
   return Math.max(connectionsFloor, Math.min(connectionsCeiling, Math.floor(descriptors / 3)))
 }
@@ -65,7 +67,7 @@ export interface ConnectionsOptions {
   readonly log: Logger
 }
 
-/** Request that is under way. */
+/** Request that is being handled. */
 export interface Call {
   readonly request: IncomingMessage
   readonly response: ServerResponse
@@ -76,7 +78,7 @@ interface Connection {
   readonly socket: Socket
   /** Requests that are not over, with what was counted for each. */
   readonly open: Set<() => void>
-  /** True after it has polled: it is silent while its event runs. */
+  /** True once it has asked for an event: it is then silent while the event runs. */
   isRuntime: boolean
   /** The request whose body is on its way. */
   reading: { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined
@@ -98,7 +100,7 @@ export const tooSlow: ApiStatus = {
 export class Connections {
   readonly #options: ConnectionsOptions
   readonly #all = new Map<Socket, Connection>()
-  /** Connections that may be closed for another one, idle the longest first. */
+  /** Connections that may be closed for a new one, the one that has been idle longest first. */
   readonly #idle = new Set<Connection>()
   readonly #busy = { runtime: 0, caller: 0 }
   #runtimeCount = 0
@@ -108,7 +110,7 @@ export class Connections {
     this.#options = options
   }
 
-  /** Watches over the connections of a server. */
+  /** Begins to limit the connections of a server. */
   watch(server: Server): void {
     server.headersTimeout = this.#options.silence.headMs
     // `/next` waits for as long as it takes, and silence between requests is looked at here.
@@ -118,7 +120,10 @@ export class Connections {
     server.on('timeout', (socket) => this.#fallenSilent(socket))
   }
 
-  /** A request has come; `onOver` runs once when its answer is out or its connection is gone. A status: it must be refused. */
+  /**
+   * Counts a request; `onOver` runs once when it was answered or its connection was lost. Returns a status when it must be
+   * refused.
+   */
   begin(call: Call, onOver: () => void): ApiStatus | undefined {
     const { request, kind } = call
     const connection = this.#all.get(request.socket)
@@ -183,7 +188,10 @@ export class Connections {
     for (const over of connection.open) over()
   }
 
-  /** A quarter of the places at most: who only says that it is a runtime must not keep all others out. */
+  /**
+   * Protects the connection of a runtime from being closed, up to a quarter of the places: any client may claim to be a
+   * runtime.
+   */
   #protect(connection: Connection, kind: RequestKind): void {
     if (kind !== 'poll' || connection.isRuntime || this.#runtimeCount >= this.#busyMax('runtime')) return
     connection.isRuntime = true
@@ -254,7 +262,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
-/** A whole answer for a connection that sends nothing we would read. */
+/** Makes a complete answer for a connection whose request is not read. */
 export function rawAnswer(status: ApiStatus): string {
   const body = bodyOf(status)
   const head = [

@@ -8,7 +8,7 @@ export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly id: string
-  /** Counts what is held of its body until its handler has ended and its answer is out. */
+  /** Counts the bytes of its body until its handler has ended and its answer was sent. */
   readonly share: BodyShare
 }
 
@@ -35,7 +35,7 @@ export const noRoom: ApiStatus = {
   errorMessage: 'the emulator has reached its limit of request bytes in memory, try again',
 }
 
-/** A body, as far as it came. `full`: there was no room for it. */
+/** Result of reading a body. `over`: too long; `cut`: the connection was lost; `full`: there was no room for it. */
 export type Body =
   | { readonly kind: 'whole'; readonly body: Buffer }
   | { readonly kind: 'over' | 'cut' | 'full' }
@@ -71,13 +71,13 @@ export async function readRequestBody(
   return isFull ? { kind: 'full' } : { kind: 'whole', body: Buffer.concat(chunks) }
 }
 
-/** A header's text; an empty one is absent. */
+/** Returns the value of a header; undefined when it is empty or absent. */
 export function header(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name]
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-/** UTF-8 as the bytes that a header carries, on one line. */
+/** Encodes text as the UTF-8 bytes of a header, on one line. */
 export function headerSafe(text: string): string {
   return Buffer.from(text.replace(/\p{Cc}/gu, ' '), 'utf8').toString('latin1')
 }
@@ -85,13 +85,13 @@ export function headerSafe(text: string): string {
 /** Answers with a status and its body. */
 export function sendStatus(response: ServerResponse, status: ApiStatus): void {
   if (response.destroyed || response.headersSent) return
-  // What is full now has room again in a moment.
+  // There may be room again in a moment.
   if (status.status === 429 || status.status === 503) response.setHeader('Retry-After', '1')
   response.writeHead(status.status, { 'Content-Type': 'application/json' })
   response.end(bodyOf(status))
 }
 
-/** The body of a status. */
+/** Makes the body of a status. */
 export function bodyOf({ errorType, errorMessage }: ApiStatus): string {
   return JSON.stringify(errorType === undefined ? { status: 'OK' } : { errorMessage, errorType })
 }

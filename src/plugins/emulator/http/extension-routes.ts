@@ -12,7 +12,7 @@ export interface ExtensionFacts {
   readonly handler: string
 }
 
-/** All four. */
+/** Makes the four routes. */
 export function extensionRoutes(extensions: Extensions, facts: ExtensionFacts): readonly HttpRoute[] {
   return [
     ['POST', /^\/2020-01-01\/extension\/register$/, (exchange) => register(exchange, extensions, facts)],
@@ -34,7 +34,7 @@ async function register(exchange: Exchange, extensions: Extensions, facts: Exten
   response.end(JSON.stringify({ ...facts, ...(isAccountAsked ? { accountId: '123456789012' } : {}) }))
 }
 
-/** With an empty list of events this call never returns. */
+/** Answers with the next event. For an extension without events the call never returns. */
 function next({ request, response }: Exchange, extensions: Extensions): void {
   const waiting = extensions.next(header(request, idHeader), (event, eventId) => {
     response.setHeader('Lambda-Extension-Event-Identifier', eventId)

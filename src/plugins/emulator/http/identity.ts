@@ -1,4 +1,6 @@
-/** Says who listens on an emulator's address, so that a command knows before it sends an event whether it is meant for that one. */
+/**
+ * Identifies the process that listens on an emulator's address, so that a command can check it before it sends an event.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /** Path of the identity. */
@@ -26,7 +28,7 @@ export function answerIdentity(
   return true
 }
 
-/** Reads such an answer; undefined: somebody else listens there. */
+/** Reads such an answer; undefined when another program answered. */
 export function readIdentity(text: string): EmulatorIdentity | undefined {
   let value: unknown
   try {

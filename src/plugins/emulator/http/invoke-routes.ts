@@ -3,13 +3,13 @@ import type { ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { messageOf } from '../../../index.js'
 import type { AnswerStream, Prelude } from '../function/answer-stream.js'
+import type { FunctionState } from '../function/function-state.js'
 import {
   type ApiStatus,
   type InvokeRequest,
   type InvokeResult,
   payloadBytesMax,
 } from '../function/invocation.js'
-import type { FunctionState } from '../function/state.js'
 import { type Exchange, type HttpRoute, header, noRoom, readRequestBody, sendStatus } from './exchange.js'
 
 const tooLarge: ApiStatus = {
@@ -20,7 +20,7 @@ const tooLarge: ApiStatus = {
 const typeTrailer = 'Lambda-Runtime-Function-Error-Type'
 const bodyTrailer = 'Lambda-Runtime-Function-Error-Body'
 
-/** Both endpoints; any name is the function's. */
+/** Makes the routes of both endpoints; every function name is accepted. */
 export function invokeRoutes(state: FunctionState): readonly HttpRoute[] {
   return [
     ['POST', /^\/2015-03-31\/functions\/([^/]+)\/invocations$/, (exchange) => invoke(exchange, state)],
@@ -32,7 +32,7 @@ export function invokeRoutes(state: FunctionState): readonly HttpRoute[] {
   ]
 }
 
-/** Undefined: it has been answered already. */
+/** Reads a request; undefined when it has been answered already. */
 async function readRequest(
   { request, response, share }: Exchange,
   state: FunctionState,
@@ -60,7 +60,7 @@ async function invoke(exchange: Exchange, state: FunctionState): Promise<void> {
   const event = await readRequest(exchange, state)
   if (event === undefined) return
   const isAsync = header(request, 'x-amz-invocation-type') === 'Event'
-  // Nobody waits for an asynchronous event: that its invoker goes does not take it back.
+  // An asynchronous event stays when its invoker disconnects.
   const running = state.invoke(event, isAsync ? new AbortController().signal : goneSignal(response))
   if (isAsync) {
     response.writeHead(202, { 'X-Amzn-RequestId': running.requestId }).end()
@@ -95,7 +95,7 @@ async function passOn(response: ServerResponse, stream: AnswerStream, requestId:
     response.flushHeaders()
     await pipeline(chunks, response, { end: false })
   } catch (error) {
-    // The head was nonsense, or the reader has gone.
+    // The head could not be read, or the reader disconnected.
     sendStatus(response, { status: 502, errorType: 'Runtime.BadPrelude', errorMessage: messageOf(error) })
     response.destroy()
     return
@@ -116,7 +116,7 @@ function setHead(
   if (cookies.length > 0) response.setHeader('Set-Cookie', cookies)
 }
 
-/** Aborts when the invoker has gone. */
+/** Returns a signal that aborts when the invoker disconnects. */
 function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController()
   response.once('close', () => gone.abort())

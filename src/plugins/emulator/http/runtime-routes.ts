@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { unreachable } from '../../../index.js'
 import { AnswerStream } from '../function/answer-stream.js'
 import type { Ticket } from '../function/event.js'
+import type { FunctionState } from '../function/function-state.js'
 import {
   checkedErrorType,
   type HandedOut,
@@ -11,7 +12,6 @@ import {
   payloadBytesMax,
   platformError,
 } from '../function/invocation.js'
-import type { FunctionState } from '../function/state.js'
 import {
   type Exchange,
   functionArn,
@@ -27,7 +27,9 @@ const modeHeader = 'lambda-runtime-function-response-mode'
 const typeHeader = 'lambda-runtime-function-error-type'
 const errorBytesMax = 1024 * 1024
 
-/** `hasEmptyHeaders`: optional headers are there and empty, as under Managed Instances; else they are absent. */
+/**
+ * Makes the routes. `hasEmptyHeaders`: optional headers are sent empty, as under Managed Instances; else they are absent.
+ */
 export function runtimeRoutes(state: FunctionState, hasEmptyHeaders: boolean): readonly HttpRoute[] {
   return [
     ['GET', /^\/2018-06-01\/ping$/, ({ response }) => void response.end('pong')],
@@ -90,7 +92,9 @@ async function respond(exchange: Exchange, state: FunctionState): Promise<void> 
   else await buffer(exchange, { state, ticket, bytesMax: payloadBytesMax })
 }
 
-/** An error after the answer began is refused; the header's type is for the books, the body for the invoker. */
+/**
+ * Handles an error: its type comes from the header, the body is passed to the invoker. Refused after the answer has begun.
+ */
 async function fail(exchange: Exchange, state: FunctionState): Promise<void> {
   const { request, response, id } = exchange
   const ticket = state.begin(id)
@@ -127,7 +131,7 @@ async function buffer(
   }
 }
 
-/** The invoker reads pieces as they come. */
+/** Passes the answer on as a stream. */
 async function stream({ request, response }: Exchange, state: FunctionState, ticket: Ticket): Promise<void> {
   const answer = new AnswerStream(request)
   state.stream(ticket, answer)
@@ -135,7 +139,7 @@ async function stream({ request, response }: Exchange, state: FunctionState, tic
   sendStatus(response, state.streamed(ticket))
 }
 
-/** The invoker takes one piece: it is collected, under the limit of a buffered answer. */
+/** Collects a streamed answer for an invoker that takes a buffered one. */
 async function collect({ request, response }: Exchange, state: FunctionState, ticket: Ticket): Promise<void> {
   const answer = new AnswerStream(request, payloadBytesMax)
   const chunks: Buffer[] = []

@@ -4,8 +4,8 @@ import type { Duplex } from 'node:stream'
 import { type Clock, ErrorCode, type Logger, messageOf, RelayError } from '../../../index.js'
 import type { AnswerStream } from '../function/answer-stream.js'
 import { type ExtensionEvent, Extensions } from '../function/extensions.js'
+import { FunctionState } from '../function/function-state.js'
 import type { ApiStatus, HandedOut, InvokeRequest, InvokeResult } from '../function/invocation.js'
-import { FunctionState } from '../function/state.js'
 import { BodyRoom, type BodyShare } from './body-room.js'
 import { type CallerFacts, callerFault } from './caller-check.js'
 import { Connections, kindOf, rawAnswer, type SilenceLimits, silenceLimits, tooSlow } from './connections.js'
@@ -19,24 +19,24 @@ import { runtimeRoutes } from './runtime-routes.js'
 export interface EmulatorOptions {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string
-  /** Names beside loopback ones and the address itself that requests may name as their host. */
+  /** Host names that requests may use, beside loopback names and the address itself. */
   readonly hosts?: readonly string[]
-  /** Connections at most; 512 when left out. */
+  /** Maximum number of connections; 512 when absent. */
   readonly connectionsMax?: number
   /** Other limits of silence, for tests. */
   readonly silence?: Partial<SilenceLimits>
-  /** Handler of further paths on this address: takes a request that is its own and resolves when it is done with its body. */
+  /** Handler of further paths on this address: resolves when it has read the body of a request that it takes. */
   readonly route?: ExtraRoute
   readonly timeoutMs: number
   readonly clock: Clock
   readonly log: Logger
-  /** For tests: answers a request itself, with a fault, and returns true. */
+  /** Hook for tests: answers a request itself, with a fault, and returns true. */
   readonly faults?: (request: IncomingMessage, response: ServerResponse) => boolean
   /** Managed Instances: this many events at once. */
   readonly concurrency?: number | undefined
   /** See `FunctionOptions`. */
   readonly isParallel?: boolean
-  /** False: the Extensions API is not there (404). */
+  /** False: the Extensions API answers 404. */
   readonly hasExtensions?: boolean
   /** Names of extensions that start beside the runtime. */
   readonly externals?: readonly string[]
@@ -63,7 +63,7 @@ export type InvocationOptions = Omit<InvokeRequest, 'body'>
 /** End of an event for a caller that takes streams. */
 export type StreamedResult = InvokeResult | { readonly kind: 'stream'; readonly stream: AnswerStream }
 
-/** Takes a request that is its own; undefined when it is not. */
+/** Handles a request; returns undefined for a request of another path. */
 export type ExtraRoute = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -71,7 +71,7 @@ export type ExtraRoute = (
 ) => Promise<void> | undefined
 
 const connectionsDefault = 512
-/** Bodies of events that are read, wait or run, and of answers that are not out yet. */
+/** Limit in bytes for the bodies of events that are read, wait or run, and of answers that were not sent yet. */
 const roomBytesMax = 64 * 1024 * 1024
 
 /** A running emulator. */
@@ -82,7 +82,7 @@ export class EmulatorServer {
   readonly #connections: Connections
   /** Room for bodies; separate, so that callers cannot cause the runtimes' requests to be refused. */
   readonly #rooms = { caller: new BodyRoom(roomBytesMax), runtime: new BodyRoom(roomBytesMax) }
-  /** The function's events; for the owner of the process. */
+  /** State of the function, for the owner of the process. */
   readonly state: FunctionState
   /** Registered extensions. */
   readonly extensions: Extensions
@@ -119,7 +119,7 @@ export class EmulatorServer {
       this.#serve(request, response),
     )
     this.#connections.watch(this.#server)
-    // A refused body is not even asked for.
+    // The body of a refused request is not asked for.
     this.#server.on('checkContinue', (request, response) => this.#serve(request, response, 'continue'))
     this.#server.on('clientError', (error, socket) => answerBrokenRequest(error, socket))
   }
@@ -129,7 +129,7 @@ export class EmulatorServer {
     return this.#address
   }
 
-  /** Bytes of requests that are held, and of answers that are not out yet. */
+  /** Bytes held for requests, and for answers that were not sent yet. */
   get heldBytes(): number {
     return this.#rooms.caller.bytes + this.#rooms.runtime.bytes
   }
@@ -164,22 +164,22 @@ export class EmulatorServer {
         new AbortController().signal,
         onStream,
       )
-      // After a stream has been handed over this says nothing new.
+      // Without effect after a stream was passed on.
       void result.then(resolve)
     })
   }
 
-  /** The process that spoke has gone; another one will speak. */
+  /** Forgets the runtime and its extensions, because another process will call. */
   reset(): void {
     this.extensions.reset()
     this.state.reset()
   }
 
-  /** Sends everybody home and closes. */
+  /** Refuses all waiting calls and closes. */
   async close(): Promise<void> {
     this.state.close()
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    // What was just answered is still on its way out.
+    // The last answers are still being sent.
     setImmediate(() => this.#server.closeAllConnections())
     await closed
   }
@@ -202,7 +202,7 @@ export class EmulatorServer {
 
   #onChange(): void {
     const { environment } = this.#options
-    // Without an owner nobody else wakes a snapshot.
+    // Without an owner the server itself restores a snapshot.
     if (environment === undefined && this.state.hasWaiting) this.state.restore()
     environment?.onChange()
     this.state.poke()
@@ -281,7 +281,7 @@ export class EmulatorServer {
   }
 }
 
-/** Answers without looking at the body, which is read and dropped: its sender is to see the status. */
+/** Answers with a status. The body is read and dropped, so that its sender sees the status. */
 function refuse(request: IncomingMessage, response: ServerResponse, status: ApiStatus): void {
   request.resume()
   sendStatus(response, status)

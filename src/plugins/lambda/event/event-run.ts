@@ -1,6 +1,6 @@
 /**
- * One event from its arrival to its answer: what is known about it, until when it has to be answered, and whether somebody wants the
- * answer now. `run-event.ts` chooses who runs it: `run-whole.ts` as one job, or `run-batch.ts` record by record.
+ * One event from its arrival to its answer: its facts, its deadline, and whether the server must answer it now.
+ * `run-event.ts` chooses who runs it: `run-whole.ts` as one job, or `run-batch.ts` record by record.
  */
 import {
   type Clock,
@@ -22,6 +22,7 @@ import type { FunctionFacts } from '../plan/context.js'
 import type { SplitOptions } from '../plan/split.js'
 import type { Invocation } from '../runtime-api/client.js'
 import type { ResponseStream } from '../runtime-api/response-stream.js'
+import { marginInForce } from './deadline-margin.js'
 
 /** Options of handling an event. */
 export interface HandlerOptions {
@@ -56,15 +57,6 @@ export interface RunnableJob {
   readonly options: RunOptions
 }
 
-const marginShare = 0.1
-const marginMsMin = 50
-
-/** The margin in force: the smaller of the setting and a tenth of the time left, at least 50 ms; none when it is off. */
-export function marginInForce(settingMs: number, leftMs: number): number {
-  if (settingMs === 0) return 0
-  return Math.max(marginMsMin, Math.min(settingMs, leftMs * marginShare))
-}
-
 /** The state of one event. */
 export class EventRun {
   readonly options: HandlerOptions
@@ -75,13 +67,16 @@ export class EventRun {
   readonly ended = this.#end.promise
   /** Wall-clock ms at which it is answered whatever is finished; undefined: it has no deadline. */
   readonly endMs: number | undefined
-  /** Makes an answer of what is finished; set by whoever runs the event, as soon as there may be something. */
+  /** Makes an answer of what is finished; set by the code that runs the event, once a part may be finished. */
   answerOfFinished: (() => Answer) | undefined
   /** Time budget in ms at arrival. */
   readonly #givenMs: number
   readonly #runOptions: RunOptions
   readonly #deadline: Timer | undefined
-  /** Made when somebody waits: most events find an idle worker, and a controller costs more than the rest of the wait. */
+  /**
+   * Made when the first caller waits: most events find an idle worker, and a controller costs more than the rest of the
+   * wait.
+   */
   #over: AbortController | undefined
   #why: Verdict | undefined
   #reason: string | undefined

@@ -1,4 +1,7 @@
-/** Counts boots that fail in a row while no worker lives, and tells when that is no longer bad luck. The caller decides what to do then. */
+/**
+ * Counts boots that fail in a row while no worker lives, and tells when the row is long enough to give up. The caller
+ * decides what to do then.
+ */
 
 /** Minimum number of failed boots in a row. */
 export const rowMin = 5

@@ -1,4 +1,4 @@
-/** Fills the empty places of a pool: boots a worker for each, and tries again with back-off, for ever, when the boot fails. */
+/** Fills the empty slots of a pool: boots a worker for each, and retries a failed boot with back-off, without limit. */
 import { setMaxListeners } from 'node:events'
 import { onAbort } from '../../../core/abort.js'
 import { type Clock, sleep } from '../../../core/clock.js'
@@ -10,7 +10,7 @@ import { labelOf } from '../../worker/worker-id.js'
 import { type BootFault, summaryOf } from '../boot/boot-worker.js'
 import type { WorkerBoot } from '../pool.js'
 import type { Waiters } from '../queue/waiters.js'
-import { restartDelayMs } from './crash-loop.js'
+import { bootDelayMs } from './boot-retry.js'
 import type { Generations } from './generations.js'
 import type { RestartIntensity } from './restart-intensity.js'
 import type { Slot } from './slot.js'
@@ -25,9 +25,9 @@ export interface FillerOptions {
   readonly boot: () => Promise<Worker>
   readonly generations: Generations
   readonly intensity: RestartIntensity
-  /** Called with a worker that has booted for a place that is still to be filled. */
+  /** Called with a worker that has booted for a slot that is still empty. */
   readonly settle: (slot: Slot, worker: Worker) => void
-  /** False while a place must wait for a reset instead of trying again. */
+  /** False while a slot must wait for a reset instead of trying again. */
   readonly mayTry: (slot: Slot) => boolean
   /** True when the log already holds the output of failed boots: the fault does not repeat it. */
   readonly isSaidOnce: boolean
@@ -54,7 +54,7 @@ export class Filler {
     return this.#lastLines
   }
 
-  /** Lets places that wait for a next try begin at once. */
+  /** Lets slots that wait for a next try begin at once. */
   hurryUp(): void {
     const before = this.#hurry
     this.#hurry = newHurry()
@@ -66,7 +66,7 @@ export class Filler {
     this.#hurry.abort()
   }
 
-  /** Boots a worker for a slot, which counts as booting until somebody has given the worker its place. */
+  /** Boots a worker for a slot, which counts as booting until the worker is in its slot. */
   async bring(slot: Slot): Promise<Worker> {
     const { generations, boot, changed } = this.#options
     const generation = generations.current
@@ -118,8 +118,8 @@ export class Filler {
   async #delay(slot: Slot): Promise<void> {
     const { clock, random, intensity, mayTry } = this.#options
     while (!mayTry(slot) && !this.#hurry.signal.aborted) await aborted(this.#hurry.signal)
-    const view = { failures: slot.failures, deaths: intensity.deaths }
-    const delayMs = restartDelayMs(view, intensity.policy, random)
+    const failed = { failures: slot.failures, deaths: intensity.deaths }
+    const delayMs = bootDelayMs(failed, intensity.policy, random)
     if (delayMs > 0) await sleep(clock, delayMs, this.#hurry.signal)
   }
 
@@ -150,7 +150,7 @@ function isPowerOfTwo(count: number): boolean {
   return Number.isInteger(Math.log2(count))
 }
 
-/** Makes a controller that every empty place may listen to: Node warns of more than ten listeners as of a leak. */
+/** Makes a controller that every empty slot may listen to: Node warns of more than ten listeners as of a leak. */
 function newHurry(): AbortController {
   const hurry = new AbortController()
   setMaxListeners(0, hurry.signal)

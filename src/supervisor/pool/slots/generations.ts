@@ -1,6 +1,6 @@
 /**
- * Which workers of a pool have the newer code: those whose boot began after a reset had been asked for. Knows each worker by the
- * generation in which its boot began, and lets a reset wait for the ones that are older, and for the first of its own.
+ * Knows which workers of a pool have the newer code: those whose boot began after the request of a reset. Records the
+ * generation in which each boot began, and lets a reset find the older workers and wait for the first new one.
  */
 import type { RelayError } from '../../../core/errors.js'
 import type { Worker } from '../../worker/worker.js'
@@ -51,7 +51,10 @@ export class Generations {
     this.#failed = { generation, error }
   }
 
-  /** Returns the next worker that is older than `generation`, also one that boots still; undefined when there is none. */
+  /**
+   * Resolves with the next worker that is older than `generation`, also with one that is still booting; undefined when there
+   * is none.
+   */
   async nextStale(generation: number): Promise<Worker | undefined> {
     const { slots, changed, stopped, stoppedError } = this.#options
     for (;;) {

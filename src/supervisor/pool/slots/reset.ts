@@ -1,6 +1,6 @@
 /**
- * Resets of one pool, one at a time: replaces every worker without losing a job. The first new one must boot, and with `reset_canary`
- * prove itself on real jobs, before the next one; when it does not, the old workers stay.
+ * Resets of one pool, one at a time: replaces every worker without losing a job. The first new worker must boot, and with
+ * `reset_canary` pass on real jobs, before the next one is replaced; if it does not, the old workers stay.
  */
 import type { Clock, Timer } from '../../../core/clock.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../../../core/errors.js'
@@ -22,7 +22,7 @@ export interface ResetsOptions {
   readonly events: PoolEmitter
   readonly slots: Slots
   readonly live: LiveWorkers
-  /** Workers on their way out, and those whose successor is on its way. */
+  /** Number of workers that are leaving or whose successor is booting. */
   readonly leavingCount: () => number
 }
 
@@ -37,8 +37,8 @@ export class Resets {
   }
 
   /**
-   * Resolves when a reset that begins now, or after the running one, has replaced all workers: all who ask while one runs ask for newer
-   * code, and share the next one. Rejects with RR_RESET_FAILED when a new worker did not boot or did worse than the old ones.
+   * Resolves when a reset that begins now, or after the running one, has replaced all workers. All requests during a reset
+   * share the next one. Rejects with RR_RESET_FAILED when a new worker did not boot or did worse than the old ones.
    */
   request(): Promise<void> {
     const { live } = this.#options
@@ -80,19 +80,19 @@ export class Resets {
       const worker = await slots.generations.nextStale(generation)
       if (worker === undefined) break
       await this.#room()
-      const fresh = await slots.renew(
+      const fresh = await slots.renewal.renew(
         worker,
         'reset',
         leaving.length === 0 ? this.#canary(worker) : undefined,
       )
-      // Undefined: it had gone by itself, and its place is being filled with the new code already.
+      // Undefined: it had ended by itself, and its slot is being filled with the new code already.
       if (fresh !== undefined) leaving.push(live.goneWithin(worker, config.reset_timeout))
     }
-    // None was there to be replaced, so nothing has proved yet that the new code boots.
+    // There was none to replace, so nothing has shown yet that the new code boots.
     if (leaving.length === 0) await slots.generations.firstBoot(generation)
   }
 
-  /** Waits until one more worker may be on its way out, for `reset_timeout` at most. */
+  /** Waits until one more worker may leave, for `reset_timeout` at most. */
   #room(): Promise<void> {
     const { clock, config, slots, live, leavingCount } = this.#options
     let isOver = false
@@ -124,9 +124,12 @@ export class Resets {
   }
 }
 
-/** Returns why the first worker with new code must not stay; undefined when it does no worse than the old ones did. Pure. */
+/**
+ * Returns why the first worker with new code must not stay; undefined when its share of failures is at most that of the old
+ * ones. Pure.
+ */
 export function canaryFault(fresh: JobScore, old: readonly JobScore[]): string | undefined {
-  if (fresh.isGone && !fresh.hasLeftInPeace) return `the first new worker fell after ${fresh.answered} jobs`
+  if (fresh.isGone && !fresh.hasLeftInPeace) return `the first new worker died after ${fresh.answered} jobs`
   if (fresh.isBusy && fresh.answered === 0) return 'the first new worker did not answer its first job in time'
   const answered = old.reduce((sum, score) => sum + score.answered, 0)
   const failed = old.reduce((sum, score) => sum + score.failed, 0)

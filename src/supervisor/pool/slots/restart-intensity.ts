@@ -1,6 +1,6 @@
 /**
- * Counts how fast the workers of one pool fall, and logs when that is more than the limit or none is left, and when it is over. What
- * the numbers mean is decided in `crash-loop.ts`; the places themselves are `slots.ts`.
+ * Counts the deaths of the workers of one pool, and logs when they exceed the limit, when no worker is left, and when that
+ * is over. `crash-loop.ts` decides on the numbers; `slots.ts` has the slots.
  */
 import type { Clock, Timer } from '../../../core/clock.js'
 import { messageOf } from '../../../core/errors.js'
@@ -15,7 +15,7 @@ export interface IntensityOptions {
   readonly policy: CrashLoopPolicy
   /** Places of the pool now. */
   readonly size: () => number
-  /** True when no worker lives and stays, in spite of another try. */
+  /** True when no worker stays alive although boots were retried. */
   readonly isDown: () => boolean
   readonly clock: Clock
   readonly log: Logger
@@ -39,7 +39,7 @@ export class RestartIntensity {
     this.#options = options
   }
 
-  /** `crash_loop` as it is for the present size. */
+  /** `crash_loop` for the current size. */
   get policy(): CrashLoopPolicy {
     const { policy, size } = this.#options
     return { deathsMax: deathsMaxOf(policy.deathsMax, size()), periodMs: policy.periodMs }
@@ -61,12 +61,12 @@ export class RestartIntensity {
     }
   }
 
-  /** Counts a worker that took over from another one. */
+  /** Counts a worker that replaced another one. */
   onRestart(): void {
     this.#restarts += 1
   }
 
-  /** Counts a worker that fell or did not boot; `lastLines` is its output. */
+  /** Counts a worker that died or did not boot; `lastLines` is its output. */
   onDeath(fault: Error, lastLines: readonly string[]): void {
     if (this.#isClosed) return
     const nowMs = this.#options.clock.monotonicMs()
@@ -91,7 +91,7 @@ export class RestartIntensity {
       this.#degradedSinceMs = clock.monotonicMs()
       const error = this.#lastFault?.message
       const text = isLoop
-        ? 'workers fall faster than the limit: the pool is degraded, new ones boot more slowly'
+        ? 'workers die faster than crash_loop allows: the pool is degraded, new ones boot more slowly'
         : 'no worker lives and none boots: the pool is degraded'
       log.error({ ...facts, error, lastLines }, text)
       this.#emit(true)

@@ -1,25 +1,25 @@
-/** One place of a pool, as `slots.ts` keeps it and `filler.ts` fills it. */
+/** One slot of a pool, as `slots.ts` keeps it and `filler.ts` fills it. */
 import type { Worker } from '../../worker/worker.js'
 
-/** A place, with a worker or without one. */
+/** A place for one worker. */
 export interface Slot {
   worker: Worker | undefined
-  /** Generation of a boot that is under way for this place. */
+  /** Generation of the boot that runs for this slot. */
   booting: number | undefined
-  /** Boots that failed, or workers that fell at once, since the last good one. */
+  /** Number of boots that failed, or workers that died at once, since the last good one. */
   failures: number
-  /** True while its next worker is seen to elsewhere. */
+  /** True while a renewal provides its next worker. */
   isRenewing: boolean
-  /** True when it was given back: it is not filled any more. */
+  /** True when the slot was removed from the pool: it is not filled any more. */
   isGone: boolean
 }
 
-/** Makes an empty place. */
+/** Makes an empty slot. */
 export function newSlot(): Slot {
   return { worker: undefined, booting: undefined, failures: 0, isRenewing: false, isGone: false }
 }
 
-/** True when it is empty because boots failed. */
+/** True when the slot is empty because boots failed. */
 export function isFailing(slot: Slot): boolean {
   return slot.worker === undefined && slot.failures > 0 && !slot.isRenewing
 }

@@ -1,12 +1,12 @@
 /**
- * The places of a pool: each is always filled again, by `filler.ts`, whatever becomes of its worker. Grows, shrinks and renews them;
- * who works and who waits is the pool's business.
+ * The slots of a pool: `filler.ts` refills each when its worker ends. Grows and shrinks; `renewal.ts` replaces workers that still live; `queue/` knows which
+ * workers are idle.
  *
- * Invariant: a slot has a worker that takes jobs, or somebody is at work to bring one up, until the pool stops or the slot is given
- * back. A worker that has been booted may leave at any time, so whoever puts it into its place looks again in that very turn.
+ * Invariant: a slot has a worker that takes jobs, or one is being booted for it, until the pool stops or the slot is
+ * removed. A booted worker may leave at any time, so the code that puts it into its slot checks it again in the same turn.
  */
 import type { Clock } from '../../../core/clock.js'
-import { messageOf, type RelayError } from '../../../core/errors.js'
+import type { RelayError } from '../../../core/errors.js'
 import type { Random } from '../../../core/random.js'
 import type { Logger } from '../../../logging/logger.js'
 import type { KillReason, RetireReason } from '../../worker/state.js'
@@ -20,23 +20,24 @@ import type { CrashLoopPolicy } from './crash-loop.js'
 import { FailedBoots } from './failed-boots.js'
 import { Filler } from './filler.js'
 import { Generations } from './generations.js'
+import { Renewal } from './renewal.js'
 import { RestartIntensity } from './restart-intensity.js'
 import { isFailing, newSlot, type Slot } from './slot.js'
 
-/** Parts and settings of the places. */
+/** Parts and settings of the slots. */
 export interface SlotsOptions {
   readonly pool: string
   readonly size: number
-  /** Number of places that are filled first; the others follow when a boot fails, or after `bootRest`. Absent: all at once. */
+  /** Number of slots that are filled first; the others follow when a boot fails, or after `bootRest`. Absent: all at once. */
   readonly bootFirst?: number | undefined
   readonly crashLoop: CrashLoopPolicy
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
   readonly events: PoolEmitter
-  /** Brings one worker up. Rejects with a `BootFault`. */
+  /** Boots one worker. Rejects with a `BootFault`. */
   readonly boot: () => Promise<Worker>
-  /** Called when a worker has its place and may be given work. */
+  /** Called when a worker is in its slot and may be given work. */
   readonly onReady: (worker: Worker) => void
   /** Called when no worker lives and boots have failed in a row for long, after the first ones. */
   readonly onDead: (fault: Error) => void
@@ -44,21 +45,18 @@ export interface SlotsOptions {
   readonly lines?: BootLines | undefined
   /** Called when a pool of which no worker has ever booted waits for a reset; without it the pool keeps trying. */
   readonly onHeld?: ((held: HeldPool) => void) | undefined
-  /** Woken whenever something of this has changed. */
+  /** Woken after every change of a slot. */
   readonly changed: Waiters
-  /** Resolves when the worker's process has gone. */
+  /** Resolves when the worker's process has ended. */
   readonly gone: (worker: Worker) => Promise<void>
   /** Aborted when the pool stops. */
   readonly stopped: AbortSignal
   readonly stoppedError: () => RelayError
 }
 
-/** Judges a new worker on real jobs; rejects when it must not stay. */
-export type Probe = (fresh: Worker) => Promise<void>
-
-// A worker that falls within this time without a job behind it counts as one that did not boot.
+// A worker that dies within this time without having had a job counts as one that did not boot.
 const settledMs = 1000
-// Ends that nobody asked for, and that say something about the worker's code or its surroundings.
+// Reasons of an end that was not requested and speaks against the worker's code or its surroundings.
 const deaths: ReadonlySet<RetireReason | KillReason | undefined> = new Set([
   undefined,
   'ended',
@@ -67,21 +65,19 @@ const deaths: ReadonlySet<RetireReason | KillReason | undefined> = new Set([
   'wrong_job',
 ])
 
-/** Places of one pool. */
+/** Slots of one pool. */
 export class Slots {
   readonly #options: SlotsOptions
   readonly #slots: Slot[]
   readonly #intensity: RestartIntensity
-  /** Workers without a place that are being judged. */
-  readonly #probation = new Set<Worker>()
   /** Knows which workers have the newer code. */
   readonly generations: Generations
+  /** Replaces workers that still live. */
+  readonly renewal: Renewal
   readonly #filler: Filler
-  /** Monotonic ms since when the predecessors of workers that were renewed unused had been free. */
-  readonly #idleSince = new WeakMap<Worker, number>()
   readonly #failedBoots = new FailedBoots()
   #hasBooted = false
-  /** Lets `start` go on with the places that `bootFirst` holds back. */
+  /** Lets `start` go on with the slots that `bootFirst` holds back. */
   #startRest: (() => void) | undefined
   /** True once a worker of this pool has become ready. */
   #hasWorked = false
@@ -94,6 +90,13 @@ export class Slots {
     const isDown = () => this.#hasBooted && this.#slots.every((slot) => this.#keepsFailing(slot))
     this.#intensity = new RestartIntensity({ pool, policy: crashLoop, size, isDown, clock, log, events })
     this.generations = new Generations({ ...options, slots: this.#slots })
+    this.renewal = new Renewal({
+      ...options,
+      slotOf: (worker) => this.#slotOf(worker),
+      bring: (slot) => this.#filler.bring(slot),
+      settle: (slot, worker) => this.#settle(slot, worker),
+      refill: (slot) => void this.#filler.fill(slot),
+    })
     this.#filler = new Filler({
       ...options,
       generations: this.generations,
@@ -112,7 +115,7 @@ export class Slots {
     })
   }
 
-  /** Fills the first places side by side, and the rest after `bootRest`; resolves with how each first try went. */
+  /** Fills the first slots in parallel, and the rest after `bootRest`; resolves with the result of each first try. */
   async start(): Promise<readonly WorkerBoot[]> {
     const { bootFirst = this.#slots.length } = this.#options
     const rest = this.#slots.slice(bootFirst)
@@ -123,12 +126,12 @@ export class Slots {
     return boots
   }
 
-  /** Fills the places that were held back; does nothing from the second call on. */
+  /** Fills the slots that were held back; does nothing from the second call on. */
   bootRest(): void {
     this.#startRest?.()
   }
 
-  /** The pool stops: nobody waits for a later try, and no timer is left. */
+  /** Cancels waits and timers because the pool stops. */
   close(): void {
     this.#filler.close()
     this.bootRest()
@@ -143,7 +146,7 @@ export class Slots {
     return this.#slots.flatMap(({ worker }) => worker ?? [])
   }
 
-  /** Workers whose successor is on its way. */
+  /** Number of workers whose successor is booting. */
   get renewingCount(): number {
     return this.#slots.filter(({ worker, isRenewing }) => isRenewing && worker !== undefined).length
   }
@@ -157,84 +160,35 @@ export class Slots {
     return this.#intensity.health
   }
 
-  /** True when the successor of this worker is on its way. */
+  /** True when the successor of this worker is booting. */
   isRenewing(worker: Worker): boolean {
     return this.#slotOf(worker)?.isRenewing === true
   }
 
-  /** Monotonic ms since when nobody has needed this worker or those whose place it took: a renewal does not count as use. */
-  idleSince(worker: Worker): number {
-    return (worker.jobCount === 0 ? this.#idleSince.get(worker) : undefined) ?? worker.idleSince
-  }
-
-  /** Fills the place of a worker that leaves or has fallen, unless its successor is on the way. */
+  /** Refills the slot of a worker that leaves or has died, unless its successor is booting. */
   onLeaving(worker: Worker, why: RetireReason | KillReason | undefined): void {
     const slot = this.#slotOf(worker)
-    // One that has not come so far is reported by its boot.
-    if (this.#options.stopped.aborted || (slot === undefined && !this.#probation.has(worker))) return
+    // A worker that was never in a slot is reported by its boot.
+    if (this.#options.stopped.aborted || (slot === undefined && !this.renewal.isOnProbation(worker))) return
     const isDeath = deaths.has(why)
     if (isDeath) {
-      const how = why === undefined || why === 'ended' ? 'ended by itself' : `fell (${why})`
+      const how = why === undefined || why === 'ended' ? 'ended by itself' : `died (${why})`
       this.#intensity.onDeath(
         new Error(`${labelOf(worker.id)} ${how} after ${worker.jobCount} jobs`),
         this.lastLines,
       )
     }
-    this.#probation.delete(worker)
+    this.renewal.endProbation(worker)
     if (slot === undefined) return
     slot.worker = undefined
     slot.failures =
       isDeath && worker.jobCount === 0 && this.#livedMs(worker) < settledMs ? slot.failures + 1 : 0
     this.#options.changed.wake()
-    // It boots while the old one leaves, so that the pool is short of a worker for as short as can be.
+    // It boots while the old one leaves, so that the pool lacks a worker as briefly as possible.
     if (!slot.isRenewing) void this.#filler.fill(slot)
   }
 
-  /**
-   * Brings up the successor of `old` and then lets `old` leave, so that the pool is never short of a worker. Resolves with the
-   * successor; undefined when `old` has gone meanwhile, or is being renewed already. Rejects when the boot failed: `old` stays.
-   */
-  async renew(old: Worker, why: RetireReason, probe?: Probe): Promise<Worker | undefined> {
-    if (this.#options.stopped.aborted) throw this.#options.stoppedError()
-    const slot = this.#slotOf(old)
-    if (slot === undefined || slot.isRenewing) return undefined
-    return this.#whileRenewing(slot, async () => {
-      let fresh = await this.#filler.bring(slot)
-      if (probe !== undefined) {
-        await this.#probe(fresh, probe)
-        // It has proved itself and run its `max_jobs` doing so: the next one needs no proof.
-        if (fresh.score.isGone) fresh = await this.#filler.bring(slot)
-      }
-      if (fresh.score.isGone) throw new Error(`${labelOf(fresh.id)} left right after it had become ready`)
-      if (old.state === 'idle') this.#idleSince.set(fresh, this.idleSince(old))
-      this.#settle(slot, fresh)
-      old.retire(why)
-      return fresh
-    })
-  }
-
-  /** Renews a worker that will leave soon by itself; when the boot fails, its successor is booted once the place is empty. */
-  async renewEarly(old: Worker, why: RetireReason): Promise<void> {
-    try {
-      await this.renew(old, why)
-    } catch (error) {
-      const { log, pool, stopped } = this.#options
-      const facts = { pool, ...old.id, why, error: messageOf(error) }
-      if (!stopped.aborted) log.warn(facts, 'the successor of a worker did not boot')
-    }
-  }
-
-  /** Lets `old` leave, and brings up its successor when it has gone: there is no room for both. */
-  async replace(old: Worker, why: RetireReason): Promise<void> {
-    const slot = this.#slotOf(old)
-    if (slot === undefined || slot.isRenewing) return
-    await this.#whileRenewing(slot, () => {
-      old.retire(why)
-      return this.#options.gone(old)
-    })
-  }
-
-  /** Adds places. */
+  /** Adds slots. */
   grow(count: number): void {
     for (let added = 0; added < count; added += 1) {
       const slot = newSlot()
@@ -243,28 +197,28 @@ export class Slots {
     }
   }
 
-  /** Gives the place of a worker back, which leaves; false when it has none, or its successor is on the way. */
+  /** Removes the slot of a worker, which leaves; false when it has none, or its successor is booting. */
   shrink(worker: Worker): boolean {
     const slot = this.#slotOf(worker)
     if (slot === undefined || slot.isRenewing) return false
-    this.#giveBack(slot)
+    this.#remove(slot)
     slot.worker = undefined
     worker.retire('shrink')
     return true
   }
 
-  /** Places in which boots failed, so that they are empty. */
+  /** Number of slots that are empty because boots failed. */
   get failingCount(): number {
     return this.#slots.filter(isFailing).length
   }
 
-  /** Gives back up to `count` places in which boots failed. */
+  /** Removes up to `count` slots in which boots failed. */
   shrinkFailing(count: number): void {
     const given = count > 0 ? this.#slots.filter(isFailing).slice(-count) : []
-    for (const slot of given) this.#giveBack(slot)
+    for (const slot of given) this.#remove(slot)
   }
 
-  /** Begins a generation: boots from now on are newer than those before; places that wait for a next try begin at once. */
+  /** Begins a generation: boots from now on are newer than those before; slots that wait for a next try begin at once. */
   newGeneration(): number {
     const generation = this.generations.begin()
     for (const slot of this.#slots) slot.failures = 0
@@ -277,7 +231,7 @@ export class Slots {
     return this.#slots.find((one) => one.worker === worker)
   }
 
-  /** True when boots of the place failed more than once and it has no worker, or a new one without a job. */
+  /** True when boots of the slot failed more than once and it has no worker, or a new one without a job. */
   #keepsFailing({ worker, failures }: Slot): boolean {
     if (failures < 2) return false
     return worker === undefined || (worker.jobCount === 0 && this.#livedMs(worker) < settledMs)
@@ -294,27 +248,13 @@ export class Slots {
     return this.#options.clock.monotonicMs() - worker.readyAt
   }
 
-  #giveBack(slot: Slot): void {
+  #remove(slot: Slot): void {
     slot.isGone = true
     this.#slots.splice(this.#slots.indexOf(slot), 1)
   }
 
-  /** Blocks other refills of the slot while `act` runs, and refills it afterwards if it is empty. */
-  async #whileRenewing<T>(slot: Slot, act: () => Promise<T>): Promise<T> {
-    slot.isRenewing = true
-    try {
-      return await act()
-    } finally {
-      slot.isRenewing = false
-      slot.booting = undefined
-      if (slot.worker === undefined && !slot.isGone && !this.#options.stopped.aborted)
-        void this.#filler.fill(slot)
-      this.#options.changed.wake()
-    }
-  }
-
   #settle(slot: Slot, worker: Worker): void {
-    const isNew = !this.#probation.delete(worker)
+    const isNew = !this.renewal.endProbation(worker)
     slot.worker = worker
     slot.booting = undefined
     this.#failedBoots.end()
@@ -324,19 +264,5 @@ export class Slots {
     if (this.#hasBooted) this.#intensity.onRestart()
     if (isNew) this.#options.onReady(worker)
     this.#options.changed.wake()
-  }
-
-  /** Lets a worker prove itself beside the one whose place it is to take. */
-  async #probe(fresh: Worker, probe: Probe): Promise<void> {
-    const { onReady, stopped, stoppedError } = this.#options
-    this.#probation.add(fresh)
-    onReady(fresh)
-    try {
-      await probe(fresh)
-    } catch (error) {
-      this.#probation.delete(fresh)
-      fresh.retire('reset')
-      throw stopped.aborted ? stoppedError() : error
-    }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Grows a pool while callers wait, and gives workers back that nobody needs: looks at the pool when somebody begins to wait and
- * until the line is empty, and asks `scaler.ts` what follows.
+ * Grows a pool while callers wait, and removes workers that have been idle: checks the pool when a caller begins to wait and
+ * until the line is empty, and acts on what `scaler.ts` decides.
  */
 import type { Clock, Timer } from '../../../core/clock.js'
 import type { Logger } from '../../../logging/logger.js'
@@ -38,7 +38,7 @@ export class Autoscaler {
     this.#options = options
   }
 
-  /** Looks at the pool again before long: a caller begins to wait. */
+  /** Called when a caller begins to wait: checks the pool soon. */
   poke(): void {
     const { policy } = this.#options
     this.#lookIn(Math.max(lookMsMin, policy.growAfterMs))
@@ -101,18 +101,21 @@ export class Autoscaler {
       isDegraded: slots.health.isDegraded,
       waiting: idle.size > 0 ? 0 : line.length + idleWaiters.size,
       oldestMs: Math.max(line.oldestMs(), idleWaitMs),
-      idle: [...idle].map((worker) => ({ pid: worker.pid, idleMs: nowMs - slots.idleSince(worker) })),
+      idle: [...idle].map((worker) => ({ pid: worker.pid, idleMs: nowMs - slots.renewal.idleSince(worker) })),
       memoryRoom: retirement.memoryRoom,
       sinceGrowthMs: nowMs - this.#grownAt,
     }
   }
 
-  /** Gives back workers that are still idle, and up to `empty` slots without one. They leave the queue before anybody can take them. */
+  /**
+   * Removes workers that are still idle, and up to `empty` slots without a worker. They leave the queue before a caller can
+   * take them.
+   */
   #shrink(pids: readonly number[], empty: number): void {
     const { slots, queue } = this.#options
     slots.shrinkFailing(empty)
     for (const worker of slots.workers) {
-      // One whose successor is on its way stays where it can be found: that may not come up.
+      // A worker whose successor is booting stays in the queue: that boot may fail.
       if (!pids.includes(worker.pid) || slots.isRenewing(worker)) continue
       if (queue.idle.remove(worker)) slots.shrink(worker)
     }

@@ -1,6 +1,6 @@
 /**
- * Looks at a pool's workers every `watch_tick` and lets those go that are too old, too idle or too big, each only when its successor
- * is there. What is due is decided in `retire.ts`; this file measures and acts.
+ * Checks a pool's workers every `watch_tick` and replaces those that are too old, too idle or too big, each only when its
+ * successor has booted. What is due is decided in `retire.ts`; this file measures and acts.
  */
 import type { Clock, Timer } from '../../../core/clock.js'
 import { messageOf } from '../../../core/errors.js'
@@ -27,7 +27,7 @@ export interface RetirementOptions {
   readonly name: string
   readonly config: PoolConfig
   readonly slots: Slots
-  /** Workers on their way out, and those whose successor is on its way. */
+  /** Number of workers that are leaving or whose successor is booting. */
   readonly leavingCount: () => number
   readonly clock: Clock
   readonly log: Logger
@@ -88,13 +88,13 @@ export class Retirement {
     return slots.renewingCount < leavingMax(slots.size) && this.hasRoomFor(worker)
   }
 
-  /** Measures everything and does nothing about it. Never rejects. */
+  /** Measures all workers without acting on it. Never rejects. */
   async measure(): Promise<void> {
     const { name: pool, slots, measure, budget, log } = this.#options
     const { workers } = slots
     try {
       const limits = budget === undefined ? unlimited : await budget()
-      // Reading the memory of a big process takes the kernel a millisecond: only where somebody wants to know.
+      // Reading the memory of a big process takes the kernel a millisecond: only where a limit needs it.
       const isWanted = this.#policy.memoryBytesMax > 0 || limits.limitBytes !== Number.POSITIVE_INFINITY
       const bytes = isWanted ? await Promise.all(workers.map((worker) => measure(worker))) : []
       this.#budget = limits
@@ -111,7 +111,7 @@ export class Retirement {
   }
 
   /**
-   * Looks at all workers once; the timer calls it. Resolves when each that was let go has a successor, or none booted.
+   * Checks all workers once; the timer calls it. Resolves when each that was replaced has a successor, or its boot failed.
    * Never rejects.
    */
   async tick(): Promise<void> {
@@ -171,12 +171,12 @@ export class Retirement {
     }
     if (!this.hasRoomFor(worker)) {
       log.info(facts, 'a worker is replaced; memory does not suffice for two, so the old worker leaves first')
-      await slots.replace(worker, why)
+      await slots.renewal.replace(worker, why)
       return
     }
     log.info(facts, 'a worker is replaced')
     try {
-      await slots.renew(worker, why)
+      await slots.renewal.renew(worker, why)
     } catch (error) {
       if (!this.#isClosed)
         log.warn({ ...facts, error: messageOf(error) }, 'its successor did not boot, so it stays for now')

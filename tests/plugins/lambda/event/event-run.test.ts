@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EventRun, marginInForce } from '../../../../src/plugins/lambda/event/event-run.js'
+import { marginInForce } from '../../../../src/plugins/lambda/event/deadline-margin.js'
+import { EventRun } from '../../../../src/plugins/lambda/event/event-run.js'
 import { handlerOptions, invocationOf, startEvent } from '../../../helpers/lambda.js'
 import { sqsEvent } from '../../../helpers/rr.js'
 import { turnPool } from '../../../helpers/turn-pool.js'

@@ -100,9 +100,9 @@ test('a renewed worker leaves only when its successor is ready, and the pool is 
   const { slots, until } = await fullSlots()
   const [old] = slots.workers
   assert.ok(old)
-  const renewing = slots.renew(old, 'reset')
+  const renewing = slots.renewal.renew(old, 'reset')
   assert.deepEqual([slots.isRenewing(old), slots.renewingCount, old.state], [true, 1, 'idle'])
-  assert.equal(await slots.renew(old, 'reset'), undefined)
+  assert.equal(await slots.renewal.renew(old, 'reset'), undefined)
   await until(() => slots.renewingCount === 0)
   const fresh = await renewing
   assert.ok(fresh !== undefined && slots.workers.includes(fresh))
@@ -114,12 +114,12 @@ test('a worker whose successor does not boot, or fails its probe, stays', async 
   const { slots, knobs, until } = await fullSlots()
   const [old] = slots.workers
   assert.ok(old)
-  const bad = slots.renew(old, 'reset', () => Promise.reject(new Error('worse than before')))
+  const bad = slots.renewal.renew(old, 'reset', () => Promise.reject(new Error('worse than before')))
   const rejected = assert.rejects(bad, /worse than before/)
   await until(() => slots.renewingCount === 0)
   await rejected
   knobs.failsBoot = true
-  const failed = assert.rejects(slots.renew(old, 'reset'), /meant to fail/)
+  const failed = assert.rejects(slots.renewal.renew(old, 'reset'), /meant to fail/)
   await until(() => slots.renewingCount === 0)
   await failed
   assert.deepEqual([slots.workers.includes(old), old.state], [true, 'idle'])
@@ -129,7 +129,7 @@ test('a replaced worker has gone before its successor boots', async () => {
   const { slots, ready, until, isFull } = await fullSlots()
   const [old] = slots.workers
   assert.ok(old)
-  const replaced = slots.replace(old, 'reset')
+  const replaced = slots.renewal.replace(old, 'reset')
   assert.equal(slots.workers.length, 1)
   assert.equal(ready.length, 2)
   await until(isFull)
@@ -156,6 +156,6 @@ test('after a stop no slot is filled and nothing is renewed', async () => {
   stop.abort()
   slots.close()
   one.kill('aborted')
-  await assert.rejects(slots.renew(other, 'reset'), /the pool stops/)
+  await assert.rejects(slots.renewal.renew(other, 'reset'), /the pool stops/)
   assert.equal(slots.renewingCount, 0)
 })

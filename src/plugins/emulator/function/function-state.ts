@@ -21,18 +21,18 @@ import {
   wrongId,
   wrongState,
 } from './invocation.js'
-import { afterCall, type RuntimeCall, type RuntimeState, refused } from './runtime-state.js'
+import { type RestorePoller, Runtime } from './runtime.js'
 import { WaitingEvents, waitingMax } from './waiting-events.js'
 
-/** One function. */
+/** State of one function. */
 export class FunctionState {
   readonly #options: FunctionOptions
-  #runtime: RuntimeState = 'starting'
+  /** Managed Instances, or several environments: several events at once. */
+  readonly #isManaged: boolean
+  readonly #runtime: Runtime
   readonly #waiting = new WaitingEvents()
   readonly #inHand = new Map<string, Event>()
   #pollers: Poller[] = []
-  #restoring: (() => void) | undefined
-  #hasPolled = false
   /** Classic: the event that was handed out last. */
   #lastId: string | undefined
   readonly #late = new LateIds()
@@ -40,9 +40,11 @@ export class FunctionState {
 
   constructor(options: FunctionOptions) {
     this.#options = options
+    this.#isManaged = options.concurrency !== undefined || options.isParallel === true
+    this.#runtime = new Runtime(this.#isManaged)
   }
 
-  /** Status with which another event is refused; undefined: there is room. */
+  /** Status with which another event is refused; undefined while there is room. */
   get fullness(): ApiStatus | undefined {
     const { concurrency } = this.#options
     const busy = this.#inHand.size + this.#waiting.length
@@ -54,24 +56,24 @@ export class FunctionState {
     return this.#waiting.length > 0
   }
 
-  /** The runtime has asked for an event since it started. */
+  /** True once the runtime has asked for an event since it started. */
   get hasPolled(): boolean {
-    return this.#hasPolled
+    return this.#runtime.hasPolled
   }
 
-  /** The runtime waits for the snapshot to be woken. */
+  /** True while the runtime waits for the restore of its snapshot. */
   get isInSnapshot(): boolean {
-    return this.#restoring !== undefined
+    return this.#runtime.isInSnapshot
   }
 
-  /** The runtime waits for an event and nothing is in hand. */
+  /** True while the runtime waits for an event and none runs. */
   get isIdle(): boolean {
     return this.#inHand.size === 0 && this.#pollers.length > 0
   }
 
   /**
-   * Puts an event in line; `signal` aborts when the caller has gone, which takes a waiting event out. With `onStream` the caller
-   * can read pieces as they come: a streamed answer is handed to it, and `result` says nothing more.
+   * Queues an event; `signal` aborts when the caller has disconnected, which removes a waiting event. With `onStream` the
+   * caller reads streams: a streamed answer is passed to it, and `result` then has no further meaning.
    */
   invoke(
     request: InvokeRequest,
@@ -94,14 +96,13 @@ export class FunctionState {
     return { requestId, result }
   }
 
-  /** A poller asks: it is handed the next event or is refused. The returned function takes the request back. */
+  /** Handles a call of `/next`: hands out the next event or refuses. The returned function cancels the call. */
   next(poller: Poller): () => void {
-    const status = this.#call('next')
+    const status = this.#runtime.call('next')
     if (status !== undefined) {
       poller.refuse(status)
       return () => undefined
     }
-    this.#hasPolled = true
     this.#lingering?.clear()
     const [current] = this.#inHand.values()
     // Asking again before the answer hands out the same event again, as AWS's emulator does.
@@ -117,36 +118,40 @@ export class FunctionState {
     }
   }
 
-  /** The head of an answer: whether its body is to be read. */
+  /** Handles the head of an answer; returns a ticket when its body is to be read, else a status. */
   begin(requestId: string): Ticket | ApiStatus {
     const event = this.#inHand.get(requestId)
     if (event === undefined) return this.#notInHand(requestId)
-    if (this.#runtime === 'broken') return wrongId(requestId)
+    if (this.#runtime.state === 'broken') return wrongId(requestId)
     if (event.isAnswering) {
-      if (!this.#isManaged) return wrongState('answer', this.#runtime)
-      return { status: 400, errorType: 'InvokeResponseInProgress', errorMessage: 'its answer is on its way' }
+      if (!this.#isManaged) return wrongState('answer', this.#runtime.state)
+      return {
+        status: 400,
+        errorType: 'InvokeResponseInProgress',
+        errorMessage: 'its answer is being received already',
+      }
     }
-    const status = this.#isManaged ? undefined : this.#call('answer')
+    const status = this.#isManaged ? undefined : this.#runtime.call('answer')
     if (status !== undefined) return status
     event.isAnswering = true
     return event
   }
 
-  /** The body of an answer has come: a result or an error ends the event. */
+  /** Ends an event with the result or error in the body of its answer. */
   finish(ticket: Ticket, result: InvokeResult): ApiStatus {
     if (this.#inHand.get(ticket.requestId) !== ticket) return this.#notInHand(ticket.requestId)
     this.#end(ticket.requestId, result)
     return accepted
   }
 
-  /** The body of an answer was over its limit: the invoker is told, and nothing more is taken for the event. */
+  /** Fails an event whose answer is over the limit; no other answer to it is accepted. */
   finishTooLarge(ticket: Ticket): ApiStatus {
     const errorMessage = `Exceeded maximum allowed payload size (${payloadBytesMax} bytes).`
     const status = this.finish(ticket, platformError('Function.ResponseSizeTooLarge', errorMessage))
     return status === accepted ? { status: 413, errorType: 'RequestEntityTooLarge', errorMessage } : status
   }
 
-  /** The pieces of an answer begin to come: they are the invoker's. */
+  /** Passes a streamed answer to the invoker. */
   stream(ticket: Ticket, stream: AnswerStream): void {
     const event = this.#inHand.get(ticket.requestId)
     if (event === undefined) return
@@ -154,74 +159,62 @@ export class FunctionState {
     event.onStream?.(stream)
   }
 
-  /** The last piece has come, or none will come any more. */
+  /** Ends an event whose streamed answer has ended. */
   streamed(ticket: Ticket): ApiStatus {
     if (this.#inHand.get(ticket.requestId) !== ticket) return this.#notInHand(ticket.requestId)
     this.#end(ticket.requestId, { kind: 'result', body: Buffer.alloc(0) })
     return accepted
   }
 
-  /** The connection of an answer was cut. Classic: nothing more is taken for the event, which is handed out again. */
+  /**
+   * Handles an answer whose connection was cut. Classic model: no other answer to the event is accepted, and it is handed
+   * out again.
+   */
   breakOff(ticket: Ticket): void {
     if (this.#inHand.get(ticket.requestId) !== ticket) return
-    if (!this.#isManaged) this.#runtime = 'broken'
+    if (!this.#isManaged) this.#runtime.become('broken')
     else this.#end(ticket.requestId, platformError('Runtime.TruncatedResponse', 'the response was cut off'))
   }
 
-  /** A response mode that does not exist: the event fails and the runtime gets nothing any more. */
+  /** Fails an event because of an unknown response mode; the runtime gets no further event. */
   refuseMode(requestId: string, mode: string): ApiStatus {
     const ticket = this.begin(requestId)
     if ('status' in ticket) return ticket
     const errorMessage = `unknown response mode ${mode}`
     this.#end(requestId, platformError('Runtime.InvalidResponseModeHeader', errorMessage))
-    if (!this.#isManaged) this.#runtime = 'refused'
+    this.#runtime.become('refused')
     return { status: 400, errorType: 'InvalidFunctionResponseMode', errorMessage }
   }
 
-  /** Initialisation failed: whoever waits is told; only before the first `/next`. */
+  /** Handles an init error, allowed before the first `/next` only: the waiting events fail. */
   initError(body: Buffer, type: string): ApiStatus {
-    const status =
-      this.#isManaged && this.#hasPolled ? wrongState('init-error', 'polling') : this.#call('init-error')
+    const status = this.#runtime.call('init-error')
     if (status !== undefined) return status
     if (this.#options.isInitRepeated?.(body) !== true) this.#waiting.failAll({ kind: 'error', type, body })
     return accepted
   }
 
-  /** SnapStart: called back when the copy is woken. The returned function takes the request back. */
-  restoreNext(poller: {
-    readonly wake: () => void
-    readonly refuse: (status: ApiStatus) => void
-  }): () => void {
-    const status = this.#call('restore-next')
-    if (status !== undefined) {
-      poller.refuse(status)
-      return () => undefined
-    }
-    this.#restoring = poller.wake
+  /** SnapStart: handles a call of `/restore/next`, answered at the restore. The returned function cancels the call. */
+  restoreNext(poller: RestorePoller): () => void {
+    if (!this.#runtime.awaitRestore(poller)) return () => undefined
     this.#options.onChange?.()
-    return () => {
-      if (this.#restoring === poller.wake) this.#restoring = undefined
-    }
+    return () => this.#runtime.cancelRestore(poller)
   }
 
-  /** Wakes the snapshot. */
+  /** Restores the snapshot. */
   restore(): void {
-    const wake = this.#restoring
-    if (wake === undefined) return
-    this.#restoring = undefined
-    this.#runtime = 'restored'
-    wake()
+    this.#runtime.restore()
   }
 
-  /** A hook failed after the restore. */
+  /** Handles the error of a hook that failed after the restore. */
   restoreError(body: Buffer, type: string): ApiStatus {
-    const status = this.#call('restore-error')
+    const status = this.#runtime.call('restore-error')
     if (status !== undefined) return status
     this.#waiting.failAll({ kind: 'error', type, body })
     return accepted
   }
 
-  /** Hands out what can be. */
+  /** Hands out waiting events to waiting pollers. */
   poke(): void {
     while (this.#mayHandOut()) {
       const poller = this.#pollers.shift()
@@ -231,13 +224,18 @@ export class FunctionState {
     }
   }
 
-  /** The time of the event that waits first begins to count before it is handed out: its environment has to start first. */
+  /**
+   * Starts the time limit of the first waiting event before it is handed out, since its environment has to start first.
+   */
   startClock(): void {
     const event = this.#waiting.first
     if (event !== undefined) this.#arm(event)
   }
 
-  /** Ends every event that was handed out; when there is none, the one that waits first: any, or one whose time has begun. */
+  /**
+   * Fails every event that was handed out; when there is none, the first waiting one: any, or only one whose time limit has
+   * begun.
+   */
   fail(why: { type: string; message: string }, orWaiting: 'none' | 'begun' | 'any'): void {
     const error = (id: string) => platformError(why.type, `RequestId: ${id} Error: ${why.message}`)
     const [ids, { first }] = [[...this.#inHand.keys()], this.#waiting]
@@ -248,36 +246,20 @@ export class FunctionState {
     first.settle(error(first.requestId))
   }
 
-  /** Another process will speak: everything that the last one said is forgotten. */
+  /** Forgets the state of the runtime, because another process will call. */
   reset(): void {
-    this.#runtime = 'starting'
-    this.#hasPolled = false
+    this.#runtime.reset()
     this.#pollers = []
-    this.#restoring = undefined
     this.#lastId = undefined
   }
 
-  /** The emulator ends: everybody is sent home. */
+  /** Refuses all pollers and fails all events, because the emulator ends. */
   close(): void {
     const stopped = platformError('Emulator.Stopped', 'the emulator was stopped')
     this.#waiting.failAll(stopped)
     this.#pollers = []
     for (const id of [...this.#inHand.keys()]) this.#end(id, stopped)
     this.#lingering?.clear()
-  }
-
-  /** Several events at once. */
-  get #isManaged(): boolean {
-    return this.#options.concurrency !== undefined || this.#options.isParallel === true
-  }
-
-  /** Undefined: the call is fine, and the state has moved. */
-  #call(call: RuntimeCall): ApiStatus | undefined {
-    if (this.#isManaged && call === 'next') return undefined
-    const state = afterCall(this.#runtime, call)
-    if (state === refused) return wrongState(call, this.#runtime)
-    this.#runtime = state
-    return undefined
   }
 
   #mayHandOut(): boolean {
@@ -290,7 +272,7 @@ export class FunctionState {
     this.#arm(event)
     this.#inHand.set(event.requestId, event)
     this.#lastId = event.requestId
-    if (!this.#isManaged) this.#runtime = 'running'
+    this.#runtime.become('running')
     poller.hand(event)
     this.#options.onHandedOut?.(event)
   }
@@ -302,7 +284,7 @@ export class FunctionState {
     event.timer = clock.timer(timeoutMs, () => this.#timeOut(event))
   }
 
-  /** In hand, or still waiting for its environment to start. */
+  /** Times out an event that runs, or that waits for its environment to start. */
   #timeOut(event: Event): void {
     if (!this.#waiting.has(event) && this.#inHand.get(event.requestId) !== event) return
     const seconds = (this.#options.timeoutMs / 1000).toFixed(2)
@@ -310,7 +292,7 @@ export class FunctionState {
     this.#waiting.leave(event)
     this.#inHand.delete(event.requestId)
     if (this.#isManaged) this.#late.add(event.requestId)
-    else this.#runtime = 'answered'
+    else this.#runtime.become('answered')
     this.#lastId = undefined
     const error = platformError('Sandbox.Timedout', message)
     event.stream?.cut(error)
@@ -322,7 +304,7 @@ export class FunctionState {
     this.#options.onChange?.()
   }
 
-  /** The time of an event goes on until the runtime asks for the next one, though its invoker has been told. */
+  /** Keeps the time limit of an answered event until the runtime asks for the next one. */
   #linger({ deadlineMs, requestId }: Event): void {
     const { clock, onTimeout } = this.#options
     if (this.#isManaged || onTimeout === undefined) return
@@ -332,14 +314,14 @@ export class FunctionState {
   #notInHand(requestId: string): ApiStatus {
     if (this.#late.has(requestId)) return late
     if (this.#lastId !== requestId || this.#isManaged) return wrongId(requestId)
-    return wrongState('answer', this.#runtime)
+    return wrongState('answer', this.#runtime.state)
   }
 
   #end(requestId: string, result: InvokeResult): void {
     const event = this.#inHand.get(requestId)
     if (event === undefined) return
     this.#inHand.delete(requestId)
-    if (!this.#isManaged) this.#runtime = 'answered'
+    this.#runtime.become('answered')
     event.timer?.clear()
     this.#linger(event)
     if (result.kind === 'error') event.stream?.cut(result)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { consoleText, type LogRecord, membersText } from '../../src/logging/encode.js'
-import { partsOf } from '../../src/logging/parts.js'
+import { partsOf } from '../../src/logging/long-lines.js'
 
 const lineBytesMax = 250_000
 const common = { pool: 'p', pid: 7, job: 'r/m', requestId: 'r', tenantId: 't' }
