@@ -2,7 +2,7 @@
 import { messageOf, RelayError } from '../src/core/errors.js'
 import { printable, printableLines } from './output.js'
 
-/** `-c`, `-w`, `-o`, `--dotenv` and `--json` as commander hands them over. */
+/** `-c`, `-w`, `-o`, `--dotenv` and `--json` as commander passes them. */
 export interface CommonOptions {
   /** `-c FILE`. */
   readonly config?: string
@@ -25,7 +25,7 @@ export function wrongUsage(what: string, hint?: string): number {
   return ExitCode.usage
 }
 
-/** Says on standard error what a command could not do, with its code and on a second line what to do; its exit code. */
+/** Writes a fault to standard error: code and message, and the hint on a second line. Returns the exit code. */
 export function sayFault(error: unknown): number {
   const isOurs = error instanceof RelayError
   process.stderr.write(`rr: ${isOurs ? `${error.code}: ` : ''}${printableLines(messageOf(error))}\n`)

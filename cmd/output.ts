@@ -1,20 +1,20 @@
-/** Text that came from elsewhere, made fit for a terminal and for JSON that is printed on one. */
+/** Escapes text from outside, so that it can be printed on a terminal, also within JSON. */
 
 // Characters that move a cursor, change a title, hide text or turn its direction: controls (C0, DEL, C1) and format characters, except
 // the joiners that emoji and some scripts are written with.
 const unprintable = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu
 
-/** The text on one line: what is not printable is shown as its code, e.g. `\x1b`, `\u202e`. */
+/** Returns the text on one line, with unprintable characters as their codes, e.g. `\x1b`, `\u202e`. */
 export function printable(text: string): string {
   return text.replace(unprintable, codeOf)
 }
 
-/** The same for a text of several lines, which stay lines; all but the first get the indent. */
+/** Does the same for each line of a text; all lines but the first are indented. */
 export function printableLines(text: string, indent = ''): string {
   return text.split('\n').map(printable).join(`\n${indent}`)
 }
 
-/** A value as JSON on one line, in which no character is one that a terminal obeys. */
+/** Returns a value as JSON on one line, without characters that a terminal would interpret. */
 export function printableJson(value: unknown): string {
   // Within JSON such characters can only stand in texts, where an escape means the same.
   return JSON.stringify(value).replace(unprintable, (one) =>

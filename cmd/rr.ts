@@ -2,10 +2,10 @@
 // 2>/dev/null; h=default; while read -r k v; do case $k$v in SigIgn:*[13579bdf]) h=ignored; esac; done 2>/dev/null </proc/$$/status
 // 2>/dev/null; RELAYRUNNER_HANGUP=$h exec node -- "$0" "$@"
 /**
- * The command line: parses words, loads the one command that was asked for, sets the exit code. What a command does is
- * in the file of its name.
+ * The command line: parses words, loads the one command that was asked for, sets the exit code. What a command does is in
+ * the file of its name.
  *
- * The lines above are for a shell, which looks whether SIGHUP is ignored and then becomes Node (see `hangup.ts`); to Node
+ * The lines above are for a shell, which checks whether SIGHUP is ignored and then becomes Node (see `hangup.ts`); to Node
  * they are comments, so `node rr.js` works as well.
  */
 import { basename } from 'node:path'
@@ -29,7 +29,7 @@ function collect(value: string, earlier: readonly string[]): readonly string[] {
   return [...earlier, value]
 }
 
-/** Options before and after the command are one: `rr -c F serve` is `rr serve -c F`. */
+/** Adds the common options, which may stand before or after the command: `rr -c F serve` is `rr serve -c F`. */
 function withConfig(command: Command): Command {
   return command
     .option('-c, --config <file>', 'configuration file (else $RR_CONFIG, ./rr.yaml, ./.rr.yaml)')
@@ -252,7 +252,7 @@ add(
 )
 
 async function main(): Promise<void> {
-  // A reader such as `head` may have enough: there is nothing left to print to, and that is not a fault of the command.
+  // A reader such as `head` may close the pipe early, which is not a fault of the command.
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
     if (code !== 'EPIPE') process.exitCode = ExitCode.fault
   })

@@ -1,7 +1,7 @@
 /**
  * A SAM, CloudFormation or serverless.yml file → `Tree`: CloudFormation's short tags become the long form (`!Ref X` is
- * `{Ref: X}`), so that a template in JSON, with long names or with short ones is one tree. What the functions mean is
- * `src/lambda-check/intrinsics.ts`'s business.
+ * `{Ref: X}`), so that a template in JSON, with long names or with short ones is one tree. `src/lambda-check/intrinsics.ts`
+ * evaluates the functions.
  */
 import { relative } from 'node:path'
 import type { Entry, Tree } from '../src/schema/tree.js'
@@ -18,9 +18,9 @@ export async function readTemplate(file: string, cwd: string): Promise<ParsedFil
   return parseTemplate(readConfig(file, 'template'), name)
 }
 
-/** Parses the text of one. Variables in it are the deployment's, not ours: they stay. */
+/** Parses the text of a template. Its variables belong to the deployment and stay as they are. */
 export async function parseTemplate(text: string, file: string): Promise<ParsedFile> {
-  // A key written twice is a fault, but AWS takes it by its last value, and so it is in many a template that works.
+  // A duplicate key is a fault of YAML, but AWS takes the last value, and templates in use rely on that.
   const options = { file, tagged: longForm, mayRepeatKeys: true, aliasesMax }
   const { tree, problems } = await parseYaml(text, options)
   return { tree: withMergedKeys(tree), problems }
@@ -45,7 +45,7 @@ function withMergedKeys(tree: Tree): Tree {
   return { ...tree, entries }
 }
 
-/** The last one is written over the others: of a list the first map has the last word. */
+/** Returns the merged maps in the order in which they are assigned: of a list, the first map wins. */
 function mergedMaps(tree: Tree | undefined): readonly (Tree & { kind: 'map' })[] {
   if (tree === undefined) return []
   const maps = tree.kind === 'list' ? tree.items.toReversed() : [tree]

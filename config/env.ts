@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { ErrorCode, messageOf, RelayError } from '../src/core/errors.js'
 
-/** Names and values; undefined is unset. */
+/** Environment variables; the value of one that is not set is undefined. */
 export type EnvironmentVariables = Readonly<Record<string, string | undefined>>
 
-/** The process's environment, over that of the dotenv file, if one is named (`--dotenv`, DOTENV_PATH). */
+/** Reads the process's environment, which wins over the dotenv file, if one is named (`--dotenv`, DOTENV_PATH). */
 export function readEnvironment(dotenv: string | undefined): EnvironmentVariables {
   const file = dotenv ?? process.env.DOTENV_PATH
   if (file === undefined || file === '') return { ...process.env }

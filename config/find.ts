@@ -1,4 +1,4 @@
-/** Which file is the configuration, and which folder everything counts from. */
+/** Finds the configuration file, and the folder that relative paths refer to. */
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, resolve } from 'node:path'
 import { ErrorCode, messageOf, RelayError } from '../src/core/errors.js'
@@ -15,12 +15,12 @@ export interface FindOptions {
 }
 
 const fileNames = ['rr.yaml', '.rr.yaml']
-/** A configuration of more bytes is a mistake. */
+/** Maximum size of a configuration file in bytes: a larger one is a mistake. */
 const configBytesMax = 1024 * 1024
 
 /**
- * The file: `-c`, RR_CONFIG, ./rr.yaml, ./.rr.yaml, and under `bootstrap` those of LAMBDA_TASK_ROOT. Undefined when none is
- * there and `bootstrap` can do without. Throws RR_CONFIG_NOT_FOUND with the places that were looked at.
+ * Finds the file: `-c`, RR_CONFIG, ./rr.yaml, ./.rr.yaml, and under `bootstrap` those of LAMBDA_TASK_ROOT. Undefined when
+ * none exists under `bootstrap`, which needs none. Throws RR_CONFIG_NOT_FOUND with the places that were looked at.
  */
 export function findConfig({ config, cwd, env, isBootstrap }: FindOptions): string | undefined {
   const named = config ?? (env.RR_CONFIG === '' ? undefined : env.RR_CONFIG)
@@ -46,9 +46,9 @@ export function findConfig({ config, cwd, env, isBootstrap }: FindOptions): stri
 }
 
 /**
- * The path that a server is known by: the configuration file's as it was given, symbolic links kept, else the working directory's.
- * A relative path counts from the shell's own idea of the folder (PWD) where that leads to the same place: a server that was
- * started in `/app/current` is found there when `current` points elsewhere.
+ * Returns the path that identifies a server: the configuration file's as it was given, symbolic links kept, else the working
+ * directory's. A relative path is resolved against PWD, the shell's path of the folder, where that leads to the same place:
+ * a server that was started in `/app/current` is found there when `current` points elsewhere.
  */
 export function identityPath(
   options: FindOptions & { readonly workdir?: string | undefined; readonly file: string | undefined },
@@ -72,7 +72,10 @@ function isSamePlace(path: string, other: string): boolean {
   }
 }
 
-/** The text of a configuration file, or of one called `what`. Throws RR_CONFIG_NOT_FOUND for a folder, an unreadable, a huge or a binary file. */
+/**
+ * Reads the text of a configuration file, or of a file that messages call `what`. Throws RR_CONFIG_NOT_FOUND for a folder,
+ * an unreadable, a huge or a binary file.
+ */
 export function readConfig(file: string, what = 'configuration file'): string {
   try {
     const { size } = statSync(file)
@@ -85,7 +88,10 @@ export function readConfig(file: string, what = 'configuration file'): string {
   }
 }
 
-/** The working directory of server and workers: `-w`, else the file's folder, else LAMBDA_TASK_ROOT, else where `rr` was started. */
+/**
+ * Returns the working directory of server and workers: `-w`, else the file's folder, else LAMBDA_TASK_ROOT, else where `rr`
+ * was started.
+ */
 export function workingFolder(
   options: FindOptions & { readonly workdir?: string | undefined; readonly file: string | undefined },
 ): string {

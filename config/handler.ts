@@ -40,8 +40,8 @@ const programs: Readonly<Record<string, string>> = {
 const nodeExtensions = ['.js', '.mjs', '.cjs', '/index.js', '/package.json']
 
 /**
- * `worker.php` is a worker of that name; `index.handler` is an ordinary handler in Node (`index.js`, `.mjs`, `.cjs`) or Python
- * (`index.py`). Undefined when it leads nowhere.
+ * Finds the program: `worker.php` is a worker of that name; `index.handler` is an ordinary handler in Node (`index.js`,
+ * `.mjs`, `.cjs`) or Python (`index.py`). Undefined when there is no such file.
  */
 export function handlerCommand(handler: string, options: HandlerSearch): HandlerCommand | undefined {
   const { env, folder, places } = options
@@ -79,7 +79,7 @@ function foldersAbove(folder: string): readonly string[] {
   return above === folder ? [folder] : [folder, ...foldersAbove(above)]
 }
 
-/** False for folders: one of the handler's name may stand beside its Python file. */
+/** False for a folder: one with the handler's name may lie beside its Python file. */
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true
 }

@@ -44,7 +44,7 @@ function sectionSchema(section: Section): Json {
   return { ...(description === undefined ? {} : { description }), ...visit(schemaOf(section), editors) }
 }
 
-/** A schema with what editors show of it. */
+/** Adds the description and the default that editors show. */
 function described(schema: Schema): Json {
   return {
     ...(schema.description === undefined ? {} : { description: schema.description }),

@@ -1,4 +1,4 @@
-/** File, includes and `-o` → one tree with places. What the keys mean is `validate.ts`'s business. */
+/** File, includes and `-o` → one tree with places. `validate.ts` interprets the keys. */
 import { dirname, relative, resolve } from 'node:path'
 import { ErrorCode, hasCode, messageOf } from '../src/core/errors.js'
 import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'

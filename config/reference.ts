@@ -5,7 +5,7 @@ import { type SchemaVisitor, visit } from '../src/schema/visit.js'
 import { describe } from './validation/describe.js'
 import type { SectionOwner } from './validation/validate.js'
 
-/** Makes the part of the page that the sections say; the keys of a pool are there once, in a section of their own. */
+/** Makes the tables of the sections; the keys of a pool have one table of their own. */
 export function referenceOf(owners: readonly SectionOwner[], pool: Properties): string {
   const sections = owners.map(({ name, config }) => {
     const keys =

@@ -60,7 +60,10 @@ export interface TestServer {
   readonly rpcAddress: string
   /** Resolves with the error of a plugin whose `serve` threw. */
   readonly failed: Promise<Error>
-  /** Stops the server in order and removes its folder. Rejects with an AggregateError when a step failed. Again: does nothing. */
+  /**
+   * Stops the server in order and removes its folder. Rejects with an AggregateError when a step failed. A second call does
+   * nothing.
+   */
   stop(): Promise<void>
 }
 
@@ -127,7 +130,7 @@ function textOf(config: TestServerOptions['config']): string {
   return JSON.stringify({ version: '3', ...config })
 }
 
-/** All plugins that are on, with their validated sections. Rejects with RR_CONFIG_INVALID and every fault. */
+/** Returns all active plugins with their validated sections. Rejects with RR_CONFIG_INVALID and every fault. */
 async function configured(
   file: string,
   cwd: string,

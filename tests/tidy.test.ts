@@ -84,15 +84,21 @@ test('every file opens by saying what it is for, and every export of ours has a 
 
 test('a docstring begins with the thing or the verb', () => {
   const pronoun =
-    /\/\*\*\s*(?:\* )?((?:What|How|Who|Whom|Whose|Whether|Those|These|That|This|It|They|The ones?|Or|Where|When|If|Of|From|As|Nothing|Nobody|Something|Somebody)\b[^\n]*)/g
+    /\/\*\*\s*(?:\* )?((?:What|How|Who|Whom|Whose|Whether|Those|These|That|This|It|They|The ones?|Or|Where|When|If|Of|From|As|Nothing|Nobody|Something|Somebody|Its|Their|Which|Beside|Whoever|Whatever)\b[^\n]*)/g
   for (const [file, text] of texts)
     for (const [, sentence = ''] of text.matchAll(pronoun)) assert.fail(`${file}: "${sentence}"`)
 })
 
 test('messages say "is not a", never "is no"', () => {
-  const wrong = /(?<![Tt]here )\b(?:is|are|was|were) no (?!longer\b|one\b)[a-z]+/g
+  const wrong = /(?<![Tt]here )\b(?:is|are|was|were) no (?!longer\b|one\b)[a-z]+/gi
   for (const [file, text] of texts)
     for (const [words = ''] of text.matchAll(wrong)) assert.fail(`${file}: "${words}"`)
+})
+
+test('programs are not called whoever, somebody or anybody', () => {
+  for (const [file, text] of texts)
+    for (const [words = ''] of text.matchAll(/[^\n]*\b(?:whoever|whom|somebody|everybody|anybody)\b[^\n]*/gi))
+      assert.fail(`${file}: "${words.trim()}"`)
 })
 
 test('no two files export the same name', () => {

@@ -1,7 +1,7 @@
 /** The options of `rr lambda check`, with the numbers each takes: anything else is wrong usage. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 
-/** Adds them to the command. */
+/** Adds these options to the command. */
 export function withCheckFlags(command: Command): Command {
   const number = (flag: string, what: string, min: number, max: number) =>
     command.addOption(new Option(flag, what).argParser((text) => wholeNumber(text, min, max)))

@@ -11,7 +11,7 @@ import type { Place, Problem } from '../../src/schema/tree.js'
 import type { CommonOptions } from '../options.js'
 import { planStart } from '../server/plan.js'
 
-/** The workers, and what is wrong with the file. */
+/** Settings of the workers, and the problems of the file. */
 export interface ReadWorkers {
   readonly workers: WorkerSetup
   readonly problems: readonly Problem[]

@@ -1,4 +1,7 @@
-/** `rr lambda check`: reads a function's configuration and says what will hurt. The rules are in `lambda-check/rules/`. */
+/**
+ * `rr lambda check`: reads a function's configuration and lists settings that will cause problems. The rules are in
+ * `lambda-check/rules/`.
+ */
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readTemplate } from '../../config/cloud-template.js'
@@ -15,7 +18,7 @@ import { formatProblem, type Problem } from '../../src/schema/tree.js'
 import { type CommonOptions, ExitCode, wrongUsage } from '../options.js'
 import { readWorkers } from './check-workers.js'
 
-/** Beside the common ones and those that describe the function. */
+/** Options of `rr lambda check`, in addition to the common ones and those that describe the function. */
 export interface CheckOptions extends CommonOptions, SetupFlags {
   readonly template?: string
   readonly parameter?: readonly string[]
@@ -30,7 +33,10 @@ const templateNames = ['template.yaml', 'template.yml', 'serverless.yml', 'serve
 /** Errors that mean that the file, or a plugin that it lists, cannot be read. */
 const unreadableCodes = [ErrorCode.ConfigNotFound, ErrorCode.PluginLoad, ErrorCode.PluginApi] as const
 
-/** Exit 0 without errors and warnings, 1 with them, 2 when nothing says what to check, 78 for a file that cannot be read. */
+/**
+ * Checks and prints. Returns 0 without errors and warnings, 1 with them, 2 when there is nothing to check, 78 for a file
+ * that cannot be read.
+ */
 export async function lambdaCheck(options: CheckOptions): Promise<number> {
   const source = sourceOf(options)
   if (source === undefined)
@@ -107,7 +113,10 @@ async function fromFile(name: string, options: CheckOptions): Promise<Functions 
   return { functions, folders: [folder] }
 }
 
-/** The named one; else those that rr may be in: functions on managed runtimes are somebody else's, unless there are no others. */
+/**
+ * Selects the named function, else those that can run rr: functions on managed runtimes cannot, and are taken only when
+ * there are no others.
+ */
 function choose(all: readonly FoundFunction[], name: string | undefined): readonly FoundFunction[] {
   if (name !== undefined) return all.filter(({ setup }) => setup.name === name)
   const ours = all.filter(({ setup }) => !isManaged(setup))

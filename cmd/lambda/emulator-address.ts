@@ -28,7 +28,7 @@ export async function fileAddress(
   return { address: isWritten ? String(address.value) : defaultAddress, file }
 }
 
-/** `HOST:PORT` to connect to: a server on every address is reached by its loopback one. */
+/** Returns the `HOST:PORT` to connect to: the loopback address of a server that listens on all addresses. */
 export function reachable(address: string): string {
   return address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^(\[::\]|::):/, '[::1]:')
 }

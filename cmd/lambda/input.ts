@@ -1,8 +1,8 @@
-/** The file that a command is given as its argument. */
+/** Reads the file that a command gets as an argument. */
 import { readFileSync } from 'node:fs'
 import { messageOf } from '../../src/core/errors.js'
 
-/** Its bytes; `-` is standard input. A text says what is wrong. */
+/** Returns the bytes of the file, or of standard input for `-`. A string is the reason why they cannot be read. */
 export function readInput(file: string): Buffer | string {
   try {
     return readFileSync(file === '-' ? 0 : file)

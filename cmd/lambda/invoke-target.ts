@@ -13,7 +13,7 @@ import { connectServer } from '../remote/running-server.js'
 import { shownFile } from '../server/plan.js'
 import { type FileAddress, fileAddress, reachable } from './emulator-address.js'
 
-/** An address, and in words whose it is. */
+/** An address, and a description of the program that listens there. */
 export interface InvokeTarget {
   readonly address: string
   readonly who: string
@@ -23,8 +23,8 @@ const probeMsMax = 2000
 const identityBytesMax = 4096
 
 /**
- * The target without `--address`. Rejects with RR_NOT_RUNNING where nobody listens, RR_FOREIGN_SERVER where somebody else does, and
- * RR_NO_FUNCTION where the server has an emulator and nothing that answers its events.
+ * Finds the target when no `--address` is given. Rejects with RR_NOT_RUNNING when no process listens, RR_FOREIGN_SERVER when
+ * another program does, and RR_NO_FUNCTION when the server has an emulator but nothing that answers its events.
  */
 export async function invokeTarget(options: CommonOptions): Promise<InvokeTarget> {
   const env = readEnvironment(options.dotenv)

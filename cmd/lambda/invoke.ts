@@ -7,9 +7,9 @@ import { readInput } from './input.js'
 import { invokeTarget } from './invoke-target.js'
 import { sqsBatch } from './sqs-batch.js'
 
-/** Beside the common ones. */
+/** Options of `rr invoke`, in addition to the common ones. */
 export interface InvokeOptions extends CommonOptions {
-  /** Records of a batch to make. */
+  /** Number of records of the batch to make. */
   readonly sqs?: string
   readonly fifo?: boolean
   /** The event, or the body of each record, where `{n}` is its number. */
@@ -17,7 +17,7 @@ export interface InvokeOptions extends CommonOptions {
   readonly address?: string
 }
 
-/** Exit 0 for any answer of the function, 1 when it failed. */
+/** Sends the event and prints the answer. Returns 0 for any answer of the function, 1 when it failed. */
 export async function invoke(file: string | undefined, options: InvokeOptions): Promise<number> {
   if (file !== undefined && options.body !== undefined) return wrongUsage('give either a file or --body')
   const input = file === undefined ? undefined : readInput(file)
@@ -47,7 +47,7 @@ async function post(
   const { request } = await import('undici')
   const url = `http://${reachable(address)}/2015-03-31/functions/function/invocations`
   try {
-    // A function may take as long as its time-out says; that is the emulator's business.
+    // No limit here: the emulator enforces the function's timeout.
     const options = { method: 'POST', body: event, headersTimeout: 0, bodyTimeout: 0 } as const
     const { statusCode, headers, body } = await request(url, options)
     const isError = headers['x-amz-function-error'] !== undefined
@@ -77,7 +77,7 @@ function pretty(answer: string): string {
   try {
     return JSON.stringify(JSON.parse(answer), undefined, 2)
   } catch {
-    // Not JSON: as it came.
+    // Not JSON: printed unchanged.
     return answer
   }
 }

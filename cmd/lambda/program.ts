@@ -9,11 +9,11 @@ import { isExecutable } from '../../src/supervisor/worker/os/program.js'
 import type { CommonOptions } from '../options.js'
 import { loaderPlaces } from '../server/plan.js'
 
-/** The words of the command line that decide. */
+/** Arguments of `rr lambda run` that decide. */
 export interface LambdaWords {
-  /** A handler, or behind `--` a command. */
+  /** A handler, or a command after `--`. */
   readonly words: readonly string[]
-  /** `--` was written. */
+  /** True when `--` was given. */
   readonly isCommand: boolean
   readonly cwd: string
   readonly options: CommonOptions & { readonly handler?: string }
@@ -25,7 +25,10 @@ export interface LambdaProgram {
   readonly handler: string
 }
 
-/** A text says what is wrong with the words. Throws RR_CONFIG_NOT_FOUND where nothing says what to run. */
+/**
+ * Chooses the program. A string is the reason why the arguments are wrong. Throws RR_CONFIG_NOT_FOUND when there is nothing
+ * to run.
+ */
 export function lambdaProgram(about: LambdaWords): LambdaProgram | string {
   const { words, cwd, options } = about
   const [word] = words

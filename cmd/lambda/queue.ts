@@ -1,4 +1,4 @@
-/** `rr queue`: how many messages the queue that the running server polls has, by where they are. */
+/** `rr queue`: counts the messages of the queue that the running server polls: visible, in flight, delayed, dead. */
 
 import { number, orNull, record, type ShapeOf, text } from '../../src/ipc/rpc/shape.js'
 import { type CommonOptions, ExitCode } from '../options.js'

@@ -10,7 +10,7 @@ import { listenForEnd } from '../server/signals.js'
 import { fileAddress } from './emulator-address.js'
 import { type LambdaProgram, lambdaProgram } from './program.js'
 
-/** Beside the common ones; as commander hands them over. */
+/** Options of `rr lambda run` as commander passes them, in addition to the common ones. */
 export interface LambdaRunOptions extends CommonOptions {
   readonly address?: string
   readonly allowHost: readonly string[]
@@ -26,7 +26,7 @@ export interface LambdaRunOptions extends CommonOptions {
   readonly user?: string
 }
 
-/** The numbers in the options. */
+/** Numeric options, parsed. */
 interface Numbers {
   readonly timeoutMs: number
   readonly memoryMb: number
@@ -36,7 +36,10 @@ interface Numbers {
   readonly user: { readonly uid: number; readonly gid: number } | undefined
 }
 
-/** Runs until SIGTERM or SIGINT, which end the environment as Lambda would: 0. A second signal kills at once: 1. */
+/**
+ * Runs until SIGTERM or SIGINT, then ends the environment as Lambda would and returns 0. A second signal kills it at once:
+ * 1.
+ */
 export async function lambdaRun(words: readonly string[], options: LambdaRunOptions): Promise<number> {
   const numbers = readNumbers(options)
   if (typeof numbers === 'string') return wrongUsage(numbers)
@@ -92,7 +95,7 @@ function variablesOf({ config }: CommonOptions): Readonly<Record<string, string 
   return config === undefined ? process.env : { ...process.env, RR_CONFIG: resolve(config) }
 }
 
-/** A text says what is wrong. */
+/** Parses the numeric options. A string is the reason why one is wrong. */
 function readNumbers(options: LambdaRunOptions): Numbers | string {
   for (const [flag, text] of [
     ['--timeout', options.timeout],

@@ -6,7 +6,7 @@ import { printable, printableJson } from '../output.js'
 import { queueCall, withServer } from '../remote/running-server.js'
 import { readInput } from './input.js'
 
-/** Beside the common ones. */
+/** Options of `rr send`, in addition to the common ones. */
 export interface SendOptions extends CommonOptions {
   readonly body?: string
   readonly count?: string
@@ -19,7 +19,10 @@ export interface SendOptions extends CommonOptions {
 const sent = record({ message_ids: list(textShape) })
 const countMax = 10_000
 
-/** Exit 0 when all were taken, 1 when no server or no queue is there or the queue refused one. */
+/**
+ * Sends the messages. Returns 0 when the queue took all of them, 1 without a server or a queue, or when the queue refused
+ * one.
+ */
 export async function send(file: string | undefined, options: SendOptions): Promise<number> {
   const { body, count: countText = '1', delay, group, deduplicationId, queue } = options
   const count = Number(countText)

@@ -1,4 +1,4 @@
-/** An SQS event from a template, as a mapping would send it. */
+/** Makes an SQS event from a template, as an event-source mapping would send it. */
 import { createHash, randomUUID } from 'node:crypto'
 
 const region = 'us-east-1'
@@ -7,7 +7,7 @@ const groups = 3
 const firstSequence = 18_849_496_460_467_696_000n
 
 /**
- * Options of a batch. `body` is the body of every record; `template` is the same with the record's number for `{n}`. The default
+ * Makes a batch. `body` is the body of every record; `template` is the same with the record's number for `{n}`. The default
  * is `{"n":1}`, `{"n":2}` … A FIFO batch has three groups.
  */
 export function sqsBatch(options: {

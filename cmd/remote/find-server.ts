@@ -59,7 +59,10 @@ export function requireConfig(options: CommonOptions): void {
   findConfig({ config: options.config, cwd: process.cwd(), env, isBootstrap })
 }
 
-/** The sockets under which that server may be found, checked. Throws RR_PRIVATE_FOLDER for one that is not ours alone. */
+/**
+ * Returns the sockets at which the server may listen, after checking their owners. Throws RR_PRIVATE_FOLDER for one that
+ * other users can access.
+ */
 export function candidates(wanted: Wanted): readonly Candidate[] {
   const root = rootFolderPath(wanted.uid)
   if (statOf(root) === undefined) return []
@@ -101,7 +104,7 @@ async function listenOf(
   }
 }
 
-/** The socket in a folder, or in the one that a link of ours names; undefined when there is none. */
+/** Returns the socket of a folder, or of the folder that a link of ours points to; undefined when there is none. */
 function checked(place: string, uid: number): Candidate | undefined {
   const folder = followed(place, uid)
   if (folder === undefined || statOf(folder) === undefined) return undefined
@@ -139,7 +142,7 @@ function statOf(path: string): Stats | undefined {
   try {
     return lstatSync(path)
   } catch {
-    // Nothing is there.
+    // The file does not exist.
     return undefined
   }
 }

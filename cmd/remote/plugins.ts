@@ -4,7 +4,7 @@ import { type PluginRow, Plugins } from '../../src/supervisor/rpc/own.js'
 import { type CommonOptions, ExitCode } from '../options.js'
 import { printAnswer, table, withServer } from './running-server.js'
 
-/** Prints them. */
+/** Prints the plugins of the running server. */
 export async function plugins(options: CommonOptions): Promise<number> {
   await withServer(options, async (client) => {
     printAnswer(options, await client.call(Plugins), pluginsTable)

@@ -1,4 +1,4 @@
-/** `rr pools`: how each pool is: its size, who waits, and whether it is degraded. */
+/** `rr pools`: the state of each pool: its size, the waiting callers, whether it is degraded. */
 
 import { type PoolRow, PoolRows } from '../../src/supervisor/rpc/own.js'
 import { type CommonOptions, ExitCode } from '../options.js'
@@ -15,7 +15,7 @@ export async function pools(options: CommonOptions): Promise<number> {
   return ExitCode.ok
 }
 
-/** Says on standard error which pools are degraded; for commands that show something else of them. */
+/** Warns on standard error of degraded pools, for commands that show other data. */
 export async function warnOfDegraded(client: ControlClient): Promise<void> {
   warn(await client.call(PoolRows))
 }
@@ -24,12 +24,12 @@ function warn(rows: readonly PoolRow[]): void {
   for (const { pool, degraded } of rows) {
     if (degraded === null) continue
     const { for_ms: forMs, recent_deaths: deaths, why } = degraded
-    const text = `pool ${pool} has been degraded for ${Math.round(forMs / 1000)} s, ${deaths} workers fell: ${why}`
+    const text = `pool ${pool} has been degraded for ${Math.round(forMs / 1000)} s, ${deaths} workers died: ${why}`
     process.stderr.write(`${printable(text)}\n`)
   }
 }
 
-/** A pool without a worker is always bringing some up. */
+/** A pool without a live worker is always booting some. */
 function stateOf({ degraded, live }: PoolRow): string {
   if (degraded !== null) return 'degraded'
   return live === 0 ? 'starting' : 'ok'

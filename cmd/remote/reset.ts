@@ -5,7 +5,7 @@ import { type CommonOptions, ExitCode } from '../options.js'
 import { printable } from '../output.js'
 import { withServer } from './running-server.js'
 
-/** Resets the named pools, all without names. */
+/** Resets the named pools, or all of them when none is named. */
 export async function reset(pools: readonly string[], options: CommonOptions): Promise<number> {
   let code: number = ExitCode.ok
   await withServer(options, async (client) => {
@@ -16,7 +16,7 @@ export async function reset(pools: readonly string[], options: CommonOptions): P
         process.stderr.write(`pool ${printable(name)}: every worker was replaced\n`)
       } catch (error) {
         if (!hasCode(error, ErrorCode.RpcFailed)) throw error
-        // It names the pool.
+        // The message names the pool.
         process.stderr.write(`rr: ${messageOf(error)}\n`)
         code = ExitCode.fault
       }

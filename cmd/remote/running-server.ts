@@ -1,4 +1,7 @@
-/** Finds the running server of a configuration, makes sure that it is one, and calls it. Never waits in silence. */
+/**
+ * Connects to the running server of a configuration, verifies its identity, and calls it. Reports to the user while it
+ * waits.
+ */
 import { userInfo } from 'node:os'
 import { sleep, systemClock } from '../../src/core/clock.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors.js'
@@ -15,9 +18,9 @@ import { notAnswering } from './server-state.js'
 const answerMsMax = 5000
 const againMs = 100
 
-/** A connection to a running server that has said who it is. */
+/** A connection to a running server that has identified itself. */
 export interface ControlClient {
-  /** The server's process, as it says. */
+  /** Process id, as the server reports it. */
   readonly pid: number
   /** The server's configuration file, or its working directory. */
   readonly path: string
@@ -35,8 +38,9 @@ export interface ControlClient {
 }
 
 /**
- * Connects to the server's private socket. Without a file that is the one of the working directory, as of `rr dev HANDLER`. Rejects
- * with RR_NOT_RUNNING, RR_NOT_ANSWERING, RR_PRIVATE_FOLDER, RR_RPC_FAILED, or RR_CONFIG_NOT_FOUND where there is neither file nor server.
+ * Connects to the server's private socket. Without a configuration file the working directory identifies the server, as for
+ * `rr dev HANDLER`. Rejects with RR_NOT_RUNNING, RR_NOT_ANSWERING, RR_PRIVATE_FOLDER, RR_RPC_FAILED, or RR_CONFIG_NOT_FOUND
+ * where there is neither file nor server.
  */
 export async function connectServer(options: CommonOptions): Promise<ControlClient> {
   const wanted = await wantedServer(options)
@@ -49,7 +53,7 @@ export async function connectServer(options: CommonOptions): Promise<ControlClie
   throw notRunning(wanted)
 }
 
-/** The same for as long as `act` takes. */
+/** Connects to the server, runs `act`, and closes the connection. */
 export async function withServer(
   options: CommonOptions,
   act: (client: ControlClient) => Promise<void>,
@@ -177,7 +181,7 @@ class Control implements ControlClient {
   }
 }
 
-/** A server's own words as they may be printed: indented, so that no line of theirs can pose as one of ours. */
+/** Makes a server's message printable: indented, so that no line of it can look like one of ours. */
 function shown(error: unknown): unknown {
   if (!hasCode(error, ErrorCode.RpcFailed)) return error
   const hint = error instanceof RelayError ? error.hint : undefined
@@ -192,13 +196,15 @@ function progressLine(pid: number, { state, live, idle, waiting }: Status): stri
   return printable(`waiting for the server (pid ${pid}): ${words}`)
 }
 
-/** Prints a server's answer: as JSON with `--json`, else as `textOf` puts it. Neither holds anything that a terminal obeys. */
+/**
+ * Prints a server's answer: JSON with `--json`, else the text that `textOf` makes of it, with control characters escaped.
+ */
 export function printAnswer<T>(options: CommonOptions, answer: T, textOf: (answer: T) => string): void {
   const text = options.json === true ? printableJson(answer) : textOf(answer)
   process.stdout.write(`${text}\n`)
 }
 
-/** Calls a procedure of the queue that the server polls. Rejects with RR_QUEUE_REFUSED and the server's words. */
+/** Calls a procedure of the queue that the server polls. Rejects with RR_QUEUE_REFUSED and the server's message. */
 export async function queueCall<I, O>(
   client: ControlClient,
   procedure: RemoteProcedure<I, O>,
@@ -219,7 +225,7 @@ export async function queueCall<I, O>(
   }
 }
 
-/** Rows under headings, each column as wide as it needs. Cells hold what a server said, so they are made printable here. */
+/** Formats rows under headings, each column as wide as it needs; control characters of cells are escaped. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map(printable))
   const widths = headings.map((heading, at) =>

@@ -1,4 +1,7 @@
-/** Addresses of a configuration that `rr serve` would refuse, whoever else listens. Pure but for a look at folders and network interfaces. */
+/**
+ * Finds addresses of a configuration that `rr serve` would refuse, whether or not they are free. Pure but for a look at
+ * folders and network interfaces.
+ */
 import { existsSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
@@ -7,7 +10,7 @@ import { socketPathBytesMax } from '../../src/ipc/listen.js'
 
 const portMax = 65_535
 
-/** The fault of `host:port` that anybody may reach; undefined when it can be listened on. */
+/** Returns the fault of a `host:port` that need not be loopback; undefined when a server can listen on it. */
 export function hostPortFault(address: string): string | undefined {
   const colon = address.lastIndexOf(':')
   const [host, port] = [address.slice(0, colon).replace(/^\[|\]$/g, ''), Number(address.slice(colon + 1))]
@@ -16,7 +19,10 @@ export function hostPortFault(address: string): string | undefined {
   return `no network interface of this machine has the address ${host}`
 }
 
-/** The fault of `unix://PATH` or `tcp://HOST:PORT`, where a TCP address has to be a loopback one. */
+/**
+ * Returns the fault of `unix://PATH` or `tcp://HOST:PORT`, where a TCP address has to be loopback; undefined when there is
+ * none.
+ */
 export function socketFault(address: string, cwd: string): string | undefined {
   const unix = /^unix:\/\/(.+)$/.exec(address)?.[1]
   if (unix === undefined) return tcpFault(address)

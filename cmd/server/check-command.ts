@@ -20,7 +20,7 @@ export interface CommandFault {
   readonly hint?: string
 }
 
-/** The fault of a command; undefined when it may well start. */
+/** Returns the fault of a command; undefined when none is found. */
 export function commandFault({ words, cwd, path, isThread }: CommandAbout): CommandFault | undefined {
   if (words.includes('')) return { what: 'the command has an empty word', hint: 'is a variable unset?' }
   try {
@@ -53,11 +53,11 @@ function scriptFault(words: readonly string[], cwd: string): CommandFault | unde
 
 /** Options of an interpreter, needed to find the script among its arguments. */
 interface Interpreter {
-  /** Options whose next word is theirs. */
+  /** Options that take the next argument as their value. */
   readonly withValue: ReadonlySet<string>
-  /** Options that stand in for a script: code, a module, a mode of its own. */
+  /** Options that replace a script: code, a module, a mode. */
   readonly instead: RegExp
-  /** The option whose word is the script. */
+  /** The option whose value is the script. */
   readonly file?: string
 }
 
@@ -76,7 +76,7 @@ const interpreters: Readonly<Record<string, Interpreter>> = {
   },
 }
 
-/** The script; empty: there is none; undefined: that cannot be told, or something else stands in for it. */
+/** Returns the script; empty when there is none; undefined when it cannot be determined or an option replaces it. */
 function scriptOf(interpreter: Interpreter | undefined, words: readonly string[]): string | undefined {
   if (interpreter === undefined) return undefined
   for (let at = 0; at < words.length; at += 1) {

@@ -29,12 +29,12 @@ export function startCounts(plan: StartPlan): { readonly pools: number; readonly
   return { pools: poolsOf(plan).filter(({ isOwn }) => isOwn).length, plugins: plan.listed.size }
 }
 
-/** A pool that the start opens, or the name of one that somebody wants. */
+/** A pool that the start opens, or a reference to one by name. */
 interface PoolUse {
   readonly name: string
   readonly at: Place
   readonly tree: Tree | undefined
-  /** False: only the name of one under `pools:`. */
+  /** False for a reference to a pool under `pools:`. */
   readonly isOwn: boolean
 }
 
@@ -118,7 +118,7 @@ class Checker {
     if (fault !== undefined) this.#fail(command.at, fault.what, fault.hint)
   }
 
-  /** The folder that workers start in; undefined, and said, when it is not there. */
+  /** Returns the folder that workers start in; reports a missing one and returns undefined. */
   #folder(pool: PoolUse): string | undefined {
     const tree = childOf(pool.tree, 'cwd') ?? childOf(this.#server, 'cwd')
     if (tree === undefined) return this.#plan.cwd
@@ -189,7 +189,7 @@ function poolsOf({ plugins, entries, listed, file }: StartPlan): readonly PoolUs
   return [...declared, ...wanted]
 }
 
-/** A key of a section that opens a pool has the keys of one. */
+/** True for a key of a section that opens a pool: its value has the keys of a pool. */
 function isPool(schema: Schema): boolean {
   if ('anyOf' in schema) return schema.anyOf.some(isPool)
   return schema.type === 'object' && 'num_workers' in schema.properties && 'command' in schema.properties
@@ -203,7 +203,7 @@ function keysOf(tree: Tree | undefined) {
   return tree?.kind === 'map' ? tree.entries : new Map<string, { at: Place; value: Tree }>()
 }
 
-/** A command that says something. */
+/** Returns the command unless it is empty. */
 function written(tree: Tree | undefined): Tree | undefined {
   return tree?.kind === 'list'
     ? tree.items.length > 0

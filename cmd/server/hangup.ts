@@ -1,7 +1,7 @@
 /**
- * Tells whether SIGHUP was ignored when this process was started, as `nohup` arranges it. Node sets every ignored signal back to its
- * default before any JavaScript runs, so the process itself cannot tell. `rr.js` starts as a shell script that looks first and
- * hands down what it saw; where somebody runs `node rr.js`, signs of `nohup` have to do.
+ * Tells whether SIGHUP was ignored when this process was started, as `nohup` arranges it. Node sets every ignored signal
+ * back to its default before any JavaScript runs, so the process itself cannot tell. `rr.js` starts as a shell script that
+ * looks first and hands down what it saw; for `node rr.js` it is concluded from signs of `nohup`.
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'

@@ -62,7 +62,7 @@ const workers: Readonly<Record<InitLanguage, (paths: PackagePaths) => WorkerFile
 await serve(async (body, context) => {
   if (context.kind === 'event') return { ok: true } // what is returned is the event's result
   const { n } = JSON.parse(body)
-  if (n > 100) throw retry('too large for today') // this record failed, it comes again
+  if (n > 100) throw retry('too large for today') // this record failed and will be delivered again
   log('info', 'done', { n }) // returning means: this record is done
 })
 `,
@@ -83,7 +83,7 @@ Worker::serve(function (string $body, Context $context) {
     }
     $n = json_decode($body, true, flags: JSON_THROW_ON_ERROR)['n'];
     if ($n > 100) {
-        throw Verdict::retry('too large for today'); // this record failed, it comes again
+        throw Verdict::retry('too large for today'); // this record failed and will be delivered again
     }
     Worker::log('info', 'done', ['n' => $n]); // returning means: this record is done
 });
@@ -106,7 +106,7 @@ def handle(body, context):
         return {"ok": True}  # what is returned is the event's result
     n = json.loads(body)["n"]
     if n > 100:
-        raise retry("too large for today")  # this record failed, it comes again
+        raise retry("too large for today") # this record failed and will be delivered again
     log("info", "done", n=n)  # returning means: this record is done
 
 

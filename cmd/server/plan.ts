@@ -25,7 +25,7 @@ import type { CommonOptions } from '../options.js'
 /** Mode in which `rr` was asked to run; `check` is `rr validate`. */
 export type StartMode = RunMode | 'check'
 
-/** Beside the common options. */
+/** Options of a start, in addition to the common ones. */
 export interface StartOptions extends CommonOptions {
   /** The handler that workers run, named on the command line. */
   readonly handler?: string | undefined
@@ -45,7 +45,7 @@ export interface StartPlan {
   readonly active: readonly AnyPlugin[]
   /** Places in the file that list each plugin, by the plugin's name. */
   readonly listed: ReadonlyMap<string, Place>
-  /** The top-level keys as they were written, for whoever says where a value stands. */
+  /** The top-level keys as they were written, with the places of their values. */
   readonly entries: Loaded['entries']
   readonly problems: readonly Problem[]
 }

@@ -14,7 +14,7 @@ export async function schema(options: CommonOptions): Promise<number> {
   return problems.length === 0 ? ExitCode.ok : ExitCode.fault
 }
 
-/** Without a file there are none, unless one was named. */
+/** Loads the plugins that the file lists; without a file there are none. */
 async function listedPlugins(options: CommonOptions): ReturnType<typeof loadListedPlugins> {
   try {
     return await loadListedPlugins(options)

@@ -5,10 +5,10 @@ import type { AnyPlugin } from '../../src/supervisor/plugins/definition.js'
 import { sectionsOf } from '../../src/supervisor/plugins/parts.js'
 import { hostSections } from '../../src/supervisor/sections.js'
 
-/** In the order of the documentation. */
+/** The built-in sections in the order of the documentation. */
 export const builtInSections: readonly SectionOwner[] = sectionsWith([])
 
-/** The same with the sections and the parts of plugins beside the built-in ones. */
+/** Adds the sections and the parts of plugins that are not built in. */
 export function sectionsWith(plugins: readonly AnyPlugin[]): readonly SectionOwner[] {
   return [...hostSections, ...sectionsOf([...builtInPlugins, ...plugins])]
 }

@@ -15,7 +15,7 @@ export function serve(options: CommonOptions): Promise<number> {
   return run('serve', options)
 }
 
-/** Beside the common ones. */
+/** Options of `rr dev`, in addition to the common ones. */
 export interface DevOptions extends CommonOptions {
   /** `--sqs QUEUE`: short for `-o emulator.sqs.queue=QUEUE`. */
   readonly sqs?: string
@@ -51,7 +51,7 @@ async function run(mode: RunMode, options: StartOptions): Promise<number> {
     isTerminal: isatty(2),
     clock: systemClock,
   })
-  // Whoever reads them may have gone: the log counts what it could not write, and nothing else depends on them.
+  // Their reader may have closed them: the log counts what it could not write, and nothing else depends on them.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   const code = await new ServerRun({ mode, manner, platform, log }).run(options)
   // What the last step rejected without a handler is told in a turn of its own.

@@ -20,7 +20,7 @@ interface FirstAsk {
   readonly atMs: number
 }
 
-/** The stop of this process: whether it was asked for, by what, and whether somebody insists. */
+/** The stop of this process: whether it was requested, by which signal, and whether a second signal forces it. */
 export class EndAsked {
   readonly #asked = deferred<'asked'>()
   /** Resolves with the first ask. */
@@ -61,7 +61,7 @@ export class EndAsked {
     if (this.#isInsisted) run()
   }
 
-  /** Asks, without ever insisting. */
+  /** Requests the stop without ever forcing it. */
   ask(): void {
     this.#ask(undefined)
   }

@@ -1,4 +1,7 @@
-/** Checks a value that a client sent as a section of the file is checked. It is data, not text: a number in quotes stays text. */
+/**
+ * Checks a value from a client in the same way as a section of the file. The value is data, not text: a number in quotes
+ * stays text.
+ */
 import type { Schema } from '../../src/schema/kinds.js'
 import type { Entry, Place, Tree } from '../../src/schema/tree.js'
 import { type SectionOwner, validateSection } from './validate.js'

@@ -2,7 +2,7 @@
 import type { Schema, StringSchema } from '../../src/schema/kinds.js'
 import { type SchemaVisitor, visit } from '../../src/schema/visit.js'
 
-/** One kind of value, in words. */
+/** Describes the values of one schema. */
 export function describe(schema: Schema): string {
   return visit(schema, words)
 }

@@ -14,7 +14,7 @@ interface Refusal {
   readonly hint?: string
 }
 
-/** By kind of schema; `keyword` is the constraint that was not met. */
+/** Refusals by kind of schema; `keyword` is the constraint that was not met. */
 export const refusals: SchemaVisitor<Refusal, [tree: Tree | undefined, keyword: string]> = {
   string(schema, tree, keyword) {
     const text = textOf(tree)

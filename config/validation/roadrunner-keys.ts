@@ -1,6 +1,6 @@
 /** Keys of RoadRunner that have no meaning here, and what to use instead: a warning, not a fault. */
 
-/** By dotted path; a path covers everything below it. */
+/** Advice by dotted path; a path covers everything below it. */
 const meaninglessKeys: Readonly<Record<string, string>> = {
   envfile: 'use --dotenv FILE',
   endure: 'stopping is bounded by destroy_timeout of each pool',

@@ -1,4 +1,4 @@
-/** Listening to an `AbortSignal`, with the way to stop listening at hand: a listener left on a long-lived signal is a leak. */
+/** Listens to an `AbortSignal` and returns a function that stops: a listener left on a long-lived signal is a leak. */
 
 /** Undoes what was set up; a second call does nothing. */
 export type Undo = () => void
@@ -6,8 +6,8 @@ export type Undo = () => void
 const nothing: Undo = () => undefined
 
 /**
- * Calls `run` once when `signal` aborts, or right away when it has aborted already. Returns how to stop listening. Without a signal
- * nothing ever happens.
+ * Calls `run` once when `signal` aborts, or right away when it has aborted already. Returns how to stop listening. Does
+ * nothing without a signal.
  */
 export function onAbort(signal: AbortSignal | undefined, run: () => void): Undo {
   if (signal === undefined) return nothing

@@ -11,7 +11,7 @@ export const sliceMs = 500
 export const lateMsMax = 500
 
 interface ClockTimer {
-  /** By our own count of time, or by the inner clock's when it `isWall`. */
+  /** Due time by our own count of time, or by the inner clock's when it `isWall`. */
   readonly dueAt: number
   readonly isWall: boolean
   readonly run: () => void

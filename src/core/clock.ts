@@ -10,7 +10,9 @@ export interface Timer {
 export interface TimerOptions {
   /** True for a timer that does not keep the process alive. */
   readonly unref?: boolean
-  /** For deadlines that come from outside: time in which this process was frozen, or got no processor, counts as well. */
+  /**
+   * True for a deadline that comes from outside: time in which this process was frozen, or got no processor, counts as well.
+   */
   readonly isWall?: boolean
 }
 

@@ -10,7 +10,7 @@ export class Scope {
     this.#undos.push(undo)
   }
 
-  /** Runs all undos, last first; resolves with every failure, and none keeps another from its turn. */
+  /** Runs all undos, last first; resolves with every failure, and one failure does not stop the others. */
   async close(): Promise<readonly Error[]> {
     const failures: Error[] = []
     for (let undo = this.#undos.pop(); undo !== undefined; undo = this.#undos.pop()) {

@@ -1,6 +1,6 @@
 /**
- * Control messages: the JSON of frames with the CONTROL flag. There are two, "who are you" and "stop"; a PHP worker dies of
- * any other, so the server sends no third one. Pure.
+ * Control messages: the JSON of frames with the CONTROL flag. There are two, "who are you" and "stop"; any other message
+ * kills a PHP worker, so the server sends no third. Pure.
  */
 import { type Frame, FrameFlag, type FrameParts } from './frame.js'
 
@@ -11,7 +11,7 @@ export function pidRequest(ownPid: number): FrameParts {
   return { flags: controlJson, options: [], head: `{"pid":${ownPid}}` }
 }
 
-/** Server to worker: leave, exit code 0. */
+/** Server to worker: exit with code 0. */
 export const stopRequest: FrameParts = { flags: controlJson, options: [], head: '{"stop":true}' }
 
 /** Answer of a worker to the PID request: its pid, and the extensions of ours that it understands. */

@@ -1,8 +1,8 @@
 /**
- * Bytes in, frames and junk out. Does no I/O. Any chunking; a frame that lies within one chunk is not copied.
+ * Decodes bytes into frames and junk, without I/O. Takes any chunking; a frame that lies within one chunk is not copied.
  *
- * Invariant: what is kept is either the begin of one frame whose header was checked, or fewer bytes than a header, each of
- * which could still begin one. A length is compared with its limit before anything is allocated. A fault is sticky.
+ * Invariant: the kept bytes are either the beginning of one frame whose header was checked, or fewer bytes than a header,
+ * each of which could still begin one. A length is compared with its limit before anything is allocated. A fault is sticky.
  */
 import { ErrorCode, RelayError } from '../core/errors.js'
 import { type Frame, frameVersion, headerBytesMin, headerCrc, optionsMax } from './frame.js'
@@ -65,7 +65,7 @@ export class FrameDecoder {
   }
 
   /**
-   * No more will come. Bytes that waited to become a header are junk; a frame that was begun is dropped (its payload belongs
+   * Ends the input. Bytes that could have become a header are junk; a frame that was begun is dropped (its payload belongs
    * in no log) and returned as the fault RR_IPC_RELAY_CLOSED.
    */
   end(): RelayError | undefined {

@@ -1,4 +1,4 @@
-/** The PID handshake: the server asks, the worker answers, and answering is what being ready means. */
+/** The PID handshake: the server asks, the worker answers. A worker that has answered is ready. */
 import { onAbort } from '../core/abort.js'
 import type { Clock } from '../core/clock.js'
 import { ErrorCode, RelayError } from '../core/errors.js'
@@ -56,7 +56,7 @@ export function handshake(relay: Relay, options: HandshakeOptions): Promise<PidR
         if (reply === undefined)
           return refuse(`instead of reporting that it is ready it sent ${shown(frame)}`)
         over()
-        // Once the chunk has been decoded: what came with the reply came unasked, and must not be lost unseen.
+        // After the chunk has been decoded: bytes that came with the reply were not asked for and must be reported.
         const good = reply
         queueMicrotask(() => resolve(good))
       },

@@ -1,4 +1,4 @@
-/** Listening on this machine only: a socket file that is ours alone, or a loopback address. */
+/** Listens on this machine only: on a socket file that no other user can access, or on a loopback address. */
 import { chmodSync, existsSync } from 'node:fs'
 import { lstat, unlink } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
@@ -108,7 +108,7 @@ function listening(server: Server, where: { path: string } | { host: string; por
   })
 }
 
-/** Removes a socket that nobody listens on. Throws when somebody does, or when the path is not a socket: that is not ours. */
+/** Removes a socket on which no process listens. Throws when one does, or when the path is not a socket. */
 async function removeStale(path: string): Promise<void> {
   const stat = await lstat(path)
   if (!stat.isSocket()) {

@@ -1,6 +1,6 @@
 /**
- * One listener for all workers of a socket relay. Each connection shakes hands by itself and is matched to a spawned
- * worker by the pid it reports; a stray, silent or lying one harms nobody.
+ * One listener for all workers of a socket relay. Each connection shakes hands by itself and is matched to a spawned worker
+ * by the pid it reports; a connection that is unexpected, silent, or reports a wrong pid affects no other.
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { onAbort } from '../core/abort.js'
@@ -33,7 +33,7 @@ export interface ListenerOptions {
   readonly unexpectedMax?: number
 }
 
-/** A worker that has introduced itself. */
+/** A worker that has reported its pid. */
 interface Introduced {
   readonly relay: Relay
   readonly features: readonly string[]
@@ -54,7 +54,9 @@ export interface RelayListener {
    * is up or `signal` aborts, with RR_IPC_RELAY_CLOSED when the listener is closed.
    */
   expect(pid: number, options: ExpectOptions): Promise<Introduced>
-  /** Ends every connection, removes the socket file, rejects whoever waits. Calling it again is harmless. */
+  /**
+   * Ends every connection, removes the socket file, rejects pending calls of `expect`. Calling it again is harmless.
+   */
   close(): Promise<void>
 }
 
@@ -63,7 +65,7 @@ const unexpectedMaxDefault = 512
 const helloMsDefault = 5000
 const tellAgainMs = 10_000
 
-/** Starts to listen. Rejects with RR_SOCKET_PATH, RR_ADDRESS_IN_USE, or RR_IPC_RELAY_CLOSED for an address that is none. */
+/** Starts to listen. Rejects with RR_SOCKET_PATH, RR_ADDRESS_IN_USE, or RR_IPC_RELAY_CLOSED for an invalid address. */
 export async function openListener(options: ListenerOptions): Promise<RelayListener> {
   const listener = new Listener(options)
   await listener.open()
@@ -245,7 +247,9 @@ class Listener implements RelayListener {
     this.#takeEarly(first)?.relay.close()
   }
 
-  /** Keeps it for the time of a handshake; its place is free again as soon as it goes, or says more than it was asked. */
+  /**
+   * Keeps a worker that is not expected yet for the time of a handshake, unless it disconnects or sends anything more.
+   */
   #keepEarly(pid: number, introduced: Introduced): void {
     const { clock, handshakeMs, log } = this.#options
     const { relay } = introduced

@@ -1,4 +1,4 @@
-/** Is there a `bootstrap` that Lambda can start in a folder of code? */
+/** Checks whether a folder of code has a `bootstrap` that Lambda can start. */
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Place } from '../schema/tree.js'
@@ -19,7 +19,7 @@ export function bootstrapFault(
     accessSync(file, constants.X_OK)
     return undefined
   } catch {
-    // Not ours to run: neither is it Lambda's.
+    // We may not run it, and neither may Lambda.
     return { value: 'not executable', at }
   }
 }

@@ -1,7 +1,7 @@
 /**
- * A deployed function → setup, asked of AWS. The home of AWS's clients, which are loaded here and nowhere else: they are
- * optional, and big. Needs lambda:GetFunctionConfiguration, lambda:GetFunctionConcurrency, lambda:ListEventSourceMappings,
- * sqs:GetQueueUrl and sqs:GetQueueAttributes.
+ * Reads the setup of a deployed function from AWS. The home of AWS's clients, which are loaded here and nowhere else: they
+ * are optional, and big. Needs lambda:GetFunctionConfiguration, lambda:GetFunctionConcurrency,
+ * lambda:ListEventSourceMappings, sqs:GetQueueUrl and sqs:GetQueueAttributes.
  */
 import type {
   EventSourceMappingConfiguration,
@@ -14,13 +14,13 @@ import { kindOfArn } from './from-template.js'
 import { fifoByName } from './queues.js'
 import type { DeadLetters, Fact, FunctionSetup, MappingSetup, QueueSetup, Redrive } from './setup.js'
 
-/** Which function. */
+/** Name and region of the function. */
 export interface Deployed {
   readonly name: string
   readonly region: string | undefined
 }
 
-/** AWS's clients; a test may hand over what is not there. */
+/** AWS's clients; a test may pass its own. */
 export interface Packages {
   lambda(): Promise<typeof import('@aws-sdk/client-lambda')>
   sqs(): Promise<typeof import('@aws-sdk/client-sqs')>
@@ -39,7 +39,9 @@ const limits = {
 
 type Unstaffed = Omit<FunctionSetup, 'workers'>
 
-/** Asks for it. Rejects with RR_AWS_PACKAGE when a client is not installed, with RR_AWS_CALL when AWS does not answer. */
+/**
+ * Reads the setup. Rejects with RR_AWS_PACKAGE when a client is not installed, with RR_AWS_CALL when AWS does not answer.
+ */
 export async function readDeployed(
   { name, region }: Deployed,
   packages: Packages = installed,
@@ -144,7 +146,8 @@ class Asker {
         redrive: { value: await this.#redrive(attributes.RedrivePolicy) },
       }
     } catch (error) {
-      // Who may read the function need not be allowed to read its queue: that is told, the rest is checked.
+      // A user who may read the function may lack the permission to read its queue: that is reported, the rest is
+      // checked.
       return { name, isFifo: fifoByName(name), unread: messageOf(error) }
     }
   }
@@ -166,7 +169,7 @@ class Asker {
       const { attributes } = await this.#attributes(arn)
       return { ...known, retentionSeconds: numberOf(attributes.MessageRetentionPeriod) }
     } catch {
-      // Its retention is all that is lost; the queue itself is checked.
+      // Only its retention is unknown then; the queue itself is checked.
       return known
     }
   }
@@ -250,7 +253,7 @@ function numberOf(text: string | undefined): Fact<number> | undefined {
   return text === undefined || text === '' || !Number.isFinite(value) ? undefined : { value }
 }
 
-/** AWS's own JSON; anything else holds nothing. */
+/** Parses JSON from AWS; returns an empty object for anything else. */
 function objectOf(json: string): Readonly<Record<string, unknown>> {
   const value: unknown = JSON.parse(json)
   return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {}

@@ -1,8 +1,11 @@
-/** Flags over a setup: alone they make one, beside a template or a function they answer "what if". Pure. */
+/**
+ * Applies flags to a setup: alone they describe a function, with a template or a deployed function they change what was
+ * read. Pure.
+ */
 import { fifoByName } from './queues.js'
 import type { Fact, FunctionSetup, MappingSetup, QueueSetup, Redrive } from './setup.js'
 
-/** The flags as commander hands them over, numbers already checked. */
+/** Flags as commander passes them, numbers already checked. */
 export interface SetupFlags {
   readonly timeout?: number
   readonly memory?: number
@@ -20,7 +23,7 @@ export interface SetupFlags {
   readonly fifo?: boolean
   readonly visibility?: number
   readonly maxReceiveCount?: number
-  /** Only `--no-redrive` says anything: true is commander's own default. */
+  /** False with `--no-redrive`; true is commander's default and has no meaning. */
   readonly redrive?: boolean
   readonly deadLetters?: string
 }

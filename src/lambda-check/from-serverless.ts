@@ -1,4 +1,4 @@
-/** serverless.yml → setups: `functions.*` with their sqs, stream and kafka events; queues stand under `resources`. */
+/** serverless.yml → setups: `functions.*` with their sqs, stream and kafka events; queues are under `resources`. */
 import { unreachable } from '../core/assert.js'
 import type { Entry, Place, Tree } from '../schema/tree.js'
 import { bootstrapFault } from './bootstrap-file.js'
@@ -14,7 +14,7 @@ const memoryDefault = 1024
 const windowDefault = 0
 const depthMax = 16
 
-/** Every function of the file. */
+/** Reads every function of the file. */
 export function readServerless(root: Tree, folder: string): FoundFunction[] {
   const tree = withVariables(root, root, 0)
   const template = new Template(resourcesOf(tree))
@@ -143,7 +143,7 @@ function shared(
   }
 }
 
-/** `- sqs: ARN` says only which; `- sqs: { arn: … }` says more. */
+/** False for the short form `- sqs: ARN`, true for `- sqs: { arn: … }`. */
 function isDetailed(value: Tree): boolean {
   return value.kind === 'map' && value.entries.has('arn')
 }
@@ -165,7 +165,7 @@ function mergedList(tree: Tree | undefined): Tree | undefined {
   return tree.items.reduce<Tree | undefined>((whole, item) => merged(whole, item), undefined)
 }
 
-/** `${self:custom.timeout}` by its value in the file; what comes from elsewhere stays, and is not known. */
+/** Replaces `${self:custom.timeout}` by its value in the file; variables from elsewhere stay, and are not known. */
 function withVariables(tree: Tree, root: Tree, depth: number): Tree {
   if (depth > depthMax) return tree
   switch (tree.kind) {
@@ -205,7 +205,7 @@ function wholeVariable(
   { path, fallback, root, depth }: VariableAbout,
 ): Tree {
   const found = at(root, path)
-  // Who uses a variable is told where it is used.
+  // Findings name the place where the variable is used.
   if (found !== undefined) return withVariables({ ...found, at: tree.at }, root, depth + 1)
   return fallback === undefined ? tree : { ...tree, value: fallback.trim().replace(/^(['"])(.*)\1$/, '$2') }
 }

@@ -16,7 +16,7 @@ const restSeconds = 29
 const httpSeconds = 30
 const functionTypes: ReadonlySet<string> = new Set(['AWS::Serverless::Function', 'AWS::Lambda::Function'])
 
-/** Every function of the template. `templateFolder` is where paths count from. */
+/** Reads every function of the template. Relative paths refer to `templateFolder`. */
 export function readFunctions(template: Template, root: Tree, templateFolder: string): FoundFunction[] {
   const globals = memberOf(memberOf(root, 'Globals'), 'Function')
   return [...template.resources.values()]
@@ -64,7 +64,7 @@ function readFunction(
   }
 }
 
-/** SAM's Globals: maps are merged, lists appended, anything else is written over. */
+/** SAM's Globals: maps are merged, lists appended, other values replaced. */
 export function merged(globals: Tree | undefined, own: Tree | undefined): Tree | undefined {
   if (globals === undefined || own === undefined) return own ?? globals
   if (globals.kind === 'list' && own.kind === 'list')
@@ -178,7 +178,10 @@ export function kindOfArn(arn: string): MappingSetup['kind'] | undefined {
   return arnKinds.find(([pattern]) => pattern.test(arn))?.[1]
 }
 
-/** By the resource or the ARN; by what only some of them have, when the ARN comes from elsewhere. */
+/**
+ * Finds the kind of a mapping by its resource or ARN; by the properties that only some kinds have, when the ARN is not
+ * known.
+ */
 function kindOf(template: Template, properties: Reader): MappingSetup['kind'] | undefined {
   if (properties.present('SelfManagedEventSource')?.value === true) return 'kafka'
   const source = properties.resolve('EventSourceArn')

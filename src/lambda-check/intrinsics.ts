@@ -4,7 +4,7 @@
  */
 import type { Entry, Tree } from '../schema/tree.js'
 
-/** A value without functions at its top, a resource of this template, nothing at all, or not to be known here. */
+/** A value whose top level has no functions, a resource of this template, `absent`, or `unknown`. */
 export type Resolved =
   | { readonly kind: 'value'; readonly tree: Tree }
   | { readonly kind: 'resource'; readonly id: string }
@@ -15,7 +15,7 @@ type MapTree = Tree & { kind: 'map' }
 
 const unknown: Resolved = { kind: 'unknown' }
 const absent: Resolved = { kind: 'absent' }
-// References may go in circles; no template of sense goes deeper.
+// References may form a cycle; no sensible template nests deeper.
 const depthMax = 32
 
 /** One resource of the template. */
@@ -45,7 +45,7 @@ export class Template {
     this.#given = given
   }
 
-  /** Looks through the functions at the top of a value. */
+  /** Evaluates the functions at the top level of a value. */
   resolve(tree: Tree | undefined, depth = 0): Resolved {
     if (tree === undefined) return absent
     if (depth > depthMax) return unknown
@@ -93,7 +93,7 @@ export class Template {
     const value = memberOf(parameter.value, 'Default')
     if (value === undefined) return unknown
     const resolved = this.resolve(value, depth + 1)
-    // Who uses a parameter is told where it is used.
+    // Findings name the place where the parameter is used.
     return resolved.kind === 'value' ? { kind: 'value', tree: { ...resolved.tree, at: tree.at } } : resolved
   }
 

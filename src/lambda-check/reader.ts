@@ -1,4 +1,4 @@
-/** Reads facts out of the properties of one thing in a template: known, by default, or not known. */
+/** Reads facts from the properties of one resource or event of a template: known, by default, or not known. */
 import type { Place, Tree } from '../schema/tree.js'
 import { memberOf, type Resolved, type Template } from './intrinsics.js'
 import type { Known } from './setup.js'
@@ -17,12 +17,12 @@ export class Reader {
     this.at = at
   }
 
-  /** The value of a key, functions looked through. */
+  /** Returns the value of a key, with its functions evaluated. */
   resolve(key: string): Resolved {
     return this.template.resolve(memberOf(this.tree, key))
   }
 
-  /** A number; `fallback` is what AWS takes when there is none. */
+  /** Reads a number; `fallback` is AWS's default. */
   number<F>(key: string, fallback: F): Known<number | F> {
     return this.#fact(key, fallback, (text) => {
       const value = Number(text)
@@ -30,7 +30,7 @@ export class Reader {
     })
   }
 
-  /** A text; not known when the deployment puts something into it. */
+  /** Reads a text; not known when a part of it depends on the deployment. */
   text(key: string, fallback: string): Known<string> {
     return this.#fact(key, fallback, (text) => (text.includes('${') ? undefined : text))
   }

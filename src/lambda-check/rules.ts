@@ -1,4 +1,4 @@
-/** Every rule there is, in the order in which findings of one severity are told. Pure. */
+/** All rules, in the order in which findings of one severity are printed. Pure. */
 import {
   batchSize,
   fifoWindow,

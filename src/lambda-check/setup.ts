@@ -5,7 +5,7 @@ import type { Place } from '../schema/tree.js'
 export interface Fact<T> {
   readonly value: T
   readonly at?: Place | undefined
-  /** True for a value that nobody wrote: the default of AWS or of the framework. */
+  /** True for a default of AWS or of the framework. */
   readonly isDefault?: boolean
 }
 
@@ -38,14 +38,14 @@ export interface FunctionSetup {
   readonly workers: WorkerSetup
 }
 
-/** An API Gateway in front of the function, and how long it waits. */
+/** An API Gateway in front of the function, with its timeout. */
 export interface Gateway {
   readonly name: string
   readonly at?: Place | undefined
   readonly limitSeconds: number
 }
 
-/** An event source mapping: who reads batches from a queue, a stream or a topic and invokes the function. */
+/** An event source mapping, which reads batches from a queue, a stream or a topic and invokes the function. */
 export interface MappingSetup {
   readonly kind: 'sqs' | 'kinesis' | 'dynamodb' | 'kafka'
   readonly name: string
@@ -73,7 +73,7 @@ export interface QueueSetup {
   readonly at?: Place | undefined
   /** For AWS's command line. */
   readonly url?: string | undefined
-  /** Why it could not be read, when that is so: then no other fact but its kind is known. */
+  /** Reason why the queue could not be read: only its kind is known then. */
   readonly unread?: string | undefined
   readonly isFifo?: Known<boolean>
   readonly visibilitySeconds?: Known<number>
@@ -112,7 +112,7 @@ export interface WorkerSetup {
 
 /** Setting that will cause trouble. */
 export interface Finding {
-  /** Its permanent name, as `docs/lambda-check.md` explains it. */
+  /** Permanent name of the rule, explained in `docs/lambda-check.md`. */
   readonly rule: string
   readonly severity: 'error' | 'warning' | 'note'
   readonly at: Place | undefined
@@ -127,7 +127,7 @@ export interface FunctionFinding extends Finding {
   readonly function: string
 }
 
-/** True when the value itself was written; a default is nobody's decision. */
+/** True when the value was set explicitly; false for a default. */
 export function isWritten(fact: Known<unknown>): boolean {
   return fact !== undefined && fact.isDefault !== true
 }

@@ -1,6 +1,7 @@
 /**
- * The log descriptor that Lambda hands some runtimes (`_LAMBDA_TELEMETRY_LOG_FD`): each record is a frame of its own, so that line
- * ends in it do not tear it apart. Layout as in AWS's own runtime clients, big-endian: type with level bits, length, microseconds.
+ * The log descriptor that Lambda hands some runtimes (`_LAMBDA_TELEMETRY_LOG_FD`): each record is a frame of its own, so
+ * that it may hold line ends. Layout as in AWS's own runtime clients, big-endian: type with level bits, length,
+ * microseconds.
  */
 import type { LogLevel } from '../logging/logger.js'
 import type { FrameContent } from '../logging/shape.js'

@@ -25,7 +25,7 @@ export interface StopBudget {
   readonly endMs: number
 }
 
-/** Decisions that the place makes. */
+/** Properties of the place where the server runs. */
 export interface Platform {
   readonly log: LogShape
   /** Undefined: the machine and its cgroups say what they grant. */

@@ -92,7 +92,10 @@ export type Schema =
 /** Keys of a section or an object. */
 export type Properties = { readonly [key: string]: Schema }
 
-/** The value of a schema once it has been validated; unknown for any schema, whose value would be endlessly deep. */
+/**
+ * The value of a schema once it has been validated; `unknown` for the type `Schema` itself, whose value would be infinitely
+ * deep.
+ */
 export type ValueOf<S> = [Schema] extends [S] ? unknown : KnownValueOf<S>
 
 type KnownValueOf<S> = S extends { anyOf: readonly (infer M)[] }

@@ -9,7 +9,7 @@ import { variantObject } from './section.js'
 import { type Place, type Problem, plain, type Scalar, type Tree } from './tree.js'
 import { type SchemaVisitor, visit } from './visit.js'
 
-/** A value of the section as it was written; also one that was not, where the place is that of what holds it. */
+/** A value of the section as it was written. One that was not written has the place of the value that holds it. */
 export interface SourceNode {
   readonly schema: Schema
   readonly tree: Tree | undefined
@@ -230,7 +230,7 @@ function warn({ warnings }: Spot, at: Place, what: string, hint: string): void {
   warnings.push({ severity: 'warning', at, what, hint })
 }
 
-/** Not by assignment: `__proto__` is a name like any other. */
+/** Sets a property without an assignment, so that `__proto__` is a name like any other. */
 function set(object: Record<string, unknown>, key: string, value: unknown): void {
   Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
 }

@@ -1,6 +1,6 @@
 /**
- * A scalar as people write it → the value that its schema is about: text that reads as a number is one, units become ms and bytes.
- * What cannot be read stays a text, so that validation refuses it by its type. Pure.
+ * A scalar as people write it → a value of the kind that its schema asks for: text that reads as a number is one, units
+ * become ms and bytes. What cannot be read stays a text, so that validation refuses it by its type. Pure.
  */
 import type { StringSchema } from './kinds.js'
 import type { Scalar } from './tree.js'

@@ -19,7 +19,7 @@ export interface Section<P extends Properties = Properties> {
   readonly description?: string
   /** The whole section is a map of free keys (as `pools:` is); `properties` is then empty. */
   readonly entries?: Schema
-  /** Faults that no key can have alone: looked for in the validated value, reported at the key that each names. */
+  /** Finds faults that concern several keys in the validated value; each is reported at the key that it names. */
   readonly check?: SectionCheck
 }
 

@@ -1,4 +1,4 @@
-/** Work for one worker and what it answers, in the words that workers, pools and plugins share. */
+/** Types of jobs and replies, which workers, pools and plugins share. */
 
 /** Codec of a job's payload on the wire (Goridge frame flags). `control` is for control requests of the pool's own. */
 export const Codec = { none: 0, raw: 0x04, json: 0x08, control: 0x09, msgpack: 0x10, proto: 0x80 } as const
@@ -7,7 +7,7 @@ export type Codec = (typeof Codec)[keyof typeof Codec]
 /** Names that a job carries into the log and to listeners; values are texts. `requestId` also names its entry of the ledger. */
 export type JobTags = Readonly<Record<string, string>>
 
-/** Work for one worker: two byte strings and what to call it in the log. */
+/** Work for one worker: two byte strings, and names for the log and for listeners. */
 export interface Job {
   readonly context: Uint8Array | string
   readonly body: Uint8Array | string
@@ -35,11 +35,11 @@ export interface RunOptions {
   readonly deadlineMs?: number
   /** The longest run in ms; the pool's `exec_ttl` may be shorter. */
   readonly execTtlMs?: number
-  /** Aborting gives the job up: a waiting one leaves the line, a running one costs its worker. */
+  /** Aborting cancels the job: a waiting one leaves the line, for a running one its worker is killed. */
   readonly signal?: AbortSignal
   /**
    * Takes the frames of a streamed answer but for its last, which is the reply. While a promise that it returned is pending
-   * nothing more is read from the worker. Without it a streamed answer is a bad one.
+   * nothing more is read from the worker. Without it a streamed answer is a fault.
    */
   readonly onChunk?: (chunk: Reply) => void | Promise<void>
   /** Aborting asks a worker that streams to end early; one that does not within `stream_timeout` is killed. */

@@ -15,7 +15,7 @@ export interface LedgerEntry {
   readonly id: string
   /** Wall-clock ms. */
   readonly acceptedAtMs: number
-  /** Jobs that were sent to a worker for it: one an event, several a batch. */
+  /** Number of jobs that were sent to workers for the entry: one for an event, several for a batch. */
   assigned: number
   /** Assigned jobs with an outcome of any kind. */
   answered: number
@@ -24,7 +24,7 @@ export interface LedgerEntry {
   reason: string | undefined
 }
 
-/** The sums since the start. */
+/** Counts since the start. */
 export interface LedgerCounts {
   readonly accepted: number
   readonly open: number
@@ -35,7 +35,7 @@ export interface LedgerCounts {
   readonly violations: number
 }
 
-/** All that it knows. */
+/** Content of the ledger. */
 export interface LedgerView {
   readonly counts: LedgerCounts
   readonly open: readonly LedgerEntry[]
@@ -99,7 +99,7 @@ export class InFlightLedger implements LedgerService {
     this.#balance()
   }
 
-  /** For pools: a job of `id` is sent to a worker. What it returns is handed to `answered` or `unassigned`. */
+  /** Called by pools when a job of `id` is sent to a worker. Pass the returned entry to `answered` or `unassigned`. */
   assigned(id: string): LedgerEntry | undefined {
     // One that has ended may have had a job in line still.
     const entry = this.#open.get(id) ?? this.#ended.find((one) => one.id === id)
@@ -112,14 +112,14 @@ export class InFlightLedger implements LedgerService {
     return entry
   }
 
-  /** For pools: that job has its outcome. It may come after the entry ended, as when its deadline came first. */
+  /** Called by pools when that job has its outcome, which may be after the entry ended, e.g. at its deadline. */
   answered(entry: LedgerEntry): void {
     entry.answered += 1
     this.#answered += 1
     if (entry.answered > entry.assigned) this.#violation(entry.id, 'was answered more often than assigned')
   }
 
-  /** For pools: the worker left without running that job, which goes to another one. */
+  /** Called by pools when the worker left without running that job, which goes to another worker. */
   unassigned(entry: LedgerEntry): void {
     entry.assigned -= 1
     this.#assigned -= 1

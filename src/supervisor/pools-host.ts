@@ -51,7 +51,7 @@ export interface PoolsHostOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  /** Is told of every job with a tag `requestId`. */
+  /** Ledger that records every job with a tag `requestId`. */
   readonly ledger?: InFlightLedger
   readonly writeLine: (line: WorkerLine) => void
   readonly lineBytesMax: () => number
@@ -207,7 +207,10 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
     return pool
   }
 
-  /** Without descriptors nothing boots, listens or logs any more, and the error names none of the causes. */
+  /**
+   * Warns when there are too few descriptors for the workers: without them boots, sockets and logs fail with misleading
+   * errors.
+   */
   #checkDescriptors(pool: string): void {
     const workers = this.all().reduce((sum, { size }) => sum + size, 0)
     const [needed, limit] = [descriptorsFor(workers), descriptorsMax()]

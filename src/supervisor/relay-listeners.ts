@@ -25,7 +25,7 @@ const handshakeMsMax = 60_000
 /** Limits of connections that are not workers yet: an eighth of the descriptors that the process may hold, within these. */
 const [unexpectedFloor, unexpectedCeiling] = [16, 512]
 
-/** All of one server, opened as pools ask for them. */
+/** Listeners of one server, opened as pools ask for them. */
 export class RelayListeners {
   readonly #options: RelayListenersOptions
   readonly #open = new Map<string, Promise<RelayListener>>()
@@ -42,7 +42,7 @@ export class RelayListeners {
     const found = this.#open.get(address)
     if (found !== undefined) return found
     const listener = this.#listen(address, isOwn ? undefined : identity)
-    // Whoever boots a worker awaits it and reports it; until then it must not count as unhandled.
+    // The boot of a worker awaits and reports it; until then it must not count as unhandled.
     listener.catch(() => undefined)
     this.#open.set(address, listener)
     return listener

@@ -144,6 +144,6 @@ function remoteFault(listen: string): readonly SectionFault[] {
   const host = /^tcp:\/\/(.*):\d+$/.exec(listen)?.[1]
   if (host === undefined || isLoopback(host)) return []
   const hint =
-    'write tcp://127.0.0.1:PORT, or allow it with allow_remote: true: whoever reaches the port can reset the workers'
+    'write tcp://127.0.0.1:PORT, or allow it with allow_remote: true: every program that reaches the port can reset the workers'
   return [{ key: 'listen', what: `${listen} is not a loopback address`, hint }]
 }

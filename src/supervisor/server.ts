@@ -39,7 +39,7 @@ import {
 
 /** Options of a server. */
 export interface ServerOptions {
-  /** In listing order, each with its validated section. */
+  /** Plugins in listing order, each with its validated section. */
   readonly plugins: readonly LoadedPlugin[]
   readonly mode: RunMode
   readonly settings: HostSettings
@@ -130,7 +130,7 @@ export class Server {
     })
   }
 
-  /** Sets everything up; on a fault all that was begun is undone before it rejects. */
+  /** Starts the server. On a fault, undoes everything before it rejects. */
   async start(): Promise<void> {
     const { settings, log } = this.#options
     registerServerMethods(this.rpc, {
@@ -156,7 +156,7 @@ export class Server {
     }
   }
 
-  /** Resolves when every first boot has ended; rejects with RR_WORKER_BOOT when not one worker came up. */
+  /** Resolves when every first boot has ended; rejects with RR_WORKER_BOOT when no worker booted. */
   async booted(): Promise<Boots> {
     const pools = this.pools.all()
     const boots = await Promise.all(pools.map(async (pool) => [pool.name, await pool.booted] as const))
@@ -165,7 +165,9 @@ export class Server {
     return new Map(boots)
   }
 
-  /** Sources first, then running jobs within `destroy_timeout`, then workers, then the rest. Resolves with what failed. */
+  /**
+   * Stops sources, then running jobs within `destroy_timeout`, then workers, then the rest. Resolves with every failure.
+   */
   async stop(): Promise<readonly Error[]> {
     const { clock } = this.#options
     this.#isStopping = true
@@ -186,7 +188,7 @@ export class Server {
     return this.#container.service(key)
   }
 
-  /** Sources stop taking work and answer what they hold, within `graceMs`: the first half of `stop`. */
+  /** Lets sources stop taking work and answer what they hold, within `graceMs`: the first half of `stop`. */
   drain(graceMs: number): Promise<readonly Error[]> {
     this.#isStopping = true
     return this.#container.drain(graceMs)

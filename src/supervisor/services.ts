@@ -1,6 +1,6 @@
 /**
- * The services that the host makes and owns, as typed keys for `needs`. Built-in plugins use these and nothing else,
- * as a stranger's plugin would.
+ * The services that the host makes and owns, as typed keys for `needs`. Built-in plugins use only these, as plugins from npm
+ * do.
  */
 import type { Undo } from '../core/abort.js'
 import type { Clock } from '../core/clock.js'
@@ -27,11 +27,11 @@ export interface PoolState {
   readonly name: string
   /** False while a pool of `pools:` has no workers, because nobody has opened it yet. */
   readonly isOpen: boolean
-  /** Workers that are ready for work or at it. */
+  /** Number of workers that are idle or busy. */
   readonly liveCount: number
-  /** Callers that stand in line for a worker. */
+  /** Number of callers that wait for a worker. */
   readonly waitingCount: number
-  /** Workers fall faster than `crash_loop` allows. */
+  /** True when workers die faster than `crash_loop` allows. */
   readonly isDegraded: boolean
 }
 
@@ -68,7 +68,7 @@ export const Rpc = serviceKey<RpcService>('rpc')
 
 /** Log of the server and its workers. */
 export interface LogService extends Logger {
-  /** Between two events: resolves when the lines so far have been written, or after a moment. Never rejects. */
+  /** Called between two events: resolves when the lines so far have been written, or after 50 ms. Never rejects. */
   flush(): Promise<void>
 }
 
@@ -78,7 +78,7 @@ export const Log = serviceKey<LogService>('log')
 /** Ledger of accepted work that is not acknowledged yet; a job's tag `requestId` names its entry. */
 export const Ledger = serviceKey<LedgerService>('ledger')
 
-/** Time; see `Clock`. */
+/** The server's clock. */
 export const ClockKey = serviceKey<Clock>('clock')
 
 /** Tells whether the server can take work. */
@@ -97,7 +97,7 @@ export const Readiness = serviceKey<ReadinessService>('readiness')
 export interface RuntimeApiService {
   /** `host:port`, as AWS_LAMBDA_RUNTIME_API would say. */
   readonly address: string
-  /** The function that it plays. */
+  /** Properties of the function that it emulates. */
   readonly facts: {
     readonly functionName: string
     readonly functionVersion: string

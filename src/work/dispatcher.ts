@@ -1,5 +1,5 @@
 /**
- * Deals deliveries to idle workers, and settles them with their source. Pulls nothing itself: whoever pulls asks for no more than
+ * Deals deliveries to idle workers, and settles them with their source. Pulls nothing itself: its owner pulls no more than
  * `want`. Serves a batch that ends as well as a queue that does not.
  */
 import {
@@ -35,7 +35,7 @@ export interface DispatcherOptions {
   readonly limits?: () => RunOptions | Verdict
   /** Returns the verdict on deliveries for which no worker became free; absent: they are released. */
   readonly noWorker?: (error: unknown) => Verdict
-  /** Returns the signal that ends the wait for a worker; made only when somebody waits. */
+  /** Returns the signal that ends the wait for a worker; made only for a wait. */
   readonly signal?: () => AbortSignal
   /** Keeps deliveries from expiring; absent where they do not. */
   readonly extender?: VisibilityExtender
@@ -59,7 +59,7 @@ export class Dispatcher {
   #isWatching = false
   #isAcquiring = false
   #isDraining = false
-  /** Made when somebody waits for the end. */
+  /** Made when a caller waits for the end. */
   #finished: Deferred<void> | undefined
   /** The job that was made while its lane waited for a worker. */
   #prepared: { readonly lane: Lane; readonly size: number; readonly job: Job } | undefined
@@ -275,7 +275,7 @@ export class Dispatcher {
     } catch (error) {
       log.warn(
         { error: messageOf(error), count: items.length },
-        'deliveries could not be settled and come again',
+        'deliveries could not be settled and will be delivered again',
       )
       const fault = error instanceof Error ? error : new Error(messageOf(error))
       return items.map(() => fault)

@@ -15,7 +15,7 @@ const kindOfCode: Readonly<Partial<Record<ErrorCode, FaultKind>>> = {
   [ErrorCode.JobAborted]: FaultKind.stopped,
 }
 
-// Lambda refuses a post of over 1 MB, and nobody reads that far.
+// Lambda refuses a post of over 1 MB, and a longer text is of no use.
 const messageCharactersMax = { own: 200_000, cause: 10_000 } as const
 const stackLinesMax = { own: 100, cause: 20 } as const
 const stackLineCharactersMax = 2000
@@ -26,7 +26,7 @@ export function makeFault(kind: FaultKind, message: string): Fault {
   return { kind, message: message.slice(0, messageCharactersMax.own) }
 }
 
-/** The fault of whatever a run rejected with; the worker's own error is kept where it reported one. */
+/** Makes the fault of a rejected run; the worker's own error is kept where it reported one. */
 export function faultOfError(error: unknown): Fault {
   const known = Object.entries(kindOfCode).find(([code]) => hasCode(error, code as ErrorCode))
   const kind = known?.[1] ?? FaultKind.workerCrashed

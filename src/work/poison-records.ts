@@ -1,7 +1,7 @@
 /**
- * Poison records: which deliveries have killed their workers, and how often. Counts live as long as this process; a delivery whose
- * worker survived is forgotten, and the oldest make room. A death in a job of several deliveries counts for none of them yet: each
- * is only suspected, and has to run alone to be cleared or counted. Pure but for its own map.
+ * Poison records: which deliveries have killed their workers, and how often. Counts live as long as this process; a delivery
+ * whose worker survived is forgotten, and the oldest make room. A death in a job of several deliveries counts for none of
+ * them yet: each becomes a suspect, and runs alone next to find out. Pure but for its own map.
  */
 
 /** Deliveries that are remembered at most. */
@@ -17,7 +17,7 @@ export class PoisonRecords {
     this.#after = after
   }
 
-  /** Number of workers that died of it; Infinity once it was given up. */
+  /** Number of workers that it killed; Infinity once it was given up. */
   count(id: string): number {
     return this.#counts.get(id) ?? 0
   }
@@ -44,12 +44,12 @@ export class PoisonRecords {
     else for (const id of ids) this.#set(id, this.count(id))
   }
 
-  /** Never runs it again while this process lives. */
+  /** Marks a delivery that must not run again in this process. */
   giveUp(id: string): void {
     this.#set(id, Number.POSITIVE_INFINITY)
   }
 
-  /** Forgets a delivery whose worker came back alive. */
+  /** Forgets a delivery whose worker survived. */
   forget(id: string): void {
     if (this.#counts.size > 0) this.#counts.delete(id)
   }

@@ -1,4 +1,4 @@
-/** The port of a queue: what it delivers, and what it is told about each delivery. Types only; drivers open queues (`driver.ts`). */
+/** The port of a queue: its deliveries, and how each is settled. Types only; drivers open queues (`driver.ts`). */
 import type { Verdict } from './verdict.js'
 
 /** Header values by name, as RoadRunner's jobs carry them. */
@@ -6,7 +6,7 @@ export type Headers = Readonly<Record<string, readonly string[]>>
 
 /** One message as its source delivered it. It is settled or released exactly once, unless it was lost meanwhile. */
 export interface Delivery {
-  /** Unique within its source, and the same when the message comes again. */
+  /** Unique within its source, and the same when the message is delivered again. */
   readonly id: string
   /** Kind of the source as AWS names it (`aws:sqs`); other queues by a name of their own (`memory`). */
   readonly source: string
@@ -24,13 +24,13 @@ export interface Delivery {
   readonly expiresAtMs?: number
 }
 
-/** A delivery with what became of it. */
+/** A delivery with its verdict. */
 export interface SettledDelivery {
   readonly delivery: Delivery
   readonly verdict: Verdict
 }
 
-/** A message that a source is to take. */
+/** A message to add to a queue. */
 export interface NewJob {
   readonly id: string
   /** Name of the job, as RoadRunner's clients give it. */
@@ -66,7 +66,10 @@ export interface Source {
   settle(items: readonly SettledDelivery[]): Promise<readonly (Error | undefined)[]>
   /** Makes the deliveries expire `byMs` from now; absent where deliveries do not expire. An item's fault means that it is lost. */
   extend?(deliveries: readonly Delivery[], byMs: number): Promise<readonly (Error | undefined)[]>
-  /** Gives deliveries back that were not run: at a stop, and the rest of a lane after a retry. They come again at once. */
+  /**
+   * Releases deliveries that were not run: at a stop, and the rest of a lane after a retry. They are delivered again at
+   * once.
+   */
   release(deliveries: readonly Delivery[]): Promise<void>
   /** Takes new messages; absent where a queue is only read. Rejects when one is refused. */
   push?(jobs: readonly NewJob[]): Promise<void>

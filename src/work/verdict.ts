@@ -15,7 +15,7 @@ export const FaultKind = {
   workerTimeout: 'workerTimeout',
   workerCrashed: 'workerCrashed',
   noWorkers: 'noWorkers',
-  /** The job or its answer has more bytes than somebody takes. */
+  /** The job or its answer exceeds a size limit. */
   tooLarge: 'tooLarge',
   /** The server stopped before the job was done. */
   stopped: 'stopped',
@@ -49,7 +49,7 @@ export type Verdict =
       readonly why: Fault
       /** The wait that the worker asked for. */
       readonly afterMs?: number
-      /** Its worker died of it. */
+      /** True when it killed its worker. */
       readonly isDeath?: boolean
     }
   | { readonly kind: 'fail'; readonly why: Fault }

@@ -28,9 +28,9 @@ interface ExtendedDelivery {
   isLost: boolean
 }
 
-// What is due within this time goes along with what is due now.
+// Deliveries that are due within this time are extended in the same call.
 const togetherMs = 1000
-// Half of nearly nothing would be asked for again and again.
+// Else a delivery that is about to expire would be extended again and again.
 const againMsMin = 50
 
 /** One extender. */
@@ -44,7 +44,7 @@ export class VisibilityExtender {
     this.#options = options
   }
 
-  /** Knows these from now on, until `drop`. Deliveries that do not expire are ignored. */
+  /** Tracks these deliveries until `drop`. Deliveries that do not expire are ignored. */
   track(deliveries: readonly Delivery[]): void {
     const nowMs = this.#options.clock.nowMs()
     for (const delivery of deliveries) {
@@ -114,7 +114,7 @@ export class VisibilityExtender {
     const untilMs = Math.max(...due.map((entry) => entry.untilMs))
     const grantedMs = Math.max(...due.map((entry) => entry.grantedMs))
     const byMs = Math.min(grantedMs, untilMs - nowMs)
-    // Only once the call is over is anything known; from when the source counts, is not: the start is the earliest.
+    // The source counts from some time during the call; its start is the earliest.
     try {
       const faults = await extend(
         due.map(({ delivery }) => delivery),
@@ -135,7 +135,7 @@ export class VisibilityExtender {
   }
 
   #extended(entry: ExtendedDelivery, fault: Error | undefined, expiresAtMs: number): void {
-    // Settled or released while the source was asked.
+    // Settled or released during the call.
     if (this.#entries.get(entry.delivery) !== entry) return
     if (fault === undefined) {
       entry.expiresAtMs = expiresAtMs
@@ -144,7 +144,7 @@ export class VisibilityExtender {
     }
     entry.isLost = true
     const fields = { job: entry.delivery.id, error: messageOf(fault) }
-    this.#options.log.warn(fields, 'a delivery could not be extended: it is lost, and comes again')
+    this.#options.log.warn(fields, 'a delivery could not be extended: it is lost and will be delivered again')
   }
 }
 

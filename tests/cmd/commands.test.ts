@@ -162,7 +162,7 @@ test('a degraded pool is told of by pools and, on standard error, by workers', a
   assert.match(rr(folder, ['pools']).out, /sick +degraded +1 +0 /)
   const { out, err } = rr(folder, ['workers', '--json'])
   assert.equal(JSON.parse(out).length, 1)
-  assert.match(err, /^pool sick has been degraded for \d+ s, \d+ workers fell: .*cannot reach the database/)
+  assert.match(err, /^pool sick has been degraded for \d+ s, \d+ workers died: .*cannot reach the database/)
 })
 
 test('reset replaces every worker and an unknown pool is a fault', async (t) => {

@@ -255,7 +255,7 @@ test('another try that the worker wants later is told in the log, for an event a
   const { rr, invoke } = await start(t, workerText('by-body'))
   assert.equal(JSON.parse((await invoke('retry')).body).errorType, 'RR.Retry')
   assert.deepEqual(failuresOf(await invoke(sqsEvent(['ok', 'retry']))), ['message-1'])
-  for (const message of ['an event failed', 'a record failed, it comes again']) {
+  for (const message of ['an event failed', 'a record failed and will be delivered again']) {
     const line = await rr.line((one) => one.message === message)
     assert.deepEqual([line.afterMs, line.errorMessage], [500, 'later'])
   }

@@ -32,7 +32,7 @@ async function startExample(t: TestContext, language: string, file: string) {
 }
 
 const gaveUp = 'a worker gave up a record: it is left to the queue’s redrive policy'
-const comesAgain = 'a record failed, it comes again'
+const comesAgain = 'a record failed and will be delivered again'
 
 /** Ends the server, so that every line has been read; tells what one field of the lines with a message held. */
 async function logAtTheEnd(rr: RunningRr) {

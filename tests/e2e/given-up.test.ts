@@ -32,7 +32,7 @@ test('a record that was given up is sent to its queue with the known facts, and 
     SourceArn: 'arn:aws:sqs:us-east-1:123456789012:queue',
     FunctionArn: 'arn:aws:lambda:us-east-1:123456789012:function:emulated',
   })
-  const line = await rr.line((one) => one.message.includes('was sent to the queue for those'))
+  const line = await rr.line((one) => one.message.includes('was sent to the queue of lambda.failed'))
   assert.deepEqual([line.level, line.requestId], ['warn', answer.requestId])
   assert.ok(!rr.text().includes('"order"'), 'the log tells the body')
 })
@@ -62,7 +62,7 @@ test('a send that fails fails the record, and what is behind it in its group', a
     const line = await rr.line((one) => one.job === `${answer.requestId}/${name}` && 'queue' in one)
     assert.deepEqual(
       [line.level, line.message],
-      ['error', 'a record that was given up could not be sent, it comes again'],
+      ['error', 'a record that was given up could not be sent and will be delivered again'],
     )
   }
   // The third one was held back behind the first: it was not given up at all.

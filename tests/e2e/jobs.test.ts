@@ -48,7 +48,7 @@ for (const [language, skip, worker, bodies] of workers) {
   }, async (t) => {
     const { rr, invoke } = await start(t, worker)
     assert.deepEqual(failuresOf(await invoke(sqsEvent(bodies))), failed)
-    const again = await logged(rr, 'a record failed, it comes again', 4)
+    const again = await logged(rr, 'a record failed and will be delivered again', 4)
     assert.deepEqual(new Set(again.map(({ errorMessage }) => errorMessage)), new Set(['out of stock']))
     assert.deepEqual(new Set(again.map(({ afterMs }) => afterMs)), new Set([30_000]))
     const given = await logged(rr, 'a worker gave up a record: it is left to the queue’s redrive policy', 1)

@@ -1,4 +1,6 @@
-/** The worker's end of the relay that RR_RELAY names. Over pipes, whatever prints to standard output is sent to standard error. */
+/**
+ * The worker's end of the relay that RR_RELAY names. Over pipes, text printed to standard output is sent to standard error.
+ */
 import { connect, type Socket } from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import { MessagePort } from 'node:worker_threads'
@@ -17,7 +19,9 @@ export interface RelayLink {
   unref(): void
 }
 
-/** Connects: `pipes` (the default), `unix://PATH`, `tcp://HOST:PORT`, `thread`. Rejects when nobody listens there. */
+/**
+ * Connects: `pipes` (the default), `unix://PATH`, `tcp://HOST:PORT`, `thread`. Rejects when no process listens there.
+ */
 export async function connectRelay(address: string): Promise<RelayLink> {
   markRelayTaken()
   if (address === 'thread') return threadLink()

@@ -25,7 +25,7 @@ export interface ControlMessage {
   readonly snapshot: 'before' | 'after' | undefined
 }
 
-/** Reads one. Members of other types, and unknown ones, say nothing; throws for what is not JSON. */
+/** Reads a control message. Ignores unknown members and those of another type; throws when it is not JSON. */
 export function readControl(payload: Buffer): ControlMessage {
   const { pid, stop, thaw, snapshot } = membersOf(JSON.parse(payload.toString('utf8')))
   return {

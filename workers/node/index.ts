@@ -17,8 +17,8 @@ export { fail, retry, stop, type Verdict } from './verdict.js'
 if (process.env.RR_RELAY === 'pipes') guardChildren()
 
 /**
- * Serves jobs until the server says stop or goes; then the process exits with 0. `hooks` are called between jobs. Rejects when the
- * relay cannot be reached.
+ * Serves jobs until the server stops the worker or disconnects; then the process exits with 0. `hooks` are called between
+ * jobs. Rejects when the relay cannot be reached.
  */
 export async function serve(handler: Handler, hooks: Hooks = {}): Promise<void> {
   const address = process.env.RR_RELAY ?? 'pipes'

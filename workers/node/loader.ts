@@ -8,7 +8,7 @@ import { runOrdinary } from './handler/ordinary.js'
 
 const name = handlerName(process.argv[2], process.env)
 const folder = process.env.LAMBDA_TASK_ROOT ?? process.cwd()
-// Whoever wraps a handler (Datadog, New Relic) loads it by these.
+// Wrappers of handlers (Datadog, New Relic) load them by these.
 process.env._HANDLER ??= name
 process.env.LAMBDA_TASK_ROOT ??= folder
 

@@ -1,6 +1,7 @@
 /**
- * Tells the server where a handler is. SIGUSR2: what the event loop waits for. In a loop no handler runs, so a stack comes from
- * V8 only, on SIGINT, and the process ends with it: Node with `--trace-sigint`, or of a version that can switch that on.
+ * Reports to the server where a handler is. SIGUSR2: what the event loop waits for. In a loop no handler runs, so a stack
+ * comes from V8 only, on SIGINT, and the process ends with it: Node with `--trace-sigint`, or of a version that can switch
+ * that on.
  */
 
 import * as util from 'node:util'
@@ -16,7 +17,7 @@ export function listenForStack(isBusy: () => boolean): string[] {
   return tracesSigint() ? ['stack', 'stack_by_sigint'] : ['stack']
 }
 
-/** In the form of Python's faulthandler. */
+/** Formats the stack as Python's faulthandler does. */
 function waiting(): string {
   const counts = new Map<string, number>()
   for (const name of process.getActiveResourcesInfo()) counts.set(name, (counts.get(name) ?? 0) + 1)

@@ -3,7 +3,7 @@
 // Another copy of this package may have made it.
 const brand = Symbol.for('relayrunner.verdict')
 
-/** A handler's word on its job. */
+/** A handler's verdict on its job. */
 export class Verdict extends Error {
   readonly [brand] = true
   override readonly name = 'Verdict'
@@ -20,7 +20,7 @@ export class Verdict extends Error {
   }
 }
 
-/** The job comes again; not before `afterMs`, where the server owns the queue. */
+/** Makes the verdict that the job is to be delivered again; not before `afterMs`, where the server owns the queue. */
 export function retry(
   reason = 'the handler asked for another try',
   options: { readonly afterMs?: number } = {},
@@ -29,7 +29,7 @@ export function retry(
   return new Verdict({ outcome: 'retry', reason, ...after }, reason)
 }
 
-/** No further try will help: the record is left to `lambda.failed`. */
+/** Makes the verdict that no further try will help: `lambda.failed` decides what becomes of the record. */
 export function fail(reason: string): Verdict {
   return new Verdict({ outcome: 'fail', reason }, reason)
 }

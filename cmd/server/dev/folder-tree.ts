@@ -1,7 +1,7 @@
 /**
- * Watches a folder and all folders below it, one watch a folder. A folder is known by its real path, so links are followed and a
- * circle of them ends where it began; a link that is pointed elsewhere (a Kubernetes ConfigMap's `..data`, a release's
- * `current`) is a change, and its new target is watched. What cannot be watched is told, and the rest goes on.
+ * Watches a folder and all folders below it, one watch a folder. A folder is known by its real path, so links are followed
+ * and a circle of them ends where it began; a link that is pointed elsewhere (a Kubernetes ConfigMap's `..data`, a release's
+ * `current`) is a change, and its new target is watched. Reports what cannot be watched, and watches the rest.
  */
 import { type FSWatcher, watch } from 'node:fs'
 import { lstat, readdir, realpath, stat } from 'node:fs/promises'
@@ -50,7 +50,7 @@ export class FolderTree {
   readonly #told = new Set<string>()
   /** Real paths of folders that something came to or went from. */
   readonly #changed = new Set<string>()
-  /** Looks at the disk one after the other: two of them would both add what is new. */
+  /** Scans of the disk run one after the other: two at once would both add a new folder. */
   #work: Promise<void>
   #isClosed = false
 

@@ -1,4 +1,4 @@
-/** Two relays joined in memory, through the real codec: sockets without sockets, for tests and for in-process peers. */
+/** Two relays joined in memory through the real codec, for tests and for in-process peers. */
 import { Duplex } from 'node:stream'
 import type { Relay, RelayLimits } from '../relay.js'
 import { StreamRelay, sourceOf } from './stream-relay.js'
@@ -21,7 +21,7 @@ export function memoryRelayPair(
   return [new StreamRelay(sourceOf(left), left, limits), new StreamRelay(sourceOf(right), right, limits)]
 }
 
-/** The two streams alone, for a peer that says what a relay would not. */
+/** Makes the two streams alone, for a peer that writes arbitrary bytes. */
 export function memoryStreamPair(options: MemoryRelayOptions = {}): readonly [Duplex, Duplex] {
   const chunkBytes = options.chunkBytes ?? Number.POSITIVE_INFINITY
   const left: Duplex = streamTo(() => right, chunkBytes)

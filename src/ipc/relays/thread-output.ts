@@ -20,7 +20,7 @@ const unreadBytesMax = 64 * 1024
 const pieceBytesMax = 16 * 1024
 // The server holds output back for half a second at most; one that reads nothing for longer does not come back to it soon.
 const waitMsMax = 5000
-// After the end nobody reads: nobody waits for that, either.
+// After the end no output is read, so a thread does not wait for that either.
 const endedBytes = -(2 ** 31)
 
 /** A count that starts at nothing. */

@@ -58,19 +58,19 @@ export function portStream(port: MessagePort, { onOutput, onWrite }: PortStreamO
   return stream
 }
 
-/** In a thread: the stream that `RR_RELAY=thread` means. */
+/** In a thread: offers the stream that `RR_RELAY=thread` refers to. */
 export function offerThreadStream(stream: Duplex): void {
   Reflect.set(globalThis, streamKey, stream)
 }
 
-/** In a thread: takes it. Throws where there is none, as in a process. */
+/** In a thread: takes the offered stream. Throws when none was offered, as in a process. */
 export function takeThreadStream(): Duplex {
   const stream: unknown = Reflect.get(globalThis, streamKey)
   if (stream instanceof Duplex) return stream
   throw new Error('RR_RELAY is "thread", but this is not a thread of a pool')
 }
 
-/** Says that somebody serves in this process or thread. */
+/** Marks the relay of this process or thread as taken. */
 export function markRelayTaken(): void {
   Reflect.set(globalThis, takenKey, true)
 }

@@ -1,4 +1,4 @@
-/** Calls a running server: what `rr workers`, `rr reset` and `rr stop` speak, and any program of yours may. */
+/** Calls the procedures of a running server, as `rr workers`, `rr reset` and `rr stop` do. */
 import { connect, type Socket } from 'node:net'
 import { type Clock, systemClock } from '../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
@@ -17,9 +17,9 @@ interface PendingCall {
 /** A connection to a server's control socket. */
 export interface RpcClient {
   /**
-   * Calls with the JSON codec. Rejects with RR_RPC_FAILED and the server's text, or when the answer has not the procedure's shape;
-   * with RR_NOT_RUNNING when the server went; with RR_NOT_ANSWERING when `timeoutMs` passed, without which it waits for as long as it
-   * takes.
+   * Calls with the JSON codec. Rejects with RR_RPC_FAILED and the server's text, or when the answer has not the procedure's
+   * shape; with RR_NOT_RUNNING when the server has ended; with RR_NOT_ANSWERING when `timeoutMs` passed, without which it
+   * waits for as long as it takes.
    */
   call<I, O>(procedure: RemoteProcedure<I, O>, input?: I, timeoutMs?: number): Promise<O>
   /** Resolves when the connection has ended. */

@@ -22,7 +22,7 @@ const methodBytesMax = 256
 
 const codecs = [FrameFlag.proto, FrameFlag.json, FrameFlag.raw, FrameFlag.msgpack, FrameFlag.gob]
 
-/** Reads the envelope; undefined when the frame is no RPC message. The data is copied. */
+/** Reads the envelope; undefined when the frame is not an RPC message. The data is copied. */
 export function readRpc({ flags, options, payload }: Frame): RpcMessage | undefined {
   const [sequence, methodBytes] = options
   if (options.length !== 2 || sequence === undefined || methodBytes === undefined) return undefined
@@ -49,7 +49,7 @@ export function rpcParts(
   }
 }
 
-/** The text that a failed method is answered with: whatever it threw, never empty, cut at 64 KB. */
+/** Returns the text with which a failed method is answered: the message of its error, never empty, cut at 64 KB. */
 export function errorText(error: unknown): string {
   const text = messageOf(error)
   return text === '' ? 'rpc: the method failed and did not say why' : text.slice(0, errorCharactersMax)

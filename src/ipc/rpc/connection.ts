@@ -26,7 +26,9 @@ export interface RpcCaller {
 /** One running request, as its method sees it. */
 export interface RpcCall {
   readonly caller: RpcCaller
-  /** Aborted when the client has closed its connection or its sending side; whoever ends the method aborts it, too. */
+  /**
+   * Aborted when the client has closed its connection or its sending side; the owner of the method may abort it, too.
+   */
   readonly abort: AbortController
 }
 

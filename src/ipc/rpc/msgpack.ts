@@ -9,7 +9,7 @@ export async function decodePack(data: Buffer): Promise<unknown> {
   try {
     if (holdsItsItems(data)) return decode(data)
   } catch {
-    // The decoder's words may quote the argument, which may be secret.
+    // The decoder's message may quote the argument, which may be secret.
   }
   throw new Error('rpc: the argument is not MSGPACK')
 }

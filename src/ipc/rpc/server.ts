@@ -12,8 +12,8 @@ export interface RpcServerOptions {
   /** Maximum number of connections. */
   readonly placesMax: number
   /**
-   * Which client is closed for a new one when all places are taken: one that has not asked for anything yet (`silent`), or any
-   * without a running request (`idle`). If there is none, the new client is refused.
+   * Kind of client that is closed for a new one when all places are taken: one that has not asked for anything yet
+   * (`silent`), or any without a running request (`idle`). If there is none, the new client is refused.
    */
   readonly evicts: 'silent' | 'idle'
   readonly clock: Clock

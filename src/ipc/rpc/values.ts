@@ -64,7 +64,7 @@ function decodeJson(data: Buffer): unknown {
   try {
     return JSON.parse(data.toString('utf8'))
   } catch {
-    // The parser's words quote the argument, which may be secret.
+    // The parser's message quotes the argument, which may be secret.
     throw new Error('rpc: the argument is not JSON')
   }
 }

@@ -1,4 +1,7 @@
-/** Rules about a mapping: which records count as done, how batches are cut, what a record does that always fails. Pure. */
+/**
+ * Rules about a mapping: which records count as done, how large batches are, what happens to a record that always fails.
+ * Pure.
+ */
 import { limitConcurrency, reportFailures, setMapping, setWindow, setWorkers } from '../fixes.js'
 import type { Finding, FunctionSetup, MappingSetup } from '../setup.js'
 
@@ -54,7 +57,7 @@ export function kafkaProvisioned(mapping: MappingSetup, setup: FunctionSetup): F
   return [{ rule: 'kafka-not-provisioned', severity: 'warning', at: isProvisioned.at, reason, fix }]
 }
 
-/** Batches that AWS refuses to make. */
+/** Checks the batch size and window against AWS's limits. */
 export function batchSize(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const { batchSize: size, windowSeconds, queue } = mapping
   if (size === undefined) return []

@@ -10,7 +10,7 @@ const workerMb = 64
 const mbPerCpu = 1769
 const memoryRange = { min: 128, max: 10_240 } as const
 
-/** The workers that will run; undefined when it hangs on a memory that is not known. */
+/** Returns the number of workers; undefined when it depends on an unknown memory size. */
 export function workerCount({ workers, memoryMb }: FunctionSetup): number | undefined {
   if (workers.count.value !== 'auto') return workers.count.value
   if (memoryMb === undefined) return undefined

@@ -1,4 +1,4 @@
-/** Rules about what is deployed: does Lambda start us, and how does it take our log. Pure. */
+/** Rules about the deployed package: whether Lambda starts it, and the format of its log. Pure. */
 import { called, setFunction } from '../fixes.js'
 import type { Finding, FunctionSetup } from '../setup.js'
 
@@ -37,7 +37,7 @@ export function handler(setup: FunctionSetup): Finding[] {
   return [{ rule: 'handler-missing', severity: 'error', at: given.at ?? setup.at, reason, fix }]
 }
 
-/** The file that Lambda starts. */
+/** Checks the file that Lambda starts. */
 export function bootstrapFile(setup: FunctionSetup): Finding[] {
   const { bootstrapFault: fault, packageType } = setup
   if (fault === undefined || packageType?.value !== 'Zip' || isManaged(setup)) return []

@@ -5,7 +5,10 @@ import type { Finding, FunctionSetup, MappingSetup } from '../setup.js'
 const visibilityFactor = 6
 const receivesMin = 5
 
-/** Hidden for less than a run: AWS refuses. For less than six runs and the window: throttled batches come double. */
+/**
+ * Checks the visibility timeout: AWS refuses one below the function's timeout; below six timeouts and the window, throttled
+ * batches are delivered twice.
+ */
 export function visibility(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const { queue, windowSeconds } = mapping
   const [hidden, timeout] = [queue?.visibilitySeconds, setup.timeoutSeconds]
@@ -22,7 +25,7 @@ export function visibility(mapping: MappingSetup, setup: FunctionSetup): Finding
   return [{ rule: 'visibility-short', severity: 'warning', at: hidden.at, reason, fix }]
 }
 
-/** Nowhere to go: what always fails comes again for ever. */
+/** Checks for a dead-letter queue: without one, a message that always fails is delivered again until it expires. */
 export function noRedrive(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const { queue } = mapping
   if (queue?.redrive === undefined || queue.redrive.value !== undefined) return []
@@ -102,7 +105,7 @@ export function reservedConcurrency(setup: FunctionSetup): Finding[] {
   return found
 }
 
-/** A queue that is somewhere else: the rest of the rules know nothing of it. */
+/** Reports a queue that could not be read, so that the other rules could not check it. */
 export function unreadQueue(mapping: MappingSetup, setup: FunctionSetup): Finding[] {
   const { queue } = mapping
   if (queue?.unread === undefined) return []

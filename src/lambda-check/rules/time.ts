@@ -1,4 +1,4 @@
-/** Rules about time: what is waited for must end before who waits. Pure. */
+/** Rules about time limits: an inner limit must end before the outer one. Pure. */
 import { seconds, setFunction, setWorkers } from '../fixes.js'
 import { type Finding, type FunctionSetup, isWritten, type MappingSetup } from '../setup.js'
 import { workerCount } from './memory.js'
@@ -14,7 +14,7 @@ export function timeoutRange(setup: FunctionSetup): Finding[] {
   return [{ rule: 'timeout-range', severity: 'error', at: timeout.at, reason, fix }]
 }
 
-/** Three seconds hold no batch. */
+/** Checks for a timeout that was not set: the default of three seconds is too short for a batch. */
 export function timeoutDefault(setup: FunctionSetup): Finding[] {
   const timeout = setup.timeoutSeconds
   if (timeout?.isDefault !== true || setup.mappings.length === 0) return []
@@ -23,7 +23,7 @@ export function timeoutDefault(setup: FunctionSetup): Finding[] {
   return [{ rule: 'timeout-default', severity: 'note', at: timeout.at, reason, fix }]
 }
 
-/** The caller of an API has gone before the function ends. */
+/** Checks whether API Gateway's limit ends before the function's timeout. */
 export function gatewayTimeout(setup: FunctionSetup): Finding[] {
   const timeout = setup.timeoutSeconds
   if (timeout === undefined) return []
@@ -36,7 +36,7 @@ export function gatewayTimeout(setup: FunctionSetup): Finding[] {
     })
 }
 
-/** A limit of a job that the function never lives to see. */
+/** Checks whether `exec_ttl` is longer than the function's time. */
 export function execTtl(setup: FunctionSetup): Finding[] {
   const [timeout, ttl] = [setup.timeoutSeconds, setup.workers.execTtlMs]
   if (timeout === undefined || ttl.value === 0) return []
@@ -48,7 +48,7 @@ export function execTtl(setup: FunctionSetup): Finding[] {
   return [{ rule: 'exec-ttl', severity: 'warning', at: ttl.at ?? timeout.at, reason, fix }]
 }
 
-/** The wait for a worker outlasts the function; as a default it is only cut off by the deadline. */
+/** Checks whether the wait for a worker is longer than the timeout; the default may be, as the deadline ends it. */
 export function allocateTimeout(setup: FunctionSetup): Finding[] {
   const [timeout, wait] = [setup.timeoutSeconds, setup.workers.allocateTimeoutMs]
   if (timeout === undefined || !isWritten(wait) || wait.value < timeout.value * 1000) return []
@@ -58,7 +58,9 @@ export function allocateTimeout(setup: FunctionSetup): Finding[] {
   return [{ rule: 'allocate-timeout', severity: 'warning', at: wait.at, reason, fix }]
 }
 
-/** Without a margin Lambda ends the environment; one that is over a tenth of the time is cut. */
+/**
+ * Checks the margin: without one Lambda kills the environment at the timeout, and one above a tenth of the time is reduced.
+ */
 export function deadlineMargin(setup: FunctionSetup): Finding[] {
   const [timeout, margin] = [setup.timeoutSeconds, setup.workers.marginMs]
   if (margin.value === 0) {

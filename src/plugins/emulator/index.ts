@@ -25,7 +25,7 @@ export default definePlugin({
           patternText: 'a host name or an IP address, without a port',
         },
         description:
-          'Names that requests may call this address by, e.g. `host.docker.internal`; loopback names and the address itself always. Any other host is refused with 421, so that no web page gets in by a name of its own.',
+          'Host names that requests may use for this address, e.g. `host.docker.internal`; loopback names and the address itself always. Any other host is refused with 421, which protects against DNS rebinding by web pages.',
       },
       timeout: {
         type: 'string',
@@ -74,7 +74,7 @@ export default definePlugin({
     })
     await server.listen()
     defer(async () => {
-      // What the function was not given goes back to the queue once the server sends it home.
+      // Messages that the function did not get return to the queue once the server has closed.
       const stopped = queue.stop()
       await server.close()
       await stopped
@@ -87,7 +87,7 @@ export default definePlugin({
     if (!/^(127\.|localhost|\[?::1)/.test(server.address)) {
       log.warn(
         { address: server.address },
-        'the emulator can be reached from other machines: anybody may invoke the function',
+        'the emulator can be reached from other machines, which can invoke the function',
       )
     }
     needs.rpc.register('emulator', { Address: { call: () => server.address }, ...queue.procedures })

@@ -44,7 +44,7 @@ const typeOfKind: Readonly<Record<FaultKind, ErrorType>> = {
 
 const functionTypes: ReadonlySet<string> = new Set([ErrorType.JobFailed, ErrorType.Retry, ErrorType.Failed])
 const ourTypes: ReadonlySet<string> = new Set(Object.values(ErrorType))
-// Lambda refuses a post of over 1 MB, and nobody reads that far.
+// Lambda refuses a post of over 1 MB, and a longer text is of no use.
 const messageCharactersMax = 200_000
 
 /** An error of ours by type. */

@@ -1,4 +1,4 @@
-/** The keys of `lambda:`, and what no key can say alone. */
+/** The keys of `lambda:`, and the check of those that depend on each other. */
 import { poolOrName, type SectionConfig, section } from '../../index.js'
 
 /** The section. */
@@ -176,5 +176,5 @@ export const config = section(
   ],
 )
 
-/** Its validated value. */
+/** Validated value of the section. */
 export type LambdaSettings = SectionConfig<typeof config>

@@ -12,7 +12,10 @@ export interface MemoryDriverOptions {
   readonly newId: () => string
 }
 
-/** Makes the driver. A job that is not settled stays reserved until it is; one that is to be tried again comes at once. */
+/**
+ * Makes the driver. A job that is not settled stays reserved until it is; one that is to be retried is delivered again at
+ * once.
+ */
 export function memoryDriver({ clock, newId }: MemoryDriverOptions): JobDriver {
   return jobDriver(memoryPart, async ({ name, config: { priority, prefetch } }) => {
     const visibilityMs = Number.POSITIVE_INFINITY

@@ -38,7 +38,7 @@ export const sqsPart = {
       minimum: 0,
       maximum: 43_200,
       default: 0,
-      description: 'Seconds until a failed message comes again; 0 is the end of its visibility.',
+      description: 'Seconds until a failed message is delivered again; 0: when its visibility timeout ends.',
     },
     wait_time_seconds: {
       type: 'integer',

@@ -1,6 +1,6 @@
 /**
- * Reads and writes `server.json` in a server's private folder: its process and what it serves. Commands read it when the server
- * does not answer, and sweeps. It never holds configuration or environment.
+ * Reads and writes `server.json` in a server's private folder: its process and what it serves. Commands read it when the
+ * server does not answer, and so do starts that clean up after other servers. It never holds configuration or environment.
  */
 import { closeSync, fstatSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -29,8 +29,8 @@ export interface ClaimOptions {
 export type OpenSockets = (folder: string) => Promise<void>
 
 /**
- * Takes the folder and opens its sockets. Resolves with what gives it back, to be called in the same turn as the sockets are
- * closed. Rejects with RR_ALREADY_RUNNING, RR_PRIVATE_FOLDER, or the fault of `open`.
+ * Takes the folder and opens its sockets. Resolves with a function that releases the folder, to be called in the same turn
+ * as the sockets are closed. Rejects with RR_ALREADY_RUNNING, RR_PRIVATE_FOLDER, or the fault of `open`.
  */
 export async function claimFolder(options: ClaimOptions, open: OpenSockets): Promise<() => void> {
   const { identity, version, clock } = options
@@ -108,7 +108,7 @@ function linkTarget(path: string): string | undefined {
   try {
     return readlinkSync(path)
   } catch {
-    // EINVAL: not a link. ENOENT: nothing is there.
+    // EINVAL: not a link. ENOENT: the path does not exist.
     return undefined
   }
 }
@@ -123,6 +123,6 @@ function removeFolder(folder: string): void {
   try {
     rmdirSync(folder)
   } catch {
-    // Not empty, or already removed: neither hinders the next server.
+    // Not empty, or already removed: neither affects the next server.
   }
 }

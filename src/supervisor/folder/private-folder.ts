@@ -1,7 +1,7 @@
 /**
- * Names the private folder of a server: `/tmp/rr-UID/H`, where H is made from the configuration file's path as it was given and
- * `rpc.listen`, so that commands with the same arguments find the server. TMPDIR and XDG_RUNTIME_DIR are not used: they differ
- * between a service and a shell. Handles names and owners only; `claim-folder.ts` decides who may take a folder.
+ * Names the private folder of a server: `/tmp/rr-UID/H`, where H is made from the configuration file's path as it was given
+ * and `rpc.listen`, so that commands with the same arguments find the server. TMPDIR and XDG_RUNTIME_DIR are not used: they
+ * differ between a service and a shell. Handles names and owners only; `claim.ts` decides who may take a folder.
  */
 import { createHash } from 'node:crypto'
 import { chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
@@ -65,8 +65,8 @@ export function openPrivateFolder(identity: ServerIdentity): void {
 }
 
 /**
- * A folder beside the private one whose sockets workers of other users can reach by name, and where only we can put any: mode
- * 0711. The private one stays closed to them. Throws RR_PRIVATE_FOLDER.
+ * Makes a folder beside the private one for sockets of workers of other users: mode 0711, so that they can open a socket by
+ * its name and only this user can create one. The private folder stays closed to them. Throws RR_PRIVATE_FOLDER.
  */
 export function openRelayFolder({ uid, folder }: { readonly uid: number; readonly folder: string }): string {
   const parent = relayRootPath(uid)
@@ -101,7 +101,7 @@ function ownFolder(path: string, uid: number, wanted: number): void {
     // The umask removes mode bits from a new folder.
     chmodSync(path, wanted)
   } catch (error) {
-    // Something else is there; the checks below report it.
+    // The path is something else; the checks below report it.
     const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST'
     if (!isThere) throw unmade(path, error)
   }

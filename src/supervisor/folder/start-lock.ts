@@ -1,9 +1,9 @@
 /**
- * Lets the servers of one user start one at a time, so that two starts never take over the same stale socket and a sweep never
- * meets a start. Node has no `flock`; what it has is `link`, which makes a name or fails.
+ * Lets the servers of one user start one at a time, so that two starts never take over the same stale socket and a sweep
+ * never meets a start. Node has no `flock`; what it has is `link`, which makes a name or fails.
  *
- * Invariant: names are `.start-N`. Whoever makes the highest N holds the lock, until its file is empty or its process has gone.
- * The highest one is never removed, so a number cannot be taken twice.
+ * Invariant: names are `.start-N`. The process that makes the highest N holds the lock, until its file is empty or its
+ * process has gone. The highest one is never removed, so a number cannot be taken twice.
  */
 import { randomBytes } from 'node:crypto'
 import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

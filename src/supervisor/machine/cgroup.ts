@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** Folders below which the system tells about itself; tests have their own. */
+/** Folders of the system's pseudo file systems; tests have their own. */
 export interface SystemRoots {
   /** `/sys/fs/cgroup`. */
   readonly cgroup: string
@@ -13,7 +13,7 @@ export interface SystemRoots {
   readonly proc: string
 }
 
-/** The machine's own. */
+/** Folders of the machine. */
 export const systemRoots: SystemRoots = { cgroup: '/sys/fs/cgroup', proc: '/proc' }
 
 /** The folders of a controller, innermost first; `controller` matters for version 1 only, which mounts each by itself. */

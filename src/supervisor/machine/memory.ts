@@ -1,6 +1,6 @@
 /**
- * Reads how much memory a worker uses, its children included: PSS where the kernel tells it (pages that forks share are divided
- * among them), RSS else. Also reads what the cgroup allows all processes together. Decides nothing.
+ * Reads how much memory a worker uses, its children included: PSS where the kernel provides it (pages that forks share are
+ * divided among them), RSS else. Also reads what the cgroup allows all processes together. Decides nothing.
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { cgroupFolders, memoryLimit, type SystemRoots, systemRoots } from './cgroup.js'
@@ -84,7 +84,7 @@ async function budgetOf(folder: string, limit: string, usage: string): Promise<M
 }
 
 async function read(path: string): Promise<string> {
-  // It has gone, or it is not this kind of system: there is nothing to tell.
+  // The process has ended, or this system has no such file: nothing is known.
   return readFile(path, 'latin1').then(
     (text) => text.trim(),
     () => '',

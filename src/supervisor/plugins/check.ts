@@ -18,8 +18,8 @@ export function checkPlugin(definition: unknown): void {
 }
 
 /**
- * The first fault of what set-up gave back, said after the plugin's name; undefined when there is none. `provides` are the texts of
- * the promised keys.
+ * Finds the first fault of the value that set-up returned, worded to follow the plugin's name; undefined when there is none.
+ * `provides` are the texts of the promised keys.
  */
 export function runningFault(
   running: unknown,
@@ -54,7 +54,7 @@ function promised(key: string): string {
   return `promised service "${key}" and returned none`
 }
 
-/** The first fault of a definition; undefined when there is none. */
+/** Finds the first fault of a definition; undefined when there is none. */
 export function pluginFault(definition: unknown): Fault | undefined {
   if (!isObject(definition)) return { what: `its definition is ${kindOf(definition)}`, hint: shapeHint }
   const { name, version, setup, needs, provides, config, parts, timeouts, on, onStartFailed } = definition
@@ -136,7 +136,7 @@ function partsFault(parts: unknown, provides: unknown): Fault | undefined {
     if (!provided.includes(service))
       return {
         what: `\`parts\` has parts for "${service}", a service that the plugin does not provide`,
-        hint: 'Name the key of that service in `provides`: whoever collects it finds the parts there.',
+        hint: 'Name the key of that service in `provides`: the plugin that collects it finds the parts there.',
       }
     if (!Array.isArray(list)) return { what: `\`parts["${service}"]\` is ${kindOf(list)}, not a list`, hint }
     for (const [at, part] of list.entries()) {

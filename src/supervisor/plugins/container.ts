@@ -26,7 +26,7 @@ export interface PluginInfo {
 
 /** Options of a container. */
 export interface ContainerOptions {
-  /** In listing order. */
+  /** Plugins in listing order. */
   readonly plugins: readonly LoadedPlugin[]
   /** Services of the host, by key. */
   readonly services: readonly (readonly [ServiceKey<unknown>, unknown])[]
@@ -68,7 +68,7 @@ export class Container {
     for (const [key, service] of options.services) this.#services.add(key, 'server', service)
   }
 
-  /** Sets all up, then lets all serve. On a fault it undoes everything and rejects with the fault. */
+  /** Sets up all plugins, then lets all serve. On a fault it undoes everything and rejects with the fault. */
   async start(): Promise<void> {
     const { plugins } = this.#options
     const byPlugin = new Map(plugins.map((loaded) => [loaded.plugin, loaded]))
@@ -91,7 +91,7 @@ export class Container {
     for (const built of this.#built) this.#serve(built)
   }
 
-  /** In the order of set-up. */
+  /** Lists the plugins in the order of their set-up. */
   list(): readonly PluginInfo[] {
     return this.#infos
   }
@@ -111,14 +111,14 @@ export class Container {
     return (await Promise.all(answers)).flat()
   }
 
-  /** The service of a key, if somebody provides it. */
+  /** Returns the service of a key; undefined when no plugin provides it. */
   service<T>(key: ServiceKey<T>): T | undefined {
     return this.#services.find(key) as T | undefined
   }
 
   /**
-   * All stop taking work in at once; then running work ends level by level in reverse, side by side within a level. `graceMs` is
-   * what running work of a level may take at least.
+   * Stops all plugins taking work at once; then running work ends level by level in reverse order, in parallel within a
+   * level. The work of a level has at least `graceMs`.
    */
   async drain(graceMs: number): Promise<readonly Error[]> {
     const faults: Error[] = []

@@ -22,7 +22,7 @@ export type RunMode = 'serve' | 'dev' | 'bootstrap'
 
 /** A line of the banner, and a field of the line `server started`. */
 export interface Announcement {
-  /** In one word, e.g. `http`. */
+  /** Kind in one word, e.g. `http`. */
   readonly what: string
   /** Address that it listens on or pulls from, e.g. `http://127.0.0.1:8080`. */
   readonly where: string
@@ -57,8 +57,9 @@ export type StartsWhen =
   | ((mode: RunMode, sections: ReadonlySet<string>) => boolean)
 
 /**
- * Parts that a plugin brings, by the name of the service that it provides for them: `{ [JobDriver.name]: [{ name: 'nats', properties }] }`.
- * The section of whoever collects that service can then name them, and their keys are known before anything is validated.
+ * Parts that a plugin brings, by the name of the service that it provides for them: `{ [JobDriver.name]: [{ name: 'nats',
+ * properties }] }`. The section of the plugin that collects that service can then name them, and their keys are known before
+ * anything is validated.
  */
 export type PluginParts = { readonly [service: string]: readonly Part[] }
 
@@ -80,7 +81,9 @@ export interface PluginLife {
   stopTaking?(): unknown
   /** Lets what runs end; `signal` aborts when the time is up. Plugins that are needed drain after those that need them. */
   drain?(signal: AbortSignal): Promise<void>
-  /** False while the plugin cannot serve; asked whenever somebody asks whether the server is ready, with 1 s to answer. */
+  /**
+   * Returns false while the plugin cannot serve; called for each query of the server's readiness, with 1 s to answer.
+   */
   ready?(): boolean | Promise<boolean>
 }
 
@@ -105,7 +108,7 @@ export interface PluginTimeouts {
 
 /** Definition of a plugin as its author writes it. */
 export interface PluginDefinition<P extends Section, N extends Needs, K extends Provides> {
-  /** Also its section in `rr.yaml` and its name in the log. */
+  /** Name of the plugin, of its section in `rr.yaml`, and of its logger. */
   readonly name: string
   readonly version?: string
   readonly needs?: N
@@ -115,7 +118,7 @@ export interface PluginDefinition<P extends Section, N extends Needs, K extends 
   readonly timeouts?: PluginTimeouts
   /** `always` when absent: a plugin that is listed is started. */
   readonly on?: StartsWhen
-  /** Called when the server could not start, after the fault was logged; for whoever must be told. */
+  /** Called when the server could not start, after the fault was logged. */
   onStartFailed?(error: Error, context: StartFailedContext): unknown
   setup(context: SetupContext<SectionConfig<P>, N>): SetupResult<K> | Promise<SetupResult<K>>
 }

@@ -21,7 +21,7 @@ export interface LoadedPlugin extends PluginSource {
   readonly config: unknown
 }
 
-/** The `file` of plugins that need none: their faults speak for themselves. */
+/** The `file` of built-in plugins, which their faults need not name. */
 export const builtInFile = '(built-in)'
 
 const loadMsMax = 30_000
@@ -130,7 +130,7 @@ function packageVersion(file: string): string | undefined {
         const parsed: unknown = JSON.parse(readFileSync(manifest, 'utf8'))
         if (isObject(parsed) && typeof parsed.version === 'string') return parsed.version
       } catch {
-        // A broken package.json says nothing of the version; importing the file will say what matters.
+        // A broken package.json has no version; importing the file reports what is wrong.
         return undefined
       }
     }

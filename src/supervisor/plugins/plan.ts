@@ -10,8 +10,8 @@ import { keyText } from './keys.js'
 export type Plan = readonly (readonly AnyPlugin[])[]
 
 /**
- * Makes the plan. Throws RR_PLUGIN_DUPLICATE (two of a name, two with a part of one name, or two that provide a service of which somebody needs one),
- * RR_PLUGIN_MISSING_NEED (both named), RR_PLUGIN_CYCLE (as a path).
+ * Makes the plan. Throws RR_PLUGIN_DUPLICATE (two of a name, two with a part of one name, or two that provide a service of
+ * which a plugin needs one), RR_PLUGIN_MISSING_NEED (both named), RR_PLUGIN_CYCLE (as a path).
  */
 export function planPlugins(plugins: readonly AnyPlugin[], hostServices: ReadonlySet<string>): Plan {
   const providers = findProviders(plugins, hostServices)
@@ -51,7 +51,7 @@ function findProviders(plugins: readonly AnyPlugin[], hostServices: ReadonlySet<
   return providers
 }
 
-/** Two parts of one name: nobody could tell which of them a section means. */
+/** Throws for two parts of one name: a section could not say which one it means. */
 function checkParts(plugins: readonly AnyPlugin[]): void {
   const bringers = new Map<string, string>()
   for (const { name, parts = {} } of plugins)

@@ -16,7 +16,7 @@ export interface StartFailedOptions {
   readonly log: Logger
 }
 
-/** Tells all of them at once, each with 30 s; resolves whatever becomes of it. */
+/** Calls `onStartFailed` of all plugins at once, each with 30 s. Never rejects. */
 export async function tellStartFailed(error: Error, options: StartFailedOptions): Promise<void> {
   const { plugins, mode, env, clock, log } = options
   const tell = async (plugin: AnyPlugin) => {

@@ -1,4 +1,4 @@
-/** Runs one step of a plugin's life within its time, and words what went wrong with the plugin's name, file and version. */
+/** Runs one step of a plugin's life within its time limit; faults have the plugin's name, file and version. */
 import type { Clock } from '../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import { builtInFile, type PluginSource } from './load.js'
@@ -28,7 +28,7 @@ export function within<T>(
   })
 }
 
-/** The error of a plugin that did something wrong, with the file and version that are at fault. */
+/** Makes the error of a plugin that did something wrong, with its file and version. */
 export function pluginError(
   code: ErrorCode,
   source: PluginSource,

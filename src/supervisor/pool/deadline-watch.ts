@@ -5,11 +5,11 @@
  */
 import type { Clock, Timer } from '../../core/clock.js'
 
-/** A worker, as far as its running job has a time when something is due. */
+/** A worker with the time of the next warning or limit of its running job. */
 export interface Due {
   /** Monotonic ms of the next warning or limit; Infinity when there is none. */
   readonly dueAt: number
-  /** Acts if that time has come, and moves on to the next. */
+  /** Warns or ends the job if that time has come. */
   onDue(nowMonotonicMs: number): void
 }
 
@@ -39,7 +39,7 @@ export class DeadlineWatch {
     this.#timer?.clear()
     this.#firesAt = dueAt
     const delayMs = Math.max(0, Math.ceil(dueAt - this.#clock.monotonicMs()))
-    // Whoever set the deadline counts on while the machine is busy, and freezes nobody within an event.
+    // The deadline's clock goes on while this machine is busy, and no event is frozen while it runs.
     this.#timer = this.#clock.timer(delayMs, () => this.#fire(), { isWall: true })
   }
 

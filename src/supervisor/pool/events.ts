@@ -14,7 +14,7 @@ import type { WorkerId } from '../worker/worker-id.js'
 export interface PoolEvents {
   /** A worker has booted and takes jobs. */
   readonly ready: { readonly pool: string; readonly worker: WorkerId }
-  /** A worker that had booted has gone. */
+  /** A worker that had booted has ended. */
   readonly exited: {
     readonly pool: string
     readonly worker: WorkerId
@@ -22,11 +22,11 @@ export interface PoolEvents {
   }
   /** A reset has ended. `why` is the fault that left old workers in place; undefined when all were replaced. */
   readonly reset: { readonly pool: string; readonly why: RelayError | undefined }
-  /** Workers fall faster than `crash_loop` allows, or that is over. */
+  /** Workers die faster than `crash_loop` allows, or no longer do. */
   readonly degraded: { readonly pool: string; readonly isDegraded: boolean }
   /** A job was sent to a worker. A job that is handed over to another worker is assigned again. */
   readonly assigned: { readonly pool: string; readonly job: Job }
-  /** A job has its outcome. Not told of jobs that were assigned before anyone listened to this event. */
+  /** A job has its outcome. Not emitted for jobs that were assigned before anyone listened to this event. */
   readonly settled: {
     readonly pool: string
     readonly job: Job
@@ -68,12 +68,12 @@ export class PoolEmitter {
     return () => void listeners.delete(added)
   }
 
-  /** True when somebody listens: ask before you make an event. */
+  /** True when there is a listener: ask before you make an event. */
   has(name: PoolEvent): boolean {
     return this.#listeners[name].size > 0
   }
 
-  /** Tells all listeners of this name. A listener that throws is logged and harms nobody. */
+  /** Tells all listeners of this name. A listener that throws is logged and affects no other. */
   emit<E extends PoolEvent>(name: E, event: PoolEvents[E]): void {
     const listeners: Set<PoolListener<E>> = this.#listeners[name]
     for (const listener of listeners) {

@@ -13,7 +13,7 @@ export interface JobRecordsOptions {
   readonly events: PoolEmitter
 }
 
-/** Records of one pool. They lie on the path of every job: nothing is made for a job that nobody asks about. */
+/** Records of one pool. They lie on the path of every job: nothing is allocated for a job that has no listener. */
 export class JobRecords {
   readonly #options: JobRecordsOptions
 
@@ -29,7 +29,9 @@ export class JobRecords {
     return id === undefined ? undefined : ledger?.assigned(id)
   }
 
-  /** Returns the monotonic ms at which a job begins, for `settled`; undefined when nobody asks how long it takes. */
+  /**
+   * Returns the monotonic ms at which a job begins, for `settled`; undefined when no listener asks how long it takes.
+   */
   startedAt(): number | undefined {
     const { events, clock } = this.#options
     return events.has('settled') ? clock.monotonicMs() : undefined

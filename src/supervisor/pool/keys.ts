@@ -37,7 +37,7 @@ export const poolProperties = {
     type: 'integer',
     minimum: 0,
     default: 0,
-    description: 'Jobs waiting or running at most; 0 means no limit.',
+    description: 'Maximum number of waiting and running jobs; 0 means no limit.',
   },
   allocate_timeout: {
     type: 'string',
@@ -69,7 +69,7 @@ export const poolProperties = {
     maximum: 100_000,
     default: 0,
     description:
-      'Jobs that the first new worker of a reset has to answer, failing no larger a share than the old ones did, before the next is replaced.',
+      'Jobs that the first new worker of a reset must answer, with no larger a share of failures than the old workers, before the next one is replaced.',
   },
   crash_loop: {
     type: 'object',
@@ -81,13 +81,13 @@ export const poolProperties = {
         maximum: 100_000,
         default: 0,
         description:
-          'Deaths and failed boots that are still bad luck. 0: three times the workers, at least ten.',
+          'Deaths and failed boots within `within` that a pool tolerates. 0: three times the workers, at least ten.',
       },
       within: {
         type: 'string',
         format: 'duration',
         default: '30s',
-        description: 'How long each of them counts.',
+        description: 'How long a death or failed boot counts.',
       },
     },
   },
@@ -97,10 +97,10 @@ export const poolProperties = {
     default: '60s',
     description: 'How long a cancelled stream may take to end.',
   },
-  debug: { type: 'boolean', notYet: true, description: 'A fresh worker for every job.' },
+  debug: { type: 'boolean', notYet: true, description: 'Start a new worker for every job.' },
   supervisor: {
     type: 'object',
-    description: 'Limits of a worker’s life.',
+    description: 'Limits after which a worker is replaced.',
     properties: {
       exec_ttl: {
         type: 'string',
@@ -115,7 +115,7 @@ export const poolProperties = {
         zero: 'allowed',
         default: '500ms',
         description:
-          'What a worker whose job ran out of time has between SIGTERM and SIGKILL; its caller does not wait for it. The same for one that closed its relay and is about to end by itself. 0s is SIGKILL at once.',
+          'Time between SIGTERM and SIGKILL for a worker whose job ran out of time; the caller does not wait for it. Also the time that a worker has to end after it closed its relay. 0s: SIGKILL at once.',
       },
       ttl: {
         type: 'string',
@@ -156,28 +156,27 @@ export const poolProperties = {
   dynamic_allocator: {
     type: 'object',
     optional: true,
-    description:
-      'Adds workers while callers wait, and gives them back when they idle; off unless it is there.',
+    description: 'Adds workers while callers wait, and removes idle ones. Off unless this key is present.',
     properties: {
       max_workers: {
         type: 'integer',
         minimum: 1,
         maximum: 2048,
         default: 10,
-        description: 'Workers beside `num_workers` at most.',
+        description: 'Maximum number of workers in addition to `num_workers`.',
       },
       spawn_rate: {
         type: 'integer',
         minimum: 1,
         maximum: 100,
         default: 5,
-        description: 'Workers that are added, or given back, at once.',
+        description: 'Number of workers that are added or removed at once.',
       },
       idle_timeout: {
         type: 'string',
         format: 'duration',
         default: '1m',
-        description: 'How long a worker above `num_workers` idles until it is given back.',
+        description: 'How long a worker above `num_workers` is idle before it is removed.',
       },
       grow_after: {
         type: 'string',

@@ -1,6 +1,6 @@
 /**
- * The workers of a pool whose processes live, the leaving ones included: brings them up, knows which are booting, and when they have
- * gone. Which of them has a place is the business of `slots/`, which is free that of `queue/`.
+ * The workers of a pool whose processes live, the leaving ones included: brings them up, knows which are booting, and when
+ * they have gone. `slots/` knows which of them has a place, `queue/` which is idle.
  */
 import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../core/clock.js'
@@ -27,7 +27,7 @@ export interface LiveWorkersOptions {
 
 /** Living workers of one pool. */
 export class LiveWorkers {
-  /** Woken when a worker has come, left or gone. */
+  /** Woken when a worker has booted, begins to leave, or has ended. */
   readonly changed = new Waiters()
   readonly #options: LiveWorkersOptions
   readonly #workers = new Set<Worker>()
@@ -102,12 +102,12 @@ export class LiveWorkers {
     }
   }
 
-  /** Resolves when its process has gone. */
+  /** Resolves when the worker's process has ended. */
   gone(worker: Worker): Promise<void> {
     return this.changed.until(() => !this.#workers.has(worker))
   }
 
-  /** Resolves when its process has gone; kills it after `waitMsMax`. */
+  /** Resolves when the worker's process has ended; kills it after `waitMsMax`. */
   goneWithin(worker: Worker, waitMsMax: number): Promise<void> {
     const timer = this.#options.clock.timer(waitMsMax, () =>
       this.killLate(worker, 'reset_timeout', waitMsMax),
@@ -124,7 +124,7 @@ export class LiveWorkers {
     worker.kill('stop_timeout', outlasted({ id, job, limit, limitMs }))
   }
 
-  /** Resolves when no process lives and none is coming. */
+  /** Resolves when no process lives and none is booting. */
   allGone(): Promise<void> {
     return this.changed.until(() => this.#workers.size === 0 && this.#bootCount === 0)
   }

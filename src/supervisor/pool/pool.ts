@@ -7,7 +7,7 @@ import type { PoolEmitter } from './events.js'
 
 /** Options of a wait for a worker. */
 export interface AcquireOptions {
-  /** Ahead of the line instead of at its end. */
+  /** True to wait at the front of the line instead of at its end. */
   readonly front?: boolean
   readonly signal?: AbortSignal
   /**
@@ -15,7 +15,7 @@ export interface AcquireOptions {
    * starves the other.
    */
   readonly priority?: number
-  /** Name of whose work it is (a tenant, a message group): keys of one priority take turns. */
+  /** Owner of the work (a tenant, a message group): keys of one priority take turns. */
   readonly key?: string
   /** The longest wait in ms instead of the pool's `queue_timeout`. */
   readonly waitMsMax?: number
@@ -27,7 +27,7 @@ export interface JobSink {
   failed(error: Error): void
 }
 
-/** The right to one idle worker. Release it exactly when you are done; releasing twice is harmless. */
+/** The right to one idle worker. Release it when you are done; releasing twice is harmless. */
 export interface Lease {
   /**
    * Runs one job. A worker that left before the job was sent, or that asked to leave instead of answering, is
@@ -41,7 +41,9 @@ export interface Lease {
    */
   start(job: Job, options: RunOptions, sink: JobSink): void
   release(): void
-  /** The worker that ran last, or would run next; undefined once it has left. Of a thread: its number. */
+  /**
+   * Pid (of a thread: its number) of the worker that ran the last job or will run the next; undefined once it has left.
+   */
   readonly pid: number | undefined
 }
 
@@ -64,9 +66,9 @@ export interface WorkerInfo {
 
 /** Health of a pool. */
 export interface PoolHealth {
-  /** True when workers fall faster than `crash_loop` allows: new ones boot more slowly until that is over. */
+  /** True when workers die faster than `crash_loop` allows: new ones boot more slowly until that is over. */
   readonly isDegraded: boolean
-  /** Time since it is degraded, in ms; 0 when it is not. */
+  /** Time for which the pool has been degraded, in ms; 0 when it is not. */
   readonly degradedMs: number
   /** Deaths and failed boots that still count. */
   readonly recentDeaths: number
@@ -82,7 +84,7 @@ export interface WorkerBoot {
   readonly tookMs: number
   /** Absent when it became ready. */
   readonly fault?: Error
-  /** Its last lines of output when it failed. */
+  /** Last lines of output of a worker that failed. */
   readonly lastLines: readonly string[]
 }
 
@@ -98,13 +100,13 @@ export interface Pool {
   readonly name: string
   /** User and group of its workers, where they are not the server's own. */
   readonly identity?: { readonly uid: number; readonly gid: number } | undefined
-  /** Number of workers that it is meant to have now; a `dynamic_allocator` changes it. */
+  /** Target number of workers; a `dynamic_allocator` changes it. */
   readonly size: number
   /** True when it takes no work any more; `whenIdle` resolves at once. */
   readonly isStopping: boolean
-  /** Workers that wait for a job and are promised to nobody. */
+  /** Number of workers that wait for a job and are not reserved. */
   readonly idleCount: number
-  /** Workers that are ready for work or at it: booting and leaving ones do not count. */
+  /** Number of workers that are idle or busy: booting and leaving ones do not count. */
   readonly liveCount: number
   /** Acquire, run, release. Waits at most `queue_timeout` for a worker (RR_POOL_NO_WORKERS). */
   run(job: Job, options?: RunOptions & AcquireOptions): Promise<Reply>
@@ -114,19 +116,22 @@ export interface Pool {
    */
   runAlone(job: Job, options?: RunOptions): Promise<Reply>
   /**
-   * Sends a control message to every idle worker that announced `feature` in its PID reply; nobody answers. Returns how many were
-   * told. Workers that announced nothing are sent nothing: a control message that it does not know ends a PHP worker.
+   * Sends a control message, which is not answered, to every idle worker that announced `feature` in its PID reply. Returns
+   * their number. Other workers are sent nothing: a PHP worker ends at a control message that it does not know.
    */
   tell(feature: string, message: object): number
-  /** Sends it as a request: resolves when each of them has answered, rejects with the first fault. Takes idle workers only. */
+  /**
+   * Sends a control request to every idle worker that announced `feature`; resolves with their number when each has
+   * answered, rejects with the first fault.
+   */
   ask(feature: string, message: object, options?: RunOptions): Promise<number>
   /** Waits in line for a worker; rejects with RR_POOL_QUEUE_FULL, RR_POOL_NO_WORKERS, RR_POOL_STOPPED, RR_JOB_ABORTED. */
   acquire(options?: AcquireOptions): Promise<Lease>
-  /** A lease if a worker is idle right now and nobody waits for it. */
+  /** Returns a lease if a worker is idle and no caller waits for one; else undefined. */
   tryAcquire(): Lease | undefined
   /** Resolves when `count` workers (one) are idle, without taking them; also when `signal` aborts or the pool stops. Never rejects. */
   whenIdle(signal?: AbortSignal, count?: number): Promise<void>
-  /** Resolves with one entry a worker when all first boots have ended, well or badly. Never rejects. */
+  /** Resolves with one entry per worker when all first boots have ended, successfully or not. Never rejects. */
   readonly booted: Promise<readonly WorkerBoot[]>
   /** Boots the workers that were held back by `bootFirst`; does nothing when there are none. */
   bootRest(): void
@@ -135,7 +140,7 @@ export interface Pool {
 
 /** A pool as the server sees it, which starts, resets and ends pools. */
 export interface ManagedPool extends Pool {
-  /** Tells what happens to its workers and jobs. */
+  /** Emits events of its workers and jobs. */
   readonly events: PoolEmitter
   /** Id as `rr workers` and the banner show it. */
   readonly command: string
@@ -155,7 +160,7 @@ export interface ManagedPool extends Pool {
   bootLines(): readonly string[]
   /** Replaces every worker, one after the other; RR_RESET_FAILED when a new one does not boot or does worse: the old ones stay. */
   reset(): Promise<void>
-  /** Takes no new work, lets running jobs end within `graceMs`, stops the workers, kills what is left. */
+  /** Takes no new work, lets running jobs end within `graceMs`, stops the workers, kills the rest. */
   stop(graceMs: number): Promise<void>
   /** SIGKILL to every worker's process group, now. */
   kill(): void

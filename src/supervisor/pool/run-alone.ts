@@ -1,4 +1,4 @@
-/** Runs a job on a worker that is booted for it and leaves after it: others are protected from the job. */
+/** Runs a job on a worker that boots for this job and leaves after it, so that the job cannot harm others. */
 import { onAbort } from '../../core/abort.js'
 import type { Clock } from '../../core/clock.js'
 import { ErrorCode, RelayError } from '../../core/errors.js'
@@ -16,7 +16,7 @@ export interface AloneOptions {
   readonly clock: Clock
 }
 
-/** Runs the job; the worker is given up at the job's deadline, when its signal aborts and when the pool stops. */
+/** Runs the job; its worker is killed at the job's deadline, when its signal aborts, and when the pool stops. */
 export async function runAlone(pool: AloneOptions, job: Job, options: RunOptions): Promise<Reply> {
   const { workers, clock } = pool
   const { deadlineMs, signal } = options
@@ -44,7 +44,7 @@ export async function runAlone(pool: AloneOptions, job: Job, options: RunOptions
   }
 }
 
-/** Runs the job on a worker without a slot: nobody else is given it, and nothing replaces it. */
+/** Runs the job on a worker without a slot: it takes no other job and is not replaced. */
 async function runOnce(records: JobRecords, worker: Worker, job: Job, options: RunOptions): Promise<Reply> {
   const entry = records.assigned(job)
   const startedAt = records.startedAt()

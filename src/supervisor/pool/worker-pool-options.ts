@@ -35,7 +35,7 @@ export interface WorkerPoolOptions {
   readonly lines?: BootLines | undefined
   /** Called when a pool of which no worker has ever booted waits for a reset; without it the pool keeps trying. */
   readonly onHeld?: ((held: HeldPool) => void) | undefined
-  /** Tells what happens to workers and jobs; absent: an emitter of the pool's own. */
+  /** Emits events of workers and jobs; absent: an emitter of the pool's own. */
   readonly events?: PoolEmitter
   readonly measure: BootStrategy['measure']
 }

@@ -168,7 +168,7 @@ export class RpcHost implements RpcService {
     if (!isLoopback(host)) {
       log.warn(
         { listen },
-        'rpc.allow_remote: whoever reaches this port can reset the workers and call the plugins',
+        'rpc.allow_remote: every program that reaches this port can reset the workers and call the plugins',
       )
     }
     const bound = server.address()
@@ -227,6 +227,6 @@ function clientPlaces(): number {
 function refuseRemote(listen: string, allowRemote: boolean): void {
   if (allowRemote) return
   throw new RelayError(ErrorCode.RelayClosed, `rpc.listen: ${listen} is not a loopback address`, {
-    hint: 'Write tcp://127.0.0.1:PORT: whoever reaches the port can reset the workers. To allow it all the same: rpc.allow_remote: true.',
+    hint: 'Write tcp://127.0.0.1:PORT: every program that reaches the port can reset the workers. To allow it all the same: rpc.allow_remote: true.',
   })
 }

@@ -7,7 +7,7 @@ import type { WorkerId } from './worker-id.js'
 
 // What a process wrote before it ended is still in the relay and the log pipe; both are given this long to be read.
 const drainMsMax = 250
-// Ends that an operator should hear of; the others were asked for, or told by whoever asked.
+// Ends that an operator should see; the others were requested, or are reported by the caller.
 const isNews: ReadonlySet<string> = new Set<KillReason>([
   'exec_ttl',
   'deadline',
@@ -47,7 +47,7 @@ export interface WorkerExit {
   readonly lastLines: readonly string[]
 }
 
-/** Logs the end of a worker: a warning where nobody asked for it. */
+/** Logs the end of a worker: as a warning when it was not requested. */
 export function logExit(log: Logger, { pool, id, why, exit, jobs, lastLines }: WorkerExit): void {
   const fields = { pool, ...id, why, code: exit.code, signal: exit.signal, jobs }
   if (why === 'ended') log.warn({ ...fields, lastLines }, 'worker ended by itself')

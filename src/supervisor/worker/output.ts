@@ -1,6 +1,6 @@
 /**
- * Everything that one worker writes apart from its answers: logs it as lines that name the worker and its job, and keeps the last lines
- * for whoever reports the end of the worker or of a job.
+ * Everything that one worker writes apart from its answers: logs it as lines that name the worker and its job, and keeps the
+ * last lines for reports of the end of the worker or of a job.
  */
 import { LineSplitter } from '../../logging/line-splitter.js'
 import type { OutputPacer } from '../../logging/output-pacer.js'

@@ -15,7 +15,7 @@ export interface TerminationOptions {
 
 /** Grace period of a worker between SIGTERM and SIGKILL. */
 export interface Grace {
-  /** In ms; 0 is SIGKILL at once. */
+  /** Duration in ms; 0 is SIGKILL at once. */
   readonly graceMs: number
   /** Signal that makes the worker print its stack before SIGTERM. */
   readonly stackSignal: StackSignal | undefined

@@ -1,4 +1,4 @@
-/** Options of a worker, and the calls by which it tells its pool what happens. No behaviour. */
+/** Options of a worker, and the callbacks to its pool. No behaviour. */
 import type { Clock } from '../../core/clock.js'
 import type { Logger } from '../../logging/logger.js'
 import type { WorkerProcess } from './os/process.js'

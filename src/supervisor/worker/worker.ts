@@ -1,6 +1,6 @@
 /**
- * One worker: a process, its relay, at most one job, and the one field that says where it is. When it is replaced is the pool's
- * business; this file moves it along `state.ts` and turns whatever its peer does into exactly one outcome per job.
+ * One worker: a process, its relay, at most one job, and the one field that says where it is. The pool decides when it is
+ * replaced; this file moves it along `state.ts` and turns anything its peer does into exactly one outcome per job.
  */
 import { assert } from '../../core/assert.js'
 import { deferred } from '../../core/deferred.js'

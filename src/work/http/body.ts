@@ -1,5 +1,5 @@
 /**
- * A request's body as a worker gets it: forms as a tree, uploads as files beside it, anything else as it came. The home of
+ * Reads a request's body for a worker: forms as a tree, uploads as files, any other body unchanged. The home of
  * @fastify/busboy, which is loaded for the first multipart body.
  */
 import { chmod, lchown, mkdir, open } from 'node:fs/promises'
@@ -15,13 +15,13 @@ import type { RemoveUpload } from './upload-removal.js'
 export interface UploadSettings {
   /** Folder of the files; empty: the system's own for temporary files. */
   readonly dir: string
-  /** File endings that are refused, e.g. `.php`. */
+  /** File extensions that are refused, e.g. `.php`. */
   readonly forbid: readonly string[]
-  /** File endings that alone are taken; empty: all. */
+  /** The only file extensions that are accepted; empty: all. */
   readonly allow: readonly string[]
-  /** Files of one form, blank ones aside. */
+  /** Maximum number of files of a form; fields left blank do not count. */
   readonly max_files: number
-  /** Other parts of one form. */
+  /** Maximum number of other parts of a form. */
   readonly max_fields: number
   /** Owner of the files; the server's user when absent. */
   readonly owner?: FileOwner | undefined
@@ -51,7 +51,7 @@ export interface FormSettings {
   readonly remove: RemoveUpload
   /** The body of a form without fields: RoadRunner's older servers, which spoke JSON, sent `{}`, newer ones send nothing. */
   readonly emptyForm: '' | '{}'
-  /** Aborts when the time for it is over: reading ends, and files that were laid down are removed. */
+  /** Aborts at the time limit: reading ends, and the files written so far are removed. */
   readonly signal?: AbortSignal
 }
 
@@ -127,14 +127,14 @@ function treeText(pairs: readonly (readonly [string, string])[], { emptyForm }: 
 
 async function multipart(contentType: string, body: Buffer, settings: FormSettings): Promise<FormBody> {
   const { fields, files } = await readParts(contentType, body, settings)
-  // Whatever may throw does so before the first file is laid down.
+  // All checks that throw come before the first file is written.
   const tree = treeText(fields, settings)
   formTree(files)
   const uploads: (readonly [string, Upload])[] = []
   const clean = async () => {
     for (const [, { tmpName }] of uploads) if (tmpName !== '') await settings.remove(tmpName)
   }
-  // One after the other: whoever sends many must not fill the pool of threads for others.
+  // One after the other: a form with many files must not occupy all threads of the pool.
   for (const [name, file] of files) {
     uploads.push([name, await store(file, settings)])
     if (settings.signal?.aborted !== true) continue
@@ -182,7 +182,7 @@ async function readParts(contentType: string, body: Buffer, settings: FormSettin
       limits: { fieldSize: body.length + 1, fields: partsMax, files: partsMax, parts: partsMax },
       isPartAFile: (_name, _mime, fileName) => fileName !== undefined,
     })
-    // Parts without a name are nobody's, as in Go.
+    // Parts without a name are ignored, as in Go.
     parser.on('field', (name, value) => count(false) && name && fields.push([name, value]))
     parser.on('file', (name, stream, fileName, _encoding, mime) => {
       const file = collect(stream).then((bytes) => ({ fileName: fileName ?? '', mime, bytes }))
@@ -202,7 +202,7 @@ async function readParts(contentType: string, body: Buffer, settings: FormSettin
   return { fields, files: await Promise.all(files.map(async ([name, file]) => [name, await file] as const)) }
 }
 
-// So much is parsed in one turn of the event loop: some milliseconds, also of nothing but tiny parts.
+// Bytes that are parsed in one turn of the event loop: some milliseconds, even for many tiny parts.
 const sliceBytes = 32 * 1024
 
 /** Writes a body to its parser, a slice a turn, while it is not over; returns whether all of it was written. */
@@ -243,7 +243,7 @@ async function store(
   if (isRefused(extname(fileName).toLowerCase(), uploads)) return { ...upload, error: UploadError.refused }
   const folder = uploads.dir === '' ? tmpdir() : uploads.dir
   const path = join(folder, `upload${newId()}`)
-  // The worker is told by the code what went wrong, as PHP tells it.
+  // The code tells the worker what went wrong, as in PHP.
   try {
     await makeFolder(folder, uploads.owner)
   } catch {

@@ -1,6 +1,6 @@
 /**
- * Finds requests that Go's HTTP server would have refused before RoadRunner saw them. Gateways refuse them, too; an event that a caller
- * sends to the function directly is refused here, before it can bring a worker down. Pure.
+ * Finds requests that Go's HTTP server would have refused before RoadRunner saw them. Gateways refuse them, too; an event
+ * that a caller sends to the function directly is refused here, before it can crash a worker. Pure.
  */
 import type { HttpRequest } from './request.js'
 import { isToken } from './text.js'

@@ -130,14 +130,14 @@ function decodeProto(bytes: Buffer): HttpReplyHead {
   return { status, headers: headersOf(lists) }
 }
 
-/** Header values are bytes; what is no UTF-8 is Latin-1, as HTTP has it. */
+/** Header values are bytes; values that are not UTF-8 are Latin-1, as in HTTP. */
 function textOf(bytes: Buffer | undefined): string {
   return bytes === undefined ? '' : bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1')
 }
 
 /**
- * Headers as Go writes them: names in other letters are one name, names that are none are left out, and a line break in a
- * value is a blank, so that no value begins a header of its own.
+ * Makes headers as Go writes them: names are compared without case, invalid names are left out, and a line break in a value
+ * becomes a blank, so that no value can add a header.
  */
 function headersOf(lists: readonly (readonly [string, readonly string[]])[]): MultiValues {
   const headers = new Map<string, [name: string, values: string[]]>()

@@ -20,7 +20,7 @@ export interface HttpRequest {
   /** Host as the caller named it; part of `uri`. */
   readonly host: string
   readonly uri: string
-  /** Go's capitalisation; without Host, Transfer-Encoding and Trailer, which Go takes out. */
+  /** Names as Go capitalises them; without Host, Transfer-Encoding and Trailer, which Go removes. */
   readonly headers: MultiValues
   readonly cookies: Readonly<Record<string, string>>
   readonly rawQuery: string
@@ -28,7 +28,7 @@ export interface HttpRequest {
   readonly body: Buffer
 }
 
-/** Reads an event; undefined when it is none of HTTP. */
+/** Reads an event; undefined when it is not an HTTP event. */
 export function readHttpEvent(event: unknown): HttpRequest | undefined {
   const json = objectOf(event)
   const context = objectOf(json.requestContext)
@@ -80,7 +80,7 @@ const hiddenHeaders: ReadonlySet<string> = new Set(['host', 'transfer-encoding',
 
 function headersForWorker(given: ReadonlyMap<string, readonly string[]>, body: Buffer): MultiValues {
   const shown = [...given].filter(([name]) => !hiddenHeaders.has(name))
-  // Some gateways leave it out; PHP frameworks look at it.
+  // Some gateways leave it out; PHP frameworks read it.
   if (body.length > 0 && !given.has('content-length')) shown.push(['content-length', [String(body.length)]])
   return Object.fromEntries(shown.map(([name, values]) => [canonicalName(name), values]))
 }
@@ -117,7 +117,7 @@ function methodOf(event: JsonObject, context: JsonObject, source: HttpSource): s
   return textOf(event.httpMethod) ?? textOf(objectOf(context.http).method) ?? 'GET'
 }
 
-/** The caller's address. A load balancer appends it to what the caller claimed in the header, so its last word counts. */
+/** The caller's address. A load balancer appends it to the header that the caller sent, so the last entry counts. */
 function addressOf(
   context: JsonObject,
   given: ReadonlyMap<string, readonly string[]>,
@@ -135,7 +135,7 @@ function withoutPort(address: string): string {
 
 const connectionNames = ['connectionId', 'eventType', 'routeKey', 'messageId', 'stage'] as const
 
-/** PSR-7 attributes: what only Lambda knows of the call. */
+/** Returns the PSR-7 attributes: properties of the call that only Lambda knows. */
 function attributesOf(context: JsonObject): MultiValues {
   const attributes: Record<string, readonly string[]> = {
     'lambda-request-context': [JSON.stringify(context)],

@@ -1,4 +1,4 @@
-/** A worker's HTTP answer → what API Gateway, a Function URL or a load balancer take as one. Pure. */
+/** A worker's HTTP answer → the result that API Gateway, a Function URL or a load balancer expects. Pure. */
 
 import { isUtf8 } from 'node:buffer'
 import { STATUS_CODES } from 'node:http'

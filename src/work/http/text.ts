@@ -2,7 +2,7 @@
 
 /**
  * Go's `url.QueryUnescape`: `+` is a space, `%41` a byte. Undefined when a `%` is followed by no two hex digits; bytes that
- * are no UTF-8 become U+FFFD, as Go's JSON writes them.
+ * are not UTF-8 become U+FFFD, as Go's JSON writes them.
  */
 export function unescapeQuery(text: string): string | undefined {
   if (!/[%+]/.test(text)) return text
@@ -12,7 +12,7 @@ export function unescapeQuery(text: string): string | undefined {
   try {
     return decodeURIComponent(spaced)
   } catch {
-    // Bytes that are no UTF-8: taken one by one.
+    // Bytes that are not UTF-8 are read one by one.
     const bytes = Buffer.from(spaced, 'utf8').toString('latin1')
     const plain = bytes.replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
     return Buffer.from(plain, 'latin1').toString('utf8')
@@ -24,7 +24,9 @@ export function escapeQuery(text: string): string {
   return encodeURIComponent(Buffer.from(text, 'utf8').toString('utf8'))
 }
 
-/** A query as it can stand in a request line: line breaks go, what no client can have sent is escaped. */
+/**
+ * A query as it can stand in a request line: removes line breaks and escapes characters that no client can have sent.
+ */
 export function queryLine(text: string): string {
   return oneLine(text).replace(/[^\x21-\x7e]+|#/g, escapeQuery)
 }
@@ -38,7 +40,7 @@ export function pathLine(text: string): string {
   return escaped.replace(/[^\x21-\x7e]+|[?#"<>\\^`{|}]/g, escapeQuery)
 }
 
-/** Without line breaks. */
+/** Removes line breaks. */
 function oneLine(text: string): string {
   return text.replace(/[\r\n]/g, '')
 }

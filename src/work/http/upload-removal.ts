@@ -5,7 +5,7 @@ import { type Clock, type Logger, messageOf } from '../../index.js'
 /** Removes a file. Never rejects. */
 export type RemoveUpload = (path: string) => Promise<void>
 
-// What keeps one file keeps all of them, and a busy server has hundreds a second.
+// The same cause usually keeps all files, and a busy server has hundreds a second.
 const warnEveryMs = 60_000
 
 /** Returns a remover that warns of the first file that stays, then once a minute with the number of those in between. */

@@ -1,4 +1,6 @@
-/** Names of uploaded files, by which a later server knows those of one that was killed, and removes them at its start. */
+/**
+ * Names of uploaded files, by which a later server recognises the files of a killed one and removes them at its start.
+ */
 import { randomUUID } from 'node:crypto'
 import { lstat, readdir, unlink } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
@@ -23,7 +25,7 @@ export async function sweepUploads(dir: string, startedAtMs: number): Promise<nu
     if (await isLeft(folder, name, startedAtMs)) {
       const isGone = await unlink(join(folder, name)).then(
         () => true,
-        // Another server swept it, or it is not ours to remove.
+        // Another server removed it, or it belongs to another user.
         () => false,
       )
       if (isGone) count += 1
@@ -35,7 +37,7 @@ async function isLeft(folder: string, name: string, startedAtMs: number): Promis
   const [, host, pid = ''] = /^upload-([A-Za-z0-9._]+)-(\d+)-[0-9a-f]{8}-[0-9a-f-]{27}$/.exec(name) ?? []
   if (host !== hostMark()) return false
   if (Number(pid) !== process.pid) return !isAlive(Number(pid))
-  // An earlier process had our number.
+  // An earlier process had our pid.
   const stat = await lstat(join(folder, name)).catch(() => undefined)
   return stat !== undefined && stat.mtimeMs < startedAtMs
 }

@@ -51,12 +51,12 @@ export function jobsProtocol(pipeline: string): Protocol {
   }
 }
 
-/** The last word of a queue's or a stream's ARN; of a table's stream, which ends in a time, the table. */
+/** Returns the last part of a queue's or a stream's ARN; of a table's stream, which ends in a time, the table. */
 function queueOf(arn: string | undefined): string | undefined {
   return /:table\/([^/]+)/.exec(arn ?? '')?.[1] ?? arn?.split(/[:/]/).at(-1)
 }
 
-/** RoadRunner's name of the driver; other sources by the last word of theirs. */
+/** Returns RoadRunner's name of the driver; for other sources the last part of the name. */
 export function driverOf(source: string): string {
   return /kafka/i.test(source) ? 'kafka' : source.replace(/^aws:/, '')
 }

@@ -59,7 +59,7 @@ export function readVerdict({ context, body }: Reply): Verdict {
   if (context.length === 0) return done
   const bytes = Buffer.from(context.buffer, context.byteOffset, context.length)
   if (!bytes.includes(outcomeKey)) return done
-  // A context that is not JSON is of the worker's own making, and says nothing about the outcome.
+  // A context that is not JSON is the worker's own, and holds no outcome.
   const parsed = parseJson(bytes)
   if (!isObject(parsed) || !('outcome' in parsed)) return done
   const { outcome, reason, after_ms: afterMs } = parsed

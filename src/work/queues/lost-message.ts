@@ -1,2 +1,4 @@
-/** The fault of a message that somebody else has by now: its receipt is stale, or its visibility has ended. */
+/**
+ * Error for a message that another consumer may have received: its receipt is stale, or its visibility timeout has ended.
+ */
 export class LostMessage extends Error {}

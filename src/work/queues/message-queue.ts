@@ -15,7 +15,7 @@ export interface NewMessage {
   readonly messageAttributes?: Readonly<Record<string, MessageAttribute>>
   /** Order within it on a FIFO queue; on a standard queue it only means fairness. */
   readonly group?: string
-  /** FIFO: a second message of the same id within five minutes is dropped. Absent: the body's own hash. */
+  /** FIFO: a second message of the same id within five minutes is dropped. Absent: a hash of the body. */
   readonly deduplicationId?: string
   /** Standard queues only; SQS: at most 15 minutes. */
   readonly delayMs?: number
@@ -40,7 +40,7 @@ export interface QueueCounts {
 
 /** Properties of a queue that its owner sets. */
 export interface QueueProperties {
-  /** Ms that a received message stays hidden; infinite: until it is deleted or given back. */
+  /** Ms that a received message stays hidden; infinite: until it is deleted or released. */
   readonly visibilityMs: number
   /** Messages that were received too often move to another queue. */
   readonly hasDeadLetters: boolean
@@ -48,9 +48,9 @@ export interface QueueProperties {
 
 /** Options of a receive. */
 export interface ReceiveOptions {
-  /** 1 to 10. */
+  /** Maximum number of messages, 1 to 10. */
   readonly max: number
-  /** At most 20 s. */
+  /** Longest wait in ms; at most 20 s. */
   readonly waitMs: number
   /** Absent: the queue's own. */
   readonly visibilityMs?: number | undefined
@@ -74,7 +74,10 @@ export interface MessageQueue {
   send(message: NewMessage): Promise<string>
   /** Receives up to `max` messages as soon as there is one; none when `signal` aborts or `waitMs` have gone by. Rejects when it cannot be reached. */
   receive(options: ReceiveOptions): Promise<readonly ReceivedMessage[]>
-  /** Acknowledges. A message whose receipt is stale, or that the queue could not be told of, comes again; it has a fault. */
+  /**
+   * Acknowledges messages. One whose receipt is stale, or for which the queue could not be reached, has a fault and is
+   * delivered again.
+   */
   delete(receiptHandles: readonly string[]): Promise<ItemFaults>
   /** Changes when messages become visible. A stale receipt, and one whose time is over, has a fault. */
   changeVisibility(changes: readonly VisibilityChange[]): Promise<ItemFaults>

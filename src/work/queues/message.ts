@@ -1,4 +1,6 @@
-/** Messages of a queue ↔ deliveries and new jobs. RoadRunner's own properties travel as message attributes of its names. Pure. */
+/**
+ * Messages of a queue ↔ deliveries and new jobs. RoadRunner's own properties are message attributes with its names. Pure.
+ */
 import type { Delivery, Headers, NewJob } from '../source.js'
 import type { MessageAttribute, NewMessage, ReceivedMessage } from './message-queue.js'
 
@@ -22,7 +24,7 @@ export interface PipelineFacts {
 
 const priorityMax = 1000
 
-/** Makes a delivery; `expiresAtMs` is infinite where the message stays hidden until it is given back. */
+/** Makes a delivery; `expiresAtMs` is infinite where the message stays hidden until it is released. */
 export function deliveryOf(message: ReceivedMessage, queue: QueueFacts, expiresAtMs: number): Delivery {
   const { messageId, body, attributes, messageAttributes } = message
   const { ApproximateReceiveCount: count, MessageGroupId: group } = attributes
@@ -39,7 +41,7 @@ export function deliveryOf(message: ReceivedMessage, queue: QueueFacts, expiresA
   }
 }
 
-/** Reads the receipt back out of a delivery's record; one without has a receipt that no queue knows. */
+/** Reads the receipt back out of a delivery's record; returns a receipt that no queue knows when there is none. */
 export function receiptOf({ record: { receiptHandle } }: Delivery): string {
   return typeof receiptHandle === 'string' ? receiptHandle : ''
 }
@@ -103,7 +105,9 @@ function priorityOf(attribute: MessageAttribute | undefined): number | undefined
   return Number.isInteger(priority) && priority >= 1 && priority <= priorityMax ? priority : undefined
 }
 
-/** JSON: an object of lists. RoadRunner sends it as bytes. Anything else is somebody else's attribute of that name. */
+/**
+ * JSON: an object of lists. RoadRunner sends it as bytes. Any other value is an attribute of another program with that name.
+ */
 function headersOf({ stringValue, binaryValue }: Partial<MessageAttribute> = {}): Headers {
   const text = stringValue ?? Buffer.from(binaryValue ?? '', 'base64').toString('utf8')
   if (text === '') return {}

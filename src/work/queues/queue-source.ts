@@ -15,7 +15,9 @@ export interface QueueSourceOptions {
   readonly pipeline?: string
   /** Ms that a delivery stays hidden; absent: the queue's own. */
   readonly visibilityMs?: number | undefined
-  /** Ms until a message comes again whose worker asked for no wait; absent: until its visibility ends. */
+  /**
+   * Ms until a failed message is delivered again when its worker named no wait; absent: when its visibility timeout ends.
+   */
   readonly retryMs?: number | undefined
   /** Priority of messages that have none; absent: 10. */
   readonly priority?: number
@@ -56,7 +58,9 @@ export class QueueSource implements Source {
     return messages.map((message) => deliveryOf(message, facts, expiresAtMs))
   }
 
-  /** Deletes what is done. What has failed for good is deleted, too, unless the queue moves it to its dead-letter queue in time. */
+  /**
+   * Deletes messages that are done, and those that failed for good unless the queue will move them to its dead-letter queue.
+   */
   async settle(items: readonly SettledDelivery[]): Promise<ItemFaults> {
     const { queue, retryMs } = this.#options
     const isFailed = items.some(({ verdict }) => verdict.kind === 'fail')
@@ -84,9 +88,9 @@ export class QueueSource implements Source {
     )
   }
 
-  /** Rejects when the queue cannot be reached: the messages come again when their visibility ends. */
+  /** Rejects when the queue cannot be reached: the messages are delivered again when their visibility timeout ends. */
   async release(deliveries: readonly Delivery[]): Promise<void> {
-    // The last first: on a FIFO queue nobody may see a message while one before it is still hidden.
+    // The last first: on a FIFO queue no message may become visible while one before it is hidden.
     const changes = deliveries.toReversed().map((delivery) => {
       return { receiptHandle: receiptOf(delivery), afterMs: 0 }
     })
@@ -111,14 +115,17 @@ export class QueueSource implements Source {
     this.#options.queue.close()
   }
 
-  /** Undefined while they cannot be asked for: who may only receive and delete is served as well. */
+  /** Returns the queue's properties; undefined when they cannot be read, e.g. without the permission for it. */
   async #known(): Promise<QueueProperties | undefined> {
     this.#properties ??= await this.#options.queue.properties().catch(() => undefined)
     return this.#properties
   }
 }
 
-/** The visibility change of an item that comes again; none: it comes once its visibility ends. */
+/**
+ * Returns the visibility change for an item that is to be retried; undefined: it is delivered again when its visibility
+ * timeout ends.
+ */
 function laterOf(item: SettledDelivery, retryMs: number | undefined) {
   const { delivery, verdict } = item
   const afterMs = (verdict.kind === 'retry' ? verdict.afterMs : undefined) ?? retryMs

@@ -1,4 +1,4 @@
-/** Which handler a loader runs: the one that it was told, unless a module of NODE_OPTIONS has redirected it. */
+/** Finds the handler that a loader runs: the named one, unless a module of NODE_OPTIONS has redirected it. */
 import { readFileSync } from 'node:fs'
 
 /**

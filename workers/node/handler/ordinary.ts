@@ -10,7 +10,7 @@ import type { LambdaHandler } from './file.js'
 import { defineAwslambda } from './response-stream.js'
 import { serveLambda } from './serve.js'
 
-/** Serves the handler that `load` finds. When there is none, it says why and ends the process. */
+/** Serves the handler that `load` finds. When it finds none, reports why and ends the process. */
 export async function runOrdinary(load: () => Promise<LambdaHandler>): Promise<void> {
   try {
     const address = process.env.RR_RELAY ?? 'pipes'

@@ -80,7 +80,7 @@ export class ResponseStream extends Writable {
         await this.#more()
       }
     } finally {
-      // The reader has gone: a pipeline ends, later writes are dropped.
+      // The reader has disconnected: a pipeline ends, later writes are dropped.
       if (!this.#isFinished) this.destroy()
     }
   }
@@ -125,7 +125,7 @@ export function defineAwslambda(env: NodeJS.ProcessEnv): void {
   Reflect.set(globalThis, 'awslambda', { streamifyResponse, HttpResponseStream })
 }
 
-/** The options of a handler that streams; undefined for any other. Throws for a kind of streaming that nobody knows. */
+/** The options of a handler that streams; undefined for any other. Throws for an unknown kind of streaming. */
 export function streamingOf(handler: object): { readonly highWaterMark: number | undefined } | undefined {
   const kind: unknown = Reflect.get(handler, streamingKey)
   if (kind === undefined || kind === null || kind === false) return undefined

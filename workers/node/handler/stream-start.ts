@@ -23,7 +23,7 @@ export async function startOf(stream: AsyncGenerator<Uint8Array>): Promise<Strea
     pieces.push(result.value)
     bytes += result.value.length
     const next = stream.next()
-    // An error behind the first piece is told behind it, by whoever awaits `next`.
+    // An error after the first piece is reported after it, where `next` is awaited.
     const settled = await Promise.race([next, turn]).catch(() => undefined)
     if (settled === undefined || bytes > wholeBytesMax) return { pieces, next }
     result = settled

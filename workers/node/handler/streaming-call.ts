@@ -32,7 +32,7 @@ export class StreamingCall {
     )
   }
 
-  /** Fails it, behind what was written so far. */
+  /** Fails the call, after what was written so far. */
   fail(error: unknown): void {
     this.#isHandled = true
     this.#failure ??= { error }
@@ -50,7 +50,8 @@ export class StreamingCall {
         if (next.done === true) break
         yield next.value
       }
-      // It may do something behind its last byte. What nobody can settle any more is as good as settled: the answer is whole.
+      // The handler may go on after its last byte. If nothing is left that could settle its promise, the answer is
+      // complete.
       const isIdle = new Promise<void>((resolve) => this.#loop.watch(resolve))
       if (!this.#isHandled) await Promise.race([this.#handled, isIdle])
       if (this.#failure !== undefined) throw this.#failure.error

@@ -15,7 +15,7 @@ final class Verdict extends \Exception
         parent::__construct($message);
     }
 
-    /** The job comes again; not before $afterMs, where the server owns the queue. */
+    /** The job is delivered again; not before $afterMs, where the server owns the queue. */
     public static function retry(string $reason = 'the handler asked for another try', ?int $afterMs = null): self
     {
         $after = $afterMs === null ? [] : ['after_ms' => $afterMs];

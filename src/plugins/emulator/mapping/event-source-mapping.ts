@@ -1,6 +1,6 @@
 /**
- * An event-source mapping: reads a queue in batches, invokes the function with what AWS would send it, and deletes what its answer
- * allows. What failed stays in the queue until its visibility runs out.
+ * An event-source mapping: reads a queue in batches, invokes the function with the event that AWS would send, and deletes
+ * the messages that its answer allows. Failed messages stay in the queue until their visibility timeout ends.
  */
 import { type Clock, type Logger, messageOf, sleep } from '../../../index.js'
 import type { Source } from '../../../work/source.js'
@@ -22,11 +22,11 @@ export interface EventSourceMappingOptions {
   readonly invoke: (event: Buffer) => Promise<Invoked>
   readonly clock: Clock
   readonly log: Logger
-  /** Told of each batch once it is over. */
+  /** Called for each batch once it has ended. */
   readonly onBatch?: (batch: BatchFacts) => void
 }
 
-/** One batch, for the log and for whoever keeps the books. */
+/** Result of one batch, for the log and for statistics. */
 export interface BatchFacts {
   readonly delivered: readonly string[]
   readonly deleted: readonly string[]
@@ -48,7 +48,9 @@ export class EventSourceMapping {
     this.#loops = Promise.all(Array.from({ length: options.concurrency }, () => this.#run()))
   }
 
-  /** Takes no further batch; resolves when those at work are over. What no function was given is handed back. */
+  /**
+   * Takes no further batch; resolves when the running ones have ended. Messages that the function did not get are released.
+   */
   async stop(): Promise<void> {
     this.#stopped.abort()
     await this.#loops
@@ -71,7 +73,7 @@ export class EventSourceMapping {
     }
   }
 
-  /** A batch: the first message is waited for, the others only as long as the window is open. */
+  /** Collects a batch: waits for its first message, and for others only while the window is open. */
   async #collect(): Promise<readonly EventRecord[]> {
     const { batchSize, windowMs, clock } = this.#options
     const batch = await this.#receive(batchSize, pollMs)
@@ -88,7 +90,9 @@ export class EventSourceMapping {
     return batch
   }
 
-  /** Receives further messages; when the queue goes away meanwhile, the batch stays smaller, and the next poll tells. */
+  /**
+   * Receives further messages; when the queue fails meanwhile, the batch stays smaller, and the next poll reports it.
+   */
   async #more(batch: readonly EventRecord[], waitMs: number): Promise<EventRecord[]> {
     try {
       return await this.#receive(this.#options.batchSize - batch.length, waitMs)
@@ -108,7 +112,8 @@ export class EventSourceMapping {
     await this.#invoke(first)
     for (const part of others) {
       const isOrdered = part.some(({ delivery }) => delivery.lane !== undefined)
-      // What failed in the first part must come before what follows it in its lane: let the queue put them in order again.
+      // A message that failed in the first part must come before the later ones of its lane: the queue restores that
+      // order.
       if (isOrdered || this.#stopped.signal.aborted) await this.#release(part)
       else await this.#invoke(part)
     }
@@ -128,7 +133,7 @@ export class EventSourceMapping {
     else log.info(fields, 'a batch of the queue is over')
   }
 
-  /** Returns the ids of those that are deleted. */
+  /** Settles a batch; returns the ids of the deleted messages. */
   async #settle(batch: readonly EventRecord[], failed: ReadonlySet<string>): Promise<readonly string[]> {
     const { source, queue, log } = this.#options
     const isDone = (id: string) => !failed.has(id)
@@ -141,7 +146,7 @@ export class EventSourceMapping {
     return batch.map(({ delivery }) => delivery.id).filter((id, at) => isDone(id) && faults[at] === undefined)
   }
 
-  /** Gives a batch back that no function was given. */
+  /** Releases a batch that the function did not get. */
   #release(batch: readonly EventRecord[]): Promise<void> {
     return this.#options.source.release(batch.map(({ delivery }) => delivery))
   }

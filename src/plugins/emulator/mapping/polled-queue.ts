@@ -38,7 +38,7 @@ export interface PolledQueueOptions {
 
 /** A queue, and the mapping in front of it. */
 export interface PolledQueue {
-  /** The polled queue, for people; undefined: none. */
+  /** Name of the polled queue for messages; undefined when none is polled. */
   readonly polled: string | undefined
   /** SQS's own protocol, for queues in memory. */
   readonly route: ExtraRoute
@@ -46,11 +46,11 @@ export interface PolledQueue {
   readonly procedures: Readonly<Record<string, AnyProcedure>>
   /** Begins to poll. */
   start(): void
-  /** Takes no further batch; resolves when those at work are over. */
+  /** Takes no further batch; resolves when the running ones have ended. */
   stop(): Promise<void>
 }
 
-// What the emulator ends the events with that it still holds when it stops.
+// Error with which the emulator ends the events that it still holds when it stops.
 const stoppedType = 'Emulator.Stopped'
 const receiveMaxDefault = 5
 const countMax = 10_000
@@ -185,7 +185,7 @@ function running({ settings, invoke, clock, log }: PolledQueueOptions, queue: Me
   }
 }
 
-/** Request of `rr send`; checked, as anybody may call. */
+/** Request of `rr send`; checked, as any client may call. */
 interface SendRequest {
   readonly body: string | undefined
   readonly count: number
@@ -213,7 +213,7 @@ async function send(
 
 function outgoingOf(request: SendRequest, at: number, queue: MessageQueue): NewMessage {
   const { body = JSON.stringify({ n: at + 1 }), count, group, deduplicationId, delayMs } = request
-  // Several of the same were asked for: on a FIFO queue they would count as one.
+  // Several messages with one body: on a FIFO queue they would count as one.
   const own = queue.isFifo && count > 1 ? randomUUID() : undefined
   const deduplication = deduplicationId ?? own
   return {

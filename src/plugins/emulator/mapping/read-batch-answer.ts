@@ -1,26 +1,26 @@
 /**
- * Reads a function's answer to a batch as an event-source mapping does: which messages it may delete. As AWS documents it for
- * SQS: whatever is not understood is a failure of the whole batch. Pure.
+ * Reads a function's answer to a batch as an event-source mapping does: which messages it may delete. As AWS documents it
+ * for SQS: any other answer is a failure of the whole batch. Pure.
  */
 
 /** End of an invocation. */
 export type Invoked =
   | { readonly kind: 'result'; readonly body: Uint8Array }
   | { readonly kind: 'error'; readonly body: Uint8Array }
-  /** Not run: the function is gone. */
+  /** Not run: the emulator has stopped. */
   | { readonly kind: 'unrun' }
 
 /** The ids that failed, and why all of them did when that is so. */
 export interface BatchOutcome {
   readonly failed: ReadonlySet<string>
   readonly problem?: string
-  /** Messages that the answer names in vain: the mapping does not read it. */
+  /** Number of messages that the answer names although the mapping ignores the list. */
   readonly ignoredCount?: number
 }
 
 const noFailures: BatchOutcome = { failed: new Set() }
 
-/** `reportsFailures`: the mapping has ReportBatchItemFailures; without it a list in the answer is ignored. */
+/** Reads the answer. Without `reportsFailures` (the mapping's ReportBatchItemFailures) a list in it is ignored. */
 export function readBatchAnswer(
   answer: Exclude<Invoked, { kind: 'unrun' }>,
   ids: readonly string[],

@@ -1,4 +1,4 @@
-/** The keys below `emulator.sqs`, and what of them does not go together: AWS's own refusals of a mapping. Pure. */
+/** The keys below `emulator.sqs`, and the combinations for which AWS would refuse the mapping. Pure. */
 import type { ConfigOf, Properties, SectionFault } from '../../../index.js'
 
 /** The keys. */
@@ -121,7 +121,7 @@ function visibilityFaults({ visibility_timeout: givenMs }: SqsSettings, timeoutM
   return []
 }
 
-/** A queue of a server has these of its own. */
+/** Finds settings that a queue with a URL has on its server. */
 function urlFaults({ visibility_timeout, max_receive_count }: SqsSettings): SectionFault[] {
   const own = [
     ['sqs.visibility_timeout', visibility_timeout, 'its VisibilityTimeout'],

@@ -1,4 +1,4 @@
-/** Actions of SQS's API over the queues in memory. Input is checked here; HTTP is `sqs-endpoint.ts`'s. */
+/** Actions of SQS's API over the queues in memory. Checks their input; `sqs-endpoint.ts` speaks HTTP. */
 import { createHash } from 'node:crypto'
 import { ErrorCode, hasCode, messageOf, objectOf } from '../../../index.js'
 import type { MemoryQueue } from '../../../work/queues/memory/memory-queue.js'
@@ -8,7 +8,7 @@ import { bodyText } from '../../../work/queues/text.js'
 /** Body of a request. */
 export type Input = Readonly<Record<string, unknown>>
 
-/** A refusal by SQS's own name. */
+/** A refusal with SQS's error type. */
 export class SqsRefusal extends Error {
   /** E.g. `QueueDoesNotExist`. */
   readonly type: string
@@ -113,7 +113,7 @@ async function sendBatch(input: Input, actions: Actions): Promise<object> {
   return eachEntry(input, (entry) => send(entry, queue))
 }
 
-/** Entry by entry, in their order; each fails alone. */
+/** Runs the entries one by one, in order; each fails alone. */
 async function eachEntry(input: Input, run: (entry: Input) => Promise<object>): Promise<object> {
   const entries = listOf(input, 'Entries').map(objectOf)
   const ids = entries.map((entry) => textOf(entry, 'Id'))

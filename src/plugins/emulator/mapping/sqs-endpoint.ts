@@ -1,6 +1,6 @@
 /**
- * SQS's JSON protocol over the queues in memory, so that programs push into them with the SDK that they have: point their SQS
- * endpoint at the emulator's address. No signature is looked at.
+ * SQS's JSON protocol over the queues in memory, so that programs push into them with the SDK that they have: point their
+ * SQS endpoint at the emulator's address. Signatures are not checked.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Logger, messageOf } from '../../../index.js'
@@ -21,7 +21,7 @@ const target = /^AmazonSQS\.([A-Za-z]+)$/
 const bodyBytesMax = 8 * 1024 * 1024
 const contentType = 'application/x-amz-json-1.0'
 
-/** The names that clients of the older protocol know some faults by. */
+/** Names of some faults in the older query protocol. */
 const queryNames: Readonly<Record<string, string>> = {
   QueueDoesNotExist: 'AWS.SimpleQueueService.NonExistentQueue',
   EmptyBatchRequest: 'AWS.SimpleQueueService.EmptyBatchRequest',
@@ -71,7 +71,7 @@ async function readInput(request: IncomingMessage, share: BodyShare): Promise<In
   const read = await readRequestBody(request, bodyBytesMax, share)
   if (read.kind === 'over')
     throw new SqsRefusal('BatchRequestTooLong', `a request has at most ${bodyBytesMax} bytes`)
-  if (read.kind !== 'whole') throw new SqsRefusal('RequestThrottled', 'too many requests are on their way')
+  if (read.kind !== 'whole') throw new SqsRefusal('RequestThrottled', 'too many requests are in progress')
   let value: unknown
   try {
     value = JSON.parse(read.body.toString('utf8'))

@@ -2,33 +2,33 @@
 import { bodyText } from '../../../work/queues/text.js'
 import type { Delivery } from '../../../work/source.js'
 
-/** The payload of an invocation: a batch is cut before it. */
+/** Limit of an invocation's payload in bytes: a larger batch is split. */
 export const eventBytesMax = 6 * 1024 * 1024
 
 /** One delivery, and its record as JSON. */
 export interface EventRecord {
   readonly delivery: Delivery
   readonly text: string
-  /** With the comma after it. */
+  /** Size including the comma after it. */
   readonly bytes: number
 }
 
 const head = '{"Records":['
 const tail = ']}'
 
-/** The record as AWS shapes it. */
+/** Makes the record in AWS's shape. */
 export function sqsRecord(delivery: Delivery): EventRecord {
   const { messageId, receiptHandle, ...rest } = delivery.record
   const text = JSON.stringify({ messageId, receiptHandle, body: bodyText(delivery.body), ...rest })
   return { delivery, text, bytes: Buffer.byteLength(text) + 1 }
 }
 
-/** The event of a batch. */
+/** Makes the event of a batch. */
 export function sqsEvent(batch: readonly EventRecord[]): Buffer {
   return Buffer.from(head + batch.map(({ text }) => text).join(',') + tail)
 }
 
-/** The batch in parts, each of which makes an event that is not over 6 MB. */
+/** Splits a batch into parts whose events are not over 6 MB. */
 export function cutBatch(batch: readonly EventRecord[]): readonly (readonly EventRecord[])[] {
   const parts: EventRecord[][] = []
   let bytes = Number.POSITIVE_INFINITY

@@ -1,4 +1,4 @@
-/** Limits of SQS that the queues in memory keep, so that a message which AWS would refuse is refused here. Pure. */
+/** Limits of SQS that the queues in memory enforce, so that a message which AWS would refuse is refused here. Pure. */
 import type { MessageAttribute, NewMessage } from '../../../work/queues/message-queue.js'
 import { bodyText, isText } from '../../../work/queues/text.js'
 
@@ -12,7 +12,7 @@ const attributesMax = 10
 const forbidden = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/u
 const idPattern = /^[!-~]{1,128}$/
 
-/** The reason for which SQS refuses a message; undefined: it is taken. */
+/** Returns why SQS would refuse a message; undefined when it takes the message. */
 export function problemOfMessage(message: NewMessage, isFifo: boolean): string | undefined {
   const { body, group, deduplicationId, delayMs = 0, messageAttributes = {} } = message
   const bytes = bytesOf(message)

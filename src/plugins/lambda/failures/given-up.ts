@@ -12,9 +12,9 @@ import { type GivenUpPolicy, givenUpLine } from './report.js'
 /** A message for the queue of records that were given up. */
 interface GivenUpMessage {
   readonly body: string
-  /** At most 10, SQS's own limit; texts. */
+  /** Attributes as texts, at most 10, which is SQS's limit. */
   readonly attributes: Readonly<Record<string, string>>
-  /** For a FIFO queue. */
+  /** Message group, for a FIFO queue. */
   readonly group?: string
   readonly deduplicationId?: string
 }
@@ -38,7 +38,7 @@ interface EventOf {
   readonly functionArn: string | undefined
 }
 
-// A line is written at once by a log that works; a disk or a reader that is slow gets a moment.
+// A working log writes a line at once; a slow disk or reader gets this long.
 const writeMsMax = 2000
 // Of a log that has not taken the last one: a batch of them must not hold its workers this long each.
 const stuckWriteMsMax = 50
@@ -48,13 +48,13 @@ const sendMsMax = 5000
 const messageBytesMax = 1024 * 1024
 const reasonCharactersMax = 2000
 
-/** Decides, and sends where there is somewhere to send to. */
+/** Handles the records that were given up, as `lambda.failed` says. */
 export class GivenUp {
   readonly policy: GivenUpPolicy
   readonly #send: SendGivenUp | undefined
   readonly #log: Logger
   readonly #nowMs: () => number
-  /** The log has not taken the last record that was given to it. */
+  /** True when the log did not take the last record. */
   #isLogStuck = false
 
   constructor(options: {
@@ -69,7 +69,10 @@ export class GivenUp {
     this.#nowMs = options.nowMs
   }
 
-  /** The source must deliver it again: it failed, or it was given up and nobody else has it. */
+  /**
+   * True when the source must deliver the record again: it failed, or it was given up and neither the log nor a queue has
+   * taken it.
+   */
   isFailed(verdict: RecordVerdict): boolean {
     if (verdict.kind === 'done') return false
     if (verdict.kind === 'retry') return true
@@ -84,7 +87,7 @@ export class GivenUp {
     return isKept ? { ...verdict, isKept } : verdict
   }
 
-  /** The line may be the only copy: it counts once it was written, not while it waits in memory. */
+  /** Writes the record into the log. The line may be the only copy, so it counts only once it was written. */
   async #writeDown(settled: SettledRecord): Promise<boolean> {
     const { fields, message } = givenUpLine(settled)
     const limitMs = this.#isLogStuck ? stuckWriteMsMax : writeMsMax
@@ -124,7 +127,7 @@ function messageFor(
   event: EventOf,
 ): GivenUpMessage | undefined {
   const message = fullMessage(record, error, event)
-  // The body counts; what is said about it goes first of all what is least needed.
+  // The body matters most; of its attributes the least needed are dropped first.
   const attributes = Object.entries(message.attributes)
   while (bytesOf(message.body, attributes) > messageBytesMax)
     if (attributes.pop() === undefined) return undefined
@@ -163,7 +166,7 @@ function fullMessage(
       RequestId: requestId,
       ...(source === '' ? {} : { SourceArn: source }),
       ...(functionArn === undefined ? {} : { FunctionArn: functionArn }),
-      // A worker's last lines may be in it, colours and all.
+      // It may hold a worker's last lines, with their escape sequences.
       ErrorMessage: error.errorMessage.slice(0, reasonCharactersMax).replace(refused, '?') || 'unknown',
     },
   }

@@ -9,7 +9,7 @@ import type { RecordPlan } from '../plan/record.js'
 /** `redrive`, `log`, or the queue. */
 export type GivenUpPolicy = 'redrive' | 'log' | { readonly url: string }
 
-/** Tells of an event that failed or was given up, and of an answer with something odd about it. */
+/** Logs an event that failed or was given up, and the warning of an answer. */
 export function reportEvent(log: Logger, tags: EventTags, verdict: Verdict): void {
   const fields = { job: tags.requestId, ...tags }
   if (verdict.kind === 'done') {
@@ -43,7 +43,7 @@ function errorFields(verdict: Exclude<Verdict, { readonly kind: 'done' }>): LogF
   }
 }
 
-/** The wait that a worker asked for; nobody can grant it but the owner of the queue. */
+/** Returns the wait that a worker asked for; only the owner of the queue can grant it. */
 function waitOf(verdict: Verdict): { readonly afterMs?: number } {
   return verdict.kind === 'retry' && verdict.afterMs !== undefined ? { afterMs: verdict.afterMs } : {}
 }
@@ -57,7 +57,9 @@ export interface RecordReport {
   readonly policy: GivenUpPolicy
 }
 
-/** Returns the error line that holds a record which was given up, as it came: bytes that are not text survive only in the source's own base64. */
+/**
+ * Makes the error line that holds a record which was given up, unchanged: bytes that are not text keep the source's base64.
+ */
 export function givenUpLine({ tags, job, record, verdict }: Omit<RecordReport, 'policy'>): {
   readonly fields: LogFields
   readonly message: string
@@ -67,7 +69,7 @@ export function givenUpLine({ tags, job, record, verdict }: Omit<RecordReport, '
   return { fields, message: 'a worker gave up a record' }
 }
 
-/** Tells of a record that was not done. Its content is in a line of its own, and only where `failed: log` asks for it. */
+/** Logs a record that was not done. Its content is logged in a line of its own, and only with `failed: log`. */
 export function reportRecord(log: Logger, { tags, job, verdict, policy }: RecordReport): void {
   if (verdict.kind === 'done') {
     if (verdict.warning !== undefined) log.warn({ job, ...tags }, verdict.warning)
@@ -75,26 +77,29 @@ export function reportRecord(log: Logger, { tags, job, verdict, policy }: Record
   }
   const fields = { job, ...tags, ...errorFields(verdict) }
   if (verdict.kind === 'retry') {
-    log[levelOf(verdict.why)](fields, 'a record failed, it comes again')
+    log[levelOf(verdict.why)](fields, 'a record failed and will be delivered again')
   } else if (policy === 'redrive') {
     log.warn(fields, 'a worker gave up a record: it is left to the queue’s redrive policy')
   } else if (policy === 'log') {
-    // Of one that was written, its line has told all.
+    // The line with the record's content says all.
     if (verdict.isKept !== true)
-      log.warn(fields, 'a record that was given up could not be written into the log, it comes again')
+      log.warn(
+        fields,
+        'a record that was given up could not be written into the log and will be delivered again',
+      )
   } else if (verdict.isKept === true) {
     log.warn(
       { ...fields, queue: policy.url },
-      'a worker gave up a record: it was sent to the queue for those',
+      'a worker gave up a record: it was sent to the queue of lambda.failed',
     )
   } else
     log.error(
       { ...fields, queue: policy.url },
-      'a record that was given up could not be sent, it comes again',
+      'a record that was given up could not be sent and will be delivered again',
     )
 }
 
-/** Logs in one line the records behind a failed one in its group, which were not run and come again. */
+/** Logs in one line the records behind a failed one in its group: they were not run and will be delivered again. */
 export function reportHeldBack(
   log: Logger,
   tags: EventTags,

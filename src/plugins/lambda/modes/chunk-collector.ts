@@ -1,6 +1,6 @@
 /**
- * Makes one buffered answer of the frames of a streamed one. Apart from `http-stream.ts`, since modes without HTTP use it, too,
- * and a cold start loads no more than its mode needs.
+ * Joins the frames of a streamed answer into a buffered one. Separate from `http-stream.ts`, because modes without HTTP use
+ * it, too, and a cold start loads only what its mode needs.
  */
 import { ErrorCode, RelayError, type Reply } from '../../../index.js'
 import { resultBytesMax } from '../answer/answer.js'
@@ -18,7 +18,7 @@ export class ChunkCollector {
     this.#isHead = isHead
   }
 
-  /** Why nothing will come of it; undefined while something may. */
+  /** Fault for which the answer cannot be completed; undefined without one. */
   get fault(): RelayError | undefined {
     return this.#fault
   }

@@ -40,7 +40,7 @@ export function mayBeFinal(context: Uint8Array): boolean {
   try {
     head = decodeReply(context)
   } catch {
-    // Told when the whole is read.
+    // Reported when the whole answer is read.
     return true
   }
   return isFinal(head.status)

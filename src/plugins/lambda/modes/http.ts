@@ -21,7 +21,7 @@ import type { EventFacts, EventWork, Mode, Unfit } from './mode.js'
 export interface HttpSettings {
   readonly codec: HttpCodec
   readonly isRaw: boolean
-  /** Status of an answer to a failed job; 0 fails the invocation instead. */
+  /** Status of the answer when a job failed; 0 fails the invocation instead. */
   readonly errorStatus: number
   readonly uploads: UploadSettings
   readonly removeUpload: RemoveUpload
@@ -50,7 +50,7 @@ async function eventWork(
   const request = readHttpEvent(parseJson(invocation.body))
   if (request === undefined) {
     const text =
-      'lambda.mode is http, and the event is none of API Gateway, a Function URL, a load balancer or a WebSocket'
+      'lambda.mode is http, and the event is not from API Gateway, a Function URL, a load balancer or a WebSocket'
     return { unfit: { kind: 'retry', why: makeFault(FaultKind.badInput, text) } }
   }
   const fault = faultOf(request)

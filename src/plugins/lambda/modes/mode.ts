@@ -1,6 +1,6 @@
 /**
- * The port between an event and a worker's protocol: what a job is made of, and what a reply means. `raw` and `event` are
- * ours, `jobs` and `http` are RoadRunner's. No I/O; `event/` runs what comes out.
+ * The port between an event and a worker's protocol: makes jobs of events and verdicts of replies. `raw` and `event` are
+ * ours, `jobs` and `http` are RoadRunner's. No I/O; `event/` runs the jobs.
  */
 import type { Codec, Reply } from '../../../index.js'
 import type { Protocol } from '../../../work/protocol.js'
@@ -12,7 +12,7 @@ import type { Invocation } from '../runtime-api/client.js'
 /** Tags of all jobs and log lines of an event, so that lines of several events at once can be told apart. */
 export type EventTags = {
   readonly requestId: string
-  /** Only where tenants are isolated. */
+  /** Present only where tenants are isolated. */
   readonly tenantId?: string
 }
 
@@ -23,35 +23,35 @@ export interface Work {
   readonly codec: Codec
 }
 
-/** Work for a whole event, with the one who understands its reply. */
+/** Work for a whole event, and the reader of its reply. */
 export interface EventWork extends Work {
   /** Reads the verdict of a reply; its `done` carries the function's result. */
   readonly read: (reply: Reply) => Verdict
-  /** Stands for the worker's reply when the job failed; absent: the failure itself is the answer. */
+  /** Reply that replaces the worker's when the job failed; absent: the failure itself is the answer. */
   readonly failureReply?: Reply
   /** Form of a streamed answer, where `lambda.streaming` is on. */
   readonly stream?: StreamForm
   /**
-   * Makes the sink of a streamed answer that is not passed on as a stream. Called at its first frame, which most events never
-   * have; absent: a streamed answer is a bad one.
+   * Makes the sink of a streamed answer that is not passed on as a stream. Called at its first frame, which most events
+   * never have; absent: a streamed answer is a fault.
    */
   readonly collect?: () => ChunkSink
-  /** Removes what was laid down for the job (uploaded files). Never rejects. */
+  /** Removes the files that were written for the job. Never rejects. */
   readonly clean?: () => Promise<void>
 }
 
 /** Puts the frames of a stream together. */
 export interface ChunkSink {
-  /** Why nothing will come of it; undefined while something may. */
+  /** Fault for which the answer cannot be completed; undefined without one. */
   readonly fault: Error | undefined
   take(chunk: Reply): void
   whole(last: Reply): Reply
 }
 
-/** An event that cannot be handed to such a worker at all. */
+/** An event from which no job for such a worker can be made. */
 export interface Unfit {
   readonly unfit: Verdict
-  /** The same as a worker would say it, and how that is streamed, where `lambda.streaming` is on. */
+  /** The verdict as a worker's reply and its form as a stream, where `lambda.streaming` is on. */
   readonly streamed?: { readonly reply: Reply; readonly form: StreamForm }
 }
 

@@ -22,7 +22,7 @@ export interface RawOptions {
   readonly recordsPerJob?: number
 }
 
-/** The mode of both; whether batches are split is `options.split`'s business. */
+/** Makes the mode; `options.split` decides whether batches are split. */
 export function rawMode(options: RawOptions): Mode {
   const isSmallBatch = (options.recordsPerJob ?? 1) > 1
   return {
@@ -41,7 +41,7 @@ export function rawMode(options: RawOptions): Mode {
 /** Makes the sink of a streamed answer, which begins with its first frame whatever is in that frame's context. */
 const anyStream = () => new ChunkCollector(() => true)
 
-/** Whoever reads the stream gets the bytes as they come; a worker says in its context what they are. */
+/** The reader of the stream gets the bytes as they come; a worker names their type in its context. */
 const rawStream: StreamForm = {
   headOf: ({ context }) => {
     const type = /"content_type"\s*:\s*"([\x20-\x21\x23-\x7e]+)"/.exec(
@@ -89,7 +89,7 @@ function singleRecords(event: EventFacts): Protocol {
   }
 }
 
-/** In the shape in which Lambda itself hands out batches. */
+/** Makes the protocol for small batches, in the shape of Lambda's own batches. */
 function smallBatches(event: EventFacts): Protocol {
   const { contexts } = event
   return {

@@ -1,11 +1,11 @@
-/** Reads the records of a batch by source: how each is named, ordered and taken apart. Pure. */
+/** Reads the records of a batch by source: their names, order and bodies. Pure. */
 import { createHash } from 'node:crypto'
 import { isObject, type JsonObject, objectOf, textOf } from '../../../index.js'
 import { elementsOf, membersOf, type Slice, wholeText } from './json-slices.js'
 import type { KafkaIdentifier, RecordPlan } from './record.js'
 import { holdsNumber, type RecordText, slicedText, textWithout, writtenText } from './record-text.js'
 
-/** A record with what it must keep its order with. */
+/** A record and its lane. */
 export interface LanedRecord {
   readonly plan: RecordPlan
   /** Records of equal lanes keep their order; undefined: a lane of its own. */

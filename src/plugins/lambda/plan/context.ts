@@ -33,7 +33,7 @@ export class ContextMaker {
     ].join(',')
   }
 
-  /** For the event as a whole. */
+  /** Makes the context of the event as a whole. */
   ofEvent(): string {
     return `{"kind":"event","source":${this.#source},${this.#shared},"attempt":null,"record":null}`
   }

@@ -7,14 +7,14 @@ export interface RecordPlan {
   readonly identifier: string | KafkaIdentifier
   /** The same as JSON; absent for a text. */
   readonly identifierText?: string
-  /** For the log and the job's id. */
+  /** Name in the log and in the job's id. */
   readonly name: string
   readonly body: string | Uint8Array
   /** The record without what became the body. */
   readonly rest: object
   /** The record as it came. */
   readonly whole: object
-  /** Both as JSON, with every digit that came. */
+  /** JSON of both, with all digits of their numbers. */
   readonly text: RecordText
   /** Place in the event that lists the record: `Records`, or `records` and a partition. */
   readonly place: readonly [key: string, group?: string]

@@ -60,7 +60,10 @@ function mayHaveSource(body: Buffer): boolean {
   return letterEscapes.some((spelled) => body.includes(spelled)) && spelledKey.test(body.toString('latin1'))
 }
 
-/** Plans an event. What is not a well-formed batch of a known source is one job: nobody could name its records. */
+/**
+ * Plans an event. An event that is not a well-formed batch of a known source is one job, since its records could not be
+ * named in an answer.
+ */
 export function planEvent(body: Buffer, options: SplitOptions): EventPlan {
   // Parsing a big event costs more than everything else. An event without these bytes has no source.
   if (!mayHaveSource(body)) return { kind: 'event', source: null }
@@ -70,7 +73,7 @@ export function planEvent(body: Buffer, options: SplitOptions): EventPlan {
   const records = Array.isArray(event.Records) ? event.Records : undefined
   const source = sourceOf(event, records?.[0])
   if (!options.isSplit || source === null) return { kind: 'event', source }
-  // A tumbling window's answer carries the state on: only a handler of the whole event can do that.
+  // The answer of a tumbling window holds its state: only a handler of the whole event can make it.
   if (event.window !== undefined && options.splitsWindows !== true) return { kind: 'event', source }
   const isMq = amazonMqSources.has(source)
   if (isMq && options.splitsAmazonMq !== true) return { kind: 'event', source }

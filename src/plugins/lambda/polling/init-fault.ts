@@ -3,7 +3,7 @@ import type { Clock, Logger } from '../../../index.js'
 import { ErrorType, headerType, lambdaError } from '../errors.js'
 import { RuntimeClient } from '../runtime-api/client.js'
 
-/** The Runtime API that is told, and by whom. */
+/** Options of the report of a failed initialisation. */
 export interface InitFaultOptions {
   /** `host:port`, as AWS_LAMBDA_RUNTIME_API says. */
   readonly address: string
@@ -12,7 +12,7 @@ export interface InitFaultOptions {
   readonly log: Logger
 }
 
-/** Posts `message` as the reason, in Lambda's shape. Resolves whatever becomes of it. */
+/** Posts `message` as the reason, in Lambda's shape. Never rejects. */
 export async function postInitError(message: string, options: InitFaultOptions): Promise<void> {
   const client = new RuntimeClient(options)
   const error = lambdaError(ErrorType.InitFailed, message)

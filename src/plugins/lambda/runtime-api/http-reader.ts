@@ -56,7 +56,9 @@ const lineEnd = Buffer.from('\r\n')
 const noBytes = Buffer.alloc(0)
 const chunkLineBytesMax = 1024
 
-/** Reads the responses of one connection. Throws an `Error` with a sentence on bytes that are no HTTP or over a limit. */
+/**
+ * Reads the responses of one connection. Throws an `Error` with a sentence on bytes that are not HTTP or exceed a limit.
+ */
 export class HttpReader {
   readonly #limits: HttpLimits
   #phase: Phase = { in: 'head' }

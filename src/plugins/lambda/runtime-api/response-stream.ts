@@ -55,7 +55,7 @@ export function openResponseStream(options: StreamOptions): ResponseStream {
     post.on('response', (response) => {
       if (response.statusCode !== 202 && response.statusCode !== 200) {
         log.warn({ requestId, status: response.statusCode }, 'the Runtime API did not take a streamed answer')
-        // It may say so before it has read all: nobody takes the rest.
+        // Lambda may answer before it has read everything: the rest is not read.
         gone.abort()
       }
       response.resume()
@@ -100,7 +100,7 @@ export function openResponseStream(options: StreamOptions): ResponseStream {
   }
 }
 
-/** Its size is known and nothing can fail any more: neither chunks nor trailers. */
+/** Sends a complete answer with its length: no chunks, and no trailers, as nothing can fail any more. */
 function sendWithLength(post: ClientRequest, bytes: number): void {
   post.removeHeader('Transfer-Encoding')
   post.removeHeader('Trailer')

@@ -29,7 +29,7 @@ export interface BootSink {
 const heldMsMax = 1000
 const heldLinesMax = 200
 const wordsLengthMax = 64 * 1024
-// Several workers make a few different mistakes, not many.
+// Workers of one pool fail in a few different ways, not in many.
 const toldWordsMax = 16
 
 /** Lines of the booting workers of one pool. */

@@ -45,11 +45,14 @@ export interface ConnectedRelay {
 export interface Started {
   readonly process: WorkerProcess
   readonly output: WorkerOutput
-  /** Between SIGTERM and SIGKILL when a job ran out of time, in ms. */
+  /** Time between SIGTERM and SIGKILL when a job ran out of time, in ms. */
   readonly killGraceMs: number
   /** Resolves with the answer to the PID request. */
   readonly connect: (signal: AbortSignal) => Promise<ConnectedRelay>
-  /** Words for a boot that failed: how the process ended, and what of its output tells why; empty when it says nothing. */
+  /**
+   * Describes a boot that failed: how the process ended, and the part of its output that tells why; empty when there is
+   * none.
+   */
   readonly explain: (
     exit: ProcessExit,
     lastLines: readonly string[],
@@ -89,7 +92,7 @@ export async function bringUp(
     return worker
   } catch (error) {
     worker.kill(signal.aborted ? 'forced' : 'boot_failed')
-    // It may be ending by itself, and what it says is the reason.
+    // It may be ending by itself, and its output is the reason.
     const exit = await process.exited
     await output.ended
     throw bootFault({ pool: options.pool, started, exit, error })
@@ -98,7 +101,7 @@ export async function bringUp(
   }
 }
 
-/** Leaves out the features that mean a signal, for what would die of a signal that is meant for the worker. */
+/** Leaves out the features that need a signal, for a wrapper that such a signal would kill. */
 export function withoutSignals(features: readonly string[]): readonly string[] {
   return features.filter((feature) => !signalFeatures.has(feature))
 }

@@ -4,18 +4,18 @@ import type { Identity } from '../../worker/os/identity.js'
 
 /** Parts of a worker's environment. */
 export interface EnvironmentParts {
-  /** The server's own. */
+  /** Variables of the server. */
   readonly inherited: Readonly<Record<string, string | undefined>>
   readonly platform: Pick<Platform, 'sharedVariables' | 'ownVariables'>
   /** Names, or beginnings with a `*`; undefined: all of them. */
   readonly allow: readonly string[] | undefined
   /** The user whose HOME, USER and LOGNAME it gets. */
   readonly account: Identity['account']
-  /** RR_RELAY and RR_RPC: what the file sets goes over them. */
+  /** RR_RELAY and RR_RPC; the file may override them. */
   readonly addresses: Readonly<Record<string, string>>
   /** `env` of `server:` and of the pool, the later over the earlier. */
   readonly set: readonly Readonly<Record<string, string>>[]
-  /** RR_MODE and the versions, which nobody may change. */
+  /** RR_MODE and the versions, which the file cannot override. */
   readonly fixed: Readonly<Record<string, string>>
 }
 

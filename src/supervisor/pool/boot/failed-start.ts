@@ -1,6 +1,6 @@
 /**
- * Recognises the fault of the start before this one. Where a failed start is repeated for the same event, the second is handed what
- * the first one said, so that one mistake is logged once. Pure.
+ * Recognises the fault of the previous start. Where a failed start is repeated for the same event, the second one gets the
+ * message of the first, so that one mistake is logged once. Pure.
  */
 
 /** Begins the message of a start in which no worker booted; the first worker's fault follows. */

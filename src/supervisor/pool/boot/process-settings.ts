@@ -18,15 +18,17 @@ export interface ProcessSettings {
 export interface ProcessSources {
   readonly pool: PoolConfig
   readonly server: ServerSettings
-  /** Folder that `cwd` counts from. */
+  /** Folder that a relative `cwd` refers to. */
   readonly folder: string
-  /** The server's; its PATH says where `setpriv` is. */
+  /** Environment of the server, on whose PATH `setpriv` is looked for. */
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/** Throws RR_WORKER_SETTINGS for a user, group or folder that cannot be had. */
+/**
+ * Resolves the settings. Throws RR_WORKER_SETTINGS for a user, group or folder that does not exist or cannot be used.
+ */
 export function processSettings(
   name: string,
   { pool, server, folder, env }: ProcessSources,

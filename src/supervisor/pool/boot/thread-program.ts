@@ -1,4 +1,6 @@
-/** Finds the module that a pool's `command` means when the worker is a thread: the same words as for a process, or only the module. */
+/**
+ * Finds the module that a pool's `command` names when its workers are threads: the command of a process, or only the module.
+ */
 import { statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { ErrorCode, RelayError } from '../../../core/errors.js'

@@ -1,6 +1,7 @@
 /**
- * A queue from whose middle anybody can leave: an array with a head index, in which those who have left are marked and skipped. A `Set`
- * keeps the same order, but looks at the holes of all that were deleted before its first entry: 20 µs a job at 100,000 waiting.
+ * A queue whose entries can leave from the middle: an array with a head index, in which those who have left are marked and
+ * skipped. A `Set` keeps the same order, but looks at the holes of all that were deleted before its first entry: 20 µs a job
+ * at 100,000 waiting.
  *
  * Invariant: `#live` entries from `#head` on still wait; the array is at most twice as long, and 64 more.
  */

@@ -1,4 +1,4 @@
-/** Callers that wait for something to happen in a pool, each of whom can give up. */
+/** Callers that wait for a change in a pool, each of which can cancel its wait. */
 import { onAbort } from '../../../core/abort.js'
 
 /** A set of waiters that are woken together. */
@@ -10,7 +10,7 @@ export class Waiters {
     return this.#wakes.size
   }
 
-  /** Time since which the first waiter has waited; undefined when nobody waits. */
+  /** Time at which the longest wait began; undefined when no caller waits. */
   get oldestSince(): number | undefined {
     let oldest: number | undefined
     for (const since of this.#wakes.values()) if (oldest === undefined || since < oldest) oldest = since

@@ -1,10 +1,10 @@
 /**
- * Callers that wait for a worker, each of whom can give up. Priorities are weights, not ranks: a caller of priority 1 is served ten
- * times as often as one of 10, so that neither is ever starved by the other; within a priority the keys (tenants, message groups)
- * take turns; within a key the first come is the first served.
+ * Callers that wait for a worker, each of which can cancel its wait. Priorities are weights, not ranks: a caller of priority
+ * 1 is served ten times as often as one of 10, so that neither is ever starved by the other; within a priority the keys
+ * (tenants, message groups) take turns; within a key, first come, first served.
  *
- * Invariant: a waiter is in `#all` and in exactly one of `#front` and a class's keys, until it is served or leaves; then it is marked,
- * and its two queues are told.
+ * Invariant: a waiter is in `#all` and in exactly one of `#front` and a class's keys, until it is served or leaves; then it
+ * is marked, and its two queues are told.
  */
 import { onAbort } from '../../../core/abort.js'
 import type { Clock } from '../../../core/clock.js'
@@ -13,19 +13,19 @@ import { type Leavable, LeavableQueue } from './leavable-queue.js'
 
 /** RoadRunner's default. */
 const defaultPriority = 10
-/** Less is more often; whatever is outside is taken as the nearest. */
+/** A lower priority is served more often; values out of range are clamped. */
 const priorityMax = 1000
 
 /** Options of one caller's wait. */
 export interface WaitOptions {
-  /** Ahead of everybody else, behind others in front. */
+  /** True to wait ahead of all callers that are not in front. */
   readonly front: boolean
   /** Longest wait in ms; then RR_POOL_NO_WORKERS. */
   readonly waitMsMax: number
   readonly signal: AbortSignal | undefined
   /** 1 to 1000, 10 when absent: the share is its inverse. */
   readonly priority?: number | undefined
-  /** Name of whose work it is; keys of one priority take turns. */
+  /** Owner of the work; keys of one priority take turns. */
   readonly key?: string | undefined
 }
 
@@ -44,7 +44,7 @@ interface PriorityClass<T> {
   readonly keys: Map<string, LeavableQueue<Waiter<T>>>
 }
 
-/** Callers of one pool that wait for a worker. Whoever fills the line bounds its length. */
+/** Callers of one pool that wait for a worker. Its owner bounds its length. */
 export class WaitingLine<T> {
   readonly #pool: string
   readonly #clock: Clock
@@ -136,7 +136,7 @@ export class WaitingLine<T> {
     }
   }
 
-  /** A class that comes back begins at the present: it has saved nothing up while it was empty, and owes nothing. */
+  /** A class that was empty begins at the current virtual time: its absence earns it no service. */
   #classOf(cost: number): PriorityClass<T> {
     const known = this.#classes.get(cost)
     if (known !== undefined) return known

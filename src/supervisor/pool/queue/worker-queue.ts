@@ -1,6 +1,6 @@
 /**
- * Gives the idle workers of a pool round-robin to callers: to those in the waiting line, and to those who wait for an idle worker
- * without taking it. The order of the line is in `waiting-line.ts`.
+ * Gives the idle workers of a pool round-robin to callers: to those in the waiting line, and to those that wait for an idle
+ * worker without taking it. The order of the line is in `waiting-line.ts`.
  */
 import type { Clock } from '../../../core/clock.js'
 import { ErrorCode, RelayError } from '../../../core/errors.js'
@@ -50,11 +50,11 @@ export class WorkerQueue {
     }
     this.idle.add(worker)
     this.idleWaiters.wake()
-    // Whoever was woken takes it in this turn of the loop, or leaves it to the line.
+    // A woken caller takes it in this turn of the loop, or leaves it to the line.
     if (this.line.length > 0) setImmediate(() => this.#serveLine())
   }
 
-  /** Counts a lease, which `giveBack` ends. */
+  /** Counts a lease; `giveBack` ends it. */
   lend(): void {
     this.#leaseCount += 1
   }
@@ -127,7 +127,10 @@ export class WorkerQueue {
     this.idleWaiters.wake()
   }
 
-  /** True when a caller of `whenIdle` has waited longer than the line: those are not passed over for ever, but by those in front. */
+  /**
+   * True when a caller of `whenIdle` has waited longer than the line, so that the line cannot starve it; callers in front
+   * still go first.
+   */
   #isTurnOfIdleWaiters(): boolean {
     if (this.line.hasFront) return false
     const since = this.idleWaiters.oldestSince

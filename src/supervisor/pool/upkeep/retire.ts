@@ -63,7 +63,7 @@ export interface PoolAge {
   readonly lives: readonly WorkerLife[]
   readonly policy: LifePolicy
   readonly size: number
-  /** Workers on their way out already. */
+  /** Number of workers that are leaving already. */
   readonly leaving: number
 }
 

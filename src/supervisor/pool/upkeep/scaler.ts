@@ -1,6 +1,6 @@
 /**
- * Decides how many workers a pool with a `dynamic_allocator` should have: it grows on the waiting line, by its depth and age and never on
- * a time-out, and gives back what has idled longest. Pure; `autoscaler.ts` asks and acts.
+ * Decides how many workers a pool with a `dynamic_allocator` should have: it grows by the length and age of the waiting
+ * line, never after a time-out, and removes the workers that have been idle longest. Pure; `autoscaler.ts` asks and acts.
  */
 
 /** `dynamic_allocator`, validated. */
@@ -9,17 +9,17 @@ export interface ScalePolicy {
   readonly floor: number
   /** `num_workers` and `max_workers` together. */
   readonly ceiling: number
-  /** Workers that are added, or given back, at once. */
+  /** Number of workers that are added or removed at once. */
   readonly step: number
   /** Wait of a caller from which on the pool grows, in ms. */
   readonly growAfterMs: number
   /** The least time between two steps of growth, in ms. */
   readonly coolDownMs: number
-  /** Idle time after which a worker above the floor is given back, in ms. */
+  /** Idle time after which a worker above the floor is removed, in ms. */
   readonly idleMsMax: number
 }
 
-/** State of a pool that its size is decided by. */
+/** State of a pool from which its size is decided. */
 export interface ScaleView {
   /** Places, whether or not a worker is ready in them. */
   readonly size: number
@@ -27,7 +27,7 @@ export interface ScaleView {
   readonly booting: number
   /** Places among them whose boots failed. */
   readonly failing: number
-  /** True when workers fall faster than `crash_loop` allows: more of them would fall, too. */
+  /** True when workers die faster than `crash_loop` allows: more of them would die, too. */
   readonly isDegraded: boolean
   /** Callers that wait for a worker. */
   readonly waiting: number
@@ -49,13 +49,13 @@ export type ScaleStep =
 
 const stay: ScaleStep = { kind: 'stay' }
 
-/** Decides once. Growth goes first: while a caller waits no worker is given back. */
+/** Decides once. Growth goes first: while a caller waits no worker is removed. */
 export function planScale(view: ScaleView, policy: ScalePolicy): ScaleStep {
   if (view.waiting > 0) return planGrowth(view, policy)
   const surplus = view.size - policy.floor
   if (surplus <= 0 || view.sinceGrowthMs < policy.idleMsMax) return stay
   const most = Math.min(surplus, policy.step)
-  // Places without a worker serve nobody: they go first.
+  // Slots without a worker serve no caller: they go first.
   const empty = Math.min(most, view.failing)
   const pids = view.idle
     .filter(({ idleMs }) => idleMs >= policy.idleMsMax)
@@ -69,7 +69,7 @@ function planGrowth(view: ScaleView, policy: ScalePolicy): ScaleStep {
   const { size, booting, waiting, oldestMs, sinceGrowthMs, memoryRoom } = view
   if (view.isDegraded) return stay
   if (oldestMs < policy.growAfterMs || sinceGrowthMs < policy.coolDownMs) return stay
-  // Those that boot already will take their share of the line, and of the memory.
+  // Workers that are booting will take their share of the line, and of the memory.
   const by = Math.min(waiting - booting, policy.step, policy.ceiling - size, memoryRoom - booting)
   return by > 0 ? { kind: 'grow', by } : stay
 }

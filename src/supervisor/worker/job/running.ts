@@ -1,4 +1,4 @@
-/** The job that a worker runs: whom to tell its outcome, its limits, and the stray bytes that came meanwhile. */
+/** The job that a worker runs: the receiver of its outcome, its limits, and the stray bytes that came meanwhile. */
 import type { Clock, Timer } from '../../../core/clock.js'
 import type { RelayError } from '../../../core/errors.js'
 import type { Frame } from '../../../ipc/frame.js'
@@ -228,7 +228,7 @@ export class RunningJob {
     return badFrame({ id: this.#host.id, job: this.job, what, bytes: this.#stray ?? Buffer.alloc(0) })
   }
 
-  /** By the wall clock, each time anew: our own count of time leaves out what it takes for a freeze. */
+  /** Reads the deadline by the wall clock each time, because our own count of time leaves out freezes. */
   #askedAt(): number {
     const { clock } = this.#host
     return this.#deadlineMs === undefined

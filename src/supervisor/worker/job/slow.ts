@@ -1,6 +1,6 @@
 /**
- * A job that has used most of its time: one warning, with what the worker does when it says so. Made when the warning is
- * due, so that a job which ends in time costs nothing.
+ * A job that has used most of its time: logs one warning, with the worker's stack when it prints one. Made when the warning
+ * is due, so that a job which ends in time costs nothing.
  */
 import type { Clock, Timer } from '../../../core/clock.js'
 import type { LogFields, Logger } from '../../../logging/logger.js'
@@ -9,7 +9,7 @@ import { StackLines } from '../stack-lines.js'
 /** The share of its limit after which a job is slow. */
 export const slowShare = 0.8
 
-// A worker that can say where it is does so within a few ms; a busy machine, or a C call of PHP, makes it later.
+// A worker that can print its stack does so within a few ms; a busy machine, or a C call of PHP, makes it later.
 const answerMsMax = 1000
 // A stack comes in one write: this long after its first line it is whole.
 const quietMs = 50

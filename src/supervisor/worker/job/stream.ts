@@ -1,4 +1,4 @@
-/** Hands the frames of one streamed answer on, one after the other, at the pace of whoever takes them. */
+/** Passes on the frames of one streamed answer, one after the other, at the pace of the reader. */
 import { onAbort, type Undo } from '../../../core/abort.js'
 import type { Clock, Timer } from '../../../core/clock.js'
 import { StreamBit } from '../../../ipc/frame.js'
@@ -51,7 +51,7 @@ export class StreamReader {
     this.#pendingCount += 1
     const taken = this.#taken
       .then(() => onChunk(chunk))
-      // Whoever takes the chunks has gone: the worker is asked to end.
+      // The reader of the chunks has disconnected: the worker is asked to end.
       .catch(() => this.stop())
       .then(() => {
         // Over pipes PHP waits for this before it goes on, so a slow reader slows its worker. A stop that has gone out is an answer, too.

@@ -1,11 +1,11 @@
-/** Counts what became of a worker's jobs, and wakes whoever waits for a number of them. */
+/** Counts the answered and failed jobs of a worker, and wakes callers that wait for a number of them. */
 
 /** Counts of a worker's jobs. */
 export interface JobScore {
   readonly answered: number
-  /** Among the answered: ERROR frames, and the job that it died of. */
+  /** Answered jobs that failed: ERROR frames, and the job during which the worker died. */
   readonly failed: number
-  /** True when it has left or fallen. */
+  /** True when the worker has ended. */
   readonly isGone: boolean
   /** True when it left after a limit of its own or because it asked to. */
   readonly hasLeftInPeace: boolean

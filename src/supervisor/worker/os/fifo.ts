@@ -12,8 +12,8 @@ const mkfifoTimeoutMs = 10_000
 const triesMax = 5
 
 /**
- * Makes FIFOs with mode 0600, all with one call of `mkfifo`; rejects when the program is missing or a path exists. One that
- * somebody killed is called again: without FIFOs there would be no watchdog.
+ * Makes FIFOs with mode 0600, all with one call of `mkfifo`; rejects when the program is missing or a path exists. A
+ * `mkfifo` that was killed is called again: without FIFOs there would be no watchdog.
  */
 export async function makeFifos(paths: readonly string[]): Promise<void> {
   for (let left = triesMax - 1; ; left -= 1) {
@@ -60,7 +60,7 @@ export interface FifoOwner {
 
 /** A FIFO that is open at both ends and has no name any more. */
 export interface OpenFifo {
-  /** Our end, which never waits; whoever makes a stream of it closes it, else `close` does. */
+  /** Our end, which never blocks; a stream that is made of it closes it, else `close` does. */
   readonly fd: number
   /** The child's end; close it with `closeChildEnd` once the child has been spawned; again is harmless. */
   readonly childFd: number
@@ -72,7 +72,7 @@ export interface OpenFifo {
 /** Side of a FIFO that a child has. */
 export type ChildSide = 'reads' | 'writes'
 
-/** Opens both ends of the FIFO at `path` without waiting for anybody, then removes its name; its mode stays 0600. */
+/** Opens both ends of the FIFO at `path` without blocking, then removes its name; its mode stays 0600. */
 export function openFifo(path: string, childSide: ChildSide, owner?: FifoOwner): OpenFifo {
   const { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK } = constants
   const opened: number[] = []

@@ -1,6 +1,6 @@
 /**
- * One operating-system process of a worker: resolve the program, start it in a process group of its own, hear of its
- * end, kill the group. It knows nothing of frames or jobs.
+ * One operating-system process of a worker: resolve the program, start it in a process group of its own, report its end,
+ * kill the group. Knows nothing of frames or jobs.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { statSync, writeFileSync } from 'node:fs'
@@ -29,9 +29,9 @@ export interface WorkerProcess {
   readonly output: Readable | undefined
   /** Resolves once it has gone; its group may live on until `kill`. */
   readonly exited: Promise<ProcessExit>
-  /** SIGKILL to the whole process group; a group that has gone is fine. */
+  /** Sends SIGKILL to the whole process group; does nothing when it has ended. */
   kill(): void
-  /** SIGTERM to the whole process group. */
+  /** Sends SIGTERM to the whole process group. */
   terminate(): void
 }
 

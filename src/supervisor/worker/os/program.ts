@@ -83,7 +83,7 @@ export function isExecutable(path: string): boolean {
     accessSync(path, constants.X_OK)
     return true
   } catch {
-    // Not there, or not executable: the same to whoever wants to run it.
+    // Missing or not executable: it cannot be run either way.
     return false
   }
 }
@@ -114,7 +114,9 @@ function notExecutable(file: string): RelayError {
   })
 }
 
-/** A binary is the system's business; a text must say what runs it, and that must be there. */
+/**
+ * Checks a text file: its first line must name an interpreter, and that must exist. Binaries are left to the system.
+ */
 function checkHead(file: string, path: string): void {
   const head = headOf(file)
   const line = head.toString('latin1').split('\n')[0] ?? ''

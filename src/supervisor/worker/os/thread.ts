@@ -30,9 +30,9 @@ export interface ThreadOptions {
 /** A running thread. */
 export interface StartedThread {
   readonly process: WorkerProcess
-  /** Its relay. */
+  /** Relay of the thread. */
   readonly stream: Duplex
-  /** Its output, and the error that ended it; both end after the thread. */
+  /** Output of the thread, and the error that ended it; both end after the thread. */
   readonly output: { readonly stdout: Readable; readonly stderr: Readable }
   /** The heap and the buffers of its JavaScript, as of its last answer. */
   memoryBytes(): number

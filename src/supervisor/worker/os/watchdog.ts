@@ -1,7 +1,7 @@
 /**
- * No worker outlives the server. A `sh` in a session of its own reads, line by line, which process groups live, and
- * kills them all at end of file, that is when the server and every launcher have gone. The launcher registers a worker
- * before it becomes the worker, so a kill of the server between spawn and registration loses nobody. There are two such
+ * No worker outlives the server. A `sh` in a session of its own reads, line by line, which process groups live, and kills
+ * them all at end of file, that is when the server and every launcher have gone. The launcher registers a worker before it
+ * becomes the worker, so a kill of the server between spawn and registration leaves no worker behind. There are two such
  * shells: while one that was killed is started again, the other one guards.
  *
  * End of file alone does not reach a busy worker, and registering after the spawn loses the race: both were measured.
@@ -13,10 +13,10 @@ import { systemClock } from '../../../core/clock.js'
 import type { Logger } from '../../../logging/logger.js'
 import { makeFifos } from './fifo.js'
 
-// In dash `kill -KILL -- -PID` fails and `kill -s KILL -- -PID` works. A group that is gone is not an error. A signal that has
-// a trap ends a `read` as the end of file does. A launcher that somebody stopped holds the FIFO open for ever: where the
-// kernel told us that the server has gone, a line of our own behind all others says it. From then on whoever is registered
-// is killed, and the end of file is still waited for: a launcher may be about to register.
+// In dash `kill -KILL -- -PID` fails and `kill -s KILL -- -PID` works. A group that is gone is not an error. A signal
+// that has a trap ends a `read` as the end of file does. A launcher that was stopped (SIGSTOP) holds the FIFO open for
+// ever: where the kernel told us that the server has gone, a line of our own behind all others says it. From then on
+// every registered group is killed, and the end of file is still waited for: a launcher may be about to register.
 const watchdogScript = `trap '' HUP INT TERM
 live=' '
 woken=
@@ -87,17 +87,17 @@ export class Watchdog {
     return [...this.#guards].map((guard) => guard.launcherFd)
   }
 
-  /** The launcher registers `pid` by itself, unless somebody stops it before; and it is remembered for a watchdog to come. */
+  /** Remembers `pid` for a restarted watchdog, and registers it in case its launcher was stopped before it could. */
   add(pid: number): void {
     this.#live.add(pid)
     for (const guard of this.#guards) {
-      // Somebody may have stopped it: launchers would wait for it once its FIFO is full.
+      // The watchdog may have been stopped: launchers would block once its FIFO is full.
       guard.wake()
       guard.tell(`+${pid}\n`)
     }
   }
 
-  /** `pid` and its group have gone. */
+  /** Removes `pid`, whose process group has ended. */
   remove(pid: number): void {
     if (!this.#live.delete(pid)) return
     for (const guard of this.#guards) guard.tell(`-${pid}\n`)
@@ -152,9 +152,9 @@ export class Watchdog {
 
 /** One shell with the FIFO that it reads. */
 class Guard {
-  /** The write end for launchers: theirs waits, as a shell cannot retry. */
+  /** Write end for launchers; it blocks, as a shell cannot retry. */
   readonly launcherFd: number
-  /** Ours never waits. */
+  /** Write end of the server; never blocks. */
   readonly #fd: number
   readonly #log: Logger
   readonly #child: ChildProcess

@@ -1,7 +1,8 @@
 /**
- * A binary heap that knows where its items stand, so that any of them can leave.
+ * A binary heap that knows the index of each item, so that any item can be removed.
  *
- * Invariant: no item sorts before its parent, and `#at` holds the index of each. The order of an item may change only outside.
+ * Invariant: no item sorts before its parent, and `#at` holds the index of each. The order of an item may change only
+ * outside.
  */
 
 /** Smallest item first. Each call takes logarithmic time. */

@@ -1,9 +1,10 @@
 /**
- * An SQS queue in memory: visibility, receive count, redrive, and for FIFO the group lock and deduplication. Time and ids are
- * given, so that tests own them. Not there: retention (a message stays until it is deleted) and a short poll's partial sight.
+ * An SQS queue in memory: visibility, receive count, redrive, and for FIFO the group lock and deduplication. Time and ids
+ * are given, so that tests own them. Not implemented: retention (a message stays until it is deleted), and short polls that
+ * see only a part of the messages.
  *
- * Invariant: `#messages` is in the order in which messages were sent, and each is in `#order`; a receipt stands for the last delivery of
- * its message.
+ * Invariant: `#messages` is in the order in which messages were sent, and each is in `#order`; a receipt stands for the last
+ * delivery of its message.
  */
 import { createHash } from 'node:crypto'
 import { type Clock, ErrorCode, onAbort, RelayError, type Timer } from '../../../index.js'
@@ -26,14 +27,14 @@ export interface MemoryQueueOptions {
   readonly name: string
   readonly clock: Clock
   readonly newId: () => string
-  /** Ms that a received message stays hidden; infinite: until it is deleted or given back. */
+  /** Ms that a received message stays hidden; infinite: until it is deleted or released. */
   readonly visibilityMs: number
   /** Deliveries after which a message goes to `deadLetter`; without one it stays. */
   readonly receiveMax?: number
   readonly deadLetter?: MemoryQueue
   /** Standard queues promise no order: where to take the next message from, in [0, 1). Absent: the oldest first. */
   readonly random?: () => number
-  /** Told of every message that was moved to the dead-letter queue. */
+  /** Called for every message that was moved to the dead-letter queue. */
   readonly onDead?: (messageId: string, receiveCount: number) => void
   /** The reason for which a message is refused; undefined: it is taken. Absent: every message is. */
   readonly problemOf?: (message: NewMessage, isFifo: boolean) => string | undefined
@@ -61,7 +62,7 @@ const deduplicationMs = 5 * 60_000
 const region = 'us-east-1'
 const account = '123456789012'
 const firstSequence = 18_849_496_460_467_696_000n
-// SQS knows no such limit; an emulator that grew without end would only show later.
+// SQS has no such limit; here it shows early that nothing consumes the queue.
 const messagesMax = 1_000_000
 
 /** A queue of this process. */
@@ -185,7 +186,8 @@ export class MemoryQueue implements MessageQueue {
 
   #delete(receipt: string): Error | undefined {
     const message = this.#byReceipt.get(receipt)
-    // A FIFO queue takes no receipt whose time is over: its message may be with somebody else next. A standard one does.
+    // A FIFO queue refuses an expired receipt, since another consumer may get its message next. A standard queue accepts
+    // it.
     if (message === undefined || (this.isFifo && !this.isInFlight(receipt))) return stale()
     this.#forget(message)
     return undefined
@@ -302,13 +304,13 @@ export class MemoryQueue implements MessageQueue {
   }
 }
 
-/** The id by which a FIFO queue knows a message again. */
+/** Returns the id by which a FIFO queue recognises a duplicate. */
 function deduplicationIdOf({ deduplicationId, body }: NewMessage): string {
   return deduplicationId ?? createHash('sha256').update(body).digest('hex')
 }
 
 function stale(): LostMessage {
-  return new LostMessage('the receipt is stale: the message comes again, or has come already')
+  return new LostMessage('the receipt is stale: the message will be delivered again, or has been already')
 }
 
 function refused(what: string): RelayError {

@@ -1,8 +1,9 @@
 /**
- * The order in which a queue's messages are delivered: visible ones as they were sent, hidden ones by the time at which they become visible.
- * Taking one costs the logarithm of how many wait. Without a clock: whoever asks says the time.
+ * The order in which a queue's messages are delivered: visible ones as they were sent, hidden ones by the time at which they
+ * become visible. Taking one costs the logarithm of how many wait. Has no clock: the caller passes the time.
  *
- * Invariant: a message is hidden or in the visible ones of its group, and a group is open while it has visible messages and is not locked.
+ * Invariant: a message is hidden or in the visible ones of its group, and a group is open while it has visible messages and
+ * is not locked.
  */
 import { Heap } from './heap.js'
 
@@ -19,7 +20,10 @@ export interface Ordered {
 export interface MessageOrderOptions {
   /** FIFO: a group with a message in flight delivers nothing. */
   readonly locksGroups: boolean
-  /** Without locks: which of the visible messages comes next, in [0, 1). Absent: the one that was sent first. */
+  /**
+   * Chooses the next visible message where groups are not locked, by a number in [0, 1). Absent: the one that was sent
+   * first.
+   */
   readonly random?: (() => number) | undefined
 }
 
@@ -75,7 +79,7 @@ export class MessageOrder<M extends Ordered> {
     this.#settle(group)
   }
 
-  /** Makes visible whatever's time has come. */
+  /** Makes the messages visible whose time has come. */
   surface(nowMs: number): void {
     for (let next = this.#hidden.first; next !== undefined; next = this.#hidden.first) {
       if (next.visibleAtMs > nowMs) return
@@ -118,7 +122,7 @@ export class MessageOrder<M extends Ordered> {
   }
 }
 
-/** Only of groups with visible messages. */
+/** Returns the sequence number of a group's first visible message; the group must have one. */
 function sequenceOf<M extends Ordered>({ visible }: Group<M>): bigint {
   return visible.first?.sequence ?? 0n
 }

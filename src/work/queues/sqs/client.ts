@@ -19,7 +19,9 @@ export interface SqsClientOptions {
   /** URL of the queue that it is for. */
   readonly url: string
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Key of the config file that names the queue, and what else may stand there: for the fault when the package is missing. */
+  /**
+   * Key of the config file that names the queue, and an alternative value: for the error when the package is missing.
+   */
   readonly key: string
   readonly instead: string
 }
@@ -73,7 +75,9 @@ function clientConfig({ url, env }: SqsClientOptions): SQSClientConfig {
   }
 }
 
-/** Credentials of our environment, which `--dotenv` adds to; undefined: AWS's client looks for them in all its places. */
+/**
+ * Credentials of our environment, which `--dotenv` adds to; undefined: AWS's client looks for them in all its sources.
+ */
 function credentialsOf(env: SqsClientOptions['env'], endpoint: string | undefined) {
   if (env.AWS_PROFILE !== undefined) return undefined
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env

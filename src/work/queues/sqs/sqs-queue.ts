@@ -23,7 +23,7 @@ import { bodyText, isText } from '../text.js'
 import { type LoadedSqs, loadSqs, placeOfQueue, type SqsClientOptions, type SqsSdk } from './client.js'
 
 const batchMax = 10
-// A call of SQS takes milliseconds; a server that went away without a word must not hold its caller for ever.
+// A call of SQS takes milliseconds; a server that no longer answers must not block its caller for ever.
 const callMsMax = 15_000
 
 /** Options of a queue. */
@@ -173,7 +173,7 @@ async function inBatches<T>(
   return faults
 }
 
-/** SQS blames the sender for a receipt that is stale. */
+/** Makes the fault of an entry; SQS reports a stale receipt as a fault of the sender. */
 function faultOf({ Message: message, Code: code, SenderFault: isOurs }: BatchResultErrorEntry): Error {
   return isOurs === true ? new LostMessage(message ?? code) : new Error(message ?? code)
 }
@@ -182,7 +182,7 @@ function secondsOf(ms: number): number {
   return Math.ceil(ms / 1000)
 }
 
-/** The server answered, and blames the request: sending it again would not help. */
+/** True when the server refused the request as wrong: sending it again would not help. */
 function isOurFault(error: unknown): boolean {
   return error instanceof Error && '$fault' in error && error.$fault === 'client'
 }

@@ -21,6 +21,6 @@ test('failed: log: logged records are acknowledged, others come again; a stuck l
   }
   assert.deepEqual(limits, [2000, 50, 50, 2000])
   const told = log.lines.map(({ level, message }) => ({ level, message }))
-  const again = 'a record that was given up could not be written into the log, it comes again'
+  const again = 'a record that was given up could not be written into the log and will be delivered again'
   assert.deepEqual(told, Array(2).fill({ level: 'warn', message: again }))
 })

@@ -17,7 +17,7 @@ class Verdict(Exception):
 
 
 def retry(reason: str = "the handler asked for another try", after_ms: int | None = None) -> Verdict:
-    """The job comes again; not before `after_ms`, where the server owns the queue."""
+    """The job is delivered again; not before `after_ms`, where the server owns the queue."""
     after = {} if after_ms is None else {"after_ms": after_ms}
     return Verdict({"outcome": "retry", "reason": reason, **after}, reason)
 
