@@ -15,7 +15,8 @@ const slack = 64
 
 /** First come, first served. */
 export class LeavableQueue<W extends Leavable> {
-  #entries: W[] = []
+  /** Slots before `#head` are empty, so that nobody who was served is kept alive by them. */
+  #entries: (W | undefined)[] = []
   #head = 0
   #live = 0
 
@@ -33,23 +34,41 @@ export class LeavableQueue<W extends Leavable> {
   /** Returns the first waiter without removing it. */
   first(): W | undefined {
     let entry = this.#entries[this.#head]
-    while (entry !== undefined && !entry.isWaiting) {
-      this.#head += 1
-      entry = this.#entries[this.#head]
-    }
+    while (entry !== undefined && !entry.isWaiting) entry = this.#skip()
+    return entry
+  }
+
+  /** Moves the first waiter to the end and returns it. */
+  rotate(): W | undefined {
+    const entry = this.first()
+    if (entry === undefined) return undefined
+    this.#skip()
+    this.#entries.push(entry)
+    this.#tidy()
     return entry
   }
 
   /** Counts an entry that has just stopped waiting. */
   left(): void {
     this.#live -= 1
-    if (this.#entries.length <= 2 * this.#live + slack) return
-    this.#entries = this.#entries.slice(this.#head).filter(({ isWaiting }) => isWaiting)
-    this.#head = 0
+    this.first()
+    this.#tidy()
   }
 
   /** Returns all waiters in order. */
   all(): readonly W[] {
-    return this.#entries.slice(this.#head).filter(({ isWaiting }) => isWaiting)
+    return this.#entries.slice(this.#head).filter((entry): entry is W => entry?.isWaiting === true)
+  }
+
+  #skip(): W | undefined {
+    this.#entries[this.#head] = undefined
+    this.#head += 1
+    return this.#entries[this.#head]
+  }
+
+  #tidy(): void {
+    if (this.#entries.length <= 2 * this.#live + slack) return
+    this.#entries = [...this.all()]
+    this.#head = 0
   }
 }

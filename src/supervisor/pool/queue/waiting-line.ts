@@ -36,12 +36,19 @@ interface Waiter<T> extends Leavable {
   readonly fail: (error: RelayError) => void
 }
 
-/** Waiters of one priority. The map's order is the turn of the keys. */
+/** Waiters of one key; it stays in its class as long as it has any. */
+class KeyLine<T> extends LeavableQueue<Waiter<T>> implements Leavable {
+  isWaiting = true
+}
+
+/** Waiters of one priority. */
 interface PriorityClass<T> {
   readonly cost: number
   /** Virtual time at which its next service ends; the smallest is served. */
   finish: number
-  readonly keys: Map<string, LeavableQueue<Waiter<T>>>
+  readonly keys: Map<string, KeyLine<T>>
+  /** The same lines in the order of their turns; a `Map` in that order would be as slow as a `Set` when there are many keys. */
+  readonly turns: LeavableQueue<KeyLine<T>>
 }
 
 /** Callers of one pool that wait for a worker. Its owner bounds its length. */
@@ -124,14 +131,14 @@ export class WaitingLine<T> {
     }
     const cost = costOf(priority)
     const group = this.#classOf(cost)
-    const line = group.keys.get(key) ?? new LeavableQueue()
-    group.keys.set(key, line)
+    const line = group.keys.get(key) ?? addKey(group, key)
     line.add(waiter)
     return () => {
       line.left()
       if (line.size > 0) return
-      // The same key may have a new queue by now.
-      if (group.keys.get(key) === line) group.keys.delete(key)
+      line.isWaiting = false
+      group.keys.delete(key)
+      group.turns.left()
       if (group.keys.size === 0) this.#classes.delete(cost)
     }
   }
@@ -140,7 +147,12 @@ export class WaitingLine<T> {
   #classOf(cost: number): PriorityClass<T> {
     const known = this.#classes.get(cost)
     if (known !== undefined) return known
-    const group: PriorityClass<T> = { cost, finish: this.#virtualTime + cost, keys: new Map() }
+    const group: PriorityClass<T> = {
+      cost,
+      finish: this.#virtualTime + cost,
+      keys: new Map(),
+      turns: new LeavableQueue(),
+    }
     this.#classes.set(cost, group)
     return group
   }
@@ -152,13 +164,7 @@ export class WaitingLine<T> {
     if (chosen === undefined) return undefined
     this.#virtualTime = chosen.finish
     chosen.finish += chosen.cost
-    for (const [key, line] of chosen.keys) {
-      // To the end of the turn.
-      chosen.keys.delete(key)
-      chosen.keys.set(key, line)
-      return line.first()
-    }
-    return undefined
+    return chosen.turns.rotate()?.first()
   }
 
   #aborted(): RelayError {
@@ -175,6 +181,13 @@ export class WaitingLine<T> {
       { hint: 'Raise `num_workers` or `queue_timeout`, or see in the log why workers do not boot.' },
     )
   }
+}
+
+function addKey<T>(group: PriorityClass<T>, key: string): KeyLine<T> {
+  const line = new KeyLine<T>()
+  group.keys.set(key, line)
+  group.turns.add(line)
+  return line
 }
 
 /** Returns the cost of a priority; NaN would take the whole line out of order, so it counts as the default. */

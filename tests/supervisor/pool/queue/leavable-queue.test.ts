@@ -8,10 +8,11 @@ interface Waiter {
   isWaiting: boolean
 }
 
-test('whoever comes, is served or leaves from the middle: the order is that of a Set', () => {
+test('whoever comes, is served, goes to the end or leaves from the middle: the order is that of a Set', () => {
   const step = fc.oneof(
     { weight: 3, arbitrary: fc.constant('add' as const) },
     { weight: 2, arbitrary: fc.constant('serve' as const) },
+    { weight: 2, arbitrary: fc.constant('rotate' as const) },
     fc.nat(),
   )
   fc.assert(
@@ -29,6 +30,10 @@ test('whoever comes, is served or leaves from the middle: the order is that of a
           const waiter = { id, isWaiting: true }
           model.add(waiter)
           queue.add(waiter)
+        } else if (one === 'rotate') {
+          const [first] = model
+          assert.equal(queue.rotate(), first)
+          if (first !== undefined && model.delete(first)) model.add(first)
         } else if (one === 'serve') leave(queue.first())
         else leave([...model][one % Math.max(1, model.size)])
         assert.equal(queue.first(), [...model][0])
