@@ -1,35 +1,48 @@
 /**
- * `npm run bench [pool|threads|start|lambda|ledger|line|log|schedules|storms|pool-schedules|orphans|soak]…`: prints what a job costs through real
- * workers, how soon the first event is asked for, and what a whole invocation, a place in the waiting line and a log line cost. Figures for reading: quote ratios of one run, the machine may be
- * busy. `npm run bench orphans [ROUNDS]`, `npm run bench soak [JOBS] [SEED]`.
+ * `npm run bench -- [PART…] [--seconds N] [--peer NAME=COMMAND]… [--lambda "KEY: VALUE"]`. The first parts compare servers (events, batches,
+ * large, start, memory, latency): ours, the floor in C where gcc is there, and any peer; the others look at pieces of ours (scale, pool,
+ * threads, ledger, log), or take minutes and count instead of measuring (schedules, storms, pool-schedules, orphans [ROUNDS],
+ * soak [JOBS] [SEED]). How to read them is in docs/performance.md.
  */
-import { benchLambda } from './lambda.js'
+import { parseArgs } from 'node:util'
 import { benchLedger } from './ledger.js'
-import { benchLine } from './line.js'
 import { benchLog } from './log.js'
 import { benchOrphans } from './orphans.js'
 import { benchPool } from './pool.js'
+import { benchScale } from './scale.js'
 import { benchSchedules } from './schedules.js'
+import { sideParts } from './side/main.js'
 import { benchSoak } from './soak.js'
-import { benchStart } from './start.js'
 import { benchPoolSchedules, benchStorms } from './storms.js'
 import { benchThreads } from './threads.js'
 
-const asked = process.argv.slice(2)
+const { values, positionals: asked } = parseArgs({
+  allowPositionals: true,
+  options: {
+    // Runs the rest of the line as a server, with $WORKERS and $WORKER (the command of a worker) in its environment.
+    peer: { type: 'string', multiple: true, default: [] },
+    lambda: { type: 'string', default: '' },
+    seconds: { type: 'string', default: '20' },
+  },
+})
 const numbers = asked.map(Number).filter((word) => word > 0)
-const parts = {
+const parts: Readonly<Record<string, () => void | Promise<void>>> = {
+  ...sideParts({ peers: values.peer, lambda: values.lambda, seconds: Number(values.seconds) }),
+  scale: benchScale,
   pool: benchPool,
   threads: benchThreads,
-  start: benchStart,
-  lambda: benchLambda,
   ledger: benchLedger,
-  line: benchLine,
   log: benchLog,
   schedules: benchSchedules,
   storms: benchStorms,
   'pool-schedules': benchPoolSchedules,
   orphans: () => benchOrphans(numbers[0]),
   soak: () => benchSoak(numbers[0], numbers[1]),
+}
+const unknown = asked.filter((word) => !(word in parts) && !(Number(word) > 0))
+if (unknown.length > 0) {
+  console.error(`bench: there is no part ${unknown.join(', ')}; parts: ${Object.keys(parts).join(', ')}`)
+  process.exit(2)
 }
 // They take minutes and measure nothing: only when they are asked for.
 const isLong: ReadonlySet<string> = new Set(['schedules', 'storms', 'pool-schedules', 'orphans', 'soak'])

@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Codec } from '../src/supervisor/job.js'
 import type { Pool } from '../src/supervisor/pool/pool.js'
 import { poolDefaults } from '../tests/helpers/pool.js'
@@ -38,7 +37,12 @@ function commands(): [string, string[]][] {
   ]
   const hasPhp = spawnSync('php', ['-v'], { stdio: 'ignore' }).status === 0
   if (!hasPhp) console.log('  php is not on this machine: node only')
-  return hasPhp ? [node, ['php', ['php', '-n', join(projectFolder, 'bench/echo.php')]]] : [node]
+  return hasPhp ? [node, ['php', ['php', '-n', join(projectFolder, 'bench/worker.php'), 'echo']]] : [node]
+}
+
+/** Command of the echo worker that costs the machine least. */
+export function quickestWorker(): readonly string[] {
+  return commands().at(-1)?.[1] ?? []
 }
 
 async function measure(command: readonly string[], bytes: number, workers: number): Promise<string> {
@@ -87,9 +91,6 @@ class Load {
 }
 
 /** Lets the load run. */
-export function pause(ms: number): Promise<void> {
+function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
-
-/** The built command line. */
-export const rr = fileURLToPath(new URL('../../dist/cmd/rr.js', import.meta.url))

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace RelayRunner;
 
 /**
- * One job, which is answered exactly once: by its handler, or by a signal handler that interrupts it. The claim of the answer
+ * One job on its way to exactly one answer, whoever gives it: the handler, or a signal handler in the middle of it. The claim of the answer
  * is one opcode, and everything is encoded before it, so a signal between two opcodes can neither send a second answer nor tear a frame.
  */
 final class Job

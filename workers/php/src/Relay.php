@@ -28,7 +28,7 @@ final class Relay
         stream_set_write_buffer($this->output, 0);
     }
 
-    /** `pipes` (the default), `unix://PATH`, `tcp://HOST:PORT`. Throws when no process listens there. */
+    /** `pipes` (the default), `unix://PATH`, `tcp://HOST:PORT`. Throws when nobody listens there. */
     public static function connect(string $address): self
     {
         if (!str_contains($address, '://') || str_starts_with($address, 'pipes')) {
@@ -44,7 +44,7 @@ final class Relay
     }
 
     /**
-     * Reads the next frame; null at the end of input.
+     * The next frame; null at the end of input.
      *
      * @return array{flags: int, stream: int, options: list<int>, payload: string}|null
      */
@@ -74,7 +74,7 @@ final class Relay
 
     /**
      * Writes one frame; `$contextBytes` is the option of answers, null for control frames and errors without a context. Returns
-     * false when the server has disconnected.
+     * false when the server has gone.
      */
     public function write(int $flags, string $payload, ?int $contextBytes = null, int $stream = 0): bool
     {

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace RelayRunner;
 
 /**
- * Prints the stack of the handler when the server asks by SIGUSR2. PHP calls it between two opcodes: within one long call into C it
+ * Tells where the handler is when the server asks by SIGUSR2. PHP calls it between two opcodes: within one long call into C it
  * comes when that returns; sleep() returns early, as it does for any signal.
  */
 final class Stack
@@ -25,7 +25,7 @@ final class Stack
     }
 
     /**
-     * Writes the stack in one write, in the form of Python's faulthandler.
+     * One write, in the form of Python's faulthandler.
      *
      * @param list<array<string, mixed>> $frames each with the place of a call and the name of what was called there
      */

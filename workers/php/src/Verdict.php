@@ -15,14 +15,14 @@ final class Verdict extends \Exception
         parent::__construct($message);
     }
 
-    /** Makes the verdict that the job is to be delivered again; not before $afterMs, where the server owns the queue. */
+    /** The job is delivered again; not before $afterMs, where the server owns the queue. */
     public static function retry(string $reason = 'the handler asked for another try', ?int $afterMs = null): self
     {
         $after = $afterMs === null ? [] : ['after_ms' => $afterMs];
         return new self(['outcome' => 'retry', 'reason' => $reason] + $after, $reason);
     }
 
-    /** Makes the verdict that no further try will help: `lambda.failed` decides what becomes of the record. */
+    /** No further try will help: the record is left to `lambda.failed`. */
     public static function fail(string $reason): self
     {
         return new self(['outcome' => 'fail', 'reason' => $reason], $reason);

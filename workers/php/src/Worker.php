@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace RelayRunner;
 
-/** Serves jobs: one at a time, in order, until the server stops the worker or disconnects. */
+/** Serves jobs: one at a time, in order, until the server says stop or goes. */
 final class Worker
 {
     private static ?Job $job = null;
@@ -16,8 +16,8 @@ final class Worker
      * Runs until the end. What the handler returns is the result: a string as it is, a Reply with its context, a generator or an open
      * stream piece by piece (where the server takes streams), anything else as JSON.
      *
-     * Between jobs: `$onThaw` is told for how many milliseconds (5,000 or more) Lambda froze the worker: its peers may have closed
-     * connections. `$beforeSnapshot` and `$afterRestore` are SnapStart's; an exception in them fails the start.
+     * Between jobs: `$onThaw` hears that Lambda froze us for so many milliseconds (5,000 or more), so that others may have closed our
+     * connections; `$beforeSnapshot` and `$afterRestore` are SnapStart's, and what they throw fails the start.
      *
      * @param callable(string $body, Context $context): mixed $handler
      * @param ?callable(int $gapMs): mixed $onThaw
@@ -58,11 +58,11 @@ final class Worker
     }
 
     /**
-     * Answers the running job at once, with anything that a handler may return but a stream, and leaves afterwards: the server starts another
+     * Answers the running job at once, with anything that a handler may return but a stream, and leaves behind it: the server starts another
      * worker. For signal handlers (pcntl_async_signals) and for code deep within a handler; what the handler returns or throws later is
      * ignored.
      *
-     * Returns false when there was no job to answer: none runs, or its answer is being sent already (a stream ends after its piece). The
+     * Returns false when there was no job to answer: none runs, or its answer is on its way already (a stream ends after its piece). The
      * worker then leaves all the same, by handing its next job to another one.
      */
     public static function answerNow(mixed $result = null): bool
@@ -91,7 +91,7 @@ final class Worker
     }
 
     /**
-     * Runs one job; returns whether the worker leaves afterwards.
+     * Runs one job; returns whether the worker leaves behind it.
      *
      * @param array{flags: int, options: list<int>, payload: string} $frame
      */

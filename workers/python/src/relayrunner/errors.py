@@ -37,7 +37,7 @@ def frames_of(error: BaseException) -> list[str]:
         frames = [(one.filename, one.lineno, one.name, one.line) for one in traceback.extract_tb(error.__traceback__)]
         first = next((at for at, (filename, *_) in enumerate(frames) if not _is_plumbing(filename)), 0)
         return traceback.format_list(frames[first:])[-STACK_LINES_MAX:]
-    except Exception:  # noqa: BLE001 - a source file that cannot be read, a frame made by other code
+    except Exception:  # noqa: BLE001 - a source file that cannot be read, a frame of somebody's making
         return []
 
 

@@ -52,7 +52,7 @@ class Relay:
 
     @classmethod
     def connect(cls, address: str) -> "Relay":
-        """`pipes` (the default), `unix://PATH`, `tcp://HOST:PORT`. Raises OSError when no process listens there."""
+        """`pipes` (the default), `unix://PATH`, `tcp://HOST:PORT`. Raises OSError when nobody listens there."""
         if address.startswith("unix://"):
             link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             link.connect(address[len("unix://") :])
@@ -74,7 +74,7 @@ class Relay:
         return os.getpid() == self._pid
 
     def read(self) -> Frame | None:
-        """Reads the next frame; None at the end of input."""
+        """The next frame; None at the end of input."""
         head = self._exactly(HEADER_BYTES)
         if head is None:
             return None

@@ -1,4 +1,4 @@
-"""Serves jobs: one at a time, in order, until the server stops the worker or disconnects."""
+"""Serves jobs: one at a time, in order, until the server says stop or goes."""
 
 from __future__ import annotations
 

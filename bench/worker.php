@@ -1,5 +1,6 @@
 <?php
-// The smallest Goridge worker: answers every job with its own body. Blocking reads on STDIN, one write a frame.
+// The smallest Goridge worker: answers every job with {"ok":true}, after so many ms as its argument says; with the argument `echo` with the
+// job's own body. Blocking reads on STDIN, one write a frame.
 stream_set_read_buffer(STDIN, 0);
 
 function exactly(int $count): string
@@ -21,6 +22,7 @@ function frame_head(int $words, int $flags, int $length): string
     return $head . pack('V', crc32($head)) . "\0\0";
 }
 
+$argument = $argv[1] ?? '0';
 while (true) {
     $head = exactly(12);
     $options = (ord($head[0]) & 0x0F) - 3;
@@ -35,6 +37,9 @@ while (true) {
         fwrite(STDOUT, frame_head(3, 0x01, strlen($pid)) . $pid);
         continue;
     }
-    $body = substr($payload, $context);
+    if ((int) $argument > 0) {
+        usleep(1000 * (int) $argument);
+    }
+    $body = $argument === 'echo' ? substr($payload, $context) : '{"ok":true}';
     fwrite(STDOUT, frame_head(4, 0x04, strlen($body)) . pack('V', 0) . $body);
 }
