@@ -41,11 +41,15 @@ export interface SplitOptions {
   readonly splitsWindows?: boolean
 }
 
-const sourceKeys = ['eventSource', 'EventSource']
-// The escapes of `@` to `\x7f`, the only ones that could spell such a key.
-const letterEscapes = ['\\u004', '\\u005', '\\u006', '\\u007']
+// With their quotes: an API's event often holds JSON within a text, where these are escaped.
+const sourceKeys = ['"eventSource"', '"EventSource"']
+const backslash = 0x5c
 /** Such a key, each letter as it is or escaped. */
-const spelledKey = new RegExp(`"(?:e|E|\\\\u0065|\\\\u0045)${[...'ventSource'].map(spelling).join('')}"\\s*:`)
+const spelledKey = new RegExp(`"(?:e|E|\\\\u0065|\\\\u0045)${[...'ventSource'].map(spelling).join('')}"`)
+// The key with every letter escaped and its quotes.
+const spelledBytesMax = 2 + 'eventSource'.length * '\\u0065'.length
+// Part by part: a text of megabytes costs more to be made than to be searched.
+const partBytes = 64 * 1024
 
 function spelling(letter: string): string {
   return `(?:${letter}|\\\\u00${letter
@@ -54,10 +58,16 @@ function spelling(letter: string): string {
     .replace(/[a-f]/, (digit) => `[${digit}${digit.toUpperCase()}]`)})`
 }
 
-/** Tells whether an event has a key that names a source, in any spelling. */
+/**
+ * Tells whether an event has a key that names a source, in any spelling. Encoders escape every letter beyond ASCII, so an escape alone
+ * says nothing; one look for such a key costs less than a search for each of the escapes that could spell it.
+ */
 function mayHaveSource(body: Buffer): boolean {
   if (sourceKeys.some((key) => body.includes(key))) return true
-  return letterEscapes.some((spelled) => body.includes(spelled)) && spelledKey.test(body.toString('latin1'))
+  if (!body.includes(backslash)) return false
+  for (let at = 0; at < body.length; at += partBytes)
+    if (spelledKey.test(body.toString('latin1', at, at + partBytes + spelledBytesMax))) return true
+  return false
 }
 
 /**

@@ -196,3 +196,27 @@ test('escapes in keys and values never change the plan: it is that of the same e
     }),
   )
 })
+
+test('a large event that names no source by a key is not parsed, whatever its texts hold', (t) => {
+  const records = JSON.stringify({ Records: [{ eventSource: 'aws:sqs', EventSource: 'aws:sns' }] })
+  const parse = t.mock.method(JSON, 'parse')
+  for (const text of [
+    '\\u0430\\u0431 ',
+    '\\u00e9\\/',
+    '\\u0041\\u007a',
+    'eventSource ',
+    records.replaceAll('"', '\\"'),
+  ]) {
+    const body = Buffer.from(`{"version":"2.0","body":"${text.repeat(1000)}"}`)
+    assert.deepEqual(planEvent(body, { isSplit: true, fifo: 'group' }), { kind: 'event', source: null })
+  }
+  assert.equal(parse.mock.callCount(), 0)
+})
+
+test('an escaped key is found wherever it lies in a large event', () => {
+  const key = [...'eventSource'].map((letter) => `\\u00${letter.charCodeAt(0).toString(16)}`).join('')
+  for (let before = 65_400; before < 65_620; before += 1) {
+    const body = Buffer.from(`{"a":"${' '.repeat(before)}","${key}":"aws:x"}`)
+    assert.deepEqual(planEvent(body, { isSplit: true, fifo: 'group' }), { kind: 'event', source: 'aws:x' })
+  }
+})
