@@ -23,6 +23,7 @@ export class MemoryLog implements LogService {
   readonly lines: LogLine[] = []
   readonly pacer: OutputPacer
   readonly lineBytesMax = lineBytesMax
+  readonly isWritten = true
   readonly #waiting = new Set<() => void>()
   readonly #name: string
 

@@ -157,6 +157,11 @@ export class LogHost implements Logger {
     this.#writerNow().write(`${text}\n`, 'server')
   }
 
+  /** True when every line so far has been written. */
+  get isWritten(): boolean {
+    return this.#buffer.length === 0 && (this.#writer === undefined || this.#writer.isEmpty)
+  }
+
   /** Called between two events: resolves when the lines so far have been written, or after 50 ms. Never rejects. */
   async flush(): Promise<void> {
     this.#drain()

@@ -68,6 +68,8 @@ export const Rpc = serviceKey<RpcService>('rpc')
 
 /** Log of the server and its workers. */
 export interface LogService extends Logger {
+  /** True when every line so far has been written: there is nothing to flush. */
+  readonly isWritten: boolean
   /** Called between two events: resolves when the lines so far have been written, or after 50 ms. Never rejects. */
   flush(): Promise<void>
 }

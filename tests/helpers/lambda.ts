@@ -1,14 +1,15 @@
 /** The parts of the lambda plugin, put together for tests without a Runtime API. */
 import { systemClock } from '../../src/core/clock.js'
+import { deferred } from '../../src/core/deferred.js'
 import { silentLogger } from '../../src/logging/logger.js'
 import type { Answer } from '../../src/plugins/lambda/answer/answer.js'
-import { EventRun, type HandlerOptions } from '../../src/plugins/lambda/event/event-run.js'
+import { type EventEnd, EventRun, type HandlerOptions } from '../../src/plugins/lambda/event/event-run.js'
 import { runEvent } from '../../src/plugins/lambda/event/run-event.js'
 import { GivenUp, type SendGivenUp } from '../../src/plugins/lambda/failures/given-up.js'
 import type { GivenUpPolicy } from '../../src/plugins/lambda/failures/report.js'
 import { rawMode } from '../../src/plugins/lambda/modes/raw.js'
 import type { SplitOptions } from '../../src/plugins/lambda/plan/split.js'
-import type { Invocation } from '../../src/plugins/lambda/runtime-api/client.js'
+import type { Invocation } from '../../src/plugins/lambda/runtime-api/invocation.js'
 import type { Pool } from '../../src/supervisor/pool/pool.js'
 import { PoisonRecords } from '../../src/work/poison-records.js'
 
@@ -26,11 +27,23 @@ export function invocationOf(event: unknown, requestId = 'r', deadlineMs?: numbe
   }
 }
 
+/** An event with the promise of its end. */
+export interface StartedEvent {
+  readonly run: EventRun
+  readonly ended: Promise<EventEnd>
+}
+
+/** Makes an event that does not run yet. */
+export function eventRun(invocation: Invocation, options: HandlerOptions): StartedEvent {
+  const { promise: ended, resolve } = deferred<EventEnd>()
+  return { run: new EventRun(invocation, options, resolve), ended }
+}
+
 /** Starts an event as the loop does. */
-export function startEvent(invocation: Invocation, options: HandlerOptions): EventRun {
-  const run = new EventRun(invocation, options)
-  void runEvent(run)
-  return run
+export function startEvent(invocation: Invocation, options: HandlerOptions): StartedEvent {
+  const event = eventRun(invocation, options)
+  runEvent(event.run)
+  return event
 }
 
 /** The answer to an event. */
@@ -67,6 +80,7 @@ export function handlerOptions(
     }),
     poison: new PoisonRecords(3),
     marginMs: 1000,
+    takesExpress: true,
     ...others,
   }
 }

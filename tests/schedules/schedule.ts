@@ -56,6 +56,9 @@ export interface Plan {
   readonly freezes: boolean
   /** Chance that an environment is told to stop, which it must obey at once with whatever it has in hand. */
   readonly stopRate: number
+  /** `event`: a batch is one job, which takes the express path where `takesExpress` lets it. */
+  readonly mode: 'raw' | 'event'
+  readonly takesExpress: boolean
   readonly messages: readonly MessagePlan[]
 }
 
@@ -113,6 +116,8 @@ export function drawPlan(seed: number): Plan {
     // Managed Instances are never frozen.
     freezes: random() < 0.3 && pollers === 1,
     stopRate: pick(0, 0, 0.5),
+    mode: pick('raw', 'event'),
+    takesExpress: random() < 0.75,
     messages: Array.from({ length: 1 + Math.floor(random() * 25) }, () => ({
       group: isOrdered ? `g${Math.floor(random() * groups)}` : undefined,
       scripts: drawScripts(random, timeoutMs),
@@ -302,7 +307,7 @@ class Play {
   async #oneEnvironment(): Promise<void> {
     // The event in hand is handed out once more, and what was done of it with the last one's answer is not known.
     this.#doneMs.clear()
-    const { workers, jobsMax, execTtlMs, quarantineAfter, fifo, failed, reportsFailures } = this.#plan
+    const { workers, jobsMax, execTtlMs, quarantineAfter, fifo, failed, reportsFailures, mode } = this.#plan
     const clock: Clock = new AwakeClock(this.#time)
     const pool = new WorkerPool({
       name: 'lambda',
@@ -326,11 +331,11 @@ class Play {
       }),
     })
     const settings: PollersOptions['settings'] = {
-      mode: 'raw',
+      mode,
       deadline_margin: 1000,
       partial_failures: reportsFailures ? 'on' : 'off',
       fifo,
-      records_per_job: this.#plan.recordsPerJob,
+      records_per_job: mode === 'raw' ? this.#plan.recordsPerJob : 1,
       failed,
       quarantine: { after: quarantineAfter },
       kafka_identifier: 'partition',
@@ -357,6 +362,9 @@ class Play {
       isBootstrap: false,
       log,
       flushLog: () => Promise.resolve(),
+      // Now and then there is something to flush, and the answer goes out alone.
+      isLogWritten: () => this.#random() < 0.8,
+      takesExpress: this.#plan.takesExpress,
       env,
       clock,
     })

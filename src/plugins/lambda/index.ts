@@ -54,6 +54,7 @@ export default definePlugin({
       isBootstrap,
       log,
       flushLog: () => needs.logs.flush(),
+      isLogWritten: () => needs.logs.isWritten,
       env,
       clock,
       ledger: needs.ledger,

@@ -41,6 +41,8 @@ test('workers learn of a thaw, with the gap, before the event that woke them, bu
   const client = new RuntimeClient({ address: api.address, userAgent: 'test', clock, log: silentLogger })
   const loop = new Loop({
     flushLog: () => Promise.resolve(),
+    isLogWritten: () => true,
+    isPipelined: false,
     ...handlerOptions(pool, { clock }),
     client,
     gate: new PollGate(pool, false),

@@ -2,25 +2,17 @@
  * One event from its arrival to its answer: its facts, its deadline, and whether the server must answer it now.
  * `run-event.ts` chooses who runs it: `run-whole.ts` as one job, or `run-batch.ts` record by record.
  */
-import {
-  type Clock,
-  deferred,
-  type Job,
-  type Logger,
-  type Pool,
-  type RunOptions,
-  type Timer,
-} from '../../../index.js'
+import type { Clock, Job, Logger, Pool, RunOptions, Timer } from '../../../index.js'
 import { faultOfError, makeFault } from '../../../work/fault.js'
 import type { PoisonRecords } from '../../../work/poison-records.js'
 import { FaultKind, type Verdict } from '../../../work/verdict.js'
-import type { Answer } from '../answer/answer.js'
+import { type Answer, answerEvent } from '../answer/answer.js'
 import { ErrorType, toLambdaError } from '../errors.js'
 import type { GivenUp } from '../failures/given-up.js'
 import type { EventTags, Mode, Work } from '../modes/mode.js'
 import type { FunctionFacts } from '../plan/context.js'
 import type { SplitOptions } from '../plan/split.js'
-import type { Invocation } from '../runtime-api/client.js'
+import type { Invocation } from '../runtime-api/invocation.js'
 import type { ResponseStream } from '../runtime-api/response-stream.js'
 import { marginInForce } from './deadline-margin.js'
 
@@ -40,6 +32,8 @@ export interface HandlerOptions {
   readonly poison: PoisonRecords
   /** `deadline_margin` in ms; 0 is none. */
   readonly marginMs: number
+  /** False: also an event that is one whole job takes the general path, as the unusual ones do (`run-express.ts`). */
+  readonly takesExpress: boolean
   /** Begins a streamed answer; absent where `lambda.streaming` is off. */
   readonly openStream?: (requestId: string, contentType: string) => ResponseStream
 }
@@ -62,9 +56,7 @@ export class EventRun {
   readonly options: HandlerOptions
   readonly invocation: Invocation
   readonly tags: EventTags
-  readonly #end = deferred<EventEnd>()
-  /** Resolves with its answer; never rejects. */
-  readonly ended = this.#end.promise
+  readonly #onEnd: (end: EventEnd) => void
   /** Wall-clock ms at which it is answered whatever is finished; undefined: it has no deadline. */
   readonly endMs: number | undefined
   /** Makes an answer of what is finished; set by the code that runs the event, once a part may be finished. */
@@ -82,9 +74,10 @@ export class EventRun {
   #reason: string | undefined
   #isEnded = false
 
-  /** Watches the deadline from now on. */
-  constructor(invocation: Invocation, options: HandlerOptions) {
+  /** Watches the deadline from now on. `onEnd` is called once, with its answer. */
+  constructor(invocation: Invocation, options: HandlerOptions, onEnd: (end: EventEnd) => void) {
     this.options = options
+    this.#onEnd = onEnd
     this.invocation = invocation
     const { clock, marginMs } = options
     const { requestId, tenantId, deadlineMs } = invocation
@@ -151,7 +144,13 @@ export class EventRun {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#deadline?.clear()
-    this.#end.resolve({ answer, reason: this.#reason ?? reason })
+    this.#onEnd({ answer, reason: this.#reason ?? reason })
+  }
+
+  /** Ends it after an error that nothing a worker or an event can do leads to; still it gets its answer. */
+  endWithError(error: unknown): void {
+    this.options.log.error({ requestId: this.invocation.requestId, error }, 'an event could not be handled')
+    this.end(answerEvent({ kind: 'retry', why: faultOfError(error) }))
   }
 
   /** Answers now: what is finished counts, the rest is failed with RR.Stopped. Running jobs are not waited for. */

@@ -6,15 +6,40 @@ import { answerEvent } from '../answer/answer.js'
 import { StreamedAnswer, type StreamForm } from '../answer/streamed-answer.js'
 import { toLambdaError } from '../errors.js'
 import { reportEvent } from '../failures/report.js'
-import type { ChunkSink, EventFacts, EventWork } from '../modes/mode.js'
+import type { ChunkSink, EventFacts, EventWork, Mode } from '../modes/mode.js'
 import type { EventRun, RunnableJob } from './event-run.js'
+import { runExpress } from './run-express.js'
 import { answerReply, runStreamed } from './run-streamed.js'
 
-/** Runs it and ends the event with its answer. */
-export async function runWhole(run: EventRun, event: EventFacts): Promise<void> {
-  const { mode, log, pool } = run.options
+/** Runs it: at once where nothing about it is unusual, else by promises. Ends the event with its answer. */
+export function runWhole(run: EventRun, event: EventFacts): void {
   run.answerOfFinished = () => answerEvent(run.unfinished)
-  const made = mode.eventWork(event, () => run.signal)
+  const made = run.options.mode.eventWork(event, () => run.signal)
+  if (isPlain(run, made)) {
+    const lease = run.options.pool.tryAcquire()
+    if (lease !== undefined) {
+      runExpress(run, made, lease)
+      return
+    }
+  }
+  runGeneral(run, made).catch((error: unknown) => run.endWithError(error))
+}
+
+type Made = ReturnType<Mode['eventWork']>
+
+/** Tells whether an event may take the express path: its work is there, and its answer goes out whole. */
+function isPlain({ options }: EventRun, made: Made): made is EventWork {
+  if (!options.takesExpress || made instanceof Promise || 'unfit' in made) return false
+  const { stream, clean, failureReply } = made
+  return (
+    (options.openStream === undefined || stream === undefined) &&
+    clean === undefined &&
+    failureReply === undefined
+  )
+}
+
+async function runGeneral(run: EventRun, made: Made): Promise<void> {
+  const { log, pool } = run.options
   // Taken before the form is laid down: no poller may count on this worker meanwhile.
   const early = made instanceof Promise ? pool.tryAcquire() : undefined
   const work = made instanceof Promise ? await made.catch(giveBack(early)) : made

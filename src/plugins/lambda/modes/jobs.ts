@@ -6,7 +6,7 @@ import { Codec, type Reply } from '../../../index.js'
 import { driverOf, foreignJob, jobsContext, readJobsReply } from '../../../work/protocols/jobs.js'
 import type { Headers } from '../../../work/source.js'
 import type { Verdict } from '../../../work/verdict.js'
-import type { Invocation } from '../runtime-api/client.js'
+import type { Invocation } from '../runtime-api/invocation.js'
 import type { EventWork, Mode } from './mode.js'
 import { recordJob } from './record-job.js'
 

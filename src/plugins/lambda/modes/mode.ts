@@ -7,7 +7,7 @@ import type { Protocol } from '../../../work/protocol.js'
 import type { Verdict } from '../../../work/verdict.js'
 import type { StreamForm } from '../answer/streamed-answer.js'
 import type { ContextMaker } from '../plan/context.js'
-import type { Invocation } from '../runtime-api/client.js'
+import type { Invocation } from '../runtime-api/invocation.js'
 
 /** Tags of all jobs and log lines of an event, so that lines of several events at once can be told apart. */
 export type EventTags = {

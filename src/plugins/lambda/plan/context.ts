@@ -1,7 +1,7 @@
 /** The context JSON that goes before a job's body. What all records of an event share is made into text once. Pure. */
 
 import { rawContext } from '../../../work/protocols/raw.js'
-import type { Invocation } from '../runtime-api/client.js'
+import type { Invocation } from '../runtime-api/invocation.js'
 import type { RecordPlan } from './record.js'
 import { batchText } from './record-text.js'
 

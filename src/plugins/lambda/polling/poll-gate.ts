@@ -22,10 +22,19 @@ export class PollGate {
     return this.#asking
   }
 
-  /** Resolves when one more may ask, or when `signal` aborts; to be followed by `leave` when the event is there. */
+  /** Lets one more ask if it need not wait; to be followed by `leave` when the event is there. */
+  tryEnter(): boolean {
+    if (this.#isShared && this.#asking >= this.#pool.idleCount) return false
+    this.#asking += 1
+    return true
+  }
+
+  /** Resolves when one more may ask, or when `signal` aborts; to be followed by `leave` in either case. */
   async enter(signal: AbortSignal): Promise<void> {
-    while (this.#isShared && !signal.aborted && this.#asking >= this.#pool.idleCount)
+    while (!signal.aborted) {
+      if (this.tryEnter()) return
       await this.#change(signal)
+    }
     this.#asking += 1
   }
 

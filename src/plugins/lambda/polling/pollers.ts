@@ -35,6 +35,9 @@ export interface PollersOptions {
   readonly facts: FunctionFacts | undefined
   readonly log: Logger
   readonly flushLog: () => Promise<void>
+  readonly isLogWritten: () => boolean
+  /** False for tests: every event takes the general path. */
+  readonly takesExpress?: boolean
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   readonly ledger?: LedgerService
@@ -74,6 +77,8 @@ export async function startPollers(options: PollersOptions): Promise<RunningPlug
       client: newClient(),
       gate,
       flushLog: options.flushLog,
+      isLogWritten: options.isLogWritten,
+      isPipelined: false,
       ...(options.ledger === undefined ? {} : { ledger: options.ledger }),
       minReady: Math.min(settings.min_ready, pool.size),
       beforeFirst: () => ready,
@@ -120,6 +125,7 @@ async function handlerOptions(options: PollersOptions): Promise<HandlerOptions> 
     givenUp: await makeGivenUp(options),
     poison: new PoisonRecords(settings.quarantine.after),
     marginMs: settings.deadline_margin,
+    takesExpress: options.takesExpress ?? true,
   }
 }
 

@@ -1,23 +1,11 @@
 /**
- * The Lambda Runtime API (2018-06-01) over one keep-alive connection, written by hand: it costs a third of the next best
- * client per invocation, and nothing to load. One request at a time; `/next` waits without a limit; nothing is sent twice.
+ * The Lambda Runtime API (2018-06-01) by callbacks, as an event takes them. `/next` waits without a limit; nothing is sent twice.
+ * An answer and the next `/next` may go out in one write (`lambda.pipelining`).
  */
-import { connect, type Socket } from 'node:net'
-import { type Clock, ErrorCode, type Logger, messageOf, RelayError } from '../../../index.js'
-import { HttpReader, type HttpResponse } from './http-reader.js'
-
-/** One event as it was handed out. Absent and empty headers are both `undefined`. */
-export interface Invocation {
-  readonly requestId: string
-  /** Milliseconds since the epoch. */
-  readonly deadlineMs: number | undefined
-  readonly functionArn: string | undefined
-  readonly traceId: string | undefined
-  readonly clientContext: string | undefined
-  readonly cognitoIdentity: string | undefined
-  readonly tenantId: string | undefined
-  readonly body: Buffer
-}
+import { type Clock, ErrorCode, type Logger, messageOf, RelayError, type Timer } from '../../../index.js'
+import { ApiConnection, type ResponseSink } from './connection.js'
+import type { HttpResponse } from './http-reader.js'
+import { type Invocation, readInvocation } from './invocation.js'
 
 /** Options of a client. */
 export interface RuntimeClientOptions {
@@ -28,227 +16,178 @@ export interface RuntimeClientOptions {
   readonly log: Logger
 }
 
+/** Receiver of the next event; one of its functions is called, once a request. */
+export interface NextSink {
+  onInvocation(invocation: Invocation): void
+  /** Takes RR_RUNTIME_API: the API does not hand out events any more. */
+  onFault(error: RelayError): void
+  /** Takes a lost connection: asking again may help. `wasAsked` is false when the answer before it was not taken either. */
+  onLost(error: RelayError, wasAsked: boolean): void
+}
+
+/** What is posted for an event. */
+export interface Post {
+  readonly requestId: string
+  readonly body: Uint8Array | string
+  /** For the header that AWS counts by; absent: it is a result. */
+  readonly errorType?: string
+}
+
 const base = '/2018-06-01/runtime'
-const readBytes = 64 * 1024
-// Lambda's events end at 6 MB; a request for more is not from Lambda.
-const limits = { headBytesMax: 1024 * 1024, bodyBytesMax: 64 * 1024 * 1024 }
 const postMsMax = 10_000
-// Up to here a copy is cheaper than a second chunk in the same system call.
-const copyBytesMax = 16 * 1024
-
-function joined(head: string, body: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(head.length + body.length)
-  bytes.write(head, 0, 'latin1')
-  bytes.set(body, head.length)
-  return bytes
-}
-
-interface Waiter {
-  readonly resolve: (response: HttpResponse) => void
-  readonly reject: (error: RelayError) => void
-}
-
-/** Header bytes were read one character each. */
-function utf8(header: string | undefined): string | undefined {
-  return header === undefined ? undefined : Buffer.from(header, 'latin1').toString('utf8')
-}
-
-/** Makes the callback of a write, which is also called with the error of a lost connection. */
-function withoutError(onSent: (() => void) | undefined): ((error?: Error | null) => void) | undefined {
-  return onSent && ((error) => (error ? undefined : onSent()))
-}
-
-/** A connection that was lost: before the answer, or refused. */
-function lost(address: string, why: string): RelayError {
-  return new RelayError(ErrorCode.RuntimeApi, `the Runtime API at ${address} ${why}`, {
-    details: { isLost: true },
-  })
-}
 
 /** One poller's client. */
 export class RuntimeClient {
   readonly #options: RuntimeClientOptions
-  readonly #host: string
-  readonly #port: number
+  readonly #connection: ApiConnection
   readonly #getNext: string
   readonly #tail: string
-  readonly #buffer = Buffer.allocUnsafeSlow(readBytes)
-  #socket: Socket | undefined
-  #reader = new HttpReader(limits)
-  #waiter: Waiter | undefined
 
   constructor(options: RuntimeClientOptions) {
     this.#options = options
-    const colon = options.address.lastIndexOf(':')
-    this.#host = options.address.slice(0, colon).replace(/^\[|\]$/g, '')
-    this.#port = Number(options.address.slice(colon + 1))
+    this.#connection = new ApiConnection(options.address)
     this.#tail = `Host: ${options.address}\r\nUser-Agent: ${options.userAgent}\r\n`
-    this.#getNext = `GET ${base}/invocation/next HTTP/1.1\r\n${this.#tail}\r\n`
+    this.#getNext = this.#get('/invocation/next')
   }
 
-  /**
-   * Waits for the next event, as long as it takes. Rejects with RR_RUNTIME_API; `details.isLost` says that asking again may
-   * help, else `details.status` is what was answered. `onSent` is called once the request is out.
-   */
-  async next(onSent?: () => void): Promise<Invocation> {
-    const response = await this.#send(this.#getNext, undefined, onSent)
-    const { status, headers, body } = response
-    if (status !== 200) {
-      const text = `the Runtime API answered /next with ${status}: ${body.toString('utf8', 0, 300)}`
-      throw new RelayError(ErrorCode.RuntimeApi, text, { details: { status } })
-    }
-    const header = (name: string) => headers.get(name) || undefined
-    const requestId = header('lambda-runtime-aws-request-id')
-    if (requestId === undefined) {
-      throw new RelayError(ErrorCode.RuntimeApi, 'the Runtime API handed out an event without a request id', {
-        details: { status },
-      })
-    }
-    const deadlineMs = Number(header('lambda-runtime-deadline-ms'))
-    return {
-      requestId,
-      deadlineMs: Number.isFinite(deadlineMs) && deadlineMs > 0 ? deadlineMs : undefined,
-      functionArn: header('lambda-runtime-invoked-function-arn'),
-      traceId: header('lambda-runtime-trace-id'),
-      clientContext: utf8(header('lambda-runtime-client-context')),
-      cognitoIdentity: utf8(header('lambda-runtime-cognito-identity')),
-      tenantId: header('lambda-runtime-aws-tenant-id'),
-      body,
-    }
+  /** Waits for the next event, as long as it takes. `onSent` is called once the request is out. */
+  next(sink: NextSink, onSent?: () => void): void {
+    this.#connection.send({ head: this.#getNext, onSent }, new Next(sink))
   }
 
-  /** Posts a result. */
-  respond(requestId: string, body: Uint8Array | string): Promise<void> {
-    return this.#post(`/invocation/${requestId}/response`, body, '')
+  /** Posts an answer, once and never again; `onPosted` is called whatever becomes of it. What was refused is logged. */
+  answer(post: Post, onPosted: () => void): void {
+    const [path, head] = this.#answerHead(post)
+    this.#connection.send({ head, body: post.body }, this.#posted(path, onPosted))
   }
 
-  /** Posts an error; `type` goes into the header that AWS counts by. */
-  fail(requestId: string, body: string, type: string): Promise<void> {
-    return this.#post(
-      `/invocation/${requestId}/error`,
-      body,
-      `Lambda-Runtime-Function-Error-Type: ${type}\r\n`,
-    )
+  /** Posts an answer and asks for the next event in one write. `onPosted` is called before the sink is. */
+  answerAndNext(post: Post, onPosted: () => void, sink: NextSink): void {
+    const [path, head] = this.#answerHead(post)
+    const outgoing = { head, body: post.body, behind: this.#getNext }
+    this.#connection.send(outgoing, this.#posted(path, onPosted), new Next(sink))
   }
 
-  /** Says that initialisation failed. */
+  /** Says that initialisation failed. Resolves whatever becomes of it. */
   failInit(body: string, type: string): Promise<void> {
-    return this.#post('/init/error', body, `Lambda-Runtime-Function-Error-Type: ${type}\r\n`)
+    return this.#report('/init/error', body, type)
   }
 
-  /** Says that a hook failed after the restore. */
+  /** Says that a hook failed after the restore. Resolves whatever becomes of it. */
   failRestore(body: string, type: string): Promise<void> {
-    return this.#post('/restore/error', body, `Lambda-Runtime-Function-Error-Type: ${type}\r\n`)
+    return this.#report('/restore/error', body, type)
   }
 
   /** Waits through the snapshot, maybe for days. Rejects with RR_RUNTIME_API. */
-  async restoreNext(): Promise<void> {
-    const { status, body } = await this.#send(`GET ${base}/restore/next HTTP/1.1\r\n${this.#tail}\r\n`)
-    if (status === 200) return
-    const text = `the Runtime API answered /restore/next with ${status}: ${body.toString('utf8', 0, 300)}`
-    throw new RelayError(ErrorCode.RuntimeApi, text, { details: { status } })
-  }
-
-  /** Drops the connection: a pending `next` rejects. */
-  close(): void {
-    this.#drop(lost(this.#options.address, 'was let go'))
-  }
-
-  /** Once and never again: whatever becomes of it, it resolves. What was refused is logged. */
-  async #post(path: string, body: Uint8Array | string, header: string): Promise<void> {
-    const { clock, log, address } = this.#options
-    const timer = clock.timer(postMsMax, () =>
-      this.#drop(lost(address, `gave no status within ${postMsMax} ms`)),
-    )
-    try {
-      const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
-      const head = `POST ${base}${path} HTTP/1.1\r\n${this.#tail}Content-Type: application/json\r\n${header}Content-Length: ${length}\r\n\r\n`
-      const { status, body: answer } = await this.#send(head, body)
-      if (status === 202 || status === 200) return
-      log.warn(
-        { path, status, answer: answer.toString('utf8', 0, 300) },
-        'the Runtime API did not take an answer',
-      )
-    } catch (error) {
-      log.warn({ path, error: messageOf(error) }, 'an answer may not have reached the Runtime API')
-    } finally {
-      timer.clear()
-    }
-  }
-
-  #send(head: string, body?: Uint8Array | string, onSent?: () => void): Promise<HttpResponse> {
+  restoreNext(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiter = { resolve, reject }
-      const socket = this.#socket ?? this.#connect()
-      if (body === undefined || body.length === 0) socket.write(head, 'latin1', withoutError(onSent))
-      else if (typeof body === 'string') socket.write(head + body)
-      else if (body.length <= copyBytesMax) socket.write(joined(head, body))
-      else {
-        socket.cork()
-        socket.write(head, 'latin1')
-        socket.write(body)
-        socket.uncork()
-      }
-    })
-  }
-
-  #connect(): Socket {
-    this.#reader = new HttpReader(limits)
-    const socket: Socket = connect({
-      host: this.#host,
-      port: this.#port,
-      noDelay: true,
-      keepAlive: true,
-      onread: {
-        buffer: this.#buffer,
-        callback: (length) => {
-          if (this.#socket === socket) this.#onBytes(this.#buffer.subarray(0, length))
-          return true
+      this.#connection.send(
+        { head: this.#get('/restore/next') },
+        {
+          isAwaitedAtStop: false,
+          onLost: reject,
+          onResponse: ({ head: { status }, body }) => {
+            if (status === 200) return resolve()
+            const text = `the Runtime API answered /restore/next with ${status}: ${body.toString('utf8', 0, 300)}`
+            reject(new RelayError(ErrorCode.RuntimeApi, text, { details: { status } }))
+          },
         },
-      },
+      )
     })
-    socket.on('error', (error) => this.#onEnd(socket, `cannot be reached: ${messageOf(error)}`))
-    socket.on('end', () => this.#onEnd(socket, 'closed the connection'))
-    socket.on('close', () => this.#onEnd(socket, 'closed the connection'))
-    this.#socket = socket
-    return socket
   }
 
-  #onBytes(bytes: Buffer): void {
-    let response: HttpResponse | undefined
+  /** Drops the connection, but lets an answer on its way reach the API first. An event that was asked for is lost. */
+  close(): void {
+    this.#connection.stop()
+  }
+
+  #get(path: string): string {
+    return `GET ${base}${path} HTTP/1.1\r\n${this.#tail}\r\n`
+  }
+
+  #report(path: string, body: string, type: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#connection.send({ head: this.#postHead(path, body, type), body }, this.#posted(path, resolve))
+    })
+  }
+
+  #answerHead({ requestId, body, errorType }: Post): readonly [path: string, head: string] {
+    const path = `/invocation/${requestId}/${errorType === undefined ? 'response' : 'error'}`
+    return [path, this.#postHead(path, body, errorType)]
+  }
+
+  #postHead(path: string, body: Uint8Array | string, errorType: string | undefined): string {
+    const type = errorType === undefined ? '' : `Lambda-Runtime-Function-Error-Type: ${errorType}\r\n`
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
+    return `POST ${base}${path} HTTP/1.1\r\n${this.#tail}Content-Type: application/json\r\n${type}Content-Length: ${length}\r\n\r\n`
+  }
+
+  #posted(path: string, onPosted: () => void): Posted {
+    const { clock, log } = this.#options
+    const onLate = () => this.#connection.drop(`gave no status within ${postMsMax} ms`)
+    return new Posted({ path, log, onPosted, timer: clock.timer(postMsMax, onLate) })
+  }
+}
+
+/** The wait for an event. */
+class Next implements ResponseSink {
+  readonly isAwaitedAtStop = false
+  readonly #sink: NextSink
+
+  constructor(sink: NextSink) {
+    this.#sink = sink
+  }
+
+  onResponse(response: HttpResponse): void {
+    let invocation: Invocation
     try {
-      response = this.#reader.push(bytes)
+      invocation = readInvocation(response)
     } catch (error) {
-      this.#drop(lost(this.#options.address, `does not answer in HTTP: ${messageOf(error)}`))
+      if (!(error instanceof RelayError)) throw error
+      this.#sink.onFault(error)
       return
     }
-    if (response !== undefined) this.#answer(response)
+    this.#sink.onInvocation(invocation)
   }
 
-  #answer(response: HttpResponse): void {
-    if (!response.isKeptAlive) this.#forgetSocket()
-    const waiter = this.#waiter
-    this.#waiter = undefined
-    waiter?.resolve(response)
+  onLost(error: RelayError, wasNext: boolean): void {
+    this.#sink.onLost(error, wasNext)
+  }
+}
+
+/** The wait for the status of a post. */
+class Posted implements ResponseSink {
+  readonly isAwaitedAtStop = true
+  readonly #about: {
+    readonly path: string
+    readonly log: Logger
+    readonly timer: Timer
+    readonly onPosted: () => void
   }
 
-  #onEnd(socket: Socket, why: string): void {
-    if (this.#socket !== socket) return
-    const response = this.#reader.end()
-    if (response !== undefined) this.#answer(response)
-    this.#drop(lost(this.#options.address, why))
+  constructor(about: {
+    readonly path: string
+    readonly log: Logger
+    readonly timer: Timer
+    readonly onPosted: () => void
+  }) {
+    this.#about = about
   }
 
-  #drop(error: RelayError): void {
-    this.#forgetSocket()
-    const waiter = this.#waiter
-    this.#waiter = undefined
-    waiter?.reject(error)
+  onResponse({ head: { status }, body }: HttpResponse): void {
+    const { path, log, timer, onPosted } = this.#about
+    timer.clear()
+    if (status !== 202 && status !== 200) {
+      const answer = body.toString('utf8', 0, 300)
+      log.warn({ path, status, answer }, 'the Runtime API did not take an answer')
+    }
+    onPosted()
   }
 
-  #forgetSocket(): void {
-    const socket = this.#socket
-    this.#socket = undefined
-    socket?.destroy()
+  onLost(error: RelayError): void {
+    const { path, log, timer, onPosted } = this.#about
+    timer.clear()
+    log.warn({ path, error: messageOf(error) }, 'an answer may not have reached the Runtime API')
+    onPosted()
   }
 }

@@ -1,16 +1,17 @@
 /**
  * HTTP/1.1 responses out of bytes in any chunking, one after the other: Content-Length, chunked, or to the end of the
  * connection. Does no I/O. AWS's Runtime API sends bodies over 2 KB chunked.
+ *
+ * A body is copied once, into a buffer of its own length that belongs to whoever gets the response. A chunked one, whose length is
+ * not known, is collected in a buffer that is kept for the next, and copied out of it.
  */
 import { unreachable } from '../../../index.js'
+import { type ResponseHead, readHead } from './http-head.js'
 
-/** A whole response. Header names are lower case; of repeated ones the last counts. */
+/** A whole response. */
 export interface HttpResponse {
-  readonly status: number
-  readonly headers: ReadonlyMap<string, string>
+  readonly head: ResponseHead
   readonly body: Buffer
-  /** False: the server closes the connection behind it. */
-  readonly isKeptAlive: boolean
 }
 
 /** Limits in bytes. */
@@ -19,200 +20,176 @@ export interface HttpLimits {
   readonly bodyBytesMax: number
 }
 
-type Phase =
-  | { readonly in: 'head' }
-  | { readonly in: 'body'; readonly left: number }
-  | { readonly in: 'chunk-size' }
-  | { readonly in: 'chunk'; readonly left: number }
-  | { readonly in: 'trailers' }
-  | { readonly in: 'until-close' }
-
-const statusPattern = /^HTTP\/1\.[01] (\d{3})/
-const noHeaders: ReadonlyMap<string, string> = new Map()
-
-/** The lines of a head behind its first; walked without a list of them, as this runs for every event. */
-function readHeaders(text: string, from: number): ReadonlyMap<string, string> {
-  const headers = new Map<string, string>()
-  for (let at = from; at < text.length; ) {
-    const found = text.indexOf('\r\n', at)
-    const end = found < 0 ? text.length : found
-    const colon = text.indexOf(':', at)
-    if (colon > at && colon < end) {
-      headers.set(text.slice(at, colon).toLowerCase(), text.slice(colon + 1, end).trim())
-    }
-    at = end + 2
-  }
-  return headers
-}
-
-interface Head {
-  readonly status: number
-  readonly headers: ReadonlyMap<string, string>
-  readonly isKeptAlive: boolean
-}
+type Phase = 'head' | 'body' | 'chunk-size' | 'chunk' | 'trailers' | 'until-close'
 
 const headEnd = Buffer.from('\r\n\r\n')
 const lineEnd = Buffer.from('\r\n')
 const noBytes = Buffer.alloc(0)
 const chunkLineBytesMax = 1024
+const carriageReturn = 0x0d
+// More than this is not kept for the next body; events end at 6 MB, and most are far smaller.
+const keptBytesMax = 1024 * 1024
 
-/**
- * Reads the responses of one connection. Throws an `Error` with a sentence on bytes that are not HTTP or exceed a limit.
- */
+/** Reads the responses of one connection. */
 export class HttpReader {
   readonly #limits: HttpLimits
-  #phase: Phase = { in: 'head' }
-  #head: Head | undefined
-  /** Bytes that wait for more: a begun head, or the line before a chunk. */
-  #rest: Buffer = noBytes
-  /** The bytes of the body so far, `#bodyBytes` of them, in one buffer: of the whole length where that is known. */
+  #phase: Phase = 'head'
+  #head: ResponseHead | undefined
+  /** Bytes that were not used yet, from `#at` on. */
+  #input: Buffer = noBytes
+  #at = 0
+  /** Bytes that the body, or the chunk, still lacks. */
+  #left = 0
+  /** The body so far, `#bodyBytes` of it: in a buffer of its length where that is known, else in `#collected`. */
   #body: Buffer = noBytes
   #bodyBytes = 0
+  #collected: Buffer = noBytes
 
   constructor(limits: HttpLimits) {
     this.#limits = limits
   }
 
-  /** Takes bytes (a view is fine: what stays is copied); returns the response when it is whole. */
-  push(bytes: Buffer): HttpResponse | undefined {
-    let input = this.#rest.length > 0 ? Buffer.concat([this.#rest, bytes]) : bytes
-    this.#rest = noBytes
-    for (;;) {
-      const before = this.#phase
-      const used = this.#advance(input)
-      if (used === undefined) {
-        this.#rest = Buffer.from(input)
-        return undefined
-      }
-      input = input.subarray(used)
-      if (this.#phase.in === 'head' && before.in !== 'head') return this.#finish()
-      if (this.#phase.in === 'body' && this.#phase.left === 0) return this.#finish()
-      if (input.length === 0) return undefined
-    }
+  /** Takes bytes, which must not change until `next` has returned undefined. */
+  push(bytes: Buffer): void {
+    this.#input =
+      this.#at < this.#input.length ? Buffer.concat([this.#input.subarray(this.#at), bytes]) : bytes
+    this.#at = 0
   }
 
-  /** The connection ended: a response without a length is whole now. */
+  /**
+   * Returns the next whole response; undefined when more bytes are needed, and what stays has been copied. Throws an `Error` with a
+   * sentence on bytes that are no HTTP or over a limit.
+   */
+  next(): HttpResponse | undefined {
+    while (this.#at < this.#input.length) {
+      const response = this.#advance(this.#input, this.#at)
+      if (response === 'more') break
+      if (response !== undefined) return response
+    }
+    this.#input = this.#at < this.#input.length ? Buffer.from(this.#input.subarray(this.#at)) : noBytes
+    this.#at = 0
+    return undefined
+  }
+
+  /** Returns the response that had no length: it is whole now that the connection has ended. */
   end(): HttpResponse | undefined {
-    return this.#phase.in === 'until-close' ? this.#finish() : undefined
+    return this.#phase === 'until-close' ? this.#finish(this.#takeCollected()) : undefined
   }
 
-  /** Moves on by one step; undefined when more bytes are needed, else how many were used. */
-  #advance(input: Buffer): number | undefined {
-    const phase = this.#phase
-    switch (phase.in) {
+  /** Moves on by one step. */
+  #advance(input: Buffer, at: number): HttpResponse | 'more' | undefined {
+    switch (this.#phase) {
       case 'head':
-        return this.#readHead(input)
+        return this.#readHead(input, at)
       case 'body':
-      case 'chunk': {
-        const taken = Math.min(phase.left, input.length)
-        this.#keep(input.subarray(0, taken), phase.left)
-        const left = phase.left - taken
-        if (phase.in === 'body') this.#phase = { in: 'body', left }
-        else this.#phase = left === 0 ? { in: 'chunk-size' } : { in: 'chunk', left }
-        return taken
-      }
+        return this.#readBody(input, at)
       case 'chunk-size':
-        return this.#readChunkSize(input)
+        return this.#readChunkSize(input, at)
+      case 'chunk':
+        this.#left -= this.#collect(input, at, Math.min(input.length, at + this.#left))
+        if (this.#left === 0) this.#phase = 'chunk-size'
+        return undefined
       case 'trailers':
-        return this.#readTrailer(input)
+        return this.#readTrailer(input, at)
       case 'until-close':
-        this.#keep(input, input.length)
-        return input.length
+        this.#collect(input, at, input.length)
+        return undefined
       default:
-        return unreachable(phase)
+        return unreachable(this.#phase)
     }
   }
 
-  #readHead(input: Buffer): number | undefined {
-    const end = input.indexOf(headEnd)
+  #readHead(input: Buffer, at: number): HttpResponse | 'more' | undefined {
+    const end = input.indexOf(headEnd, at)
     if (end < 0) {
-      if (input.length > this.#limits.headBytesMax)
+      if (input.length - at > this.#limits.headBytesMax)
         throw new Error(`a response head is over ${this.#limits.headBytesMax} bytes`)
-      return undefined
+      return 'more'
     }
-    const text = input.toString('latin1', 0, end)
-    const lineLength = text.indexOf('\r\n')
-    const statusLine = lineLength < 0 ? text : text.slice(0, lineLength)
-    const status = Number(statusPattern.exec(statusLine)?.[1])
-    if (Number.isNaN(status))
-      throw new Error(`the answer is not an HTTP response: ${JSON.stringify(statusLine.slice(0, 60))}`)
-    const headers = lineLength < 0 ? noHeaders : readHeaders(text, lineLength + 2)
-    this.#open(status, headers, statusLine)
-    return end + headEnd.length
+    this.#at = end + headEnd.length
+    const head = readHead(input.toString('latin1', at, end))
+    if (head === undefined) return undefined
+    this.#head = head
+    const { framing } = head
+    if (framing === 'none') return this.#finish(noBytes)
+    if (framing === 'chunked') this.#phase = 'chunk-size'
+    else if (framing === 'until-close') this.#phase = 'until-close'
+    else return this.#beginBody(input, framing.length)
+    return undefined
   }
 
-  #open(status: number, headers: ReadonlyMap<string, string>, statusLine: string): void {
-    // 100 Continue and its like announce another response.
-    if (status < 200) return
-    const connection = headers.get('connection')?.toLowerCase()
-    const isKeptAlive = statusLine.startsWith('HTTP/1.0')
-      ? connection === 'keep-alive'
-      : connection !== 'close'
-    this.#head = { status, headers, isKeptAlive }
-    if (headers.get('transfer-encoding')?.toLowerCase().includes('chunked') === true) {
-      this.#phase = { in: 'chunk-size' }
-      return
+  #beginBody(input: Buffer, length: number): HttpResponse | undefined {
+    this.#checkBody(length)
+    const [at, end] = [this.#at, this.#at + length]
+    if (end <= input.length) {
+      this.#at = end
+      return this.#finish(Buffer.from(input.subarray(at, end)))
     }
-    const length = headers.get('content-length')
-    if (length === undefined && status !== 204 && status !== 304) {
-      this.#phase = { in: 'until-close' }
-      return
-    }
-    const left = Number(length ?? 0)
-    if (!Number.isInteger(left) || left < 0)
-      throw new Error(`a response has the length ${JSON.stringify(length)}`)
-    this.#checkBody(left)
-    this.#phase = { in: 'body', left }
+    this.#phase = 'body'
+    this.#left = length
+    this.#body = Buffer.allocUnsafeSlow(length)
+    return undefined
   }
 
-  #readChunkSize(input: Buffer): number | undefined {
+  #readBody(input: Buffer, at: number): HttpResponse | undefined {
+    const end = Math.min(input.length, at + this.#left)
+    input.copy(this.#body, this.#body.length - this.#left, at, end)
+    this.#at = end
+    this.#left -= end - at
+    return this.#left === 0 ? this.#finish(this.#body) : undefined
+  }
+
+  #readChunkSize(input: Buffer, at: number): 'more' | undefined {
     // The line end of the chunk before stands in front of the next size.
-    const start = input[0] === 0x0d ? 2 : 0
+    const start = input[at] === carriageReturn ? at + 2 : at
     const end = input.indexOf(lineEnd, start)
     if (end < 0) {
-      if (input.length > chunkLineBytesMax) throw new Error('a chunk has no size')
-      return undefined
+      if (input.length - at > chunkLineBytesMax) throw new Error('a chunk has no size')
+      return 'more'
     }
     const text = input.toString('latin1', start, end)
     const left = /^[0-9a-f]+/i.test(text) ? Number.parseInt(text, 16) : Number.NaN
     if (Number.isNaN(left)) throw new Error(`a chunk has the size ${JSON.stringify(text.slice(0, 20))}`)
     this.#checkBody(this.#bodyBytes + left)
-    this.#phase = left === 0 ? { in: 'trailers' } : { in: 'chunk', left }
-    return end + lineEnd.length
+    this.#left = left
+    this.#phase = left === 0 ? 'trailers' : 'chunk'
+    this.#at = end + lineEnd.length
+    return undefined
   }
 
-  #readTrailer(input: Buffer): number | undefined {
-    const end = input.indexOf(lineEnd)
+  #readTrailer(input: Buffer, at: number): HttpResponse | 'more' | undefined {
+    const end = input.indexOf(lineEnd, at)
     if (end < 0) {
-      if (input.length > this.#limits.headBytesMax) throw new Error('the trailers of a response have no end')
-      return undefined
+      if (input.length - at > this.#limits.headBytesMax)
+        throw new Error('the trailers of a response have no end')
+      return 'more'
     }
-    if (end === 0) this.#phase = { in: 'head' }
-    return end + lineEnd.length
+    this.#at = end + lineEnd.length
+    return end === at ? this.#finish(this.#takeCollected()) : undefined
   }
 
-  /** `announced`: bytes that are sure to come, these included. */
-  #keep(bytes: Buffer, announced: number): void {
-    if (bytes.length === 0) return
-    const before = this.#bodyBytes
-    this.#checkBody(before + bytes.length)
-    this.#bodyBytes = before + bytes.length
-    if (before === 0 && bytes.length === announced) {
-      this.#body = Buffer.from(bytes)
-      return
+  /** Returns how many bytes it took. */
+  #collect(input: Buffer, from: number, to: number): number {
+    const needed = this.#bodyBytes + to - from
+    this.#checkBody(needed)
+    if (this.#collected.length < needed) {
+      // Twice the size, so that a body in many chunks is copied only a few times.
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, 64 * 1024, 2 * this.#collected.length))
+      this.#collected.copy(grown, 0, 0, this.#bodyBytes)
+      this.#collected = grown
     }
-    this.#reserve(before, announced)
-    bytes.copy(this.#body, before)
+    input.copy(this.#collected, this.#bodyBytes, from, to)
+    this.#bodyBytes = needed
+    this.#at = to
+    return to - from
   }
 
-  /** Room behind `used` bytes for as many as are announced, which were compared with the limit. A body in chunks doubles it. */
-  #reserve(used: number, announced: number): void {
-    const needed = used + announced
-    if (this.#body.length >= needed) return
-    const doubled = Math.min(2 * this.#body.length, this.#limits.bodyBytesMax)
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, doubled))
-    this.#body.copy(grown, 0, 0, used)
-    this.#body = grown
+  /** The collected body as its owner may keep it: a large buffer is handed over, a small one is used again. */
+  #takeCollected(): Buffer {
+    const body = this.#collected.subarray(0, this.#bodyBytes)
+    if (this.#collected.length <= keptBytesMax) return Buffer.from(body)
+    this.#collected = noBytes
+    return body
   }
 
   #checkBody(bytes: number): void {
@@ -221,14 +198,14 @@ export class HttpReader {
     }
   }
 
-  #finish(): HttpResponse {
+  #finish(body: Buffer): HttpResponse {
     const head = this.#head
     if (head === undefined) throw new Error('a response ended before it began')
-    const body = this.#body.length === this.#bodyBytes ? this.#body : this.#body.subarray(0, this.#bodyBytes)
-    this.#phase = { in: 'head' }
+    this.#phase = 'head'
     this.#head = undefined
+    this.#left = 0
     this.#body = noBytes
     this.#bodyBytes = 0
-    return { ...head, body }
+    return { head, body }
   }
 }

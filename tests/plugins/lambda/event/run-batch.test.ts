@@ -78,8 +78,8 @@ test('a worker that comes up in the middle of a batch takes its share', async ()
 })
 
 async function handle(pool: Pool, event: unknown): Promise<string[]> {
-  const run = startEvent(invocationOf(event), handlerOptions(pool))
-  const answer = (await run.ended).answer
+  const { ended } = startEvent(invocationOf(event), handlerOptions(pool))
+  const answer = (await ended).answer
   assert.equal(answer.kind, 'result')
   const { batchItemFailures } = JSON.parse(String(answer.kind === 'result' ? answer.body : ''))
   return batchItemFailures.map((one: { itemIdentifier: string }) => one.itemIdentifier)

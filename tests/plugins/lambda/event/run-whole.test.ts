@@ -24,10 +24,10 @@ test('a job that takes a while to be made holds its worker from the start, so th
       }),
     protocol: unused,
   }
-  const run = startEvent(invocationOf({}), handlerOptions(pool, { mode }))
+  const { ended } = startEvent(invocationOf({}), handlerOptions(pool, { mode }))
   assert.equal(pool.idleCount, 0)
   make(work)
-  const answer = (await run.ended).answer
+  const answer = (await ended).answer
   assert.ok(answer.kind === 'result')
   assert.equal(String(answer.body), '1')
   assert.equal(pool.idleCount, 1)

@@ -134,10 +134,13 @@ test('told to answer before the first byte, a worker that begins later has nobod
     split: { isSplit: false, fifo: 'group' },
   })
   const mark = join(folder, 'mark')
-  const run = startEvent(invocationOf(urlEvent({ rawPath: '/when', rawQueryString: mark })), options)
+  const { run, ended } = startEvent(
+    invocationOf(urlEvent({ rawPath: '/when', rawQueryString: mark })),
+    options,
+  )
   await line(/waiting/)
   run.answerNow()
-  const answer = (await run.ended).answer
+  const answer = (await ended).answer
   assert.ok(answer.kind === 'error' && answer.error.errorType === 'RR.Stopped')
   await writeFile(mark, '')
   await pool.whenIdle()
