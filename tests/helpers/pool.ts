@@ -12,6 +12,7 @@ import type { WorkerLine } from '../../src/logging/worker-lines.js'
 import type { Platform } from '../../src/platform/platform.js'
 import { serverPlatform } from '../../src/platform/server.js'
 import { defaultsOf } from '../../src/schema/defaults.js'
+import type { InFlightLedger } from '../../src/supervisor/ledger.js'
 import { type PoolConfig, poolProperties } from '../../src/supervisor/pool/keys.js'
 import type { ManagedPool } from '../../src/supervisor/pool/pool.js'
 import { PoolsHost } from '../../src/supervisor/pools-host.js'
@@ -65,6 +66,7 @@ export interface TestPoolOptions {
   /** A server on a machine of its own, unless the test says otherwise. */
   readonly platform?: Platform
   readonly config?: Partial<PoolConfig>
+  readonly ledger?: InFlightLedger
   /** Pools that are shared by name. */
   readonly declared?: Readonly<Record<string, PoolConfig>>
 }
@@ -98,6 +100,7 @@ export async function startPool(
     clock: systemClock,
     random: seededRandom(1),
     log,
+    ...(options.ledger === undefined ? {} : { ledger: options.ledger }),
     writeLine: (line) => {
       lines.push(line)
       for (const one of waiting) if (one.matches.test(line.text)) one.resolve(line)

@@ -59,6 +59,7 @@ export interface Plan {
   /** `event`: a batch is one job, which takes the express path where `takesExpress` lets it. */
   readonly mode: 'raw' | 'event'
   readonly takesExpress: boolean
+  readonly pipelining: 'on' | 'off'
   readonly messages: readonly MessagePlan[]
 }
 
@@ -118,6 +119,7 @@ export function drawPlan(seed: number): Plan {
     stopRate: pick(0, 0, 0.5),
     mode: pick('raw', 'event'),
     takesExpress: random() < 0.75,
+    pipelining: pick('off', 'on'),
     messages: Array.from({ length: 1 + Math.floor(random() * 25) }, () => ({
       group: isOrdered ? `g${Math.floor(random() * groups)}` : undefined,
       scripts: drawScripts(random, timeoutMs),
@@ -307,7 +309,8 @@ class Play {
   async #oneEnvironment(): Promise<void> {
     // The event in hand is handed out once more, and what was done of it with the last one's answer is not known.
     this.#doneMs.clear()
-    const { workers, jobsMax, execTtlMs, quarantineAfter, fifo, failed, reportsFailures, mode } = this.#plan
+    const { workers, jobsMax, execTtlMs, quarantineAfter, fifo, failed, reportsFailures, mode, pipelining } =
+      this.#plan
     const clock: Clock = new AwakeClock(this.#time)
     const pool = new WorkerPool({
       name: 'lambda',
@@ -342,6 +345,7 @@ class Play {
       amazon_mq: 'whole',
       min_ready: 1,
       streaming: false,
+      pipelining,
       http: {
         codec: 'auto',
         raw_body: false,

@@ -90,6 +90,13 @@ export const config = section(
       description:
         'Answers are streamed to Lambda, under `mode: http` with the head of the HTTP answer. Events do not say whether their callers accept a stream.',
     },
+    pipelining: {
+      type: 'string',
+      enum: ['off', 'on'],
+      default: 'off',
+      description:
+        '`on`: an answer and the request for the next event go out in one write. It saves a system call an event; the Runtime API, and any proxy in front of it, must read a second request behind the first.',
+    },
     http: {
       type: 'object',
       description: 'For `mode: http`; RoadRunner’s names.',

@@ -78,7 +78,7 @@ export async function startPollers(options: PollersOptions): Promise<RunningPlug
       gate,
       flushLog: options.flushLog,
       isLogWritten: options.isLogWritten,
-      isPipelined: false,
+      isPipelined: settings.pipelining === 'on',
       ...(options.ledger === undefined ? {} : { ledger: options.ledger }),
       minReady: Math.min(settings.min_ready, pool.size),
       beforeFirst: () => ready,

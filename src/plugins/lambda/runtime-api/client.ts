@@ -25,7 +25,7 @@ export interface NextSink {
   onLost(error: RelayError, wasAsked: boolean): void
 }
 
-/** What is posted for an event. */
+/** Answer to an event as it is posted. */
 export interface Post {
   readonly requestId: string
   readonly body: Uint8Array | string

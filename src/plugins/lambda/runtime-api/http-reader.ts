@@ -58,7 +58,7 @@ export class HttpReader {
 
   /**
    * Returns the next whole response; undefined when more bytes are needed, and what stays has been copied. Throws an `Error` with a
-   * sentence on bytes that are no HTTP or over a limit.
+   * sentence on bytes that are not HTTP or over a limit.
    */
   next(): HttpResponse | undefined {
     while (this.#at < this.#input.length) {

@@ -16,7 +16,7 @@ export interface Invocation {
   readonly body: Buffer
 }
 
-/** Reads the response to `/next`. Throws RR_RUNTIME_API with its status when it is no event. */
+/** Reads the response to `/next`. Throws RR_RUNTIME_API with its status for any other. */
 export function readInvocation({ head, body }: HttpResponse): Invocation {
   const { status, headers } = head
   if (status !== 200) {

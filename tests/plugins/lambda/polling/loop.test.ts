@@ -1,0 +1,3 @@
+import { eventConformance } from '../../../conformance/event.js'
+
+eventConformance()
