@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test'
 import { eventually } from './wait.js'
 
 /** Reaction to a post: a status line and headers, nothing for now, or the end of the connection. */
-export type PostReaction = { readonly status: string; readonly headers?: string } | 'silent' | 'cut'
+type PostReaction = { readonly status: string; readonly headers?: string } | 'silent' | 'cut'
 
 /** The running API. */
 export interface WireApi {

@@ -73,7 +73,7 @@ class Express {
   }
 
   #end(verdict: Verdict): void {
-    // First: whoever asks for the next event counts the idle workers.
+    // First: the loop counts the idle workers before it asks for the next event.
     this.#lease.release()
     try {
       reportEvent(this.#run.options.log, this.#run.tags, verdict)

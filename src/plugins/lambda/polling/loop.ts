@@ -62,7 +62,7 @@ export class Loop implements NextSink {
   /** Aborted when `serve` is to end. */
   #signal: AbortSignal = new AbortController().signal
   #handled: Handled | undefined
-  /** Made when somebody waits for the event in hand. */
+  /** Made when a caller waits for the event in hand. */
   #finished: Deferred<void> | undefined
   #lastAnswered: string | undefined
   #lostCount = 0
@@ -229,7 +229,7 @@ export class Loop implements NextSink {
     this.#finished = undefined
   }
 
-  /** Between two events: flushes the log, and waits for a worker, since no event is asked for that nobody could run. */
+  /** Between two events: flushes the log, and waits for a worker, since no event is asked for that no worker could run. */
   #rest(): void {
     const { flushLog, isLogWritten } = this.#options
     if (isLogWritten()) this.#afterFlush()

@@ -9,7 +9,7 @@ import { HttpReader, type HttpResponse } from './http-reader.js'
 
 /** Receiver of the response to one request; one of its functions is called, once. */
 export interface ResponseSink {
-  /** True for a request that a stop lets end: an answer, which nobody else can give. */
+  /** True for a request that a stop lets end: an answer. */
   readonly isAwaitedAtStop: boolean
   onResponse(response: HttpResponse): void
   /** `wasNext`: no other request was before it on the connection, so that the API may have begun to answer it. */
@@ -64,7 +64,7 @@ export class ApiConnection {
     write(this.#socket ?? this.#connect(), outgoing)
   }
 
-  /** Drops the connection; whoever waits is told `why`. */
+  /** Drops the connection; the waiting requests are told `why`. */
   drop(why: string): void {
     this.#drop(lostError(this.#address, why))
   }
@@ -104,7 +104,7 @@ export class ApiConnection {
 
   #onBytes(reader: HttpReader, bytes: Buffer): void {
     reader.push(bytes)
-    // A response may end the connection, and what lies behind it is not for anybody then.
+    // A response may end the connection, and what lies behind it is dropped then.
     while (this.#reader === reader) {
       const response = this.#read(reader)
       if (response === undefined) return
@@ -146,7 +146,7 @@ export class ApiConnection {
     for (const [at, sink] of this.#forgetSocket().entries()) sink.onLost(error, at === 0)
   }
 
-  /** Closes the socket; returns whoever waited for a response of it. */
+  /** Closes the socket; returns the requests that waited for a response of it. */
   #forgetSocket(): readonly ResponseSink[] {
     const [socket, waiting] = [this.#socket, this.#waiting]
     this.#socket = undefined

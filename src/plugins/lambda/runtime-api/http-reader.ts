@@ -2,7 +2,7 @@
  * HTTP/1.1 responses out of bytes in any chunking, one after the other: Content-Length, chunked, or to the end of the
  * connection. Does no I/O. AWS's Runtime API sends bodies over 2 KB chunked.
  *
- * A body is copied once, into a buffer of its own length that belongs to whoever gets the response. A chunked one, whose length is
+ * A body is copied once, into a buffer of its own length that belongs to the receiver of the response. A chunked one, whose length is
  * not known, is collected in a buffer that is kept for the next, and copied out of it.
  */
 import { unreachable } from '../../../index.js'

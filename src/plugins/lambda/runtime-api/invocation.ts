@@ -12,7 +12,7 @@ export interface Invocation {
   readonly clientContext: string | undefined
   readonly cognitoIdentity: string | undefined
   readonly tenantId: string | undefined
-  /** The event; nobody else holds these bytes. */
+  /** The event, in a buffer that nothing else uses. */
   readonly body: Buffer
 }
 
