@@ -10,6 +10,7 @@ import type {
 } from '@aws-sdk/client-lambda'
 import type { SQSClient } from '@aws-sdk/client-sqs'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
+import { objectOf, parseJson } from '../core/json.js'
 import { kindOfArn } from './from-template.js'
 import { fifoByName } from './queues.js'
 import type { DeadLetters, Fact, FunctionSetup, MappingSetup, QueueSetup, Redrive } from './setup.js'
@@ -154,7 +155,7 @@ class Asker {
 
   async #redrive(policy: string | undefined): Promise<Redrive | undefined> {
     if (policy === undefined || policy === '') return undefined
-    const { maxReceiveCount, deadLetterTargetArn } = objectOf(policy)
+    const { maxReceiveCount, deadLetterTargetArn } = objectOf(parseJson(policy))
     const arn = typeof deadLetterTargetArn === 'string' ? deadLetterTargetArn : undefined
     return {
       receivesMax: numberOf(String(maxReceiveCount)),
@@ -251,10 +252,4 @@ function fact<T>(value: T | undefined): Fact<T> | undefined {
 function numberOf(text: string | undefined): Fact<number> | undefined {
   const value = Number(text)
   return text === undefined || text === '' || !Number.isFinite(value) ? undefined : { value }
-}
-
-/** Parses JSON from AWS; returns an empty object for anything else. */
-function objectOf(json: string): Readonly<Record<string, unknown>> {
-  const value: unknown = JSON.parse(json)
-  return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {}
 }

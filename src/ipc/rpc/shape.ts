@@ -2,6 +2,10 @@
  * Shapes of answers: checks that a value from another process is what its type says. Keys that a shape does not name are kept, since
  * the other process may be of a later version.
  */
+import { isObject } from '../../core/json.js'
+
+/** Checks of answers: `shape.record({ name: shape.text, sizes: shape.list(shape.number) })` is a function that returns what it checked. */
+export const shape = { text, number, boolean, list, record, map, orNull, orAbsent } as const
 
 /** Returns the value with its type; throws with the place of what is wrong. */
 export type Shape<T> = (value: unknown, at?: string) => T
@@ -10,10 +14,19 @@ export type Shape<T> = (value: unknown, at?: string) => T
 export type ShapeOf<S> = S extends Shape<infer T> ? T : never
 
 /** A text. */
-export const text: Shape<string> = (value, at) => (typeof value === 'string' ? value : wrong(at, 'a text'))
+export function text(value: unknown, at?: string): string {
+  return typeof value === 'string' ? value : wrong(at, 'a text')
+}
+
 /** A number. */
-export const number: Shape<number> = (value, at) =>
-  typeof value === 'number' ? value : wrong(at, 'a number')
+export function number(value: unknown, at?: string): number {
+  return typeof value === 'number' ? value : wrong(at, 'a number')
+}
+
+/** True or false. */
+function boolean(value: unknown, at?: string): boolean {
+  return typeof value === 'boolean' ? value : wrong(at, 'true or false')
+}
 
 /** A list of values of one shape. */
 export function list<T>(item: Shape<T>): Shape<readonly T[]> {
@@ -51,10 +64,6 @@ export function orNull<T>(shape: Shape<T>): Shape<T | null> {
 /** A value of a shape, or nothing. */
 export function orAbsent<T>(shape: Shape<T>): Shape<T | undefined> {
   return (value, at) => (value === undefined ? undefined : shape(value, at))
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function wrong(at: string | undefined, expected: string): never {
