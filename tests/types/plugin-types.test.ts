@@ -156,13 +156,31 @@ const snippets: Readonly<Record<string, string>> = {
   'the input of a procedure follows from its messages and from raw': `
     procedure({ raw: true, call: (bytes) => is<Buffer>()(bytes) })
     procedure({ request: Key, reply: Entry, call: ({ key }) => ({ key, value: key.length }) })
-    procedure({ request: Key, reply: Entry, call: ({ key }) => ({ key, value: key }) }) // TS2322`,
+    procedure({ request: Key, reply: Entry, call: ({ key }) => ({ key, value: key }) }) // TS2322
+    procedure({
+      request: Key,
+      reply: Entry,
+      raw: true,
+      call(input) {
+        is<{ key: string } | Buffer>()(input)
+        return Buffer.isBuffer(input) ? 'RAW' : { key: input.key, value: 1 }
+      },
+    })
+    procedure({ request: Key, reply: Entry, raw: true, call: () => 1 }) // TS2322
+    procedure({
+      input: { type: 'integer', default: 1 },
+      raw: true,
+      call: (input) => is<number | Buffer>()(input),
+    })`,
 
   'procedures with types and without are registered alike': `
     const typed = procedure({ input: { type: 'boolean', default: true }, call: (on) => !on })
     rpc.register('mine', { Typed: typed, Plain: { call: () => 1 }, Raw: procedure({ raw: true, call: () => 'x' }) })
     rpc.register('mine', { Wrong: { raw: false, call: () => 1 } }) // TS2322
-    rpc.register('mine', { Wrong: { audited: true } }) // TS2741`,
+    rpc.register('mine', { Wrong: { audited: true } }) // TS2741
+    rpc.register('mine', { Wrong: () => 1 }) // TS2322
+    rpc.register('mine', { Wrong: function wrong() {} }) // TS2322
+    rpc.register('mine', { Wrong: class {} }) // TS2322`,
 }
 
 const prelude = `

@@ -3,7 +3,7 @@
  * for it. Listeners run synchronously and decide nothing.
  */
 import type { Undo } from '../../core/abort.js'
-import type { RelayError } from '../../core/errors.js'
+import { ErrorCode, RelayError } from '../../core/errors.js'
 import type { Logger } from '../../logging/logger.js'
 import type { Job } from '../job.js'
 import type { Outcome } from '../worker/job/outcome.js'
@@ -59,13 +59,34 @@ export class PoolEmitter {
     this.#log = log
   }
 
-  /** Calls `listener` for each event of this name from now on; returns how to stop that. */
+  /**
+   * Calls `listener` for each event of this name from now on; returns how to stop that. Throws RR_PLUGIN_API for a name that is not one
+   * of an event, or a listener that is not a function.
+   */
   on<E extends PoolEvent>(name: E, listener: PoolListener<E>): Undo {
+    this.#check(name, listener)
     // A function of its own, so that one listener may be added twice and taken back once.
     const added: PoolListener<E> = (event) => listener(event)
     const listeners: Set<PoolListener<E>> = this.#listeners[name]
     listeners.add(added)
     return () => void listeners.delete(added)
+  }
+
+  /** Plugins in JavaScript have no compiler that tells them. */
+  #check(name: unknown, listener: unknown): void {
+    const names = Object.keys(this.#listeners)
+    if (typeof name !== 'string' || !names.includes(name))
+      throw new RelayError(ErrorCode.PluginApi, `pools have no event ${JSON.stringify(name)}`, {
+        hint: `The events are ${names.join(', ')}.`,
+      })
+    if (typeof listener !== 'function')
+      throw new RelayError(
+        ErrorCode.PluginApi,
+        `the listener to "${name}" is a ${typeof listener}, not a function`,
+        {
+          hint: `Write pools.on('${name}', (event) => …).`,
+        },
+      )
   }
 
   /** True when there is a listener: ask before you make an event. */

@@ -48,6 +48,8 @@ export interface AnyProcedure {
   readonly reply?: ProtoMessage<unknown>
   readonly raw?: true | undefined
   readonly audited?: true
+  /** Refuses functions, whose own method `call` would pass for this one. */
+  readonly bind?: never
   call(input: never, call: ProcedureCall): unknown
 }
 

@@ -70,3 +70,19 @@ test('a reset tells that it has ended, and why old workers stay when it failed',
   await assert.rejects(settled(pool.reset()))
   assert.deepEqual(whys, [undefined, 'RR_RESET_FAILED'])
 })
+
+test('an event that pools do not have, or a listener that is not one, is refused with what is expected', () => {
+  const events = new PoolEmitter(recordingLogger())
+  // As a plugin in JavaScript would call it.
+  const on = (name: unknown, listener: unknown) => Reflect.apply(events.on, events, [name, listener])
+  for (const name of ['exit', 'constructor', undefined])
+    assert.throws(() => on(name, () => undefined), {
+      code: 'RR_PLUGIN_API',
+      message: `pools have no event ${JSON.stringify(name)}`,
+      hint: 'The events are ready, exited, reset, degraded, assigned, settled.',
+    })
+  assert.throws(() => on('ready', 'log'), {
+    code: 'RR_PLUGIN_API',
+    message: 'the listener to "ready" is a string, not a function',
+  })
+})
