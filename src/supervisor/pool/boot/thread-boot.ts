@@ -63,11 +63,11 @@ async function start(options: ThreadBootOptions): Promise<StartedThread> {
   // Loaded with the first thread: few servers have any, and the others start sooner.
   const { startThread } = await import('../../worker/os/thread.js')
   const { words, cwd, config, clock } = options
-  const { env, ...program } = threadProgram(words, cwd)
+  const program = threadProgram(words, cwd)
   const limit = config.supervisor.max_worker_memory
   return startThread({
     ...program,
-    env: { ...options.env, ...env },
+    env: options.env,
     heapMegabytesMax: limit === 0 ? 0 : Math.max(heapMegabytesMin, hardLimitTimes * limit),
     clock,
   })

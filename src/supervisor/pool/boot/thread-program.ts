@@ -12,8 +12,6 @@ export interface ThreadProgram {
   readonly argv: readonly string[]
   /** Node's own options, where the command names some. */
   readonly execArgv: readonly string[]
-  /** Variables that the program needs beside the pool's environment. */
-  readonly env: Readonly<Record<string, string>>
 }
 
 const loader = builtFile('workers/node/loader.js')
@@ -28,15 +26,10 @@ export function threadProgram(words: readonly string[], cwd: string): ThreadProg
   const at = rest.findIndex((word) => !word.startsWith('-'))
   const [execArgv, name, argv] = [rest.slice(0, Math.max(0, at)), rest[at] ?? '', rest.slice(at + 1)]
   const file = resolve(cwd, name)
-  if (isFile(file)) return { program: file, argv, execArgv, env: {} }
+  if (isFile(file)) return { program: file, argv, execArgv }
   const dot = name.indexOf('.', name.lastIndexOf('/') + 1)
   if (dot > 0 && endings.some((ending) => isFile(resolve(cwd, name.slice(0, dot) + ending))))
-    return {
-      program: loader,
-      argv: [name.slice(name.lastIndexOf('/') + 1)],
-      execArgv,
-      env: { LAMBDA_TASK_ROOT: dirname(file) },
-    }
+    return { program: loader, argv: [name.slice(name.lastIndexOf('/') + 1), dirname(file)], execArgv }
   throw new RelayError(ErrorCode.WorkerCommand, `there is no module ${file} to run in a thread`, {
     hint: 'With `runtime: thread` the command is a JavaScript file, or FILE.FUNCTION of a handler.',
   })
