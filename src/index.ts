@@ -2,6 +2,7 @@
  * The public API for plugin authors; built-in plugins import only this. Nothing is exported by `*`, nothing here runs.
  */
 
+export { RuntimeApi, type RuntimeApiFacts, type RuntimeApiService } from './contracts/runtime-api.js'
 export { onAbort, type Undo } from './core/abort.js'
 export { unreachable } from './core/assert.js'
 export { type Clock, sleep, systemClock, type Timer } from './core/clock.js'
@@ -9,7 +10,8 @@ export { type Deferred, deferred } from './core/deferred.js'
 export { ErrorCode, hasCode, messageOf, RelayError, type RelayErrorOptions } from './core/errors.js'
 export { isObject, type JsonObject, objectOf, parseJson, textOf } from './core/json.js'
 export { isLoopback } from './core/loopback.js'
-export type { ProtoMessage } from './ipc/rpc/procedure.js'
+export type { ProtoMessage, RemoteProcedure } from './ipc/rpc/procedure.js'
+export { type Shape, type ShapeOf, shape } from './ipc/rpc/shape.js'
 export { type LogFields, type Logger, LogLevel, silentLogger } from './logging/logger.js'
 export { type DefaultsOf, defaultsOf } from './schema/defaults.js'
 export type { ConfigOf, Part, Properties, Schema } from './schema/kinds.js'
@@ -71,8 +73,6 @@ export {
   Readiness,
   type ReadinessService,
   Rpc,
-  RuntimeApi,
-  type RuntimeApiService,
 } from './supervisor/services.js'
 export type { Outcome } from './supervisor/worker/job/outcome.js'
 export type { WorkerId } from './supervisor/worker/worker-id.js'

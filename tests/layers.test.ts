@@ -10,7 +10,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   platform: ['platform', 'logging', 'schema', 'core'],
   ipc: ['ipc', 'logging', 'core'],
   supervisor: ['supervisor', 'platform', 'ipc', 'logging', 'schema', 'core'],
-  index: ['supervisor', 'platform', 'ipc', 'logging', 'schema', 'core'],
+  contracts: ['contracts', 'supervisor', 'core'],
+  index: ['contracts', 'supervisor', 'platform', 'ipc', 'logging', 'schema', 'core'],
   work: ['work', 'index'],
   plugins: ['plugins', 'work', 'index'],
   'lambda-check': ['lambda-check', 'supervisor', 'platform', 'schema', 'core'],
@@ -73,12 +74,8 @@ test('only cmd and testing choose the platform: everything else imports the port
 const platformLines: Readonly<Record<string, RegExp>> = {
   // Codes of errors stand in one list.
   'src/core/errors.ts': /RR_AWS_/,
-  // The loader of handlers reads the folder of a handler from this variable, wherever it runs.
-  'src/supervisor/pool/boot/thread-program.ts': /LAMBDA_TASK_ROOT/,
   // Texts of docs/configuration.md.
   'src/supervisor/sections.ts': /always standard output|ordinary Lambda handler/,
-  // A contract between two plugins.
-  'src/supervisor/services.ts': /Runtime API that `lambda`|AWS_LAMBDA_RUNTIME_API/,
 }
 
 test('what lies below the platform, and the supervisor, do not name AWS or Lambda', () => {

@@ -5,9 +5,7 @@
 import { readEnvironment } from '../../config/env.js'
 import { workingFolder } from '../../config/find.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors.js'
-import { text } from '../../src/ipc/rpc/shape.js'
-import { type EmulatorIdentity, identityRoute, readIdentity } from '../../src/plugins/index.js'
-import { Plugins } from '../../src/supervisor/rpc/own.js'
+import { type EmulatorIdentity, EmulatorTarget, identityRoute, readIdentity } from '../../src/plugins/index.js'
 import type { CommonOptions } from '../options.js'
 import { connectServer } from '../remote/running-server.js'
 import { shownFile } from '../server/plan.js'
@@ -52,10 +50,8 @@ async function askServer(options: CommonOptions, { file }: FileAddress): Promise
   try {
     const client = await connectServer(options)
     try {
-      const address = await client.call({ name: 'emulator.Address', read: text })
-      const plugins = await client.call(Plugins)
-      const answers = plugins.some(({ name, file: from }) => name === 'lambda' || from !== '(built-in)')
-      if (!answers) throw noFunction(who)
+      const { address, is_pulled: isPulled } = await client.call(EmulatorTarget)
+      if (!isPulled) throw noFunction(who)
       return { address, who }
     } finally {
       client.close()

@@ -1,5 +1,5 @@
 /** `rr send`: sends messages to the queue that the running server polls, and prints their ids. */
-import { list, record, text as textShape } from '../../src/ipc/rpc/shape.js'
+import { EmulatorSend } from '../../src/plugins/index.js'
 import { parseDuration } from '../../src/schema/units.js'
 import { type CommonOptions, ExitCode, wrongUsage } from '../options.js'
 import { printable, printableJson } from '../output.js'
@@ -16,7 +16,6 @@ export interface SendOptions extends CommonOptions {
   readonly queue?: string
 }
 
-const sent = record({ message_ids: list(textShape) })
 const countMax = 10_000
 
 /**
@@ -37,7 +36,7 @@ export async function send(file: string | undefined, options: SendOptions): Prom
   const text = input?.toString('utf8') ?? body
   await withServer(options, async (client) => {
     const argument = { body: text, count, group, queue, deduplication_id: deduplicationId, delay_ms: delayMs }
-    const answer = await queueCall(client, { name: 'emulator.Send', read: sent }, argument)
+    const answer = await queueCall(client, EmulatorSend, argument)
     const ids = options.json === true ? [printableJson(answer)] : answer.message_ids.map(printable)
     process.stdout.write(`${ids.join('\n')}\n`)
   })

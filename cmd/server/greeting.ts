@@ -3,7 +3,6 @@ import type { Clock, Timer } from '../../src/core/clock.js'
 import type { LogHost } from '../../src/logging/sink.js'
 import { formatProblem } from '../../src/schema/tree.js'
 import type { Boots, Server } from '../../src/supervisor/server.js'
-import { RuntimeApi } from '../../src/supervisor/services.js'
 import { version } from '../version.js'
 import { type BannerFacts, bannerLines, type PoolLine, readyLine } from './banner.js'
 import { type StartPlan, shownFile } from './plan.js'
@@ -36,8 +35,6 @@ export class Greeting {
   starting(): void {
     const { log, clock } = this.#options
     if (this.#isForPeople) log.print(bannerLines(this.#facts()).join('\n'))
-    if (this.#answersNothing())
-      log.named('server').warn({}, 'there is no `lambda:` section: invoked events will not be answered')
     this.#late = clock.timer(lateMs, () => this.#sayLate(), { unref: true })
   }
 
@@ -71,12 +68,6 @@ export class Greeting {
           'no worker is ready yet: is the command a RelayRunner or RoadRunner worker?',
         )
     }
-  }
-
-  #answersNothing(): boolean {
-    const { plan, server } = this.#options
-    const names = plan.plugins.map(({ plugin }) => plugin.name)
-    return server.service(RuntimeApi) !== undefined && !names.includes('lambda') && plan.listed.size === 0
   }
 
   #pools(boots: Boots): readonly PoolLine[] {

@@ -95,20 +95,5 @@ export interface ReadinessService {
 /** Readiness of the server and its plugins. */
 export const Readiness = serviceKey<ReadinessService>('readiness')
 
-/** The Runtime API that `lambda` pulls from when it runs in this process (the emulator provides it). */
-export interface RuntimeApiService {
-  /** `host:port`, as AWS_LAMBDA_RUNTIME_API would say. */
-  readonly address: string
-  /** Properties of the function that it emulates. */
-  readonly facts: {
-    readonly functionName: string
-    readonly functionVersion: string
-    readonly memoryLimitInMB: number
-  }
-}
-
-/** Absent unless the emulator runs here. */
-export const RuntimeApi = serviceKey<RuntimeApiService>('runtime-api')
-
 /** The services that every server has, whatever its plugins. */
 export const hostServices = [Pools, Rpc, Log, ClockKey, Ledger, Readiness] as const

@@ -1,6 +1,7 @@
 /** The plugin `emulator`: the Lambda Runtime API and the invoke endpoint in this process, so that events run without AWS. */
 import { definePlugin, descriptorsMax, Rpc, RuntimeApi, section } from '../../index.js'
 import { sqsFaults, sqsProperties } from './mapping/section.js'
+import type { EmulatorTarget } from './procedures.js'
 
 export default definePlugin({
   name: 'emulator',
@@ -90,11 +91,23 @@ export default definePlugin({
         'the emulator can be reached from other machines, which can invoke the function',
       )
     }
-    needs.rpc.register('emulator', { Address: { call: () => server.address }, ...queue.procedures })
+    let isConnected = false
+    const target = (): EmulatorTarget => ({
+      address: server.address,
+      is_pulled: isConnected || server.state.hasPolled,
+    })
+    needs.rpc.register('emulator', { Target: { call: target }, ...queue.procedures })
     const facts = { functionName: 'emulated', functionVersion: '$LATEST', memoryLimitInMB: config.memory }
+    const connect = () => {
+      isConnected = true
+      return { address: server.address, facts }
+    }
     return {
-      service: { address: server.address, facts },
-      serve: async () => queue.start(),
+      service: { connect },
+      async serve() {
+        if (!isConnected) log.warn({}, 'there is no `lambda:` section: invoked events will not be answered')
+        queue.start()
+      },
     }
   },
 })

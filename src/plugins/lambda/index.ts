@@ -17,7 +17,7 @@ export default definePlugin({
   },
   async setup({ config: settings, needs, log, env, clock, mode, announce }) {
     const isBootstrap = mode === 'bootstrap'
-    const own = needs.runtimeApi
+    const own = needs.runtimeApi?.connect()
     const given = env.AWS_LAMBDA_RUNTIME_API
     const address = own?.address ?? given
     if (address === undefined || address === '') {

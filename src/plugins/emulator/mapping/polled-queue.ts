@@ -14,6 +14,7 @@ import { QueueSource } from '../../../work/queues/queue-source.js'
 import { placeOfQueue } from '../../../work/queues/sqs/client.js'
 import { openSqsQueue } from '../../../work/queues/sqs/sqs-queue.js'
 import type { ExtraRoute } from '../http/server.js'
+import type { QueueCounts, SentMessages } from '../procedures.js'
 import { EventSourceMapping } from './event-source-mapping.js'
 import { isUrl, type SqsSettings, visibilityFactor } from './section.js'
 import { sqsRoute } from './sqs-endpoint.js'
@@ -71,8 +72,8 @@ const nothing: PolledQueue = {
 }
 
 function proceduresOf(of: {
-  send(argument: unknown): Promise<object>
-  counts(): Promise<object>
+  send(argument: unknown): Promise<SentMessages>
+  counts(): Promise<QueueCounts>
 }): PolledQueue['procedures'] {
   return { Send: { audited: true, call: of.send }, Queue: { call: of.counts } }
 }
@@ -199,7 +200,7 @@ async function send(
   argument: unknown,
   polled: MessageQueue,
   named: ReadonlyMap<string, MessageQueue>,
-): Promise<object> {
+): Promise<SentMessages> {
   const request = readRequest(argument)
   const queue = request.queue === undefined ? polled : named.get(request.queue)
   if (queue === undefined) {
@@ -208,7 +209,7 @@ async function send(
   }
   const ids: string[] = []
   for (let at = 0; at < request.count; at += 1) ids.push(await queue.send(outgoingOf(request, at, queue)))
-  return { queue: queue.arn.split(':').at(-1), message_ids: ids }
+  return { queue: queue.arn.split(':').at(-1) ?? queue.arn, message_ids: ids }
 }
 
 function outgoingOf(request: SendRequest, at: number, queue: MessageQueue): NewMessage {
