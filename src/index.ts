@@ -2,6 +2,16 @@
  * The public API for plugin authors; built-in plugins import only this. Nothing is exported by `*`, nothing here runs.
  */
 
+export { HttpMiddleware, type Next } from './contracts/http-middleware.js'
+export {
+  type Metric,
+  type MetricAbout,
+  type MetricKind,
+  type MetricSeries,
+  Metrics,
+  type MetricsService,
+} from './contracts/metrics.js'
+export { Probe } from './contracts/probe.js'
 export { RuntimeApi, type RuntimeApiFacts, type RuntimeApiService } from './contracts/runtime-api.js'
 export { onAbort, type Undo } from './core/abort.js'
 export { unreachable } from './core/assert.js'

@@ -5,6 +5,7 @@
 export { Dispatcher, type DispatcherOptions } from './dispatcher.js'
 export { JobDriver, jobDriver, type Pipeline } from './driver.js'
 export { faultOfError, makeFault, verdictOfError } from './fault.js'
+export { Jobs, type JobsService } from './jobs.js'
 export { PoisonRecords } from './poison-records.js'
 export type { Protocol } from './protocol.js'
 export { jobsProtocol } from './protocols/jobs.js'

@@ -19,7 +19,10 @@ const options: ts.CompilerOptions = {
   skipLibCheck: true,
   noEmit: true,
   types: ['node'],
-  paths: { relayrunner: [join(buildFolder, 'src/index.d.ts')] },
+  paths: {
+    relayrunner: [join(buildFolder, 'src/index.d.ts')],
+    'relayrunner/work': [join(buildFolder, 'src/work/index.d.ts')],
+  },
 }
 
 /** Compiles all texts in one program, since the libraries cost more than they do. Returns the errors by the name of the text. */

@@ -69,6 +69,77 @@ const snippets: Readonly<Record<string, string>> = {
     })
     section({}, 'Nothing.', () => [{ what: 'names no key' }]) // TS2345`,
 
+  'a driver is handed the config of its part, and a plugin brings its parts by service': `
+    const part = { name: 'nats', properties: { url: required({ type: 'string' }), wait: { type: 'integer' } } } as const
+    const driver = jobDriver(part, async ({ name, config }) => {
+      is<string>()(name)
+      is<string>()(config.url)
+      is<number | undefined>()(config.wait)
+      return source
+    })
+    is<JobDriver>()(driver)
+    jobDriver(part, async () => ({})) // TS2322
+    definePlugin({
+      name: 'nats',
+      on: 'named',
+      provides: JobDriver,
+      parts: { [JobDriver.name]: [part] },
+      setup: () => ({ service: driver }),
+    })
+    definePlugin({ name: 'nats', parts: { [JobDriver.name]: part }, setup() {} }) // TS2322
+    definePlugin({ name: 'nats', parts: { x: [{ name: 'x', properties: { a: { type: 'text' } } }] }, setup() {} }) // TS2322`,
+
+  'a driver’s pipelines are told by name only in the section that collects drivers': `
+    const config = configOf(section({ pipelines: { type: 'map', values: variant('driver', JobDriver) } }))
+    const one = config.pipelines.orders
+    is<string | undefined>()(one?.driver)
+    is<{ readonly [key: string]: unknown } | undefined>()(one?.config)`,
+
+  'a metric is used as its type and its labels say': `
+    definePlugin({
+      name: 'counts',
+      needs: { metrics: optional(Metrics) },
+      setup({ needs: { metrics } }) {
+        metrics.declare('x', { type: 'counter', help: 'X.' }) // TS18048
+        const plain = metrics?.declare('a_total', { type: 'counter', help: 'A.' })
+        plain?.of().add()
+        plain?.of('label') // TS2554
+        plain?.of().set(1) // TS2339
+        const busy = metrics?.declare('busy', { type: 'gauge', help: 'B.', labels: ['pool', 'state'] })
+        busy?.of('default', 'idle').set(3)
+        busy?.of('default') // TS2554
+        busy?.forget('default', 'idle')
+        metrics?.declare('took', { type: 'histogram', help: 'T.', buckets: [0.1, 1] }).of().observe(0.3)
+        metrics?.declare('sizes', { type: 'summary', help: 'S.', objectives: { 0.99: 0.001 } }).of().observe(1)
+        metrics?.declare('wrong', { type: 'counter', help: 'W.', buckets: [1] }) // TS2322
+        metrics?.declare('other', { type: 'timer', help: 'O.' }) // TS2322
+        const undo: (() => void) | undefined = metrics?.collect(async () => {})
+      },
+    })`,
+
+  'a probe, a middleware and pipelines are services like others': `
+    definePlugin({
+      name: 'several',
+      needs: { jobs: optional(Jobs), middleware: all(HttpMiddleware), probes: all(Probe) },
+      provides: [Probe, HttpMiddleware],
+      setup({ needs }) {
+        void needs.jobs?.push('mail', [job])
+        void needs.jobs?.push('mail', [{ id: '1' }]) // TS2739
+        for (const [plugin, probe] of needs.probes) is<boolean | Promise<boolean>>()(probe.ready())
+        // As packages made for Connect declare theirs.
+        const cors: (request: IncomingMessage, response: ServerResponse, next: (error?: any) => void) => void = connect
+        const middleware: HttpMiddleware = { name: 'cors', handle: cors }
+        return {
+          services: [
+            [Probe, { health: () => true, ready: async () => [...needs.middleware.values()].length > 0 }],
+            [HttpMiddleware, middleware],
+          ],
+        }
+      },
+    })
+    const slow: Probe = { health: () => 'yes', ready: () => true } // TS2322
+    const nameless: HttpMiddleware = { handle() {} } // TS2741`,
+
   'a variant is a union told apart by its key': `
     const parts = [
       { name: 'disk', properties: { path: required({ type: 'string' }) } },
@@ -185,9 +256,11 @@ const snippets: Readonly<Record<string, string>> = {
 
 const prelude = `
 import {
-  all, definePlugin, mapSection, optional, procedure, type ProtoMessage, required, type RpcService, secret, type Section, section,
-  type SectionConfig, serviceKey, unreachable, variant,
+  all, definePlugin, HttpMiddleware, mapSection, Metrics, optional, Probe, procedure, type ProtoMessage, required, type RpcService, secret,
+  type Section, section, type SectionConfig, serviceKey, unreachable, variant,
 } from 'relayrunner'
+import { JobDriver, jobDriver, Jobs, type NewJob, type Source } from 'relayrunner/work'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? unknown : never
 declare function is<A>(): <B>(value: B & Same<A, B>) => void
 declare function configOf<S extends Section>(section: S): SectionConfig<S>
@@ -196,6 +269,9 @@ const Store = serviceKey<StoreService>('store')
 const Count = serviceKey<number>('count')
 declare const store: StoreService
 declare const rpc: RpcService
+declare const source: Source
+declare const job: NewJob
+declare function connect(request: IncomingMessage, response: ServerResponse, next: () => void): void
 declare const Key: ProtoMessage<{ key: string }>
 declare const Entry: ProtoMessage<{ key: string; value: number }>
 `
