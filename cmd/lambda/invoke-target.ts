@@ -5,7 +5,12 @@
 import { readEnvironment } from '../../config/env.js'
 import { workingFolder } from '../../config/find.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors.js'
-import { type EmulatorIdentity, EmulatorTarget, identityRoute, readIdentity } from '../../src/plugins/index.js'
+import {
+  type EmulatorIdentity,
+  EmulatorTarget,
+  identityRoute,
+  readIdentity,
+} from '../../src/plugins/index.js'
 import type { CommonOptions } from '../options.js'
 import { connectServer } from '../remote/running-server.js'
 import { shownFile } from '../server/plan.js'

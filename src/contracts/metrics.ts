@@ -5,7 +5,7 @@
 import type { Undo } from '../core/abort.js'
 import { serviceKey } from '../supervisor/plugins/keys.js'
 
-/** What a series of each kind is told. */
+/** Methods of a series, by the kind of its metric. */
 export interface MetricSeries {
   /** Only grows, and begins at 0 with the process. */
   readonly counter: { add(by?: number): void }

@@ -10,7 +10,7 @@ import sqs from './sqs/index.js'
 export const builtInPlugins: readonly AnyPlugin[] = [emulator, lambda, memory, sqs]
 
 export { type EmulatorIdentity, identityRoute, readIdentity } from './emulator/http/identity.js'
-export { EmulatorQueue, EmulatorSend, EmulatorTarget, type QueueCounts } from './emulator/procedures.js'
+export { EmulatorQueue, EmulatorSend, EmulatorTarget, type PolledCounts } from './emulator/procedures.js'
 
 /** Loads the process runner behind `rr lambda run`. */
 export async function loadEnvironment(): Promise<typeof ExecutionEnvironment> {

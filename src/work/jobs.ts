@@ -7,8 +7,8 @@ export interface JobsService {
   /** Names of the pipelines, paused ones included. */
   pipelines(): readonly string[]
   /**
-   * Resolves when the pipeline's queue has taken all jobs; they are then as safe as the queue is. Rejects with RR_QUEUE_REFUSED when there
-   * is no such pipeline, when it is only read, or when the queue refuses one: the others may have been taken.
+   * Resolves when the pipeline's queue has taken all jobs; they are then as safe as the queue is. Rejects with RR_QUEUE_REFUSED for an
+   * unknown pipeline, for one that is only read, and when the queue refuses a job: the others may have been taken.
    */
   push(pipeline: string, jobs: readonly NewJob[]): Promise<void>
 }

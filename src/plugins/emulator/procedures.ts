@@ -16,11 +16,17 @@ export type EmulatorTarget = ShapeOf<typeof target>
 /** Ids of the messages that a queue took. */
 export type SentMessages = ShapeOf<typeof sent>
 /** Messages of the polled queue, by where they are. */
-export type QueueCounts = ShapeOf<typeof counts>
+export type PolledCounts = ShapeOf<typeof counts>
 
 /** Asks where events are invoked. */
-export const EmulatorTarget: RemoteProcedure<undefined, EmulatorTarget> = { name: 'emulator.Target', read: target }
+export const EmulatorTarget: RemoteProcedure<undefined, EmulatorTarget> = {
+  name: 'emulator.Target',
+  read: target,
+}
 /** Sends messages to a queue; the input is that of `rr send`. */
 export const EmulatorSend: RemoteProcedure<object, SentMessages> = { name: 'emulator.Send', read: sent }
 /** Asks for the counts of the polled queue. */
-export const EmulatorQueue: RemoteProcedure<undefined, QueueCounts> = { name: 'emulator.Queue', read: counts }
+export const EmulatorQueue: RemoteProcedure<undefined, PolledCounts> = {
+  name: 'emulator.Queue',
+  read: counts,
+}

@@ -14,7 +14,7 @@ import { QueueSource } from '../../../work/queues/queue-source.js'
 import { placeOfQueue } from '../../../work/queues/sqs/client.js'
 import { openSqsQueue } from '../../../work/queues/sqs/sqs-queue.js'
 import type { ExtraRoute } from '../http/server.js'
-import type { QueueCounts, SentMessages } from '../procedures.js'
+import type { PolledCounts, SentMessages } from '../procedures.js'
 import { EventSourceMapping } from './event-source-mapping.js'
 import { isUrl, type SqsSettings, visibilityFactor } from './section.js'
 import { sqsRoute } from './sqs-endpoint.js'
@@ -73,7 +73,7 @@ const nothing: PolledQueue = {
 
 function proceduresOf(of: {
   send(argument: unknown): Promise<SentMessages>
-  counts(): Promise<QueueCounts>
+  counts(): Promise<PolledCounts>
 }): PolledQueue['procedures'] {
   return { Send: { audited: true, call: of.send }, Queue: { call: of.counts } }
 }

@@ -34,7 +34,7 @@ export interface RenewalOptions {
 }
 
 /** Judges a new worker on real jobs; rejects when it must not stay. */
-export type Probe = (fresh: Worker) => Promise<void>
+export type CanaryProbe = (fresh: Worker) => Promise<void>
 
 /** Renewal of the workers of one pool. */
 export class Renewal {
@@ -67,7 +67,7 @@ export class Renewal {
    * Boots the successor of `old` and then lets `old` leave, so that the pool never lacks a worker. Resolves with the
    * successor; undefined when `old` has left meanwhile, or is being renewed already. Rejects when the boot failed: `old` stays.
    */
-  async renew(old: Worker, why: RetireReason, probe?: Probe): Promise<Worker | undefined> {
+  async renew(old: Worker, why: RetireReason, probe?: CanaryProbe): Promise<Worker | undefined> {
     if (this.#options.stopped.aborted) throw this.#options.stoppedError()
     const slot = this.#options.slotOf(old)
     if (slot === undefined || slot.isRenewing) return undefined
@@ -122,7 +122,7 @@ export class Renewal {
   }
 
   /** Runs a new worker beside the one that it is to replace until the probe has passed. */
-  async #probe(fresh: Worker, probe: Probe): Promise<void> {
+  async #probe(fresh: Worker, probe: CanaryProbe): Promise<void> {
     const { onReady, stopped, stoppedError } = this.#options
     this.#probation.add(fresh)
     onReady(fresh)
