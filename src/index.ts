@@ -20,6 +20,7 @@ export { type Deferred, deferred } from './core/deferred.js'
 export { ErrorCode, hasCode, messageOf, RelayError, type RelayErrorOptions } from './core/errors.js'
 export { isObject, type JsonObject, objectOf, parseJson, textOf } from './core/json.js'
 export { isLoopback } from './core/loopback.js'
+export { listen, listenAddress } from './ipc/address.js'
 export type { ProtoMessage, RemoteProcedure } from './ipc/rpc/procedure.js'
 export { type Shape, type ShapeOf, shape } from './ipc/rpc/shape.js'
 export { type LogFields, type Logger, LogLevel, silentLogger } from './logging/logger.js'
@@ -63,6 +64,13 @@ export { all, optional, type ServiceKey, type ServiceOf, serviceKey } from './su
 export type { PoolEvent, PoolEvents, PoolListener } from './supervisor/pool/events.js'
 export { type PoolConfig, poolOrName, poolProperties } from './supervisor/pool/keys.js'
 export type { AcquireOptions, JobSink, Lease, Pool, WorkerBoot, WorkerInfo } from './supervisor/pool/pool.js'
+export type { ProcessKeys } from './supervisor/pool/process-keys.js'
+export type {
+  ProcessEnd,
+  ProcessesService,
+  ProcessOptions,
+  SupervisedProcess,
+} from './supervisor/processes/processes.js'
 export {
   type AnyProcedure,
   type Procedure,
@@ -80,6 +88,7 @@ export {
   type PoolState,
   Pools,
   type PoolsService,
+  Processes,
   Readiness,
   type ReadinessService,
   Rpc,

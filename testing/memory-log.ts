@@ -42,7 +42,8 @@ export class MemoryLog implements LogService {
 
   workerLine(line: WorkerLine): void {
     const { level, message, fields } = readWorkerLine(line)
-    this.#keep({ level, logger: 'worker', message, fields: plain(fields) })
+    const logger = line.process === undefined ? 'worker' : 'process'
+    this.#keep({ level, logger, message, fields: plain(fields) })
   }
 
   debug(fields: LogFields, message: string): void {

@@ -9,6 +9,7 @@ export const ErrorCode = {
   ConfigNotFound: 'RR_CONFIG_NOT_FOUND',
   NothingToPull: 'RR_NOTHING_TO_PULL',
   AddressInUse: 'RR_ADDRESS_IN_USE',
+  AddressInvalid: 'RR_ADDRESS_INVALID',
   LogOutput: 'RR_LOG_OUTPUT',
   AlreadyRunning: 'RR_ALREADY_RUNNING',
   NotRunning: 'RR_NOT_RUNNING',

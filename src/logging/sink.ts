@@ -148,7 +148,8 @@ export class LogHost implements Logger {
     if (this.#threshold > severity.error) return
     // Most lines are plain ones, which are at info: where those are not wanted, only a line that names a level is looked at.
     if (this.#threshold > severity.info && !namesLevel(line.text)) return
-    this.#record({ logger: 'worker', ...readWorkerLine(line) }, 'worker')
+    const logger = line.process === undefined ? 'worker' : 'process'
+    this.#record({ logger, ...readWorkerLine(line) }, 'worker')
   }
 
   /** Writes text for people among the lines of the log. */

@@ -9,7 +9,10 @@ import { RawJson } from './values.js'
 
 /** One line of a worker, with its origin. */
 export interface WorkerLine {
-  readonly pool: string
+  /** Absent for a plain process, which has a name instead. */
+  readonly pool?: string
+  /** Name of a plain process. */
+  readonly process?: string
   readonly pid: number
   /** The number of the thread, when the worker is one of the process `pid`. */
   readonly thread?: number
@@ -93,9 +96,10 @@ function monologToPino(value: number): number {
 
 /** Reads one line. */
 export function readWorkerLine(line: WorkerLine): LineRecord {
-  const { pool, pid, thread, job, tags, part } = line
+  const { pool, process, pid, thread, job, tags, part } = line
   const facts = {
-    pool,
+    ...(pool === undefined ? {} : { pool }),
+    ...(process === undefined ? {} : { process }),
     pid,
     ...(thread === undefined ? {} : { thread }),
     ...(job === undefined ? {} : { job }),

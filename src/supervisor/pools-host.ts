@@ -1,14 +1,15 @@
 /**
  * Builds all pools: holds the `server:` and `pools:` values, opens pools for plugins, and gives all of
- * them one watchdog, one relay listener and one stock of FIFOs. The server starts and ends it.
+ * them one relay listener and the tools of the server's children. The server starts and ends it.
  */
 import type { Clock } from '../core/clock.js'
-import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
+import { ErrorCode, RelayError } from '../core/errors.js'
 import type { Random } from '../core/random.js'
 import type { Logger } from '../logging/logger.js'
 import type { OutputPacer } from '../logging/output-pacer.js'
 import type { WorkerLine } from '../logging/worker-lines.js'
 import type { Grant, Platform } from '../platform/platform.js'
+import type { ChildTools } from './child-tools.js'
 import type { InFlightLedger } from './ledger.js'
 import { autoSize, descriptorsFor } from './machine/auto-size.js'
 import { descriptorsMax, readGrant } from './machine/limits.js'
@@ -17,7 +18,6 @@ import { poolState, poolsForPlugin } from './plugin-pools.js'
 import { BootLines } from './pool/boot/boot-lines.js'
 import { workerEnvironment } from './pool/boot/environment.js'
 import { noWorkerText, repeatsFailedStart } from './pool/boot/failed-start.js'
-import { FifoStock } from './pool/boot/fifo-stock.js'
 import { processBoot } from './pool/boot/process-boot.js'
 import { type ProcessSettings, processFault, processSettings } from './pool/boot/process-settings.js'
 import { threadBoot } from './pool/boot/thread-boot.js'
@@ -30,7 +30,6 @@ import { RelayListeners } from './relay-listeners.js'
 import type { OpenPool, PoolState, PoolsService } from './services.js'
 import { roadRunnerVersion } from './version.js'
 import { fifoCounts, standardUseOf } from './worker/os/standard-fifos.js'
-import { Watchdog } from './worker/os/watchdog.js'
 
 /** Options of a host. */
 export interface PoolsHostOptions {
@@ -38,7 +37,8 @@ export interface PoolsHostOptions {
   readonly server?: ServerSettings
   /** Named pools that plugins may share: the `pools:` section. Each starts when it is first opened. */
   readonly declared?: Readonly<Record<string, PoolConfig>>
-  /** The private folder: FIFOs and nothing else of ours. */
+  readonly children: ChildTools
+  /** The private folder. */
   readonly folder: string
   /** Working directory of the workers. */
   readonly cwd: string
@@ -81,10 +81,9 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
   /** First user of each pool, with its mode. */
   readonly #users = new Map<string, OpenPool>()
   readonly #destroyMs = new Map<string, number>()
-  readonly #fifos: FifoStock
+  readonly #children: ChildTools
   readonly #settings: ServerSettings
   readonly #declared: Readonly<Record<string, PoolConfig>>
-  #watchdog: Promise<Watchdog | undefined> | undefined
   readonly #listeners: RelayListeners
   /** Shared by all pools, so that a listener hears those that open later, too. */
   readonly #events: PoolEmitter
@@ -93,7 +92,7 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
     this.#options = options
     this.#settings = options.server ?? { command: undefined, relay: 'auto', env: {} }
     this.#declared = options.declared ?? {}
-    this.#fifos = new FifoStock({ folder: options.folder, log: options.log })
+    this.#children = options.children
     this.#events = new PoolEmitter(options.log)
     this.#listeners = new RelayListeners({ folder: options.folder, cwd: options.cwd, ...this.#tools() })
   }
@@ -154,8 +153,6 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
     await Promise.all(
       this.all().map((pool) => pool.stop(Math.max(0, (this.#destroyMs.get(pool.name) ?? 0) - usedMs))),
     )
-    const watchdog = await this.#watchdog
-    await watchdog?.close()
     await this.#listeners.close()
   }
 
@@ -239,8 +236,8 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
     const standardUse = standardUseOf(relay)
     const listener =
       standardUse === 'output' ? this.#listeners.open(relay, settings.launch.identity) : undefined
-    this.#watchdog ??= this.#startWatchdog()
-    this.#fifos.prepare(size * fifoCounts[standardUse])
+    const watchdog = this.#children.watchdog()
+    this.#children.fifos.prepare(size * fifoCounts[standardUse])
     this.#sayUnreachable(name, settings)
     const lines = this.#bootLines()
     const boot = processBoot({
@@ -254,8 +251,8 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
       lineBytesMax: this.#options.lineBytesMax,
       pacer: this.#options.pacer,
       writeLine: this.#options.writeLine,
-      fifos: this.#fifos,
-      watchdog: this.#watchdog,
+      fifos: this.#children.fifos,
+      watchdog,
       listener,
       standardUse,
       needsFifos: relay === 'fifo',
@@ -324,17 +321,5 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
       { pool, uid, gid },
       'these workers cannot reach RR_RPC: for that set rpc.listen to a TCP address',
     )
-  }
-
-  async #startWatchdog(): Promise<Watchdog | undefined> {
-    const { folder, log, platform } = this.#options
-    const watchdog = new Watchdog({ folder, log, isSparing: platform.watchdogCount === 1 })
-    try {
-      await watchdog.start()
-      return watchdog
-    } catch (error) {
-      log.warn({ error: messageOf(error) }, 'no watchdog: workers may outlive a killed server')
-      return undefined
-    }
   }
 }

@@ -11,6 +11,7 @@ import type { OutputPacer } from '../logging/output-pacer.js'
 import type { LogSettings } from '../logging/sink.js'
 import type { WorkerLine } from '../logging/worker-lines.js'
 import type { Platform } from '../platform/platform.js'
+import { ChildTools } from './child-tools.js'
 import { privateFolderPath, type ServerIdentity } from './folder/private-folder.js'
 import { InFlightLedger } from './ledger.js'
 import { Container } from './plugins/container.js'
@@ -22,6 +23,8 @@ import { type BootFault, summaryOf } from './pool/boot/boot-worker.js'
 import { noWorkerText } from './pool/boot/failed-start.js'
 import type { HeldPool, WorkerBoot } from './pool/pool.js'
 import { PoolsHost } from './pools-host.js'
+import { ProcessesHost } from './processes/host.js'
+import type { ProcessesService } from './processes/processes.js'
 import { type CheckInput, RpcHost } from './rpc/host.js'
 import { registerServerMethods } from './rpc/methods.js'
 import type { RpcService } from './rpc/procedure.js'
@@ -33,6 +36,7 @@ import {
   type LogService,
   Pools,
   type PoolsService,
+  Processes,
   Readiness,
   Rpc,
 } from './services.js'
@@ -77,6 +81,8 @@ export class Server {
   readonly pools: PoolsHost
   readonly rpc: RpcHost
   readonly #ledger: InFlightLedger
+  readonly #children: ChildTools
+  readonly #processes: ProcessesHost
   readonly #options: ServerOptions
   readonly #log: Logger
   readonly #container: Container
@@ -92,23 +98,34 @@ export class Server {
     this.#log = log.named('server')
     this.rpc = new RpcHost({ identity, version, cwd, checkInput, clock, log: log.named('rpc') })
     this.#ledger = new InFlightLedger({ clock, log: log.named('ledger') })
-    this.pools = new PoolsHost({
+    const folder = privateFolderPath(identity)
+    this.#children = new ChildTools({
+      folder,
+      log: log.named('pool'),
+      isSparing: platform.watchdogCount === 1,
+    })
+    const common = {
       server: options.settings.server,
-      declared: options.settings.pools,
-      ledger: this.#ledger,
-      folder: privateFolderPath(identity),
+      children: this.#children,
       cwd,
       env,
       platform,
-      version,
       clock,
-      random,
       splitCommand,
-      log: log.named('pool'),
-      rpcAddress: () => this.rpc.address,
-      writeLine: (line) => log.workerLine(line),
+      writeLine: (line: WorkerLine) => log.workerLine(line),
       lineBytesMax: () => log.lineBytesMax,
       pacer: log.pacer,
+    }
+    this.#processes = new ProcessesHost({ ...common, log: log.named('process') })
+    this.pools = new PoolsHost({
+      ...common,
+      declared: options.settings.pools,
+      ledger: this.#ledger,
+      folder,
+      version,
+      random,
+      log: log.named('pool'),
+      rpcAddress: () => this.rpc.address,
       ...(options.tellsBootsOnce === undefined ? {} : { tellsBootsOnce: options.tellsBootsOnce }),
       onHeld: options.onHeld,
     })
@@ -116,6 +133,7 @@ export class Server {
       plugins: options.plugins,
       services: [
         [Pools, new PerPlugin<PoolsService>((defer) => this.pools.forPlugin(defer))],
+        [Processes, new PerPlugin<ProcessesService>((defer) => this.#processes.forPlugin(defer))],
         [Rpc, new PerPlugin<RpcService>((defer) => this.rpc.forPlugin(defer))],
         [Log, log],
         [ClockKey, pluginClock],
@@ -150,7 +168,7 @@ export class Server {
       await this.#container.start()
       this.pools.openDeclared()
     } catch (error) {
-      this.pools.kill()
+      this.kill()
       await this.#end(0)
       throw error
     }
@@ -194,9 +212,10 @@ export class Server {
     return this.#container.drain(graceMs)
   }
 
-  /** SIGKILL to every worker, now. */
+  /** SIGKILL to every worker and process, now. */
   kill(): void {
     this.pools.kill()
+    this.#processes.kill()
   }
 
   async #waitsFor(): Promise<readonly string[]> {
@@ -212,6 +231,7 @@ export class Server {
     for (const step of [
       () => this.pools.stop(usedMs),
       () => this.#container.stop(),
+      () => this.#children.close(),
       () => this.rpc.close(),
     ]) {
       try {

@@ -10,6 +10,7 @@ import { serviceKey } from './plugins/keys.js'
 import type { PoolEvent, PoolListener } from './pool/events.js'
 import type { PoolConfig } from './pool/keys.js'
 import type { Pool } from './pool/pool.js'
+import type { ProcessesService } from './processes/processes.js'
 import type { RpcService } from './rpc/procedure.js'
 
 /** Options with which a plugin opens a pool. */
@@ -63,6 +64,9 @@ export interface PoolsService {
 /** The pools of the server. */
 export const Pools = serviceKey<PoolsService>('pools')
 
+/** Plain processes beside the workers. */
+export const Processes = serviceKey<ProcessesService>('processes')
+
 /** The procedures that clients may call. */
 export const Rpc = serviceKey<RpcService>('rpc')
 
@@ -96,4 +100,4 @@ export interface ReadinessService {
 export const Readiness = serviceKey<ReadinessService>('readiness')
 
 /** The services that every server has, whatever its plugins. */
-export const hostServices = [Pools, Rpc, Log, ClockKey, Ledger, Readiness] as const
+export const hostServices = [Pools, Processes, Rpc, Log, ClockKey, Ledger, Readiness] as const

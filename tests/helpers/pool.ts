@@ -12,6 +12,7 @@ import type { WorkerLine } from '../../src/logging/worker-lines.js'
 import type { Platform } from '../../src/platform/platform.js'
 import { serverPlatform } from '../../src/platform/server.js'
 import { defaultsOf } from '../../src/schema/defaults.js'
+import { ChildTools } from '../../src/supervisor/child-tools.js'
 import type { InFlightLedger } from '../../src/supervisor/ledger.js'
 import { type PoolConfig, poolProperties } from '../../src/supervisor/pool/keys.js'
 import type { ManagedPool } from '../../src/supervisor/pool/pool.js'
@@ -88,7 +89,9 @@ export async function startPool(
   const waiting: { matches: RegExp; resolve: (line: WorkerLine) => void }[] = []
   const log = recordingLogger()
   const relay = options.relay ?? 'auto'
+  const children = new ChildTools({ folder, log, isSparing: false })
   const host = new PoolsHost({
+    children,
     server: { command: undefined, relay: relay.replace('FOLDER', folder), env: {} },
     declared: options.declared ?? {},
     folder,
@@ -112,6 +115,7 @@ export async function startPool(
   t.after(async () => {
     host.kill()
     await host.stop(0)
+    await children.close()
   })
   const words = typeof command === 'string' ? fixtureCommand(command) : command
   const pool = host.open(

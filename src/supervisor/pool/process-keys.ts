@@ -46,6 +46,9 @@ export const processProperties = {
   },
 } as const
 
+/** Values of these keys: those that are absent are the ones of `server:`. */
+export type ProcessKeys = Partial<ConfigOf<typeof processProperties>>
+
 /** `env` of a pool or of `server:`. */
 export const envProperty = {
   type: 'map',
@@ -58,7 +61,7 @@ export const envProperty = {
 } as const
 
 /** Validated `server:` section, which every pool inherits. */
-export interface ServerSettings extends Partial<ConfigOf<typeof processProperties>> {
+export interface ServerSettings extends ProcessKeys {
   readonly command: string | readonly string[] | undefined
   readonly relay: string
   readonly env: Readonly<Record<string, string>>

@@ -65,12 +65,9 @@ const faulty: readonly [yaml: string, problems: readonly RegExp[]][] = [
     'server: { command: "php worker.php" }\npools: { default: {} }\nlambda: { pool: defalt }',
     [/^rr\.yaml:4:17: there is no pool "defalt", did you mean "default"\? Expected one of default$/],
   ],
-  [command('"php9.9 worker.php"'), [/^rr\.yaml:2:20: the worker's program "php9\.9" is not on PATH/]],
-  [command('"./text-file"'), [/^rr\.yaml:2:20: the worker's program text-file is not executable/]],
-  [
-    command('"./nothing-here"'),
-    [/^rr\.yaml:2:20: the worker's program nothing-here is not an executable file/],
-  ],
+  [command('"php9.9 worker.php"'), [/^rr\.yaml:2:20: the program "php9\.9" is not on PATH/]],
+  [command('"./text-file"'), [/^rr\.yaml:2:20: the program text-file is not executable/]],
+  [command('"./nothing-here"'), [/^rr\.yaml:2:20: the program nothing-here is not an executable file/]],
   [command('"php workr.php"'), [/^rr\.yaml:2:20: php would run workr\.php, which does not exist$/]],
   [command('"php -d memory_limit=1G -q workr.php"'), [/php would run workr\.php/]],
   [command('"php -f workr.php -- x"'), [/php would run workr\.php/]],
@@ -99,7 +96,7 @@ const faulty: readonly [yaml: string, problems: readonly RegExp[]][] = [
   ],
   [
     'server: { command: "php worker.php", env: { PATH: /nowhere } }\nlambda: {}',
-    [/the worker's program "php" is not on PATH \(\/nowhere\)/],
+    [/the program "php" is not on PATH \(\/nowhere\)/],
   ],
   [
     'lambda: { pool: { runtime: thread, command: nobody.ts, user: nobody } }',

@@ -5,7 +5,7 @@ import { ErrorCode, RelayError } from '../../../core/errors.js'
 import { resolveIdentity } from '../../worker/os/identity.js'
 import type { LaunchSettings } from '../../worker/os/launcher.js'
 import type { PoolConfig } from '../keys.js'
-import { processProperties, type ServerSettings } from '../process-keys.js'
+import { type ProcessKeys, processProperties, type ServerSettings } from '../process-keys.js'
 
 /** The settings of one pool. */
 export interface ProcessSettings {
@@ -16,7 +16,9 @@ export interface ProcessSettings {
 
 /** Sections and surroundings that the settings come from. */
 export interface ProcessSources {
-  readonly pool: PoolConfig
+  /** `pool` when absent; a plain process takes the same keys. */
+  readonly kind?: 'pool' | 'process'
+  readonly pool: ProcessKeys
   readonly server: ServerSettings
   /** Folder that a relative `cwd` refers to. */
   readonly folder: string
@@ -31,9 +33,10 @@ const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
  */
 export function processSettings(
   name: string,
-  { pool, server, folder, env }: ProcessSources,
+  { kind = 'pool', pool, server, folder, env }: ProcessSources,
 ): ProcessSettings {
   const identity = resolveIdentity({
+    kind,
     pool: name,
     user: pool.user ?? server.user,
     // The group goes with the user: that of another user would be a surprise.
@@ -44,16 +47,16 @@ export function processSettings(
   const oomScoreAdj = pool.oom_score_adj ?? server.oom_score_adj
   return {
     launch: { umask: pool.umask ?? server.umask, oomScoreAdj, identity },
-    cwd: workingFolder(name, folder, pool.cwd ?? server.cwd),
+    cwd: workingFolder(`${kind} "${name}"`, folder, pool.cwd ?? server.cwd),
     envAllow: pool.env_allow ?? server.env_allow,
   }
 }
 
-function workingFolder(name: string, folder: string, cwd: string | undefined): string {
+function workingFolder(owner: string, folder: string, cwd: string | undefined): string {
   if (cwd === undefined) return folder
   const path = resolve(folder, cwd)
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return path
-  throw new RelayError(ErrorCode.WorkerSettings, `pool "${name}" (cwd: ${cwd}): there is no folder ${path}`, {
+  throw new RelayError(ErrorCode.WorkerSettings, `${owner} (cwd: ${cwd}): there is no folder ${path}`, {
     hint: 'It counts from the working directory (-w, else the folder of the config file).',
   })
 }

@@ -18,6 +18,9 @@ export interface Identity {
 
 /** User and group that were asked for, with the surroundings that resolve them. */
 export interface IdentityOptions {
+  /** `pool` when absent. */
+  readonly kind?: 'pool' | 'process' | undefined
+  /** Name of the pool, or of the process. */
   readonly pool: string
   readonly user: string | undefined
   readonly group: string | undefined
@@ -146,7 +149,13 @@ function supplementaryGroups(name: string, gid: number): readonly number[] | und
     .filter((one) => one !== gid)
 }
 
-function fault({ pool, user, group }: IdentityOptions, what: string, hint: string): RelayError {
+function fault(
+  { kind = 'pool', pool, user, group }: IdentityOptions,
+  what: string,
+  hint: string,
+): RelayError {
   const asked = [user && `user: ${user}`, group && `group: ${group}`].filter((one) => one !== undefined)
-  return new RelayError(ErrorCode.WorkerSettings, `pool "${pool}" (${asked.join(', ')}): ${what}`, { hint })
+  return new RelayError(ErrorCode.WorkerSettings, `${kind} "${pool}" (${asked.join(', ')}): ${what}`, {
+    hint,
+  })
 }

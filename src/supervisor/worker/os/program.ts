@@ -24,7 +24,7 @@ export function resolveProgram(word: string, cwd: string, path: string): string 
   if (word.includes('/')) {
     const file = isAbsolute(word) ? word : resolve(cwd, word)
     if (!isFile(file)) {
-      const what = `the worker's program ${file} is not an executable file: ${whyNoFile(file)}`
+      const what = `the program ${file} is not an executable file: ${whyNoFile(file)}`
       throw new RelayError(ErrorCode.WorkerCommand, what, {
         hint: 'Check `command`; a path counts from the working directory (-w, else the folder of the config file).',
       })
@@ -39,7 +39,7 @@ export function resolveProgram(word: string, cwd: string, path: string): string 
     checkHead(file, path)
     return file
   }
-  throw new RelayError(ErrorCode.WorkerCommand, `the worker's program "${word}" is not on PATH (${path})`, {
+  throw new RelayError(ErrorCode.WorkerCommand, `the program "${word}" is not on PATH (${path})`, {
     hint: isFile(resolve(cwd, word))
       ? `There is a file ${word} in ${cwd}: write ./${word}, or put its interpreter before it.`
       : `Install ${word}, or write its full path in \`command\`.`,
@@ -107,7 +107,7 @@ function headOf(file: string): Buffer {
 
 function notExecutable(file: string): RelayError {
   const hasLine = headOf(file).toString('latin1').startsWith('#!')
-  return new RelayError(ErrorCode.WorkerCommand, `the worker's program ${file} is not executable`, {
+  return new RelayError(ErrorCode.WorkerCommand, `the program ${file} is not executable`, {
     hint: hasLine
       ? `It has a #! line: run chmod +x ${file}, or put its interpreter before it in \`command\`.`
       : 'Put its interpreter before it in `command`, e.g. "php worker.php".',
@@ -122,13 +122,9 @@ function checkHead(file: string, path: string): void {
   const line = head.toString('latin1').split('\n')[0] ?? ''
   if (!line.startsWith('#!')) {
     if (head.length === 0 || head.includes(0)) return
-    throw new RelayError(
-      ErrorCode.WorkerCommand,
-      `the worker's program ${file} is a text without a #! line`,
-      {
-        hint: 'Put its interpreter before it in `command`, or begin it with a line such as #!/usr/bin/env php.',
-      },
-    )
+    throw new RelayError(ErrorCode.WorkerCommand, `the program ${file} is a text without a #! line`, {
+      hint: 'Put its interpreter before it in `command`, or begin it with a line such as #!/usr/bin/env php.',
+    })
   }
   const interpreter = line.slice(2).trimStart().split(/[ \t]/)[0] ?? ''
   if (isAbsolute(interpreter) && isFile(interpreter) && isExecutable(interpreter)) {

@@ -1,0 +1,49 @@
+/** Tools that all children of one server share: the watchdog that none of them outlives, and the stock of FIFOs for their streams. */
+import { messageOf } from '../core/errors.js'
+import type { Logger } from '../logging/logger.js'
+import { FifoStock } from './pool/boot/fifo-stock.js'
+import { Watchdog } from './worker/os/watchdog.js'
+
+/** Options of the tools. */
+export interface ChildToolsOptions {
+  /** The private folder. */
+  readonly folder: string
+  readonly log: Logger
+  /** One watchdog is enough, as all processes end with the server's environment. */
+  readonly isSparing: boolean
+}
+
+/** Tools of one server's children. The watchdog starts with the first child. */
+export class ChildTools {
+  readonly fifos: FifoStock
+  readonly #options: ChildToolsOptions
+  #watchdog: Promise<Watchdog | undefined> | undefined
+
+  constructor(options: ChildToolsOptions) {
+    this.#options = options
+    this.fifos = new FifoStock(options)
+  }
+
+  /** Starts the watchdog once; resolves with undefined when this system cannot have one. */
+  watchdog(): Promise<Watchdog | undefined> {
+    this.#watchdog ??= this.#start()
+    return this.#watchdog
+  }
+
+  /** Ends the watchdog, which kills every child that is still there. */
+  async close(): Promise<void> {
+    const watchdog = await this.#watchdog
+    await watchdog?.close()
+  }
+
+  async #start(): Promise<Watchdog | undefined> {
+    const watchdog = new Watchdog(this.#options)
+    try {
+      await watchdog.start()
+      return watchdog
+    } catch (error) {
+      this.#options.log.warn({ error: messageOf(error) }, 'no watchdog: workers may outlive a killed server')
+      return undefined
+    }
+  }
+}
