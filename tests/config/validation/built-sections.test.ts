@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { Ajv } from 'ajv'
 import fc from 'fast-check'
@@ -89,4 +90,22 @@ test('the pattern of a command accepts what can be split into words', () => {
     }),
     { numRuns: 3000 },
   )
+})
+
+test('a section without keys is judged without ajv, and one that has some is not', async () => {
+  const module = new URL('../../../config/validation/validate.js', import.meta.url).href
+  const program = `
+    const { validateSection } = await import('${module}')
+    const { _cache } = (await import('node:module')).Module
+    const loaded = () => Object.keys(_cache).some((file) => file.includes('/ajv/'))
+    const tree = (key) => ({ kind: 'map', at: {}, entries: new Map(key === undefined ? [] : [[key, {
+      at: {}, value: { kind: 'scalar', value: 1, isQuoted: false, at: {} } }]]) })
+    const found = []
+    for (const key of [undefined, 'own']) {
+      const { problems } = await validateSection({ name: 'x', config: { properties: {} } }, tree(key))
+      found.push(problems.map(({ what }) => what), loaded())
+    }
+    console.log(JSON.stringify(found))`
+  const run = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+  assert.deepEqual(JSON.parse(run.stdout), [[], false, ['unknown key "own" in "x"'], true], run.stderr)
 })
