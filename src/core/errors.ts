@@ -43,6 +43,7 @@ export const ErrorCode = {
   JobInvalid: 'RR_JOB_INVALID',
   PoolUnknown: 'RR_POOL_UNKNOWN',
   PoolMode: 'RR_POOL_MODE',
+  PoolSize: 'RR_POOL_SIZE',
   ResetFailed: 'RR_RESET_FAILED',
   LedgerViolation: 'RR_LEDGER_VIOLATION',
   PoolNoWorkers: 'RR_POOL_NO_WORKERS',

@@ -15,6 +15,7 @@ export function poolsForPlugin(
     names: () => host.names(),
     list: () => host.list(),
     reset: (name) => host.reset(name),
+    resize: (name, size) => host.resize(name, size),
     on: (event, listener) => {
       const remove = events.on(event, listener)
       defer(remove)

@@ -21,8 +21,9 @@ import { noWorkerText, repeatsFailedStart } from './pool/boot/failed-start.js'
 import { processBoot } from './pool/boot/process-boot.js'
 import { type ProcessSettings, processFault, processSettings } from './pool/boot/process-settings.js'
 import { threadBoot } from './pool/boot/thread-boot.js'
+import { DebugPool } from './pool/debug-pool.js'
 import { PoolEmitter } from './pool/events.js'
-import type { PoolConfig } from './pool/keys.js'
+import { type PoolConfig, workersMax } from './pool/keys.js'
 import type { HeldPool, ManagedPool } from './pool/pool.js'
 import type { ServerSettings } from './pool/process-keys.js'
 import { WorkerPool } from './pool/worker-pool.js'
@@ -132,6 +133,18 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
     await pool.reset()
   }
 
+  async resize(name: string, size: number): Promise<void> {
+    const pool = this.#pools.get(name)
+    if (pool === undefined) throw this.#unknown(name)
+    if (!Number.isInteger(size) || size < 1 || size > workersMax)
+      throw new RelayError(ErrorCode.PoolSize, `pool "${name}" cannot have ${size} workers`, {
+        hint: `A pool has from 1 to ${workersMax} workers.`,
+      })
+    this.#options.log.info({ pool: name, from: pool.size, to: size }, 'the pool is resized')
+    await pool.resize(size)
+    this.#checkDescriptors(name)
+  }
+
   /** The pools that have been opened. */
   all(): readonly ManagedPool[] {
     return [...this.#pools.values()]
@@ -195,8 +208,18 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
     }
     const words = this.#words(name, config)
     const size = config.num_workers === 'auto' ? autoSize(this.#grant()) : config.num_workers
-    const about = { name, size, config, words, mode: options.mode, bootFirst: options.bootFirst }
-    const pool = config.runtime === 'thread' ? this.#threadPool(about) : this.#processPool(about)
+    const { mode, bootFirst } = options
+    const { debug: isDebug } = config
+    const about = {
+      name,
+      size: isDebug ? 0 : size,
+      config,
+      words,
+      mode,
+      bootFirst: isDebug ? undefined : bootFirst,
+    }
+    const workers = config.runtime === 'thread' ? this.#threadPool(about) : this.#processPool(about)
+    const pool = isDebug ? new DebugPool({ workers, size, config, clock: this.#options.clock }) : workers
     this.#pools.set(name, pool)
     this.#users.set(name, options)
     if (config.runtime === 'process') this.#checkDescriptors(name)

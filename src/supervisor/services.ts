@@ -59,6 +59,11 @@ export interface PoolsService {
   on<E extends PoolEvent>(event: E, listener: PoolListener<E>): Undo
   /** Replaces the workers of one pool, one after the other. */
   reset(name: string): Promise<void>
+  /**
+   * Gives an open pool this number of workers until the server ends; a `dynamic_allocator` counts from there. New workers boot meanwhile, and
+   * busy ones above that number leave after their job. Rejects with RR_POOL_UNKNOWN, RR_POOL_SIZE or RR_POOL_STOPPED.
+   */
+  resize(name: string, size: number): Promise<void>
 }
 
 /** The pools of the server. */

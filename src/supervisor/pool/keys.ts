@@ -2,11 +2,14 @@
 import type { ConfigOf } from '../../schema/kinds.js'
 import { envProperty, processProperties } from './process-keys.js'
 
+/** The most workers of a pool. */
+export const workersMax = 2048
+
 /** The keys of a pool, RoadRunner's names (`reference/roadrunner.md` §3.1 of that server's documentation). */
 export const poolProperties = {
   num_workers: {
     anyOf: [
-      { type: 'integer', minimum: 1, maximum: 2048 },
+      { type: 'integer', minimum: 1, maximum: workersMax },
       { type: 'string', enum: ['auto'] },
     ],
     default: 'auto',
@@ -97,7 +100,12 @@ export const poolProperties = {
     default: '60s',
     description: 'How long a cancelled stream may take to end.',
   },
-  debug: { type: 'boolean', notYet: true, description: 'Start a new worker for every job.' },
+  debug: {
+    type: 'boolean',
+    default: false,
+    description:
+      'For development: boots a worker for each job, which leaves after it, so that changed code runs at once. `num_workers` is the number of jobs at once.',
+  },
   supervisor: {
     type: 'object',
     description: 'Limits after which a worker is replaced.',

@@ -160,6 +160,11 @@ export interface ManagedPool extends Pool {
   bootLines(): readonly string[]
   /** Replaces every worker, one after the other; RR_RESET_FAILED when a new one does not boot or does worse: the old ones stay. */
   reset(): Promise<void>
+  /**
+   * Gives the pool `size` workers; a `dynamic_allocator` counts from there. Resolves when it has as many slots: new workers may still boot,
+   * and busy ones above that number leave after their job. Rejects with RR_POOL_STOPPED.
+   */
+  resize(size: number): Promise<void>
   /** Takes no new work, lets running jobs end within `graceMs`, stops the workers, kills the rest. */
   stop(graceMs: number): Promise<void>
   /** SIGKILL to every worker's process group, now. */

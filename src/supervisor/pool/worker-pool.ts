@@ -18,6 +18,7 @@ import { runAlone } from './run-alone.js'
 import { Resets } from './slots/reset.js'
 import { Slots } from './slots/slots.js'
 import { Autoscaler, scalePolicyOf } from './upkeep/autoscaler.js'
+import { resizeSlots } from './upkeep/resize.js'
 import { Retirement } from './upkeep/retirement.js'
 import type { WorkerPoolOptions } from './worker-pool-options.js'
 
@@ -37,6 +38,8 @@ export class WorkerPool implements ManagedPool {
   readonly #resets: Resets
   readonly #deadlines: DeadlineWatch
   readonly #leaseParts: LeaseParts
+  /** Size of the last resize. */
+  #sizeWanted = 0
 
   constructor(options: WorkerPoolOptions) {
     this.name = options.name
@@ -155,6 +158,15 @@ export class WorkerPool implements ManagedPool {
 
   reset(): Promise<void> {
     return this.#resets.request()
+  }
+
+  async resize(size: number): Promise<void> {
+    if (this.isStopping) throw this.#live.stoppedError()
+    this.#sizeWanted = size
+    this.#autoscaler?.setFloor(size)
+    const { changed, stopped } = this.#live
+    const wanted = () => this.#sizeWanted
+    await resizeSlots({ slots: this.#slots, queue: this.#queue, changed, stopped, wanted })
   }
 
   async stop(graceMs: number): Promise<void> {

@@ -20,11 +20,16 @@ import {
   type WorkerRow,
   Workers,
 } from './own.js'
+import type { AnyProcedure } from './procedure.js'
 import type { CheckedProcedure } from './table.js'
 
 /** Facts of a server that the methods read. */
 export interface ServerFacts {
-  readonly pools: { all(): readonly ManagedPool[]; reset(name: string): Promise<void> }
+  readonly pools: {
+    all(): readonly ManagedPool[]
+    reset(name: string): Promise<void>
+    resize(name: string, size: number): Promise<void>
+  }
   readonly ledger: () => LedgerView
   readonly plugins: () => readonly PluginInfo[]
   readonly pid: number
@@ -63,6 +68,14 @@ export function registerServerMethods(rpc: RpcHost, facts: ServerFacts): void {
 
 function registerRoadRunnerMethods(rpc: RpcHost, { pools }: ServerFacts): void {
   const names = () => pools.all().map((pool) => pool.name)
+  const resizeBy = (by: number): AnyProcedure => ({
+    audited: true,
+    call: async (name: unknown) => {
+      const size = pools.all().find((one) => one.name === name)?.size ?? 0
+      await pools.resize(String(name), size + by)
+      return true
+    },
+  })
   rpc.register('rpc', { Version: { call: () => roadRunnerVersion } })
   rpc.register('informer', {
     List: { call: names },
@@ -72,6 +85,8 @@ function registerRoadRunnerMethods(rpc: RpcHost, { pools }: ServerFacts): void {
         return { workers: pool === undefined ? null : (await pool.workers()).map(roadRunnerWorker) }
       },
     },
+    AddWorker: resizeBy(1),
+    RemoveWorker: resizeBy(-1),
   })
   rpc.register('resetter', {
     List: { call: names },

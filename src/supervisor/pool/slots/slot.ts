@@ -19,6 +19,11 @@ export function newSlot(): Slot {
   return { worker: undefined, booting: undefined, failures: 0, isRenewing: false, isGone: false }
 }
 
+/** True when the slot has no worker and no renewal is under way. */
+export function isEmpty({ worker, isRenewing }: Slot): boolean {
+  return worker === undefined && !isRenewing
+}
+
 /** True when the slot is empty because boots failed. */
 export function isFailing(slot: Slot): boolean {
   return slot.worker === undefined && slot.failures > 0 && !slot.isRenewing

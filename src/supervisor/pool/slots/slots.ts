@@ -212,9 +212,9 @@ export class Slots {
     return this.#slots.filter(isFailing).length
   }
 
-  /** Removes up to `count` slots in which boots failed. */
-  shrinkFailing(count: number): void {
-    const given = count > 0 ? this.#slots.filter(isFailing).slice(-count) : []
+  /** Removes up to `count` slots without a worker: those in which boots failed, or which `isMeant`. */
+  shrinkEmpty(count: number, isMeant: (slot: Slot) => boolean = isFailing): void {
+    const given = count > 0 ? this.#slots.filter(isMeant).slice(-count) : []
     for (const slot of given) this.#remove(slot)
   }
 

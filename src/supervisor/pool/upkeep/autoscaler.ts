@@ -33,15 +33,22 @@ export class Autoscaler {
   #firesAt = Number.POSITIVE_INFINITY
   #grownAt = Number.NEGATIVE_INFINITY
   #isClosed = false
+  #policy: ScalePolicy
 
   constructor(options: AutoscalerOptions) {
     this.#options = options
+    this.#policy = options.policy
   }
 
   /** Called when a caller begins to wait: checks the pool soon. */
   poke(): void {
-    const { policy } = this.#options
-    this.#lookIn(Math.max(lookMsMin, policy.growAfterMs))
+    this.#lookIn(Math.max(lookMsMin, this.#policy.growAfterMs))
+  }
+
+  /** Moves the floor, and the ceiling with it. */
+  setFloor(floor: number): void {
+    const { ceiling, floor: before } = this.#policy
+    this.#policy = { ...this.#policy, floor, ceiling: floor + ceiling - before }
   }
 
   close(): void {
@@ -59,7 +66,7 @@ export class Autoscaler {
   }
 
   async #look(): Promise<void> {
-    const { retirement, policy } = this.#options
+    const { retirement } = this.#options
     this.#firesAt = Number.POSITIVE_INFINITY
     if (this.#plan().kind === 'grow') {
       await retirement.measure()
@@ -67,15 +74,16 @@ export class Autoscaler {
     }
     this.#act(this.#plan())
     const { waiting, size } = this.#view()
-    this.#lookAgain(waiting > 0, size > policy.floor)
+    this.#lookAgain(waiting > 0, size > this.#policy.floor)
   }
 
   #plan(): ScaleStep {
-    return planScale(this.#view(), this.#options.policy)
+    return planScale(this.#view(), this.#policy)
   }
 
   #act(step: ScaleStep): void {
-    const { name: pool, slots, policy, clock, log } = this.#options
+    const { name: pool, slots, clock, log } = this.#options
+    const policy = this.#policy
     const { waiting, oldestMs, size: from } = this.#view()
     if (step.kind === 'grow') {
       this.#grownAt = clock.monotonicMs()
@@ -113,7 +121,7 @@ export class Autoscaler {
    */
   #shrink(pids: readonly number[], empty: number): void {
     const { slots, queue } = this.#options
-    slots.shrinkFailing(empty)
+    slots.shrinkEmpty(empty)
     for (const worker of slots.workers) {
       // A worker whose successor is booting stays in the queue: that boot may fail.
       if (!pids.includes(worker.pid) || slots.isRenewing(worker)) continue
@@ -122,7 +130,7 @@ export class Autoscaler {
   }
 
   #lookAgain(isWaitedFor: boolean, isAboveFloor: boolean): void {
-    const { policy } = this.#options
+    const policy = this.#policy
     if (isWaitedFor) this.#lookIn(Math.max(lookMsMin, Math.min(policy.growAfterMs, policy.coolDownMs)))
     else if (isAboveFloor) this.#lookIn(Math.max(lookMsMin, policy.idleMsMax / idleLooks))
   }
