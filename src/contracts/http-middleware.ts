@@ -1,6 +1,6 @@
 /**
  * Contract of HTTP middleware, in the shape of Connect: compression, helmet, cors and the like fit as they are. A plugin provides one under
- * `HttpMiddleware`, and whoever serves HTTP needs `all(HttpMiddleware)` and runs those that its section names, in its order.
+ * `HttpMiddleware`, and a plugin that serves HTTP needs `all(HttpMiddleware)` and runs those that its section names, in its order.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { serviceKey } from '../supervisor/plugins/keys.js'

@@ -1,5 +1,5 @@
 /**
- * Contract of metrics: whoever counts declares series, and the plugin that provides `Metrics` shows them to whoever scrapes. Need it with
+ * Contract of metrics: plugins declare series, and the provider of `Metrics` shows them to scrapers. Need it with
  * `optional(Metrics)`: without such a plugin there is no service, and `series?.add(1)` costs a comparison.
  */
 import type { Undo } from '../core/abort.js'
@@ -23,7 +23,7 @@ export type MetricKind = keyof MetricSeries
 /** Declaration of a metric. */
 export interface MetricAbout<K extends MetricKind, L extends readonly string[]> {
   readonly type: K
-  /** One sentence for whoever reads the scrape. */
+  /** One sentence for readers of the scrape. */
   readonly help: string
   /** Names of labels, in the order in which `of` takes their values. */
   readonly labels?: L
@@ -44,7 +44,7 @@ export interface Metric<K extends MetricKind, L extends readonly string[] = read
 /** Metrics of the server and its plugins. */
 export interface MetricsService {
   /**
-   * Declares a metric by its full name (letters, digits and `_`: `rr_http_requests_total`). Declared again in the same way, by anybody, it is
+   * Declares a metric by its full name (letters, digits and `_`: `rr_http_requests_total`). Declared again in the same way, by any plugin, it is
    * the same metric. Throws when the name is malformed, or is declared in another way.
    */
   declare<K extends MetricKind, const L extends readonly string[] = readonly []>(

@@ -1,10 +1,10 @@
 /**
- * Contract of health checks: a plugin provides `Probe` to be asked about itself alone, and whoever answers checks (RoadRunner's
+ * Contract of health checks: a plugin provides `Probe` to be asked about itself alone, and a plugin that answers checks (RoadRunner's
  * `/health?plugin=NAME` and `/ready?plugin=NAME`) needs `all(Probe)`: a map by the plugin's name.
  */
 import { serviceKey } from '../supervisor/plugins/keys.js'
 
-/** State of one plugin. An answer that throws, or takes longer than whoever asks allows, is false. */
+/** State of one plugin. An answer that throws, or takes longer than its caller allows, is false. */
 export interface Probe {
   /** False when it will not recover by itself, so that a restart of the server is the cure. A lost connection that is retried is not. */
   health(): boolean | Promise<boolean>

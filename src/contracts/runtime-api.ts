@@ -1,4 +1,4 @@
-/** Contract of a Lambda Runtime API in this process: the emulator provides it, whoever pulls events needs it. */
+/** Contract of a Lambda Runtime API in this process: the emulator provides it, a plugin that pulls events needs it. */
 import { serviceKey } from '../supervisor/plugins/keys.js'
 
 /** Address of a Runtime API and the function that it emulates. */

@@ -11,7 +11,7 @@ const counts = shape.record({
   dead: shape.orNull(shape.number),
 })
 
-/** Address of the invoke endpoint, and whether anybody pulls its events. */
+/** Address of the invoke endpoint, and whether its events are pulled. */
 export type EmulatorTarget = ShapeOf<typeof target>
 /** Ids of the messages that a queue took. */
 export type SentMessages = ShapeOf<typeof sent>
