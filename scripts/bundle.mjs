@@ -20,6 +20,9 @@ const bundles = {
   ],
 }
 
+/** Modules of Node that `rr bootstrap` does not need before it asks for the first event: each is loaded where it is used. */
+const late = ['crypto', 'fs/promises', 'http', 'os', 'url', 'util', 'worker_threads']
+
 /** Packages that stay outside: AWS's clients are the user's own, and tinypool starts files of its own package as threads. */
 const external = [/^@aws-sdk\//, 'tinypool']
 
@@ -59,6 +62,15 @@ function entryOf(modules, eager) {
   }
 }
 
+/** Loads the modules of `late` where a member of theirs is used, instead of at the top of the file. */
+function lateModules(code) {
+  return late.reduce((made, name) => {
+    const variable = `node_${name.replace('/', '_')}`
+    const top = `let ${variable} = require("node:${name}");`
+    return made.replace(top, '').replaceAll(`${variable}.`, `require("node:${name}").`)
+  }, code)
+}
+
 /** Leaves out the file of an entry, which only loads `main.js`, and puts rolldown's own helpers into that. */
 function oneFile() {
   return {
@@ -66,10 +78,10 @@ function oneFile() {
     generateBundle(_options, files) {
       const helpers = files['rolldown-runtime.js'].code.replace(/^\/\/.*$/gm, '').replace(/\s*\n\s*/g, ' ')
       const load = 'require("./rolldown-runtime.js")'
-      files['main.js'].code = files['main.js'].code.replace(
-        load,
-        `((exports) => {${helpers}; return exports })({})`,
-      )
+      const code = files['main.js'].code.replace(load, `((exports) => {${helpers}; return exports })({})`)
+      // `cmd/start/load-bundle.ts` runs it, with V8's code cache.
+      files['main.js'].code =
+        `(function (exports, require, module, __filename, __dirname) {${lateModules(code)}\n})\n`
       delete files['entry.js']
     },
   }

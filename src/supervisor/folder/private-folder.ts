@@ -3,10 +3,10 @@
  * and `rpc.listen`, so that commands with the same arguments find the server. TMPDIR and XDG_RUNTIME_DIR are not used: they
  * differ between a service and a shell. Handles names and owners only; `claim.ts` decides who may take a folder.
  */
-import { createHash } from 'node:crypto'
 import { chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
+import { sha256 } from '../../core/sha256.js'
 
 /** Identity of a server. */
 export interface ServerIdentity {
@@ -82,7 +82,7 @@ export function checkPrivateFolder(path: string, uid: number): void {
 
 function folderName(path: string, listen: string): string {
   const text = listen === '' ? path : `${path}\n${listen}`
-  return createHash('sha256').update(text).digest('hex').slice(0, digits)
+  return sha256(text).slice(0, digits)
 }
 
 function realPath(path: string): string | undefined {

@@ -5,7 +5,6 @@
  * Invariant: names are `.start-N`. The process that makes the highest N holds the lock, until its file is empty or its
  * process has gone. The highest one is never removed, so a number cannot be taken twice.
  */
-import { randomBytes } from 'node:crypto'
 import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Clock, sleep } from '../../core/clock.js'
@@ -17,10 +16,14 @@ const namePattern = /^\.start-(\d{1,15})$/
 const waitMsMax = 10_000
 const lookEveryMs = 5
 const ownerOnly = 0o600
+/** Locks that this process has asked for: several may wait at once. */
+let lockCount = 0
 
 /** Waits for the lock of a user's folder; returns its release. Rejects with RR_ALREADY_RUNNING after 10 s. */
 export async function holdStartLock(root: string, clock: Clock): Promise<() => void> {
-  const note = join(root, `.starting-${process.pid}-${randomBytes(6).toString('hex')}`)
+  lockCount += 1
+  const unique = `${Math.round(clock.monotonicMs() * 1e6).toString(16)}${lockCount}`
+  const note = join(root, `.starting-${process.pid}-${unique}`)
   const giveUpAt = clock.monotonicMs() + waitMsMax
   writeFileSync(note, `${process.pid} ${readProcessState(process.pid)?.startTicks ?? ''}`, {
     mode: ownerOnly,

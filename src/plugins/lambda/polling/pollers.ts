@@ -55,7 +55,9 @@ export async function startPollers(options: PollersOptions): Promise<RunningPlug
   const { settings, pool, address, isBootstrap, log, env, clock } = options
   const agent = userAgent(env.RELAYRUNNER_VERSION)
   // While the workers boot; it must have happened before the first `/next`.
-  const registered = isBootstrap ? registerExtension(address, agent, log) : Promise.resolve()
+  const registered = isBootstrap
+    ? registerExtension({ address, userAgent: agent, clock, log })
+    : Promise.resolve()
   const newClient = () => new RuntimeClient({ address, userAgent: agent, clock, log })
   const handler = await handlerOptions(options)
   const openStream = settings.streaming ? await streamOpener(address, agent, log) : undefined
