@@ -108,6 +108,17 @@ add(
   server(async () => (await import('./server/serve.js')).bootstrap),
 )
 add(
+  withConfig(
+    new Command('compile').description(
+      'prepare the start of bootstrap: V8’s code cache, the configuration as JSON',
+    ),
+  ).option(
+    '--out <dir>',
+    'folder to write to (else beside the program); RELAYRUNNER_COMPILED names it at the start',
+  ),
+  async () => (await import('./start/compile.js')).compile,
+)
+add(
   new Command('init')
     .description('create a project that runs: rr.yaml with its schema, a worker, a test')
     .argument('[language]', 'php, node or python (else detected from the folder)')

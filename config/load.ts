@@ -2,6 +2,7 @@
 import { dirname, relative, resolve } from 'node:path'
 import { ErrorCode, hasCode, messageOf } from '../src/core/errors.js'
 import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
+import { type compiledTree, unpackTree } from './compiled.js'
 import type { EnvironmentVariables } from './env.js'
 import { readConfig } from './find.js'
 import { emptyMap, parseYaml } from './yaml/yaml.js'
@@ -35,6 +36,8 @@ export interface LoadOptions {
   readonly overrides: readonly string[]
   /** The tree without a file. */
   readonly zero?: Tree
+  /** Files that were parsed before; one that it does not know is read. */
+  readonly compiled?: ((text: string) => ReturnType<typeof compiledTree>) | undefined
 }
 
 const includesMax = 32
@@ -81,7 +84,13 @@ class Loader {
     const name = this.#nameOf(file)
     this.#folders.set(name, dirname(file))
     this.files.push(file)
-    const parsed = await parseYaml(readConfig(file), { file: name, env: this.#options.env })
+    const { env, compiled } = this.#options
+    const text = readConfig(file)
+    const packed = compiled?.(text)
+    const parsed =
+      packed === undefined
+        ? await parseYaml(text, { file: name, env })
+        : unpackTree(packed, { file: name, env })
     this.problems.push(...parsed.problems)
     return parsed.tree.kind === 'map' ? this.#include(parsed.tree, file, [...chain, file]) : parsed.tree
   }

@@ -1,6 +1,7 @@
 /** Plans a server from its options: file, environment, plugins, validated sections. Starts nothing. */
 import { isBuiltin } from 'node:module'
 import { relative } from 'node:path'
+import { type CompiledConfig, compiledTree } from '../../config/compiled.js'
 import { type EnvironmentVariables, readEnvironment } from '../../config/env.js'
 import { findConfig, identityPath, workingFolder } from '../../config/find.js'
 import type { LoaderPlaces } from '../../config/handler.js'
@@ -29,6 +30,10 @@ export type StartMode = RunMode | 'check'
 export interface StartOptions extends CommonOptions {
   /** The handler that workers run, named on the command line. */
   readonly handler?: string | undefined
+  /** Made by `rr compile`. */
+  readonly compiled?: CompiledConfig | undefined
+  /** Told at debug, once there is a log: which parts of the start are compiled. */
+  readonly notes?: readonly string[]
 }
 
 /** Plan of a start, with the faults that were found. */
@@ -45,6 +50,10 @@ export interface StartPlan {
   readonly active: readonly AnyPlugin[]
   /** Places in the file that list each plugin, by the plugin's name. */
   readonly listed: ReadonlyMap<string, Place>
+  /** All files that were read. */
+  readonly files: readonly string[]
+  /** The same as in the options, and whether the files are compiled. */
+  readonly notes: readonly string[]
   /** The top-level keys as they were written, with the places of their values. */
   readonly entries: Loaded['entries']
   readonly problems: readonly Problem[]
@@ -58,14 +67,17 @@ export async function planStart(mode: StartMode, options: StartOptions): Promise
   const find = { config: options.config, cwd: startedIn, env, isBootstrap: mayBeMissing }
   const file = findConfig(find)
   const cwd = workingFolder({ ...find, file, workdir: options.workdir })
-  const loaded = await load(file, cwd, env, options)
+  const parsed = compiledFiles(options.compiled)
+  const loaded = await load(file, cwd, env, { ...options, parsed: parsed.find })
   const problems: Problem[] = [...loaded.problems]
   const { external, listed } = await loadListed(mode, loaded, problems)
   const sources = [...builtIns(), ...external]
   const all = sources.map(({ plugin }) => plugin)
   const active = activePlugins(all, runMode(mode), loaded.entries)
   // A file that could not be read would only make every section look absent.
-  const checked = problems.some(isYaml) ? undefined : await check(loaded, all, active, listed)
+  const checked = problems.some(isYaml)
+    ? undefined
+    : await check(loaded, all, active, { listed, known: parsed.known(loaded, options) })
   const values = checked?.values ?? new Map<string, unknown>()
   problems.push(...(checked?.problems ?? []))
   const plugins = sources.flatMap((source) =>
@@ -84,6 +96,8 @@ export async function planStart(mode: StartMode, options: StartOptions): Promise
     values,
     active,
     listed,
+    files: loaded.files,
+    notes: [...(options.notes ?? []), ...parsed.notes(loaded)],
     entries: loaded.entries,
     problems,
   }
@@ -111,7 +125,7 @@ async function load(
   file: string | undefined,
   cwd: string,
   env: EnvironmentVariables,
-  { handler, override }: StartOptions,
+  { handler, override, parsed }: StartOptions & { readonly parsed?: CompiledFiles['find'] },
 ): Promise<Loaded> {
   const about = { env, folder: cwd, places: loaderPlaces() }
   const zero = () =>
@@ -121,12 +135,41 @@ async function load(
     cwd: process.cwd(),
     env,
     overrides: override,
+    compiled: parsed,
     ...(file === undefined ? { zero: zero() } : {}),
   })
   const isNamed = file !== undefined && handler !== undefined
   const entries = isNamed ? withHandler(loaded.entries, handler) : loaded.entries
   const expanded = expandHandler(entries, about)
   return { ...loaded, entries: expanded.entries, problems: [...loaded.problems, ...expanded.problems] }
+}
+
+/** Compiled files of one start. */
+interface CompiledFiles {
+  readonly find: (text: string) => ReturnType<typeof compiledTree>
+  /** Names the sections that need not be validated, once all files have been asked for. */
+  readonly known: (loaded: Loaded, options: StartOptions) => ReadonlySet<string>
+  readonly notes: (loaded: Loaded) => readonly string[]
+}
+
+function compiledFiles(compiled: CompiledConfig | undefined): CompiledFiles {
+  let isWhole = compiled !== undefined
+  return {
+    find: (text) => {
+      const found = compiled && compiledTree(compiled, text)
+      isWhole &&= found !== undefined
+      return found
+    },
+    known: ({ plugins }, { override, handler }) => {
+      // What is added on the command line was not there when the file was compiled, and a plugin may have changed since.
+      const isSame = isWhole && override.length === 0 && handler === undefined && plugins.length === 0
+      return new Set(isSame ? compiled?.valid : [])
+    },
+    notes: ({ file }) =>
+      compiled === undefined || file === undefined
+        ? []
+        : [isWhole ? 'the configuration was compiled' : 'the configuration was read from its files'],
+  }
 }
 
 /** A configuration file as people know it: below the working directory by its relative path. */
@@ -164,13 +207,14 @@ function check(
   loaded: Loaded,
   all: readonly AnyPlugin[],
   active: readonly AnyPlugin[],
-  listed: ReadonlyMap<string, Place>,
+  about: { readonly listed: ReadonlyMap<string, Place>; readonly known: ReadonlySet<string> },
 ): ReturnType<typeof validateConfig> {
+  const { listed, known } = about
   const entries = new Map(loaded.entries)
   for (const plugin of all) if (!active.includes(plugin)) entries.delete(plugin.name)
   const owners = sectionsOf(all).map((section) => ({ ...section, at: listed.get(section.name) }))
   const always = [...hostSections, ...active].map(({ name }) => name)
-  return validateConfig(entries, [...hostSections, ...owners], new Set(always))
+  return validateConfig(entries, [...hostSections, ...owners], new Set(always), known)
 }
 
 async function loadListed(

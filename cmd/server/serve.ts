@@ -32,7 +32,7 @@ export function dev(handler: string | undefined, options: DevOptions): Promise<n
 }
 
 /** Inside Lambda. `handler` is for `rr lambda run HANDLER`, which has `_HANDLER` of the same name. */
-export function bootstrap(handler: string | undefined, options: CommonOptions): Promise<number> {
+export function bootstrap(handler: string | undefined, options: StartOptions): Promise<number> {
   return run('bootstrap', { ...options, handler })
 }
 

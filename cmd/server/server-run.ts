@@ -147,6 +147,7 @@ export class ServerRun {
       clock: this.#clock,
       listen: hostSettings(plan.values).rpc.listen,
     }
+    for (const note of plan.notes) this.#log.named('start').debug({}, note)
     const greeting = new Greeting(about)
     this.#greeting = greeting
     this.#living.defer(() => greeting.end())

@@ -4,13 +4,14 @@ import { bootstrap } from '../server/serve.js'
 import { listenForEnd } from '../server/signals.js'
 import { checkFolder } from '../working-folder.js'
 import type { BootstrapWords } from './bootstrap-words.js'
+import type { Prepared } from './prepared.js'
 
 /** Runs the server and ends the process with its exit code. */
-export function runBootstrap({ handler, ...options }: BootstrapWords): void {
+export function runBootstrap({ handler, ...options }: BootstrapWords, prepared: Prepared): void {
   listenForEnd()
   const run = async () => {
     checkFolder()
-    await bootstrap(handler, options)
+    await bootstrap(handler, { ...options, ...prepared })
   }
   run().catch((error: unknown) => {
     process.exitCode = sayFault(error)

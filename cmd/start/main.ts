@@ -3,9 +3,29 @@
  * the command line in `rr.ts`.
  */
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { version } from '../version.js'
 import { bootstrapWords } from './bootstrap-words.js'
+import { loadBundle } from './load-bundle.js'
+import { cacheName, type Prepared, readCompiled, readPrepared } from './prepared.js'
 
 const load = createRequire(import.meta.filename)
 const words = bootstrapWords(process.argv.slice(2))
 if (words === undefined) load('./cli/main.js')
-else load('./bootstrap/main.js').runBootstrap(words)
+else {
+  // Ours alone: workers need not know of them.
+  const { RELAYRUNNER_COMPILED: folder, _RELAYRUNNER_SAVE_CACHE: saveTo } = process.env
+  delete process.env._RELAYRUNNER_SAVE_CACHE
+  const compiledFolder = folder || join(import.meta.dirname, 'compiled')
+  const notes: string[] = []
+  const cache = readPrepared(compiledFolder, cacheName(process.execArgv), notes)
+  const bundle = loadBundle({
+    file: join(import.meta.dirname, 'bootstrap/main.js'),
+    cachedData: cache,
+    saveTo,
+  })
+  if (cache !== undefined) notes.push(`V8 ${bundle.isRejected ? 'rejected' : 'accepted'} the code cache`)
+  const prepared: Prepared = { compiled: readCompiled(compiledFolder, version, notes), notes }
+  const { runBootstrap }: typeof import('./bootstrap.js') = bundle.exports
+  runBootstrap(words, prepared)
+}

@@ -10,7 +10,6 @@ import { isObject } from '../../src/core/json.js'
 import { normalise } from '../../src/schema/normalise.js'
 import { type Section, type SectionFault, schemaOf } from '../../src/schema/section.js'
 import type { Entry, Place, Problem, Tree } from '../../src/schema/tree.js'
-import { builtSections } from './built-sections.js'
 import type { Violation } from './faults.js'
 import { nearestName } from './nearest.js'
 import { insteadOf, plannedSections } from './roadrunner-keys.js'
@@ -36,17 +35,21 @@ export interface Validated {
 /** Top-level keys that no plugin owns. */
 const ownKeys = ['version', 'plugins', 'include']
 
-/** Checks every section. `always` names plugins that are on without a section: they get their defaults. */
+/**
+ * Checks every section. `always` names plugins that are on without a section: they get their defaults. `known` names sections whose
+ * values are known to be within their constraints.
+ */
 export async function validateConfig(
   entries: ReadonlyMap<string, Entry>,
   owners: readonly SectionOwner[],
   always: ReadonlySet<string>,
+  known: ReadonlySet<string> = new Set(),
 ): Promise<Validated> {
   const problems: Problem[] = []
   const values = new Map<string, unknown>()
   const byName = new Map(owners.map((owner) => [owner.name, owner]))
   const check = async (owner: SectionOwner, tree?: Tree) => {
-    const checked = await validateSection(owner, tree)
+    const checked = await validateSection(owner, tree, known.has(owner.name))
     values.set(owner.name, checked.value)
     problems.push(...checked.problems)
   }
@@ -74,9 +77,10 @@ interface ValidatedSection {
 export async function validateSection(
   { name, config, at = nowhere }: SectionOwner,
   tree: Tree | undefined,
+  isKnown = false,
 ): Promise<ValidatedSection> {
   const { value, nodes, warnings } = normalise(schemaOf(config), tree, { path: name, at, insteadOf })
-  const violations = await validate(config, value)
+  const violations = isKnown ? [] : await validate(config, value)
   if (violations.length > 0) {
     const { faultsOf } = await import('./faults.js')
     return { value, problems: [...warnings, ...faultsOf(violations, nodes)] }
@@ -88,6 +92,7 @@ export async function validateSection(
 async function validate(section: Section, value: unknown): Promise<readonly Violation[]> {
   // Most plugins without a section have no keys either, and ajv takes a while to load.
   if (hasNoKeys(section) && isObject(value) && Object.keys(value).length === 0) return []
+  const { builtSections } = await import('./built-sections.js')
   if (builtSections[hashOf(section)]?.(value) === true) return []
   return (await import('./compile.js')).violationsOf(section, value)
 }

@@ -1,4 +1,5 @@
 /** `${VAR}`, `${VAR:-default}` and `$VAR` in a text. Pure. */
+import type { Place, Problem, Scalar } from '../../src/schema/tree.js'
 
 /** Result of an expansion. */
 export interface Expanded {
@@ -21,4 +22,19 @@ export function expandText(text: string, env: Readonly<Record<string, string | u
     return ''
   })
   return { text: expanded, missing }
+}
+
+/** Replaces variables in a scalar; a missing one is a warning. */
+export function expandScalar(
+  value: Scalar,
+  env: Readonly<Record<string, string | undefined>>,
+  at: Place,
+): { readonly value: Scalar; readonly problems: readonly Problem[] } {
+  if (typeof value !== 'string') return { value, problems: [] }
+  const { text, missing } = expandText(value, env)
+  const problems = missing.map((name): Problem => {
+    const what = `the environment variable ${name} is not set and counts as empty`
+    return { severity: 'warning', at, what, hint: `write \${${name}:-default}` }
+  })
+  return { value: text, problems }
 }

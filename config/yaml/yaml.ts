@@ -1,7 +1,7 @@
 /** Text → `Tree`, with the place of every value. The home of the package `yaml`, which is loaded on the first call. */
 import type { Node } from 'yaml'
 import type { Entry, Place, Problem, Tree } from '../../src/schema/tree.js'
-import { expandText } from './expand.js'
+import { expandScalar } from './expand.js'
 import { yamlFaults } from './yaml-faults.js'
 
 /** A parsed file and what is wrong with it. */
@@ -51,12 +51,9 @@ export async function parseYaml(text: string, options: ParseOptions): Promise<Pa
     const isQuoted = node.type !== 'PLAIN' && node.type !== undefined
     const { value } = node
     if (typeof value === 'string' && options.env !== undefined) {
-      const expanded = expandText(value, options.env)
-      for (const name of expanded.missing) {
-        const what = `the environment variable ${name} is not set and counts as empty`
-        problems.push({ severity: 'warning', at, what, hint: `write \${${name}:-default}` })
-      }
-      return { kind: 'scalar', value: expanded.text, isQuoted, at }
+      const expanded = expandScalar(value, options.env, at)
+      problems.push(...expanded.problems)
+      return { kind: 'scalar', value: expanded.value, isQuoted, at }
     }
     const isKnown = typeof value === 'number' || typeof value === 'boolean' || value === null
     return { kind: 'scalar', value: isKnown ? value : String(value), isQuoted, at }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, cp, mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -24,6 +24,9 @@ async function image(t: TestContext, name: string, worker: string): Promise<stri
   await linkDependencies(task)
   for (const file of ['rr.yaml', worker])
     await cp(join(projectFolder, 'examples', name, file), join(task, file))
+  const rr = join(task, 'node_modules/relayrunner/dist/cmd/rr.js')
+  const compiled = spawnSync(process.execPath, [rr, 'compile'], { cwd: task, encoding: 'utf8' })
+  assert.equal(compiled.status, 0, compiled.stderr)
   await mkdir(join(folder, 'runtime'))
   await cp(join(task, 'node_modules/relayrunner/bootstrap'), join(folder, 'runtime/bootstrap'))
   await chmod(folder, 0o755)

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { bootstrapFlags } from '../../../cmd/start/flags.js'
+import { cacheName } from '../../../cmd/start/prepared.js'
+import { startBootstrap } from '../../helpers/bootstrap.js'
+import { projectFolder, rrCommand } from '../../helpers/project.js'
+import { lambdaConfig, type RunningRr, testFolder, workerText } from '../../helpers/rr.js'
+import { testApi } from '../../helpers/runtime-api.js'
+
+const config = lambdaConfig(workerText('echo'), { more: 'logs: { level: debug }' })
+
+interface Deployment {
+  readonly folder: string
+  /** Where `rr compile` wrote to. */
+  readonly out: string
+}
+
+function compile(folder: string, ...words: readonly string[]) {
+  return spawnSync(process.execPath, [rrCommand, 'compile', ...words], { cwd: folder, encoding: 'utf8' })
+}
+
+async function compiled(t: TestContext): Promise<Deployment> {
+  const folder = await testFolder(t)
+  writeFileSync(join(folder, 'rr.yaml'), config)
+  const out = join(folder, 'compiled')
+  const { status, stdout, stderr } = compile(folder, '--out', out)
+  assert.equal(status, 0, stderr)
+  assert.equal(stdout, `compiled the configuration and the program to ${out}\n`)
+  return { folder, out }
+}
+
+async function start(
+  t: TestContext,
+  { folder, out }: Deployment,
+  flags = bootstrapFlags,
+): Promise<RunningRr> {
+  const rr = await startBootstrap(t, await testApi(t), {
+    folder,
+    env: { RELAYRUNNER_COMPILED: out },
+    command: [process.execPath, ...flags, rrCommand],
+  })
+  await rr.line(({ message }) => message === 'server started')
+  return rr
+}
+
+/** What the start said of the compiled parts. */
+function notes(rr: RunningRr): readonly string[] {
+  return rr.lines().flatMap(({ logger, message }) => (logger === 'start' ? [message] : []))
+}
+
+test('V8 accepts the code cache under the options of the shipped bootstrap script', async (t) => {
+  const rr = await start(t, await compiled(t))
+  assert.deepEqual(notes(rr), ['V8 accepted the code cache', 'the configuration was compiled'])
+  const script = readFileSync(join(projectFolder, 'bootstrap'), 'utf8')
+  assert.match(script, new RegExp(`exec node ${bootstrapFlags.join(' ')} "\\$rr/dist/cmd/rr.js" bootstrap`))
+})
+
+test('what was compiled is not used where others may write, when it is broken, and when the file changed', async (t) => {
+  const deployment = await compiled(t)
+  const { folder, out } = deployment
+  const cache = join(out, cacheName(bootstrapFlags))
+  chmodSync(cache, 0o644)
+  writeFileSync(cache, readFileSync(cache).subarray(0, 1000))
+  writeFileSync(join(folder, 'rr.yaml'), config.replace('num_workers: 2', 'num_workers: 1'))
+  const broken = await start(t, deployment)
+  assert.deepEqual(notes(broken), ['V8 rejected the code cache', 'the configuration was read from its files'])
+  const line = broken.lines().find(({ message }) => message === 'server started')
+  assert.match(JSON.stringify(line?.pools), /"size":1/)
+  broken.child.kill('SIGTERM')
+  await broken.ended
+  chmodSync(out, 0o775)
+  const open = await start(t, deployment)
+  assert.deepEqual(notes(open).slice(0, 2), [
+    `${out} is not used: others may write to it`,
+    `${out} is not used: others may write to it`,
+  ])
+})
+
+test('a start without anything compiled says so at debug only', async (t) => {
+  const folder = await testFolder(t)
+  writeFileSync(join(folder, 'rr.yaml'), config)
+  const rr = await start(t, { folder, out: join(folder, 'none') })
+  assert.match(notes(rr)[0] ?? '', /none.* is not used: ENOENT/)
+  assert.ok(rr.lines().every(({ logger, level }) => logger !== 'start' || level === 'debug'))
+})
+
+test('rr compile: only we may write its files; 78 on a faulty file, 1 on a folder that cannot be made', async (t) => {
+  const { folder, out } = await compiled(t)
+  for (const path of [out, ...readdirSync(out).map((name) => join(out, name))])
+    assert.equal(statSync(path).mode & 0o022, 0, path)
+  const other = compile(folder, '--out', join(folder, 'rr.yaml/below'))
+  assert.equal(other.status, 1)
+  assert.match(other.stderr, /^rr: .*(ENOTDIR|not a directory)/)
+  writeFileSync(join(folder, 'rr.yaml'), 'version: "3"\nlambda: { mod: raw }\n')
+  const faulty = compile(folder, '--out', out)
+  assert.equal(faulty.status, 78)
+  assert.match(faulty.stderr, /rr\.yaml:2:11: unknown key "mod"/)
+})
