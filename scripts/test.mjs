@@ -24,9 +24,8 @@ if (missing.length > 0 && process.env.CI) {
 }
 
 const files = readdirSync(`${folder}/tests`, { recursive: true, encoding: 'utf8' })
-  .filter(
-    (file) => file.endsWith('.test.js') && (words.length === 0 || words.some((word) => file.includes(word))),
-  )
+  .filter((file) => file.endsWith('.test.js'))
+  .filter((file) => words.length === 0 || words.some((word) => `/${file}`.includes(word)))
   .sort()
   .map((file) => `${folder}/tests/${file}`)
 const idle = words.filter((word) => !files.some((file) => file.slice(folder.length).includes(word)))
