@@ -19,7 +19,7 @@ import { bootstrapFlags } from './flags.js'
 import { cacheName, preparedNames } from './prepared.js'
 import { runSample } from './sample-run.js'
 
-/** Beside the common ones. */
+/** Options of `rr compile`. */
 interface CompileOptions extends CommonOptions {
   readonly out?: string
 }
