@@ -27,6 +27,7 @@ import { type PoolConfig, workersMax } from './pool/keys.js'
 import type { HeldPool, ManagedPool } from './pool/pool.js'
 import type { ServerSettings } from './pool/process-keys.js'
 import { WorkerPool } from './pool/worker-pool.js'
+import { PoolUsers, serverUser } from './pool-users.js'
 import { RelayListeners } from './relay-listeners.js'
 import type { OpenPool, PoolState, PoolsService } from './services.js'
 import { roadRunnerVersion } from './version.js'
@@ -79,8 +80,7 @@ interface NewPool {
 export class PoolsHost implements Omit<PoolsService, 'on'> {
   readonly #options: PoolsHostOptions
   readonly #pools = new Map<string, ManagedPool>()
-  /** First user of each pool, with its mode. */
-  readonly #users = new Map<string, OpenPool>()
+  readonly #users = new PoolUsers()
   readonly #destroyMs = new Map<string, number>()
   readonly #children: ChildTools
   readonly #settings: ServerSettings
@@ -102,7 +102,7 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
     if (typeof pool !== 'string') return this.#make(options.name, pool, options)
     const shared = this.#pools.get(pool)
     if (shared === undefined) return this.#make(pool, this.#declaredPool(pool), options)
-    this.#checkMode(pool, options)
+    this.#users.add(pool, options)
     // Another plugin does not know of workers that are held back.
     if (options.bootFirst === undefined) shared.bootRest()
     return shared
@@ -128,13 +128,13 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
   }
 
   async reset(name: string): Promise<void> {
-    const pool = this.#pools.get(name)
+    const pool = this.named(name)
     if (pool === undefined) throw this.#unknown(name)
     await pool.reset()
   }
 
   async resize(name: string, size: number): Promise<void> {
-    const pool = this.#pools.get(name)
+    const pool = this.named(name)
     if (pool === undefined) throw this.#unknown(name)
     if (!Number.isInteger(size) || size < 1 || size > workersMax)
       throw new RelayError(ErrorCode.PoolSize, `pool "${name}" cannot have ${size} workers`, {
@@ -145,6 +145,16 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
     this.#checkDescriptors(name)
   }
 
+  /** Finds an open pool by its name, or by that of a plugin that uses it. */
+  named(name: string): ManagedPool | undefined {
+    return this.#pools.get(name) ?? this.#pools.get(this.#users.poolOf(name) ?? '')
+  }
+
+  /** Names of the open pools, and of the plugins that use one. */
+  allNames(): readonly string[] {
+    return [...new Set([...this.#pools.keys(), ...this.#users.names()])]
+  }
+
   /** The pools that have been opened. */
   all(): readonly ManagedPool[] {
     return [...this.#pools.values()]
@@ -153,7 +163,7 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
   /** Opens the declared pools that no plugin has opened: they are meant to be warm. */
   openDeclared(): void {
     for (const name of Object.keys(this.#declared))
-      if (!this.#pools.has(name)) this.open(name, { name: 'pools', mode: 'jobs' })
+      if (!this.#pools.has(name)) this.open(name, { name: serverUser, mode: 'jobs' })
   }
 
   /** The longest `destroy_timeout` of the open pools, in ms. */
@@ -172,16 +182,6 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
   /** SIGKILL to every worker's group, now. */
   kill(): void {
     for (const pool of this.all()) pool.kill()
-  }
-
-  /** Workers are told one mode when they boot. */
-  #checkMode(pool: string, options: OpenPool): void {
-    const first = this.#users.get(pool)
-    if (first === undefined || first.mode === options.mode) return
-    const what = `pool "${pool}" is used by "${first.name}" in mode "${first.mode}" and by "${options.name}" in mode "${options.mode}"`
-    throw new RelayError(ErrorCode.PoolMode, what, {
-      hint: 'Workers know one mode (RR_MODE): declare a pool for each under `pools:`.',
-    })
   }
 
   #declaredPool(name: string): PoolConfig {
@@ -221,7 +221,7 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
     const workers = config.runtime === 'thread' ? this.#threadPool(about) : this.#processPool(about)
     const pool = isDebug ? new DebugPool({ workers, size, config, clock: this.#options.clock }) : workers
     this.#pools.set(name, pool)
-    this.#users.set(name, options)
+    this.#users.add(name, options)
     if (config.runtime === 'process') this.#checkDescriptors(name)
     this.#destroyMs.set(name, config.destroy_timeout)
     return pool

@@ -27,6 +27,9 @@ import type { CheckedProcedure } from './table.js'
 export interface ServerFacts {
   readonly pools: {
     all(): readonly ManagedPool[]
+    /** Finds an open pool by its name, or by that of a plugin that uses it. */
+    named(name: string): ManagedPool | undefined
+    allNames(): readonly string[]
     reset(name: string): Promise<void>
     resize(name: string, size: number): Promise<void>
   }
@@ -71,17 +74,18 @@ function registerRoadRunnerMethods(rpc: RpcHost, { pools }: ServerFacts): void {
   const resizeBy = (by: number): AnyProcedure => ({
     audited: true,
     call: async (name: unknown) => {
-      const size = pools.all().find((one) => one.name === name)?.size ?? 0
+      const size = pools.named(String(name))?.size ?? 0
       await pools.resize(String(name), size + by)
       return true
     },
   })
   rpc.register('rpc', { Version: { call: () => roadRunnerVersion } })
   rpc.register('informer', {
-    List: { call: names },
+    // RoadRunner's clients ask it for a plugin, e.g. `jobs`.
+    List: { call: () => pools.allNames() },
     Workers: {
       call: async (name: unknown) => {
-        const pool = pools.all().find((one) => one.name === name)
+        const pool = pools.named(String(name))
         return { workers: pool === undefined ? null : (await pool.workers()).map(roadRunnerWorker) }
       },
     },

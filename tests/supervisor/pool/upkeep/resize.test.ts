@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { definePlugin } from '../../../../src/supervisor/plugins/definition.js'
+import { Pools } from '../../../../src/supervisor/services.js'
 import { startServer } from '../../../../testing/index.js'
 import { fixtureCommand, startPool } from '../../../helpers/pool.js'
 import { scriptedPool } from '../../../helpers/scripted-pool.js'
@@ -101,4 +103,28 @@ test('clients of RoadRunner add and remove workers by RPC, one at a time and nev
   await assert.rejects(server.rpc('informer.AddWorker', 'wep'), /there is no pool "wep" \(pools: web\)/)
   const actions = server.lines.filter(({ message }) => message === 'control action')
   assert.equal(actions.length, 4)
+})
+
+test('clients of RoadRunner find the workers of a plugin by its name, also in a pool that it shares', async (t) => {
+  const plugin = definePlugin({
+    name: 'jobs-like',
+    needs: { pools: Pools },
+    setup: ({ needs }) => void needs.pools.open('web', { name: 'jobs-like', mode: 'jobs' }),
+  })
+  const server = await startServer({
+    plugins: [plugin],
+    config: {
+      server: { command: fixtureCommand('echo') },
+      pools: { web: { num_workers: 1 }, rest: { num_workers: 1 } },
+    },
+  })
+  t.after(() => server.stop())
+  assert.deepEqual(await server.rpc('informer.List'), ['web', 'rest', 'jobs-like'])
+  assert.deepEqual(await server.rpc('resetter.List'), ['web', 'rest'])
+  const pids = async (name: string) =>
+    Object(await server.rpc('informer.Workers', name)).workers.map(({ pid }: { pid: number }) => pid)
+  assert.deepEqual(await pids('jobs-like'), await pids('web'))
+  const before = await pids('web')
+  assert.equal(await server.rpc('resetter.Reset', 'jobs-like'), true)
+  assert.notDeepEqual(await pids('web'), before)
 })
