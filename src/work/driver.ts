@@ -12,6 +12,8 @@ export interface Pipeline<C = unknown> {
 export interface JobDriver {
   /** Name of its part, by which a pipeline says `driver: NAME`. */
   readonly name: string
+  /** The keys of its pipelines, for those that are declared while the server runs. */
+  readonly part: Part
   open(pipeline: Pipeline): Promise<Source>
 }
 
@@ -25,6 +27,7 @@ export function jobDriver<const P extends Properties>(
 ): JobDriver {
   return {
     name: part.name,
+    part,
     // Validated against these very properties.
     open: ({ name, config }) => open({ name, config: config as ConfigOf<P> }),
   }

@@ -19,5 +19,5 @@ export type {
   Source,
   SourceCounts,
 } from './source.js'
-export { type Fault, FaultKind, type Verdict, type WorkerError } from './verdict.js'
+export { type Asked, type Fault, FaultKind, type Verdict, type WorkerError } from './verdict.js'
 export { type ExtenderOptions, VisibilityExtender } from './visibility-extender.js'

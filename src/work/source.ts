@@ -22,6 +22,8 @@ export interface Delivery {
   readonly lane?: string
   /** Wall-clock ms at which the source delivers the message again; absent: not while the source is connected. */
   readonly expiresAtMs?: number
+  /** Acknowledged before it is run: whoever pushed it accepts that it is run once at most. */
+  readonly autoAck?: true
 }
 
 /** A delivery with its verdict. */
@@ -40,6 +42,8 @@ export interface NewJob {
   readonly priority: number
   readonly delayMs: number
   readonly lane?: string
+  /** Asks for acknowledgement before the job is run. */
+  readonly autoAck?: true
 }
 
 /** Number of messages, by where they are. */
@@ -74,6 +78,18 @@ export interface Source {
   /** Takes new messages; absent where a queue is only read. Rejects when one is refused. */
   push?(jobs: readonly NewJob[]): Promise<void>
   counts?(): Promise<SourceCounts>
+  /** Age in ms of the oldest message that is ready to be delivered; undefined when none is. Absent where the queue cannot say. */
+  oldestMs?(): number | undefined
+  /** True where the queue moves what fails for good by a policy of its own; absent: it has none. */
+  keepsFailed?(): Promise<boolean>
+  /** Hides deliveries that nobody is to run for now, for as long as the queue can; absent where they stay until they are settled. */
+  park?(deliveries: readonly Delivery[]): Promise<readonly (Error | undefined)[]>
+  /** Ms until a failed delivery comes again, where the queue's own settings say so; absent: whoever settles it decides. */
+  readonly retryMs?: number | undefined
+  /** Whether what a worker of RoadRunner's does not acknowledge is dropped, as by its driver of this name; absent: it comes again. */
+  readonly dropsNacked?: boolean
+  /** True where jobs are lost with this process. */
+  readonly isVolatile?: boolean
   /** Closes connections. Called once, after everything was settled or released. */
   close(): Promise<void>
 }

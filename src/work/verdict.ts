@@ -1,4 +1,5 @@
 /** Verdict on a delivery or an event. Types and constants; protocols read verdicts out of replies. */
+import type { Headers } from './source.js'
 
 /** Kinds of faults, apart from what a worker says itself. */
 export const FaultKind = {
@@ -39,6 +40,12 @@ export interface Fault {
 }
 
 /**
+ * An explicit wish of a worker of RoadRunner's: `fail` (not again), `nack` (not acknowledged: the driver decides), `requeue` (again,
+ * with no limit).
+ */
+export type Asked = 'fail' | 'nack' | 'requeue'
+
+/**
  * `done`: acknowledged, or the result; `warning` is for the log. `retry`: not done, it is to be delivered again. `fail`: no further
  * try will help.
  */
@@ -51,5 +58,9 @@ export type Verdict =
       readonly afterMs?: number
       /** True when it killed its worker. */
       readonly isDeath?: boolean
+      /** The wish behind it; absent for errors, deaths and replies of other protocols. */
+      readonly asked?: Asked
+      /** Headers of the next try, in place of those that the delivery had. */
+      readonly headers?: Headers
     }
-  | { readonly kind: 'fail'; readonly why: Fault }
+  | { readonly kind: 'fail'; readonly why: Fault; readonly asked?: Asked }

@@ -14,6 +14,8 @@ export interface ExtenderOptions {
   readonly log: Logger
   /** The longest run of a job in ms; nothing is extended beyond it. */
   readonly execTtlMs: number
+  /** Called with each delivery that was lost, once it is forgotten: nobody settles or releases it. */
+  readonly onLost?: (delivery: Delivery) => void
 }
 
 interface ExtendedDelivery {
@@ -44,12 +46,12 @@ export class VisibilityExtender {
     this.#options = options
   }
 
-  /** Tracks these deliveries until `drop`. Deliveries that do not expire are ignored. */
+  /** Tracks these deliveries until `drop`. Deliveries that do not expire, and tracked ones, are ignored. */
   track(deliveries: readonly Delivery[]): void {
     const nowMs = this.#options.clock.nowMs()
     for (const delivery of deliveries) {
       const { expiresAtMs } = delivery
-      if (expiresAtMs === undefined) continue
+      if (expiresAtMs === undefined || this.#entries.has(delivery)) continue
       const grantedMs = expiresAtMs - nowMs
       const entry = { delivery, grantedMs, expiresAtMs, dueAtMs: undefined, untilMs: 0, isLost: false }
       this.#entries.set(delivery, entry)
@@ -74,7 +76,9 @@ export class VisibilityExtender {
     if (entry === undefined) return false
     this.#entries.delete(delivery)
     if (this.#entries.size === 0) this.#disarm()
-    return entry.isLost || this.#options.clock.nowMs() >= entry.expiresAtMs
+    const isLost = entry.isLost || this.#options.clock.nowMs() >= entry.expiresAtMs
+    if (isLost) this.#options.onLost?.(delivery)
+    return isLost
   }
 
   #arm(): void {

@@ -20,6 +20,14 @@ export function memoryDriver({ clock, newId }: MemoryDriverOptions): JobDriver {
   return jobDriver(memoryPart, async ({ name, config: { priority, prefetch } }) => {
     const visibilityMs = Number.POSITIVE_INFINITY
     const queue = new MemoryQueue({ name, clock, newId, visibilityMs, inFlightMax: prefetch })
-    return new QueueSource({ queue, kind: 'memory', clock, pipeline: name, priority, retryMs: 0 })
+    return new QueueSource({
+      queue,
+      kind: 'memory',
+      clock,
+      pipeline: name,
+      priority,
+      retryMs: 0,
+      isVolatile: true,
+    })
   })
 }

@@ -6,7 +6,7 @@ import { memoryPart } from './part.js'
 
 export default definePlugin({
   name: 'memory',
-  on: 'named',
+  on: (_, sections) => sections.has('jobs'),
   provides: JobDriver,
   parts: { [JobDriver.name]: [memoryPart] },
   async setup({ clock }) {

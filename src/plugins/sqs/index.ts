@@ -5,7 +5,7 @@ import { sqsPart } from './part.js'
 
 export default definePlugin({
   name: 'sqs',
-  on: 'named',
+  on: (_, sections) => sections.has('jobs'),
   provides: JobDriver,
   parts: { [JobDriver.name]: [sqsPart] },
   async setup({ clock, env }) {

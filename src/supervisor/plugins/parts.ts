@@ -18,8 +18,8 @@ export function sectionsOf(plugins: readonly AnyPlugin[]): readonly PluginSectio
   const find = findParts(plugins)
   return plugins
     .filter(
-      ({ on, config }) =>
-        on !== 'named' || Object.keys(config.properties).length > 0 || config.entries !== undefined,
+      ({ parts, config }) =>
+        parts === undefined || Object.keys(config.properties).length > 0 || config.entries !== undefined,
     )
     .map(({ name, config }) => ({ name, config: withParts(config, find) }))
 }
@@ -35,7 +35,7 @@ export function activePlugins(
   // A set tells of members that are added meanwhile: a part may have a section of its own that names others.
   for (const { name, config } of active) {
     const named = namedParts(config, entries.get(name)?.value)
-    for (const plugin of plugins) if (plugin.on === 'named' && brings(plugin, named)) active.add(plugin)
+    for (const plugin of plugins) if (brings(plugin, named)) active.add(plugin)
   }
   return plugins.filter((plugin) => active.has(plugin))
 }

@@ -7,7 +7,7 @@ import { makeFault } from '../fault.js'
 import type { Protocol } from '../protocol.js'
 import type { Delivery, Headers } from '../source.js'
 import { FaultKind, type Verdict } from '../verdict.js'
-import { ownAttribute } from './record-headers.js'
+import { headersOf, ownAttribute, recordHeaders } from './record-headers.js'
 
 /** RoadRunner's name for a job that it did not push itself. */
 export const foreignJob = 'deduced_by_rr'
@@ -36,19 +36,35 @@ export function jobsContext({ id, source, record, headers }: Delivery, parts: Jo
   return { ...context, topic: queue, partition: record.partition, offset: record.offset }
 }
 
-/** Speaks `jobs` on behalf of a pipeline, one delivery a job. */
+/**
+ * Speaks `jobs` on behalf of a pipeline, one delivery a job. Deliveries of AWS's queues bring their attributes as headers. A reply that
+ * cannot be read is a retry, where RoadRunner acknowledges.
+ */
 export function jobsProtocol(pipeline: string): Protocol {
   return {
     toJob: ([delivery]) => {
       if (delivery === undefined) throw new Error('bug in relayrunner: a job without a delivery')
-      const context = JSON.stringify(jobsContext(delivery, { pipeline }))
-      return { context, body: delivery.body, codec: Codec.raw, id: delivery.id }
+      const { id, body, source, record } = delivery
+      const headers = source.startsWith('aws:') ? recordHeaders(record) : {}
+      const context = { ...jobsContext(delivery, { headers, pipeline }), pipeline }
+      return { context: JSON.stringify(context), body, codec: Codec.raw, id, name: context.job }
     },
     verdicts: (reply, deliveries) => {
-      const verdict = readJobsReply(reply)
+      const verdict = unreadable(reply) ?? readJobsReply(reply)
       return deliveries.map(() => verdict)
     },
   }
+}
+
+/** The verdict on a reply that has no meaning; undefined for one that has. */
+function unreadable({ body }: Reply): Verdict | undefined {
+  if (body.length === 0) return undefined
+  const text = Buffer.from(body).toString('utf8')
+  const reply = parseJson(text)
+  const type = isObject(reply) ? reply.type : undefined
+  if (Object.values(ReplyType).some((known) => known === type)) return undefined
+  const what = `the worker answered with no reply of a jobs worker: ${text.slice(0, excerptCharactersMax)}`
+  return { kind: 'retry', why: makeFault(FaultKind.badReply, what) }
 }
 
 /** Returns the last part of a queue's or a stream's ARN; of a table's stream, which ends in a time, the table. */
@@ -79,19 +95,31 @@ export function readJobsReply({ body }: Reply): Verdict {
   const data = isObject(given) ? given : {}
   const message = textOf(data.message) ?? 'the worker gave no reason'
   const { delay_seconds: delay } = data
-  const after = typeof delay === 'number' && delay > 0 ? { afterMs: delay * 1000 } : {}
+  const more = {
+    ...(typeof delay === 'number' && delay > 0 ? { afterMs: delay * 1000 } : {}),
+    ...(isObject(data.headers) ? { headers: headersOf(data.headers) } : {}),
+  }
   switch (type) {
     case ReplyType.complete:
     case ReplyType.ack:
       return done
     case ReplyType.fail:
-      if (data.requeue === true) return { kind: 'retry', why: makeFault(FaultKind.retry, message), ...after }
-      return { kind: 'fail', why: makeFault(FaultKind.failed, message) }
+      if (data.requeue === true) return { ...retry(message), asked: 'requeue', ...more }
+      return { kind: 'fail', why: makeFault(FaultKind.failed, message), asked: 'fail' }
     case ReplyType.nack:
-      return { kind: 'retry', why: makeFault(FaultKind.jobFailed, message), ...after }
+      return {
+        kind: 'retry',
+        why: makeFault(FaultKind.jobFailed, message),
+        asked: data.requeue === true ? 'requeue' : 'nack',
+        ...more,
+      }
     case ReplyType.requeue:
-      return { kind: 'retry', why: makeFault(FaultKind.retry, message), ...after }
+      return { ...retry(message), asked: 'requeue', ...more }
     default:
       return { ...done, warning: `the worker answered with the unknown type ${JSON.stringify(type)}` }
   }
+}
+
+function retry(message: string) {
+  return { kind: 'retry', why: makeFault(FaultKind.retry, message) } as const
 }

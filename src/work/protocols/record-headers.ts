@@ -46,7 +46,11 @@ function kafkaHeaders(list: unknown): Headers {
 /** RoadRunner's own headers travel as JSON: an object of lists. Another one's attribute of that name is ignored. */
 function ownHeaders(json: string | undefined): Headers {
   const given = json === undefined ? undefined : parseJson(json)
-  if (!isObject(given)) return {}
+  return isObject(given) ? headersOf(given) : {}
+}
+
+/** Headers out of an object from outside: each value is a list of texts, or one. */
+export function headersOf(given: Readonly<Record<string, unknown>>): Headers {
   return Object.fromEntries(
     Object.entries(given).map(([key, value]) => [key, (Array.isArray(value) ? value : [value]).map(String)]),
   )

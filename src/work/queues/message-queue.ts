@@ -83,6 +83,8 @@ export interface MessageQueue {
   changeVisibility(changes: readonly VisibilityChange[]): Promise<ItemFaults>
   /** Rejects when the queue cannot be reached. */
   counts(): Promise<QueueCounts>
+  /** Age in ms of the oldest visible message; undefined when none is. Absent where the queue cannot say. */
+  oldestMs?(): number | undefined
   /** Rejects when the queue cannot be reached. */
   properties(): Promise<QueueProperties>
   /** Closes its connections. */

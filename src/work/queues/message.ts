@@ -38,6 +38,7 @@ export function deliveryOf(message: ReceivedMessage, queue: QueueFacts, expiresA
     priority: priorityOf(messageAttributes.rr_priority) ?? queue.priority,
     ...(queue.isFifo && group !== undefined ? { lane: group } : {}),
     ...(Number.isFinite(expiresAtMs) ? { expiresAtMs } : {}),
+    ...(isTrue(messageAttributes.rr_auto_ack) ? { autoAck: true } : {}),
   }
 }
 
@@ -55,6 +56,7 @@ export function messageOfJob(job: NewJob, { pipeline, group: own, isFifo }: Pipe
     rr_job: name,
     rr_headers: JSON.stringify(headers),
     rr_pipeline: pipeline,
+    rr_auto_ack: job.autoAck === true ? 'true' : '',
   }
   return {
     body,
@@ -98,6 +100,11 @@ function attributeOf({ stringValue, binaryValue, dataType }: MessageAttribute): 
 /** SQS knows no empty attribute. */
 function textAttribute(key: string, value: string): readonly (readonly [string, MessageAttribute])[] {
   return value === '' ? [] : [[key, { dataType: 'String', stringValue: value }]]
+}
+
+/** RoadRunner's drivers write `true`, older ones `1`. */
+function isTrue(attribute: MessageAttribute | undefined): boolean {
+  return attribute?.stringValue === 'true' || attribute?.stringValue === '1'
 }
 
 function priorityOf(attribute: MessageAttribute | undefined): number | undefined {

@@ -27,7 +27,12 @@ export interface QueueSourceOptions {
   readonly receiveMax?: number
   /** Ms that a pull waits unless it is told another time; absent: 20 s, SQS's limit. */
   readonly waitMs?: number
+  /** A queue of this process: what its workers do not acknowledge is dropped, as by RoadRunner's, and the rest is lost with the process. */
+  readonly isVolatile?: boolean
 }
+
+/** Times for which a parked message is hidden, the longest first: SQS allows 12 h from its receipt, and the job took some of them. */
+const parkMs = [11 * 3_600_000, 3_600_000] as const
 
 /** SQS's limits of a receive. */
 const receiveMessagesMax = 10
@@ -41,6 +46,19 @@ export class QueueSource implements Source {
 
   constructor(options: QueueSourceOptions) {
     this.#options = options
+  }
+
+  /** Absent where a retry comes at once, too: that is a default, not a setting. */
+  get retryMs(): number | undefined {
+    return this.#options.retryMs || undefined
+  }
+
+  get dropsNacked(): boolean {
+    return this.isVolatile
+  }
+
+  get isVolatile(): boolean {
+    return this.#options.isVolatile === true
   }
 
   async pull(want: number, signal: AbortSignal, waitMs = this.#options.waitMs ?? waitMsMax) {
@@ -106,9 +124,33 @@ export class QueueSource implements Source {
     for (const job of jobs) await queue.send(messageOfJob(job, facts))
   }
 
+  /** True also while the queue cannot be asked: what may be kept is not deleted. */
+  async keepsFailed(): Promise<boolean> {
+    return (await this.#known())?.hasDeadLetters !== false
+  }
+
+  async park(deliveries: readonly Delivery[]): Promise<ItemFaults> {
+    const hiddenMs = this.#options.visibilityMs ?? (await this.#known())?.visibilityMs
+    if (hiddenMs === Number.POSITIVE_INFINITY) return deliveries.map(() => undefined)
+    let left = [...deliveries]
+    const faults = new Map<Delivery, Error | undefined>()
+    for (const byMs of parkMs) {
+      const found = await this.extend(left, byMs)
+      for (const [at, delivery] of left.entries()) faults.set(delivery, found[at])
+      left = left.filter((_, at) => found[at] !== undefined)
+      if (left.length === 0) break
+    }
+    return deliveries.map((delivery) => faults.get(delivery))
+  }
+
   async counts(): Promise<SourceCounts> {
     const { visible, delayed, inFlight } = await this.#options.queue.counts()
     return { active: visible, delayed, reserved: inFlight }
+  }
+
+  /** Undefined for SQS, too, whose queues do not say. */
+  oldestMs(): number | undefined {
+    return this.#options.queue.oldestMs?.()
   }
 
   async close(): Promise<void> {

@@ -155,6 +155,13 @@ export class MemoryQueue implements MessageQueue {
     return { visible: this.#messages.size - inFlight - delayed, inFlight, delayed }
   }
 
+  oldestMs(): number | undefined {
+    const nowMs = this.#options.clock.nowMs()
+    this.#order.surface(nowMs)
+    const { first } = this.#order
+    return first === undefined ? undefined : Math.max(0, nowMs - first.sentAtMs)
+  }
+
   async properties(): Promise<QueueProperties> {
     return { visibilityMs: this.#options.visibilityMs, hasDeadLetters: this.redrive !== undefined }
   }

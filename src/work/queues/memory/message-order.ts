@@ -55,6 +55,11 @@ export class MessageOrder<M extends Ordered> {
     return this.#hidden.size - this.#inFlight
   }
 
+  /** The visible message that was sent first, of groups that are not locked. */
+  get first(): M | undefined {
+    return this.#open.first?.visible.first
+  }
+
   /** Time at which the next hidden message becomes visible; undefined when none is hidden. */
   get nextVisibleMs(): number | undefined {
     return this.#hidden.first?.visibleAtMs
