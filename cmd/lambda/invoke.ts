@@ -1,9 +1,9 @@
 /** `rr invoke`: sends one event to the emulator and prints the function's answer. The home of undici. */
 import { ErrorCode, messageOf, RelayError } from '../../src/core/errors.js'
+import { readInput } from '../input.js'
 import { type CommonOptions, ExitCode, wrongUsage } from '../options.js'
 import { printableLines } from '../output.js'
 import { reachable } from './emulator-address.js'
-import { readInput } from './input.js'
 import { invokeTarget } from './invoke-target.js'
 import { sqsBatch } from './sqs-batch.js'
 

@@ -1,10 +1,10 @@
 /** `rr send`: sends messages to the queue that the running server polls, and prints their ids. */
 import { EmulatorSend } from '../../src/plugins/index.js'
 import { parseDuration } from '../../src/schema/units.js'
+import { readInput } from '../input.js'
 import { type CommonOptions, ExitCode, wrongUsage } from '../options.js'
 import { printable, printableJson } from '../output.js'
 import { queueCall, withServer } from '../remote/running-server.js'
-import { readInput } from './input.js'
 
 /** Options of `rr send`, in addition to the common ones. */
 export interface SendOptions extends CommonOptions {

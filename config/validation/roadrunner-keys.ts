@@ -14,17 +14,25 @@ const meaninglessKeys: Readonly<Record<string, string>> = {
   'server.on_init': 'run it before `rr serve`',
   'server.after_init': 'run it before `rr serve`',
   'server.relay_timeout': 'use allocate_timeout of the pool',
+  'jobs.num_pollers': 'as many jobs are taken as workers can soon run: use jobs.pool.num_workers',
+  'jobs.pipeline_size': 'jobs wait in their queue: use jobs.pool.num_workers to run more at once',
+  'jobs.options': 'pipelines are opened one after the other; leave it out',
+  'jobs.pipelines.*.config.max_messages_in_flight': 'as many jobs are taken as workers can soon run',
+  'jobs.pipelines.*.config.retain_failed_jobs': 'a failed job always stays in its queue: use jobs.retry',
+  'jobs.pipelines.*.config.skip_queue_declaration': 'queues are not created here: leave it out',
+  'jobs.pipelines.*.config.attributes': 'set them where the queue is created',
+  'jobs.pipelines.*.config.tags': 'set them where the queue is created',
 }
 
 /** Returns what to use instead of a key that has no meaning here; undefined for every other key, `constructor` and its kind included. */
 export function insteadOf(path: string): string | undefined {
-  return Object.hasOwn(meaninglessKeys, path) ? meaninglessKeys[path] : undefined
+  const key = path.replace(/^jobs\.pipelines\.[^.]+\./, 'jobs.pipelines.*.')
+  return Object.hasOwn(meaninglessKeys, key) ? meaninglessKeys[key] : undefined
 }
 
 /** Sections of RoadRunner that are planned and not built. */
 export const plannedSections: ReadonlySet<string> = new Set([
   'http',
-  'jobs',
   'kv',
   'metrics',
   'status',

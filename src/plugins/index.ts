@@ -2,12 +2,13 @@
 import type { AnyPlugin } from '../index.js'
 import type { ExecutionEnvironment } from './emulator/environment/execution-environment.js'
 import emulator from './emulator/index.js'
+import jobs from './jobs/index.js'
 import lambda from './lambda/index.js'
 import memory from './memory/index.js'
 import sqs from './sqs/index.js'
 
 /** Plugins that need no npm package. */
-export const builtInPlugins: readonly AnyPlugin[] = [emulator, lambda, memory, sqs]
+export const builtInPlugins: readonly AnyPlugin[] = [emulator, jobs, lambda, memory, sqs]
 
 export { type EmulatorIdentity, identityRoute, readIdentity } from './emulator/http/identity.js'
 export { EmulatorQueue, EmulatorSend, EmulatorTarget, type PolledCounts } from './emulator/procedures.js'

@@ -35,9 +35,10 @@ export function scriptOf(commands: readonly DocCommand[]): string {
 }
 
 function lineOf(text: string): string {
-  const server = /^(.*\brelayrunner dev\b.*|rr dev\b.*) &$/.exec(text)?.[1]
+  const server = /^(.*\brelayrunner (?:dev|serve)\b.*|rr (?:dev|serve)\b.*) &$/.exec(text)?.[1]
   if (server === undefined) return text
   const file = /-c \S+/.exec(server)?.[0] ?? ''
+  if (/ serve\b/.test(server)) return `${server} >/dev/null &\nup $! '${file}'`
   // Tests run side by side: each server takes a free port, and commands find it all the same.
   return `${server} -o emulator.address=127.0.0.1:0 >/dev/null &\nup $! '${file}'`
 }

@@ -1,0 +1,18 @@
+/** The plugin `jobs`: takes jobs from pipelines and deals them to workers. */
+import { all, definePlugin, Pools, Rpc } from '../../index.js'
+import { JobDriver } from '../../work/driver.js'
+import { jobsSection } from './section.js'
+
+export default definePlugin({
+  name: 'jobs',
+  on: 'section',
+  needs: { pools: Pools, rpc: Rpc, drivers: all(JobDriver) },
+  config: jobsSection,
+  async setup({ config: settings, needs, log, clock, announce, defer }) {
+    // Workers that speak `raw` are those of `lambda`.
+    const mode = settings.mode === 'raw' ? 'lambda' : 'jobs'
+    const pool = needs.pools.open(settings.pool, { name: 'jobs', mode })
+    const { startJobs } = await import('./start.js')
+    return startJobs({ settings, pool, drivers: needs.drivers, rpc: needs.rpc, log, clock, announce, defer })
+  },
+})

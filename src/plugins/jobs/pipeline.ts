@@ -1,0 +1,340 @@
+/**
+ * One pipeline: opens its queue, takes from it what can soon run, and lets a dispatcher run it. A queue that cannot be reached is told
+ * once, asked again with growing waits, and seen in the pipeline's state.
+ */
+import { type Clock, type Logger, messageOf, type Pool, RelayError } from '../../index.js'
+import type { JobDriver } from '../../work/driver.js'
+import {
+  type Delivery,
+  Dispatcher,
+  type NewJob,
+  PoisonRecords,
+  type Protocol,
+  type Source,
+  VisibilityExtender,
+} from '../../work/index.js'
+import { Attempts } from './attempts.js'
+import { type FailedJob, FailedSet } from './failed-set.js'
+import type { RetryPolicy } from './fate.js'
+import type { PipelineState } from './pipeline-state.js'
+import { QueueLink } from './queue-link.js'
+import type { Scheduler, Taker } from './scheduler.js'
+import { Settlement } from './settlement.js'
+import { MinuteRate, newTally } from './tally.js'
+
+/** Services and settings that all pipelines share. */
+export interface PipelineContext {
+  readonly pool: Pool
+  readonly scheduler: Scheduler
+  readonly retry: RetryPolicy
+  readonly dead: string
+  /** Makes the protocol of a pipeline. */
+  readonly protocolOf: (pipeline: string) => Protocol
+  /** Pushes a job into the pipeline of that name. */
+  readonly push: (pipeline: string, job: NewJob) => Promise<void>
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Logger
+}
+
+/** A pipeline as it is declared. */
+export interface PipelineOptions {
+  readonly name: string
+  readonly driver: JobDriver
+  /** The driver's validated keys. */
+  readonly config: Readonly<Record<string, unknown>>
+  readonly priority: number
+}
+
+/** Deaths of workers after which a job runs on a worker of its own. */
+const quarantineAfter = 3
+
+/** A pipeline. */
+export class JobPipeline implements Taker {
+  readonly name: string
+  readonly driver: string
+  readonly priority: number
+  readonly #options: PipelineOptions
+  readonly #context: PipelineContext
+  readonly #poison = new PoisonRecords(quarantineAfter)
+  readonly #attempts = new Attempts()
+  readonly #failed = new FailedSet()
+  readonly #tally = newTally()
+  readonly #rate = new MinuteRate()
+  readonly #end = new AbortController()
+  readonly #link: QueueLink
+  #source: Source | undefined
+  #settlement: Settlement | undefined
+  #dispatcher: Dispatcher | undefined
+  #extender: VisibilityExtender | undefined
+  #consuming: AbortController | undefined
+
+  constructor(options: PipelineOptions, context: PipelineContext) {
+    this.name = options.name
+    this.driver = options.driver.name
+    this.priority = options.priority
+    this.#options = options
+    this.#context = context
+    this.#link = new QueueLink({ ...context, pipeline: this.name, driver: this.driver })
+  }
+
+  /** True while it takes jobs from its queue, or would if it could reach it. */
+  get isConsumed(): boolean {
+    return this.#consuming !== undefined
+  }
+
+  /** Opens the queue. Rejects with a fault of the configuration; a queue that cannot be reached is tried again behind the scenes. */
+  async open(): Promise<void> {
+    try {
+      this.#use(await this.#openSource())
+    } catch (error) {
+      if (error instanceof RelayError) throw error
+      this.#link.failed(error)
+      void this.#openLater()
+    }
+  }
+
+  /** Begins to take jobs. */
+  resume(): void {
+    if (this.#consuming !== undefined || this.#end.signal.aborted) return
+    this.#consuming = new AbortController()
+    if (this.#source !== undefined) void this.#consume(this.#source, this.#consuming.signal)
+  }
+
+  /** Takes nothing more, and gives back at once what waits for a worker. */
+  async pause(): Promise<void> {
+    this.#consuming?.abort()
+    this.#consuming = undefined
+    await this.#giveBack(this.#context.scheduler.takeBack(this))
+  }
+
+  /** Pushes jobs into the queue. Rejects when it takes none, or cannot be reached. */
+  async push(jobs: readonly NewJob[]): Promise<void> {
+    const source = this.#source
+    if (source === undefined)
+      throw new Error(
+        `the queue of pipeline "${this.name}" cannot be reached: ${this.#link.error ?? 'it is being opened'}`,
+      )
+    if (source.push === undefined) throw new Error(`the driver "${this.driver}" takes no jobs`)
+    await source.push(jobs)
+  }
+
+  offer(delivery: Delivery): void {
+    this.#dispatcher?.offer([delivery])
+  }
+
+  /** The state, with the numbers of the queue. Never rejects. */
+  async state(): Promise<PipelineState> {
+    const { scheduler, clock } = this.#context
+    const counts = await this.#source?.counts?.().catch((error: unknown) => {
+      this.#link.failed(error)
+      return undefined
+    })
+    const { error } = this.#link
+    const { queue } = this.#options.config
+    const kept = this.#failed.size
+    return {
+      pipeline: this.name,
+      driver: this.driver,
+      queue: typeof queue === 'string' ? queue : this.name,
+      priority: this.priority,
+      state: error !== undefined ? 'unreachable' : this.isConsumed ? 'consuming' : 'paused',
+      error,
+      active: counts?.active,
+      delayed: counts?.delayed,
+      // What is kept is hidden in the queue, and no worker has it.
+      reserved: counts === undefined ? undefined : Math.max(0, counts.reserved - kept),
+      oldestMs: this.#source?.oldestMs?.(),
+      running: scheduler.heldOf(this),
+      waiting: scheduler.waitingOf(this),
+      kept,
+      perMinute: this.#rate.perMinute(clock.nowMs()),
+      tally: { ...this.#tally },
+    }
+  }
+
+  /** The jobs that failed for good and are kept. */
+  failed(): readonly FailedJob[] {
+    return this.#failed.list()
+  }
+
+  /** Puts kept jobs back into the queue, those of these ids or all; their tries are counted anew. Resolves with their number. */
+  async redrive(ids?: readonly string[]): Promise<number> {
+    const jobs = this.#failed.take(ids)
+    for (const { delivery } of jobs) {
+      this.#poison.forget(delivery.id)
+      this.#attempts.restart(delivery)
+    }
+    try {
+      if (jobs.length > 0) await this.#source?.release(jobs.map(({ delivery }) => delivery))
+    } catch (error) {
+      for (const job of jobs) this.#failed.add(job)
+      throw error
+    }
+    return jobs.length
+  }
+
+  /** Ends for good: takes nothing more, gives back what has not begun; what runs goes on. */
+  async stopTaking(): Promise<void> {
+    this.#end.abort()
+    const given = this.pause()
+    void this.#dispatcher?.drain()
+    await given
+  }
+
+  /** Resolves when what runs has been settled. */
+  async finished(): Promise<void> {
+    await this.#dispatcher?.finished()
+  }
+
+  /** Closes the connection to the queue. */
+  async close(): Promise<void> {
+    this.#end.abort()
+    const source = this.#source
+    if (source === undefined) return
+    if (source.isVolatile === true) await this.#tellLost(source)
+    await source.close()
+  }
+
+  async #tellLost(source: Source): Promise<void> {
+    const { active, delayed, reserved } = (await source.counts?.()) ?? { active: 0, delayed: 0, reserved: 0 }
+    const count = active + delayed + reserved
+    if (count === 0) return
+    const fields = { pipeline: this.name, driver: this.driver, count }
+    this.#context.log.warn(fields, 'jobs are lost: their queue is in the memory of this process')
+  }
+
+  #openSource(): Promise<Source> {
+    const { name, driver, config } = this.#options
+    return driver.open({ name, config })
+  }
+
+  async #openLater(): Promise<void> {
+    const { signal } = this.#end
+    while (!signal.aborted) {
+      await this.#link.pause(signal)
+      if (signal.aborted) return
+      try {
+        const source = await this.#openSource()
+        if (signal.aborted) await source.close()
+        else this.#use(source)
+        return
+      } catch (error) {
+        this.#link.failed(error)
+      }
+    }
+  }
+
+  /** Begins to work with an open queue. */
+  #use(source: Source): void {
+    const { name } = this
+    const { pool, protocolOf, scheduler, retry: policy, dead, push, clock, random, log } = this.#context
+    const onLost = (delivery: Delivery) => {
+      this.#tally.lost += 1
+      scheduler.done(this, [delivery])
+    }
+    this.#source = source
+    this.#link.reached()
+    this.#settlement = new Settlement({
+      pipeline: name,
+      source,
+      policy,
+      dead,
+      push,
+      attempts: this.#attempts,
+      failed: this.#failed,
+      tally: this.#tally,
+      log,
+      nowMs: () => clock.nowMs(),
+      random,
+      onDone: (deliveries) => scheduler.done(this, deliveries),
+      onEnd: (count) => this.#rate.add(count, clock.nowMs()),
+    })
+    // `exec_ttl` ends a job that runs too long, and with it the extensions.
+    const execTtlMs = Number.POSITIVE_INFINITY
+    this.#extender =
+      source.extend === undefined
+        ? undefined
+        : new VisibilityExtender({ extend: source.extend.bind(source), clock, log, execTtlMs, onLost })
+    this.#dispatcher = new Dispatcher({
+      pool,
+      protocol: protocolOf(name),
+      source: this.#settlement,
+      poison: this.#poison,
+      log,
+      ...(this.#extender === undefined ? {} : { extender: this.#extender }),
+    })
+    if (this.#consuming !== undefined) void this.#consume(source, this.#consuming.signal)
+  }
+
+  async #consume(source: Source, signal: AbortSignal): Promise<void> {
+    const { scheduler } = this.#context
+    while (!signal.aborted) {
+      await scheduler.whenWanted(this, signal)
+      if (signal.aborted) return
+      try {
+        const taken = await source.pull(scheduler.wantOf(this), signal)
+        this.#link.reached()
+        if (taken.length > 0) await this.#take(source, taken, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#link.failed(error)
+        await this.#link.pause(signal)
+      }
+    }
+  }
+
+  async #take(source: Source, taken: readonly Delivery[], signal: AbortSignal): Promise<void> {
+    const runnable = await this.#acknowledged(source, await this.#withoutKept(source, taken))
+    if (signal.aborted) {
+      await this.#giveBack(runnable)
+      return
+    }
+    this.#extender?.track(runnable)
+    this.#extender?.hold(runnable)
+    this.#context.scheduler.add(this, runnable, (delivery) => this.#priorityOf(delivery))
+  }
+
+  /** Hides again what is kept as failed and was delivered nevertheless. */
+  async #withoutKept(source: Source, taken: readonly Delivery[]): Promise<readonly Delivery[]> {
+    const kept = this.#failed.size === 0 ? [] : taken.filter(({ id }) => this.#failed.has(id))
+    if (kept.length === 0) return taken
+    for (const delivery of kept) this.#failed.replace(delivery)
+    await source.park?.(kept)
+    return taken.filter((delivery) => !kept.includes(delivery))
+  }
+
+  /** Acknowledges what asks for it; from then on it cannot expire. */
+  async #acknowledged(source: Source, taken: readonly Delivery[]): Promise<readonly Delivery[]> {
+    const early = taken.filter(({ autoAck }) => autoAck === true)
+    if (early.length === 0) return taken
+    const done = { kind: 'done', body: new Uint8Array() } as const
+    const faults = await source.settle(early.map((delivery) => ({ delivery, verdict: done })))
+    return taken.flatMap((delivery) => {
+      if (delivery.autoAck !== true) return [delivery]
+      // Not acknowledged: it comes again.
+      if (faults[early.indexOf(delivery)] !== undefined) return []
+      const { expiresAtMs: _, ...kept } = delivery
+      return [kept]
+    })
+  }
+
+  /** A lane keeps its order only with one priority. */
+  #priorityOf({ lane, priority }: Delivery): number {
+    return lane === undefined ? priority : this.priority
+  }
+
+  async #giveBack(deliveries: readonly Delivery[]): Promise<void> {
+    const kept = deliveries.filter((delivery) => this.#extender?.drop(delivery) !== true)
+    if (kept.length === 0) return
+    try {
+      await this.#settlement?.release(kept)
+    } catch (error) {
+      const fields = { pipeline: this.name, count: kept.length, error: messageOf(error) }
+      this.#context.log.warn(
+        fields,
+        'jobs could not be given back, they come when their time in the queue ends',
+      )
+    }
+  }
+}

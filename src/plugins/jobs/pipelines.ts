@@ -1,0 +1,123 @@
+/** The pipelines of one server by name: declared by the file and over RPC, pushed to, paused, resumed and destroyed. */
+import type { Clock } from '../../index.js'
+import type { NewJob } from '../../work/index.js'
+import { JobPipeline, type PipelineContext, type PipelineOptions } from './pipeline.js'
+import type { PipelineState } from './pipeline-state.js'
+
+/** Options of the pipelines. */
+export interface PipelinesOptions {
+  readonly context: Omit<PipelineContext, 'push'>
+  /** Ms that a push, or a change of a pipeline, may take. */
+  readonly timeoutMs: number
+}
+
+/** The pipelines. */
+export class Pipelines {
+  readonly #context: PipelineContext
+  readonly #clock: Clock
+  readonly #timeoutMs: number
+  readonly #byName = new Map<string, JobPipeline>()
+
+  constructor({ context, timeoutMs }: PipelinesOptions) {
+    this.#timeoutMs = timeoutMs
+    this.#clock = context.clock
+    this.#context = { ...context, push: (pipeline, job) => this.push(pipeline, [job]) }
+  }
+
+  /** Names in the order of their declaration. */
+  names(): readonly string[] {
+    return [...this.#byName.keys()]
+  }
+
+  /** Opens a pipeline; it takes jobs and is not consumed. Rejects when its name is taken, or with a fault of its configuration. */
+  async declare(options: PipelineOptions): Promise<void> {
+    const { name, driver } = options
+    if (this.#byName.has(name))
+      throw new Error(`pipeline already exists, name: ${name}, driver: ${driver.name}`)
+    const pipeline = new JobPipeline(options, this.#context)
+    this.#byName.set(name, pipeline)
+    try {
+      await this.#within(pipeline.open(), `opening pipeline "${name}"`)
+    } catch (error) {
+      this.#byName.delete(name)
+      await pipeline.close()
+      throw error
+    }
+  }
+
+  /** Throws with RoadRunner's text for one that is not there. */
+  find(name: string): JobPipeline {
+    const pipeline = this.#byName.get(name)
+    if (pipeline === undefined) throw new Error(`no such pipeline, requested: ${name}`)
+    return pipeline
+  }
+
+  /** Pushes jobs in their order. Rejects when the pipeline is not there, or its queue does not take them in time. */
+  async push(name: string, jobs: readonly NewJob[]): Promise<void> {
+    await this.#within(this.find(name).push(jobs), `a push into pipeline "${name}"`)
+  }
+
+  async pause(name: string): Promise<void> {
+    await this.#within(this.find(name).pause(), `pausing pipeline "${name}"`)
+  }
+
+  resume(name: string): void {
+    this.find(name).resume()
+  }
+
+  /** Stops a pipeline, waits for what runs, and forgets it. Its queue keeps its jobs; those of a queue in memory are gone. */
+  async destroy(name: string): Promise<void> {
+    const pipeline = this.find(name)
+    this.#byName.delete(name)
+    await pipeline.stopTaking()
+    try {
+      await this.#within(pipeline.finished(), `destroying pipeline "${name}"`)
+    } finally {
+      await pipeline.close()
+    }
+  }
+
+  /** States of all, each asked at the same time. */
+  async states(): Promise<readonly PipelineState[]> {
+    const asked = [...this.#byName.values()].map((pipeline) => pipeline.state())
+    return this.#within(Promise.all(asked), 'asking the queues')
+  }
+
+  /** Takes nothing more; what has not begun goes back at once. */
+  async stopTaking(): Promise<void> {
+    await this.#each((pipeline) => pipeline.stopTaking())
+    this.#context.scheduler.wake()
+  }
+
+  /** Resolves when what runs has been settled. */
+  async finished(): Promise<void> {
+    await this.#each((pipeline) => pipeline.finished())
+  }
+
+  /** Closes all. */
+  async close(): Promise<void> {
+    await this.#each((pipeline) => pipeline.close())
+    this.#byName.clear()
+  }
+
+  async #each(act: (pipeline: JobPipeline) => Promise<void>): Promise<void> {
+    const ends = await Promise.allSettled([...this.#byName.values()].map(act))
+    const faults = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []))
+    if (faults.length > 0) throw new AggregateError(faults, faults.map(String).join('; '))
+  }
+
+  async #within<T>(work: Promise<T>, what: string): Promise<T> {
+    const over = new AbortController()
+    const late = new Promise<never>((_, reject) => {
+      const timer = this.#clock.timer(this.#timeoutMs, () =>
+        reject(new Error(`${what} took more than ${this.#timeoutMs / 1000} s`)),
+      )
+      over.signal.addEventListener('abort', () => timer.clear(), { once: true })
+    })
+    try {
+      return await Promise.race([work, late])
+    } finally {
+      over.abort()
+    }
+  }
+}

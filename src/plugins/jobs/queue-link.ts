@@ -1,0 +1,56 @@
+/** Knows whether the queue of a pipeline can be reached: tells of a change in one line, and waits longer after each failure. */
+import { type Clock, type Logger, messageOf, sleep } from '../../index.js'
+import { type RetryPolicy, waitMs } from './fate.js'
+
+/** Options of a link. */
+interface QueueLinkOptions {
+  readonly pipeline: string
+  readonly driver: string
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Logger
+}
+
+const policy: RetryPolicy = { max: 0, backoff: 200, jitter: 0.2 }
+const waitMsMax = 30_000
+
+/** The link to one queue. */
+export class QueueLink {
+  readonly #options: QueueLinkOptions
+  #error: string | undefined
+  #failures = 0
+
+  constructor(options: QueueLinkOptions) {
+    this.#options = options
+  }
+
+  /** Why the queue cannot be reached; undefined while it can. */
+  get error(): string | undefined {
+    return this.#error
+  }
+
+  /** The queue has answered. */
+  reached(): void {
+    this.#failures = 0
+    if (this.#error === undefined) return
+    this.#error = undefined
+    const { pipeline, driver, log } = this.#options
+    log.info({ pipeline, driver }, 'a pipeline reaches its queue again')
+  }
+
+  /** The queue has not answered. */
+  failed(error: unknown): void {
+    const { pipeline, driver, log } = this.#options
+    const isNew = this.#error === undefined
+    this.#failures += 1
+    this.#error = messageOf(error)
+    if (isNew)
+      log.warn({ pipeline, driver, error: this.#error }, 'a pipeline cannot reach its queue, trying again')
+  }
+
+  /** Waits before the next try: 0.2 s, doubled with each failure up to 30 s; less when `signal` aborts. */
+  pause(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options
+    return sleep(clock, Math.min(waitMsMax, waitMs(this.#failures, policy, random)), signal)
+  }
+}

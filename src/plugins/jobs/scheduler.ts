@@ -1,0 +1,149 @@
+/**
+ * Hands deliveries to the dispatchers of their pipelines as workers fall idle, by weight, and tells pipelines how many more they may take
+ * from their queues. Nothing is taken that cannot soon run: idle workers could take it now, or, while jobs are short, as soon as a
+ * worker is done.
+ */
+import type { Clock, Pool } from '../../index.js'
+import type { Delivery } from '../../work/index.js'
+import { FairLine } from './fair-line.js'
+
+/** Name of a pipeline. */
+interface Named {
+  readonly name: string
+}
+
+/** A pipeline as the scheduler knows it. */
+export interface Taker extends Named {
+  /** Runs a delivery; `done` or `lost` follows for it. */
+  offer(delivery: Delivery): void
+}
+
+interface Waiting {
+  readonly taker: Taker
+  readonly delivery: Delivery
+}
+
+// Jobs that take less on average are taken ahead, one for each worker: their wait is short, and the worker's pause would show.
+const shortMs = 100
+const averageShare = 0.1
+/** Deliveries of one pipeline that dispatchers hold at most, for each worker: an ordered lane takes many and runs one. */
+const heldPerWorkerMax = 10
+
+/** The scheduler of one pool. */
+export class Scheduler {
+  readonly #pool: Pool
+  readonly #clock: Clock
+  readonly #line = new FairLine<Waiting>()
+  /** Start of each delivery that is with a dispatcher. */
+  readonly #held = new Map<Delivery, number>()
+  readonly #heldBy = new Map<string, number>()
+  #averageMs = Number.POSITIVE_INFINITY
+  #waiters: (() => void)[] = []
+  #isWatching = false
+
+  constructor(options: { readonly pool: Pool; readonly clock: Clock }) {
+    this.#pool = options.pool
+    this.#clock = options.clock
+  }
+
+  /** Deliveries of a pipeline that wait here. */
+  waitingOf({ name }: Named): number {
+    return this.#line.countOf(name)
+  }
+
+  /** Deliveries of a pipeline that are with its dispatcher. */
+  heldOf({ name }: Named): number {
+    return this.#heldBy.get(name) ?? 0
+  }
+
+  /** Number of deliveries that a pipeline may take from its queue now. */
+  wantOf(taker: Taker): number {
+    const { idleCount, size, isStopping } = this.#pool
+    if (isStopping) return 0
+    const room = heldPerWorkerMax * size - this.heldOf(taker)
+    return Math.max(0, Math.min(idleCount + this.#ahead - this.waitingOf(taker), room))
+  }
+
+  /** Resolves when a pipeline may take more, or with `signal`. */
+  async whenWanted(taker: Taker, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && this.wantOf(taker) === 0) {
+      const changed = new Promise<void>((resolve) => this.#waiters.push(resolve))
+      this.#watch()
+      await changed
+    }
+  }
+
+  /** Puts deliveries in line, and hands on what can run. */
+  add(taker: Taker, deliveries: readonly Delivery[], priorityOf: (delivery: Delivery) => number): void {
+    for (const delivery of deliveries) this.#line.add({ taker, delivery }, priorityOf(delivery), taker.name)
+    this.#pump()
+  }
+
+  /** Takes back what a pipeline has in line. */
+  takeBack({ name }: Named): readonly Delivery[] {
+    const taken = this.#line.clear(name).map(({ delivery }) => delivery)
+    this.wake()
+    return taken
+  }
+
+  /** Wakes every pipeline that waits for room: one of them is to end, or room has come. */
+  wake(): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const wake of waiters) wake()
+  }
+
+  /** A delivery was settled or released by its dispatcher, or lost. */
+  done(taker: Named, deliveries: readonly Delivery[]): void {
+    const nowMs = this.#clock.monotonicMs()
+    let count = 0
+    for (const delivery of deliveries) {
+      const sinceMs = this.#held.get(delivery)
+      if (sinceMs === undefined) continue
+      this.#held.delete(delivery)
+      count += 1
+      const tookMs = nowMs - sinceMs
+      const isFirst = this.#averageMs === Number.POSITIVE_INFINITY
+      this.#averageMs = isFirst ? tookMs : this.#averageMs + averageShare * (tookMs - this.#averageMs)
+    }
+    const left = this.heldOf(taker) - count
+    if (left > 0) this.#heldBy.set(taker.name, left)
+    else this.#heldBy.delete(taker.name)
+    this.#pump()
+  }
+
+  /** Jobs beyond those that idle workers take. */
+  get #ahead(): number {
+    return this.#averageMs < shortMs ? this.#pool.liveCount : 0
+  }
+
+  get #hasRoom(): boolean {
+    const { idleCount, liveCount } = this.#pool
+    return idleCount > 0 || this.#held.size < liveCount + this.#ahead
+  }
+
+  #pump(): void {
+    while (this.#line.size > 0 && this.#hasRoom) {
+      const next = this.#line.take()
+      if (next === undefined) break
+      const { taker, delivery } = next
+      this.#held.set(delivery, this.#clock.monotonicMs())
+      this.#heldBy.set(taker.name, this.heldOf(taker) + 1)
+      taker.offer(delivery)
+    }
+    if (this.#waiters.length > 0) this.wake()
+    if (this.#line.size > 0) this.#watch()
+  }
+
+  /** Goes on when a worker falls idle. While one is idle, only a settled job or a new delivery changes anything. */
+  #watch(): void {
+    if (this.#isWatching || this.#pool.isStopping || this.#pool.idleCount > 0) return
+    this.#isWatching = true
+    void this.#pool.whenIdle().then(() => {
+      this.#isWatching = false
+      // In a pool that stops `whenIdle` resolves at once.
+      if (this.#pool.isStopping) this.wake()
+      else this.#pump()
+    })
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Settles the deliveries of one pipeline: what a dispatcher was told by workers becomes what the queue is told. The common case, all done,
+ * is handed on as it is.
+ */
+import { type Logger, messageOf } from '../../index.js'
+import type { Delivery, Headers, NewJob, SettledDelivery, Source } from '../../work/index.js'
+import { ownAttribute } from '../../work/protocols/record-headers.js'
+import type { Attempts } from './attempts.js'
+import type { FailedSet } from './failed-set.js'
+import { type Fate, fateOf, type NotDone, type RetryPolicy, waitMs } from './fate.js'
+import { reportAcknowledged, reportJob } from './report.js'
+import type { Tally } from './tally.js'
+
+/** Options of a settlement. */
+export interface SettlementOptions {
+  readonly pipeline: string
+  readonly source: Source
+  readonly policy: RetryPolicy
+  /** Pipeline that takes what failed for good; empty: none. */
+  readonly dead: string
+  /** Pushes a job into the pipeline of that name. */
+  readonly push: (pipeline: string, job: NewJob) => Promise<void>
+  readonly attempts: Attempts
+  readonly failed: FailedSet
+  readonly tally: Tally
+  readonly log: Logger
+  readonly nowMs: () => number
+  readonly random: () => number
+  /** Is told of all deliveries that are settled or released. */
+  readonly onDone: (deliveries: readonly Delivery[]) => void
+  /** Is told how many jobs a worker has ended, well or badly. */
+  readonly onEnd: (count: number) => void
+}
+
+type Faults = readonly (Error | undefined)[]
+
+// A full set of failed jobs leaves the rest in the queue for a while.
+const fullSetMs = 300_000
+
+/** The settlement of one pipeline. */
+export class Settlement implements Pick<Source, 'settle' | 'release'> {
+  readonly #options: SettlementOptions
+
+  constructor(options: SettlementOptions) {
+    this.#options = options
+  }
+
+  /** Tells the queue. A delivery of `auto_ack` was acknowledged before it ran: its queue is told nothing. */
+  async settle(items: readonly SettledDelivery[]): Promise<Faults> {
+    const { source, onDone, onEnd } = this.#options
+    onDone(items.map(({ delivery }) => delivery))
+    onEnd(items.length)
+    if (items.every(isPlain)) return this.#acknowledge(items)
+    const told = new Map<SettledDelivery, SettledDelivery>()
+    for (const item of items) {
+      const what = await this.#resolve(item)
+      if (what !== undefined) told.set(item, what)
+    }
+    const asked = [...told.keys()]
+    const faults = asked.length === 0 ? [] : await source.settle([...told.values()])
+    const byItem = new Map(asked.map((item, at) => [item, faults[at]]))
+    return items.map((item) => byItem.get(item))
+  }
+
+  /** Gives back what did not run. It is no try; what was acknowledged before is pushed again. */
+  async release(deliveries: readonly Delivery[]): Promise<void> {
+    const { source, attempts, onDone, push, pipeline } = this.#options
+    onDone(deliveries)
+    const kept = deliveries.filter(({ autoAck }) => autoAck !== true)
+    for (const delivery of kept) attempts.forgive(delivery)
+    for (const delivery of deliveries)
+      if (delivery.autoAck === true) await push(pipeline, copyOf(delivery, { autoAck: true }))
+    if (kept.length > 0) await source.release(kept)
+  }
+
+  async #acknowledge(items: readonly SettledDelivery[]): Promise<Faults> {
+    const { source, attempts, tally } = this.#options
+    tally.done += items.length
+    for (const { delivery } of items) attempts.forget(delivery)
+    return source.settle(items)
+  }
+
+  /** What the queue is told about one delivery; undefined: nothing. */
+  async #resolve(item: SettledDelivery): Promise<SettledDelivery | undefined> {
+    const { delivery, verdict } = item
+    const { attempts, tally, log, pipeline } = this.#options
+    const attempt = attempts.of(delivery)
+    const about = { pipeline, job: delivery.id, attempt }
+    if (verdict.kind === 'done') {
+      tally.done += 1
+      attempts.forget(delivery)
+      if (verdict.warning !== undefined) log.warn(about, verdict.warning)
+      return delivery.autoAck === true ? undefined : item
+    }
+    if (delivery.autoAck === true) {
+      tally.dropped += 1
+      reportAcknowledged(log, { ...about, why: verdict.why })
+      return undefined
+    }
+    const fate = await this.#fateOf(delivery, verdict, attempt)
+    reportJob(log, { ...about, why: verdict.why, fate, dead: this.#options.dead })
+    return this.#carryOut(fate, delivery, verdict, attempt)
+  }
+
+  async #fateOf(delivery: Delivery, verdict: NotDone, attempt: number): Promise<Fate> {
+    const { source, policy, dead, pipeline, failed, random } = this.#options
+    const facts = {
+      attempt,
+      policy,
+      hasDead: dead !== '' && dead !== pipeline,
+      keepsFailed: (await source.keepsFailed?.()) ?? false,
+      dropsNacked: source.dropsNacked ?? false,
+      retryMs: source.retryMs,
+      random,
+    }
+    const fate = fateOf(delivery, verdict, facts)
+    const isNoRoom = fate.kind === 'park' && failed.isFull
+    return isNoRoom ? { kind: 'again', afterMs: fullSetMs, isFree: false } : fate
+  }
+
+  async #carryOut(
+    fate: Fate,
+    delivery: Delivery,
+    verdict: NotDone,
+    attempt: number,
+  ): Promise<SettledDelivery | undefined> {
+    const { attempts, tally, dead, pipeline } = this.#options
+    switch (fate.kind) {
+      case 'again':
+        return this.#again(delivery, verdict, fate)
+      case 'release':
+        await this.release([delivery])
+        return undefined
+      case 'copy': {
+        const { headers, afterMs } = fate
+        return this.#replace(delivery, verdict, pipeline, { headers, delayMs: afterMs })
+      }
+      case 'dead':
+        return this.#replace(delivery, verdict, dead, {})
+      case 'leave':
+        tally.failed += 1
+        return { delivery, verdict: { kind: 'fail', why: verdict.why } }
+      case 'park':
+        await this.#park(delivery, verdict, attempt)
+        return undefined
+      default:
+        tally.dropped += 1
+        attempts.forget(delivery)
+        return done(delivery)
+    }
+  }
+
+  #again(
+    delivery: Delivery,
+    { why }: NotDone,
+    { afterMs, isFree }: { readonly afterMs: number; readonly isFree: boolean },
+  ): SettledDelivery {
+    const { attempts, tally } = this.#options
+    if (isFree) attempts.forgive(delivery)
+    else attempts.failed(delivery)
+    tally.retried += 1
+    return { delivery, verdict: { kind: 'retry', why, afterMs } }
+  }
+
+  /** Pushes a copy first and acknowledges afterwards: between the two a crash makes two of it, and never none. */
+  async #replace(
+    delivery: Delivery,
+    verdict: NotDone,
+    into: string,
+    changes: { readonly headers?: Headers; readonly delayMs?: number },
+  ): Promise<SettledDelivery> {
+    const { attempts, tally, push, log, pipeline, policy, random } = this.#options
+    try {
+      await push(into, copyOf(delivery, changes))
+    } catch (error) {
+      const fields = { pipeline, job: delivery.id, into, error: messageOf(error) }
+      log.error(fields, 'a job could not be moved, it comes again')
+      const afterMs = changes.delayMs ?? waitMs(attempts.of(delivery), policy, random)
+      return this.#again(delivery, verdict, { afterMs, isFree: false })
+    }
+    if (changes.headers === undefined) tally.failed += 1
+    else tally.retried += 1
+    attempts.forget(delivery)
+    return done(delivery)
+  }
+
+  async #park(delivery: Delivery, { why }: NotDone, attempt: number): Promise<void> {
+    const { source, failed, tally, log, pipeline, nowMs } = this.#options
+    tally.failed += 1
+    failed.add({ delivery, why, attempt, atMs: nowMs() })
+    const [fault] = (await source.park?.([delivery])) ?? []
+    if (fault === undefined) return
+    const fields = { pipeline, job: delivery.id, error: messageOf(fault) }
+    log.warn(fields, 'a failed job could not be hidden: its queue delivers it again, it is not run')
+  }
+}
+
+/** True for what is acknowledged without a word. */
+function isPlain({ delivery, verdict }: SettledDelivery): boolean {
+  return verdict.kind === 'done' && verdict.warning === undefined && delivery.autoAck !== true
+}
+
+function done(delivery: Delivery): SettledDelivery {
+  return { delivery, verdict: { kind: 'done', body: new Uint8Array() } }
+}
+
+/** RoadRunner's name for a job that it did not push itself. */
+const foreignJob = 'deduced_by_rr'
+
+/** A new job that stands for a delivery. */
+function copyOf(delivery: Delivery, changes: Partial<NewJob>): NewJob {
+  const { id, record, body, headers, priority, lane } = delivery
+  return {
+    id: ownAttribute(record, 'rr_id') ?? id,
+    name: ownAttribute(record, 'rr_job') ?? foreignJob,
+    body,
+    headers,
+    priority,
+    delayMs: 0,
+    ...(lane === undefined ? {} : { lane }),
+    ...changes,
+  }
+}

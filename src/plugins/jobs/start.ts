@@ -1,0 +1,99 @@
+/** Starts the plugin: opens its pipelines, registers its procedures, and gives back its life. */
+import {
+  type Announcement,
+  type Clock,
+  ErrorCode,
+  type Logger,
+  onAbort,
+  type PluginLife,
+  type Pool,
+  RelayError,
+  type RpcService,
+} from '../../index.js'
+import type { JobDriver } from '../../work/driver.js'
+import { jobsProtocol, rawProtocol } from '../../work/index.js'
+import { inspectionProcedures } from './inspection.js'
+import { Pipelines } from './pipelines.js'
+import { jobsProcedures } from './rpc.js'
+import { Scheduler } from './scheduler.js'
+import type { JobsSettings } from './section.js'
+
+/** Services and settings of the plugin. */
+export interface JobsOptions {
+  readonly settings: JobsSettings
+  readonly pool: Pool
+  readonly drivers: ReadonlyMap<string, JobDriver>
+  readonly rpc: RpcService
+  readonly log: Logger
+  readonly clock: Clock
+  readonly announce: (place: Announcement) => void
+  readonly defer: (undo: () => unknown) => void
+}
+
+/** Priority of a pipeline for which neither the file nor its driver names one. */
+const priorityDefault = 10
+
+/** Opens all pipelines; those of `consume` take jobs once the server serves. Rejects with a fault of the configuration. */
+export async function startJobs(options: JobsOptions): Promise<PluginLife> {
+  const { settings, pool, rpc, log, clock, announce, defer } = options
+  const drivers = new Map([...options.drivers.values()].map((driver) => [driver.name, driver]))
+  const pipelines = new Pipelines({
+    timeoutMs: settings.timeout * 1000,
+    context: {
+      pool,
+      scheduler: new Scheduler({ pool, clock }),
+      retry: settings.retry,
+      dead: settings.dead,
+      protocolOf: (name) => (settings.mode === 'raw' ? rawProtocol : jobsProtocol(name)),
+      clock,
+      random: Math.random,
+      log,
+    },
+  })
+  defer(() => pipelines.close())
+  for (const [name, { driver: driverName, priority, config }] of Object.entries(settings.pipelines)) {
+    const driver = drivers.get(driverName)
+    if (driver === undefined) throw noDriver(name, driverName, [...drivers.keys()])
+    await pipelines.declare(pipelineOf(name, driver, config, priority))
+  }
+  rpc.register('jobs', {
+    ...jobsProcedures({ pipelines, drivers, consume: settings.consume }),
+    ...inspectionProcedures(pipelines),
+  })
+  announce({ what: 'jobs', where: placesOf(settings) })
+  return {
+    async serve() {
+      for (const name of settings.consume) pipelines.resume(name)
+    },
+    stopTaking: () => pipelines.stopTaking(),
+    async drain(signal) {
+      await Promise.race([pipelines.finished(), new Promise<void>((resolve) => onAbort(signal, resolve))])
+    },
+  }
+}
+
+/** A pipeline's own `priority` wins over its driver's key of that name, which the driver gives to jobs that have none. */
+function pipelineOf(
+  name: string,
+  driver: JobDriver,
+  given: Readonly<Record<string, unknown>>,
+  own: number | undefined,
+) {
+  const priority = own ?? (typeof given.priority === 'number' ? given.priority : priorityDefault)
+  const config = own === undefined ? given : { ...given, priority }
+  return { name, driver, config, priority }
+}
+
+function placesOf({ pipelines, consume }: JobsSettings): string {
+  const names = Object.keys(pipelines)
+  const paused = names.filter((name) => !consume.includes(name))
+  const from = consume.length === 0 ? 'no pipeline' : consume.join(', ')
+  return paused.length === 0 ? `from ${from}` : `from ${from} (paused: ${paused.join(', ')})`
+}
+
+function noDriver(pipeline: string, driver: string, known: readonly string[]): RelayError {
+  const what = `pipeline "${pipeline}" has the driver "${driver}", which no plugin brings (drivers: ${known.join(', ')})`
+  return new RelayError(ErrorCode.ConfigInvalid, what, {
+    hint: 'List the plugin that brings it under `plugins:`.',
+  })
+}
