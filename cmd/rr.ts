@@ -188,6 +188,18 @@ add(
   async () => (await import('./remote/ledger.js')).ledger,
 )
 add(
+  withConfig(new Command('jobs').description('show and change the pipelines of the running server'))
+    .argument('[action]', 'list, stat, pause, resume, push, dead (jobs that failed for good) or redrive')
+    .argument('[words...]', 'pipelines; push: a pipeline and a file; redrive: a pipeline and ids')
+    .option('--body <text>', 'push: the body')
+    .option('--job <name>', 'push: the name of the job (else rr.jobs)')
+    .option('--id <id>', 'push: the id (else a new one)')
+    .option('--delay <duration>', 'push: run it after this time, e.g. 5s')
+    .option('--priority <n>', 'push: 1 to 1000, less is more often (else the pipeline’s)')
+    .option('--json', 'one JSON document on standard output'),
+  async () => (await import('./remote/jobs.js')).jobs,
+)
+add(
   withConfig(new Command('reset').description('restart the workers, one after the other')).argument(
     '[pool...]',
     'pools',
