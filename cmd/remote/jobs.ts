@@ -178,12 +178,20 @@ async function asked<I, O>(client: ControlClient, procedure: RemoteProcedure<I, 
   try {
     return await client.waitFor(procedure, input)
   } catch (error) {
-    if (!hasCode(error, ErrorCode.RpcFailed) || !messageOf(error).includes("can't find service")) throw error
+    if (!hasCode(error, ErrorCode.RpcFailed)) throw error
+    if (!messageOf(error).includes("can't find service"))
+      throw new RelayError(ErrorCode.RpcFailed, withoutOperations(messageOf(error)), { cause: error })
     throw new RelayError(ErrorCode.RpcFailed, 'the server has no queues of its own', {
       hint: 'Add a `jobs:` section to its file, and start it again.',
       cause: error,
     })
   }
+}
+
+/** A fault without the names of operations that RoadRunner's texts begin with, each on a line of its own. */
+function withoutOperations(text: string): string {
+  const last = text.split('\n').at(-1) ?? text
+  return last.replace(/^\s*(\\x09)?((rpc|jobs_plugin)_\w+: )?/, '')
 }
 
 function unknown(name: string, rows: readonly StateRow[]): RelayError {

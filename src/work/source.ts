@@ -1,8 +1,8 @@
 /** The port of a queue: its deliveries, and how each is settled. Types only; drivers open queues (`driver.ts`). */
+import type { Headers } from './headers.js'
 import type { Verdict } from './verdict.js'
 
-/** Header values by name, as RoadRunner's jobs carry them. */
-export type Headers = Readonly<Record<string, readonly string[]>>
+export type { Headers } from './headers.js'
 
 /** One message as its source delivered it. It is settled or released exactly once, unless it was lost meanwhile. */
 export interface Delivery {
@@ -86,7 +86,7 @@ export interface Source {
   park?(deliveries: readonly Delivery[]): Promise<readonly (Error | undefined)[]>
   /** Ms until a failed delivery comes again, where the queue's own settings say so; absent: whoever settles it decides. */
   readonly retryMs?: number | undefined
-  /** Whether what a worker of RoadRunner's does not acknowledge is dropped, as by its driver of this name; absent: it comes again. */
+  /** True where a message that a worker of RoadRunner's does not acknowledge is dropped, as by RoadRunner's driver of this name. */
   readonly dropsNacked?: boolean
   /** True where jobs are lost with this process. */
   readonly isVolatile?: boolean

@@ -1,5 +1,5 @@
 /** Verdict on a delivery or an event. Types and constants; protocols read verdicts out of replies. */
-import type { Headers } from './source.js'
+import type { Headers } from './headers.js'
 
 /** Kinds of faults, apart from what a worker says itself. */
 export const FaultKind = {

@@ -1,5 +1,8 @@
-/** Deliveries of one pipeline that failed for good and are kept: neither settled nor run, until somebody puts them back. */
-import type { Delivery, Fault } from '../../work/index.js'
+/**
+ * Deliveries of one pipeline that failed for good and are still in its queue: kept ones are neither settled nor run until somebody puts them
+ * back; left ones are not run until the queue's own policy has moved them.
+ */
+import { type Delivery, type Fault, FaultKind, makeFault, type Verdict } from '../../work/index.js'
 
 /** A kept delivery. */
 export interface FailedJob {
@@ -14,9 +17,18 @@ export interface FailedJob {
 /** Deliveries that are kept at most. */
 const failedMax = 100_000
 
+/** Verdict on a job that is left to its queue and was delivered once more. */
+export const leftVerdict: Verdict = {
+  kind: 'retry',
+  why: makeFault(FaultKind.failed, 'the job has failed for good'),
+  afterMs: 1000,
+}
+
 /** Kept deliveries by their ids. */
 export class FailedSet {
   readonly #jobs = new Map<string, FailedJob>()
+  /** Ids of those that are left, the oldest first. */
+  readonly #left = new Set<string>()
 
   get size(): number {
     return this.#jobs.size
@@ -26,8 +38,21 @@ export class FailedSet {
     return this.#jobs.size >= failedMax
   }
 
+  /** True for a kept delivery. */
   has(id: string): boolean {
     return this.#jobs.has(id)
+  }
+
+  /** True for a delivery that is left to its queue. */
+  isLeft(id: string): boolean {
+    return this.#left.has(id)
+  }
+
+  /** Leaves a delivery to its queue. The oldest make room: such a one would be run once more. */
+  leave(id: string): void {
+    this.#left.add(id)
+    const [oldest] = this.#left
+    if (this.#left.size > failedMax && oldest !== undefined) this.#left.delete(oldest)
   }
 
   /** Keeps a delivery. */

@@ -6,7 +6,7 @@ export type NotDone = Exclude<Verdict, { readonly kind: 'done' }>
 
 /** The settings of `jobs.retry`. */
 export interface RetryPolicy {
-  /** Tries at most; 0 is no limit. */
+  /** Tries at most; 0 means no limit. */
   readonly max: number
   /** Wait before the second try in ms. */
   readonly backoff: number

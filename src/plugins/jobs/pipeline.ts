@@ -14,7 +14,7 @@ import {
   VisibilityExtender,
 } from '../../work/index.js'
 import { Attempts } from './attempts.js'
-import { type FailedJob, FailedSet } from './failed-set.js'
+import { type FailedJob, FailedSet, leftVerdict } from './failed-set.js'
 import type { RetryPolicy } from './fate.js'
 import type { PipelineState } from './pipeline-state.js'
 import { QueueLink } from './queue-link.js'
@@ -48,7 +48,6 @@ export interface PipelineOptions {
 
 /** Deaths of workers after which a job runs on a worker of its own. */
 const quarantineAfter = 3
-
 /** A pipeline. */
 export class JobPipeline implements Taker {
   readonly name: string
@@ -187,11 +186,12 @@ export class JobPipeline implements Taker {
     await this.#dispatcher?.finished()
   }
 
-  /** Closes the connection to the queue. */
+  /** Closes the connection to the queue, once all is settled that ran until the end. */
   async close(): Promise<void> {
     this.#end.abort()
     const source = this.#source
     if (source === undefined) return
+    await this.finished()
     if (source.isVolatile === true) await this.#tellLost(source)
     await source.close()
   }
@@ -285,7 +285,7 @@ export class JobPipeline implements Taker {
   }
 
   async #take(source: Source, taken: readonly Delivery[], signal: AbortSignal): Promise<void> {
-    const runnable = await this.#acknowledged(source, await this.#withoutKept(source, taken))
+    const runnable = await this.#acknowledged(source, await this.#withoutFailed(source, taken))
     if (signal.aborted) {
       await this.#giveBack(runnable)
       return
@@ -295,13 +295,15 @@ export class JobPipeline implements Taker {
     this.#context.scheduler.add(this, runnable, (delivery) => this.#priorityOf(delivery))
   }
 
-  /** Hides again what is kept as failed and was delivered nevertheless. */
-  async #withoutKept(source: Source, taken: readonly Delivery[]): Promise<readonly Delivery[]> {
-    const kept = this.#failed.size === 0 ? [] : taken.filter(({ id }) => this.#failed.has(id))
-    if (kept.length === 0) return taken
+  /** Hides again what is kept as failed; what is left to the queue comes again soon, unrun, until the queue has moved it. */
+  async #withoutFailed(source: Source, taken: readonly Delivery[]): Promise<readonly Delivery[]> {
+    const kept = taken.filter(({ id }) => this.#failed.has(id))
     for (const delivery of kept) this.#failed.replace(delivery)
-    await source.park?.(kept)
-    return taken.filter((delivery) => !kept.includes(delivery))
+    if (kept.length > 0) await source.park?.(kept)
+    const left = taken.filter(({ id }) => this.#failed.isLeft(id))
+    if (left.length > 0) await source.settle(left.map((delivery) => ({ delivery, verdict: leftVerdict })))
+    const isOut = new Set([...kept, ...left])
+    return isOut.size === 0 ? taken : taken.filter((delivery) => !isOut.has(delivery))
   }
 
   /** Acknowledges what asks for it; from then on it cannot expire. */

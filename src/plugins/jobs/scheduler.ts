@@ -119,7 +119,8 @@ export class Scheduler {
 
   get #hasRoom(): boolean {
     const { idleCount, liveCount } = this.#pool
-    return idleCount > 0 || this.#held.size < liveCount + this.#ahead
+    const ahead = this.#ahead
+    return idleCount > 0 || (ahead > 0 && this.#held.size < liveCount + ahead)
   }
 
   #pump(): void {

@@ -62,7 +62,7 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
     return items.map((item) => byItem.get(item))
   }
 
-  /** Gives back what did not run. It is no try; what was acknowledged before is pushed again. */
+  /** Gives back what did not run. It does not count as a try; what was acknowledged before is pushed again. */
   async release(deliveries: readonly Delivery[]): Promise<void> {
     const { source, attempts, onDone, push, pipeline } = this.#options
     onDone(deliveries)
@@ -80,7 +80,7 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
     return source.settle(items)
   }
 
-  /** What the queue is told about one delivery; undefined: nothing. */
+  /** Returns the verdict for the queue on one delivery; undefined: the queue is told nothing. */
   async #resolve(item: SettledDelivery): Promise<SettledDelivery | undefined> {
     const { delivery, verdict } = item
     const { attempts, tally, log, pipeline } = this.#options
@@ -124,7 +124,7 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
     verdict: NotDone,
     attempt: number,
   ): Promise<SettledDelivery | undefined> {
-    const { attempts, tally, dead, pipeline } = this.#options
+    const { attempts, failed, tally, dead, pipeline } = this.#options
     switch (fate.kind) {
       case 'again':
         return this.#again(delivery, verdict, fate)
@@ -139,6 +139,7 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
         return this.#replace(delivery, verdict, dead, {})
       case 'leave':
         tally.failed += 1
+        failed.leave(delivery.id)
         return { delivery, verdict: { kind: 'fail', why: verdict.why } }
       case 'park':
         await this.#park(delivery, verdict, attempt)

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Scheduler, type Taker } from '../../../src/plugins/jobs/scheduler.js'
+import type { Delivery } from '../../../src/work/source.js'
+import { delivery } from '../../helpers/deliveries.js'
+import { idlePool } from '../../helpers/idle-pool.js'
+import { ManualClock } from '../../ipc/manual-clock.js'
+
+const never = new AbortController().signal
+
+/** A scheduler of one worker, which is taken by each delivery that is offered. */
+function make(idle: number) {
+  const pool = idlePool(idle)
+  const clock = new ManualClock()
+  const scheduler = new Scheduler({ pool, clock })
+  const offered: string[] = []
+  const taker = (name: string): Taker => ({
+    name,
+    offer: ({ id }) => {
+      offered.push(id)
+      if (pool.idleCount > 0) pool.take()
+    },
+  })
+  const end = (one: Taker, ended: Delivery, tookMs: number) => {
+    clock.advance(tookMs)
+    scheduler.done(one, [ended])
+  }
+  return { pool, scheduler, offered, taker, end, priority: () => 10 }
+}
+
+test('nothing is taken while no worker is idle, and one job when one falls idle', async () => {
+  const { pool, scheduler, offered, taker, priority } = make(0)
+  const mail = taker('mail')
+  assert.equal(scheduler.wantOf(mail), 0)
+  const wanted = scheduler.whenWanted(mail, never)
+  pool.give()
+  await wanted
+  assert.equal(scheduler.wantOf(mail), 1)
+  scheduler.add(mail, [delivery('1'), delivery('2')], priority)
+  assert.deepEqual([offered, scheduler.wantOf(mail)], [['1'], 0])
+  assert.deepEqual([scheduler.heldOf(mail), scheduler.waitingOf(mail)], [1, 1])
+})
+
+test('a job more for each worker is taken while jobs are short, and not once they are long', () => {
+  const { scheduler, taker, end, priority } = make(1)
+  const mail = taker('mail')
+  const run = (id: string, tookMs: number) => {
+    const one = delivery(id)
+    scheduler.add(mail, [one], priority)
+    end(mail, one, tookMs)
+  }
+  run('1', 5)
+  assert.equal(scheduler.wantOf(mail), 1)
+  for (let at = 0; at < 20; at += 1) run(`long-${at}`, 1000)
+  assert.equal(scheduler.wantOf(mail), 0)
+})
+
+test('what one pipeline has in line can be taken back, and the others go on', async () => {
+  const { pool, scheduler, offered, taker, priority } = make(0)
+  const [mail, sms] = [taker('mail'), taker('sms')]
+  scheduler.add(mail, [delivery('1'), delivery('2')], priority)
+  scheduler.add(sms, [delivery('3')], priority)
+  const back = scheduler.takeBack(mail)
+  const given = scheduler.whenWanted(sms, never)
+  pool.give()
+  // A delivery of the line runs first; then a second worker makes room.
+  pool.give()
+  await given
+  assert.deepEqual([back.map(({ id }) => id), offered], [['1', '2'], ['3']])
+})
+
+test('an aborted wait for room ends', async () => {
+  const { scheduler, taker } = make(0)
+  const stop = new AbortController()
+  const wanted = scheduler.whenWanted(taker('mail'), stop.signal)
+  stop.abort()
+  scheduler.wake()
+  await wanted
+  assert.equal(scheduler.wantOf(taker('mail')), 0)
+})
+
+test('a dispatcher is given ten jobs for each worker at most, however many its lanes hold back', () => {
+  const { pool, scheduler, offered, taker, priority } = make(1)
+  const mail: Taker = { name: 'mail', offer: ({ id }) => void offered.push(id) }
+  const many = Array.from({ length: 10 }, (_, at) => delivery(`a${at}`))
+  scheduler.add(mail, many, priority)
+  assert.deepEqual([offered.length, scheduler.wantOf(mail), scheduler.wantOf(taker('sms'))], [10, 0, 1])
+  assert.equal(pool.idleCount, 1)
+})
