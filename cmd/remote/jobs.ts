@@ -9,7 +9,7 @@ import { type CommonOptions, ExitCode, wrongUsage } from '../options.js'
 import { printable } from '../output.js'
 import { type ControlClient, printAnswer, table, withServer } from './running-server.js'
 
-/** Beside the common ones. */
+/** Options of the command, with the common ones. */
 export interface JobsCommandOptions extends CommonOptions {
   readonly body?: string
   readonly job?: string

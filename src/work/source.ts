@@ -22,7 +22,7 @@ export interface Delivery {
   readonly lane?: string
   /** Wall-clock ms at which the source delivers the message again; absent: not while the source is connected. */
   readonly expiresAtMs?: number
-  /** Acknowledged before it is run: whoever pushed it accepts that it is run once at most. */
+  /** Acknowledged before it is run: its client accepts that it is run once at most. */
   readonly autoAck?: true
 }
 
@@ -84,7 +84,7 @@ export interface Source {
   keepsFailed?(): Promise<boolean>
   /** Hides deliveries that nobody is to run for now, for as long as the queue can; absent where they stay until they are settled. */
   park?(deliveries: readonly Delivery[]): Promise<readonly (Error | undefined)[]>
-  /** Ms until a failed delivery comes again, where the queue's own settings say so; absent: whoever settles it decides. */
+  /** Ms until a failed delivery comes again, where the queue's own settings say so; absent: the caller of `settle` decides. */
   readonly retryMs?: number | undefined
   /** True where a message that a worker of RoadRunner's does not acknowledge is dropped, as by RoadRunner's driver of this name. */
   readonly dropsNacked?: boolean

@@ -1,6 +1,6 @@
 /**
- * Deliveries of one pipeline that failed for good and are still in its queue: kept ones are neither settled nor run until somebody puts them
- * back; left ones are not run until the queue's own policy has moved them.
+ * Deliveries of one pipeline that failed for good and are still in its queue. Kept ones are neither settled nor run until they are
+ * redriven; left ones are not run until the queue's own policy has moved them.
  */
 import { type Delivery, type Fault, FaultKind, makeFault, type Verdict } from '../../work/index.js'
 

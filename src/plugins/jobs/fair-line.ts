@@ -17,7 +17,7 @@ interface PriorityClass<T> {
   readonly keys: Map<string, T[]>
 }
 
-/** A line in memory; whoever fills it bounds its length. */
+/** A line in memory, whose length the caller bounds. */
 export class FairLine<T> {
   readonly #classes = new Map<number, PriorityClass<T>>()
   readonly #counts = new Map<string, number>()

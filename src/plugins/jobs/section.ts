@@ -94,5 +94,5 @@ function unknownPipeline(key: string, name: string, names: readonly string[]): S
   return { key, what: `there is no pipeline "${name}"`, hint: `declare it under jobs.pipelines (${known})` }
 }
 
-/** Its validated value. */
+/** Validated value of the section. */
 export type JobsSettings = SectionConfig<typeof jobsSection>
