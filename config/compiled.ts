@@ -4,6 +4,7 @@
  * so no value of the build's environment is in it.
  */
 import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
+import { type EarlyPlan, earlyPlan } from './early.js'
 import { expandScalar } from './yaml/expand.js'
 import { parseYaml } from './yaml/yaml.js'
 
@@ -12,6 +13,8 @@ export interface CompiledConfig {
   /** Version of the package that made it. */
   readonly version: string
   readonly files: readonly CompiledFile[]
+  /** Start of the first workers, where the one file decides it. */
+  readonly early?: EarlyPlan | undefined
   /** Sections that were valid and hold no variable: their constraints need no second look. */
   readonly valid: readonly string[]
 }
@@ -42,6 +45,7 @@ export async function compileConfig(
   const open = new Set(written.filter(([, { value }]) => hasVariable(value)).map(([key]) => key))
   return {
     version: about.version,
+    early: trees.length === 1 ? trees.map(({ tree }) => earlyPlan(tree))[0] : undefined,
     files: trees.map(({ text, tree }) => ({ text, tree: pack(tree) })),
     valid: about.sections.filter((name) => !open.has(name)),
   }

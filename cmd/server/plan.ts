@@ -21,6 +21,7 @@ import {
 } from '../../src/supervisor/plugins/load.js'
 import { activePlugins, sectionsOf } from '../../src/supervisor/plugins/parts.js'
 import { hostSections } from '../../src/supervisor/sections.js'
+import type { ServerOptions } from '../../src/supervisor/server.js'
 import type { CommonOptions } from '../options.js'
 
 /** Mode in which `rr` was asked to run; `check` is `rr validate`. */
@@ -32,6 +33,8 @@ export interface StartOptions extends CommonOptions {
   readonly handler?: string | undefined
   /** Made by `rr compile`. */
   readonly compiled?: CompiledConfig | undefined
+  /** Workers that run already. */
+  readonly early?: ServerOptions['early']
   /** Told at debug, once there is a log: which parts of the start are compiled. */
   readonly notes?: readonly string[]
 }

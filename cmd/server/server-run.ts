@@ -121,7 +121,7 @@ export class ServerRun {
     this.#plugins = plan.plugins.map(({ plugin, file }) => ({ name: plugin.name, file }))
     if (process.pid === 1 && !manner.isInLambda)
       this.#log.warn({}, 'rr is process 1 and reaps only its own children: start it with docker-entrypoint')
-    const server = this.#makeServer(plan)
+    const server = this.#makeServer(plan, options)
     this.#server = server
     // Before any worker boots: one that cannot says that a file change is waited for, and the change may come at once.
     if (manner.watches) await this.#watch(plan.cwd)
@@ -247,7 +247,7 @@ export class ServerRun {
     return { plugins, mode, env, clock: systemClock, log: this.#log }
   }
 
-  #makeServer(plan: StartPlan): Server {
+  #makeServer(plan: StartPlan, { early }: StartOptions): Server {
     const { mode, manner, platform } = this.#options
     const settings = hostSettings(plan.values)
     return new Server({
@@ -258,6 +258,7 @@ export class ServerRun {
       cwd: plan.cwd,
       env: { ...plan.env, RELAYRUNNER_VERSION: version },
       platform,
+      early,
       version,
       clock: this.#clock,
       random: seededRandom(process.pid ^ Date.now()),

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { version } from '../version.js'
 import { bootstrapWords } from './bootstrap-words.js'
+import { startEarly } from './early.js'
 import { loadBundle } from './load-bundle.js'
 import { cacheName, type Prepared, readCompiled, readPrepared } from './prepared.js'
 
@@ -18,6 +19,8 @@ else {
   delete process.env._RELAYRUNNER_SAVE_CACHE
   const compiledFolder = folder || join(import.meta.dirname, 'compiled')
   const notes: string[] = []
+  const compiled = readCompiled(compiledFolder, version, notes)
+  const early = startEarly(words, compiled, notes)
   const cache = readPrepared(compiledFolder, cacheName(process.execArgv), notes)
   const bundle = loadBundle({
     file: join(import.meta.dirname, 'bootstrap/main.js'),
@@ -25,7 +28,7 @@ else {
     saveTo,
   })
   if (cache !== undefined) notes.push(`V8 ${bundle.isRejected ? 'rejected' : 'accepted'} the code cache`)
-  const prepared: Prepared = { compiled: readCompiled(compiledFolder, version, notes), notes }
+  const prepared: Prepared = { compiled, early, notes }
   const { runBootstrap }: typeof import('./bootstrap.js') = bundle.exports
   runBootstrap(words, prepared)
 }

@@ -5,10 +5,13 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CompiledConfig } from '../../config/compiled.js'
+import type { EarlyChildren } from '../../src/supervisor/worker/os/early.js'
 
 /** Prepared parts of a start, and sentences for the log. */
 export interface Prepared {
   readonly compiled?: CompiledConfig | undefined
+  /** Workers that run already. */
+  readonly early?: EarlyChildren | undefined
   readonly notes: string[]
 }
 

@@ -26,6 +26,8 @@ export function lambdaPlatform(env: Variables): Platform {
     // It is for the runtime and not for its children: a worker that wrote there would corrupt the log stream.
     ownVariables: ['_LAMBDA_TELEMETRY_LOG_FD'],
     watchdogCount: 1,
+    // A snapshot must hold everything.
+    opensLate: env.AWS_LAMBDA_INITIALIZATION_TYPE !== 'snap-start',
     stopBudget,
     slowBootMs,
   }

@@ -36,6 +36,8 @@ export interface Platform {
   readonly ownVariables: VariableNames
   /** Two guard each other. One is enough where all processes end with the server's environment. */
   readonly watchdogCount: 1 | 2
+  /** The sockets are opened only when the first workers boot: nobody can have asked for them yet. */
+  readonly opensLate: boolean
   /** Undefined: jobs have `destroy_timeout` to end. */
   readonly stopBudget: StopBudget | undefined
   /** Time without a ready worker after which a start is reported as slow, with what the workers wrote; undefined: never. */

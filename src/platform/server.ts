@@ -9,6 +9,7 @@ export const serverPlatform: Platform = {
   sharedVariables: [],
   ownVariables: [],
   watchdogCount: 2,
+  opensLate: false,
   stopBudget: undefined,
   slowBootMs: undefined,
 }

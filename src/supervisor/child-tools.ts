@@ -6,11 +6,13 @@ import { Watchdog } from './worker/os/watchdog.js'
 
 /** Options of the tools. */
 export interface ChildToolsOptions {
-  /** The private folder. */
+  /** Folder for FIFOs: the private one, or the one above as long as that is not there. */
   readonly folder: string
   readonly log: Logger
   /** One watchdog is enough, as all processes end with the server's environment. */
   readonly isSparing: boolean
+  /** True: the watchdog starts a turn later than the first child, which does not wait for it. */
+  readonly isLate?: boolean
 }
 
 /** Tools of one server's children. The watchdog starts with the first child. */
@@ -38,6 +40,7 @@ export class ChildTools {
 
   async #start(): Promise<Watchdog | undefined> {
     const watchdog = new Watchdog(this.#options)
+    if (this.#options.isLate === true) await new Promise<void>((resolve) => setImmediate(resolve))
     try {
       await watchdog.start()
       return watchdog

@@ -19,7 +19,12 @@ import { BootLines } from './pool/boot/boot-lines.js'
 import { workerEnvironment } from './pool/boot/environment.js'
 import { noWorkerText, repeatsFailedStart } from './pool/boot/failed-start.js'
 import { processBoot } from './pool/boot/process-boot.js'
-import { type ProcessSettings, processFault, processSettings } from './pool/boot/process-settings.js'
+import {
+  type ProcessSettings,
+  processFault,
+  processSettings,
+  tellUnreachable,
+} from './pool/boot/process-settings.js'
 import { threadBoot } from './pool/boot/thread-boot.js'
 import { DebugPool } from './pool/debug-pool.js'
 import { PoolEmitter } from './pool/events.js'
@@ -31,6 +36,7 @@ import { PoolUsers, serverUser } from './pool-users.js'
 import { RelayListeners } from './relay-listeners.js'
 import type { OpenPool, PoolState, PoolsService } from './services.js'
 import { roadRunnerVersion } from './version.js'
+import type { EarlyChildren } from './worker/os/early.js'
 import { fifoCounts, standardUseOf } from './worker/os/standard-fifos.js'
 
 /** Options of a host. */
@@ -62,6 +68,12 @@ export interface PoolsHostOptions {
   readonly tellsBootsOnce?: boolean
   /** Called when a pool of which no worker has ever booted waits for a reset; without it the pool keeps trying. */
   readonly onHeld?: ((held: HeldPool) => void) | undefined
+  /** True: workers that boot first do not wait for the watchdog. */
+  readonly startsFirst?: boolean
+  /** Called when workers that were held back may boot. */
+  readonly onRest?: () => void
+  /** Children that were started before the server was there. */
+  readonly early?: Pick<EarlyChildren, 'take' | 'discard'> | undefined
   /** Splits a command by shell quoting rules; throws on an open quote. */
   readonly splitCommand: (text: string) => readonly string[]
 }
@@ -260,8 +272,9 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
     const listener =
       standardUse === 'output' ? this.#listeners.open(relay, settings.launch.identity) : undefined
     const watchdog = this.#children.watchdog()
-    this.#children.fifos.prepare(size * fifoCounts[standardUse])
-    this.#sayUnreachable(name, settings)
+    const startsFirst = this.#options.startsFirst === true && bootFirst !== undefined
+    if (!startsFirst) this.#children.fifos.prepare(size * fifoCounts[standardUse])
+    tellUnreachable(name, settings, this.#options)
     const lines = this.#bootLines()
     const boot = processBoot({
       pool: name,
@@ -279,12 +292,12 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
       listener,
       standardUse,
       needsFifos: relay === 'fifo',
+      startsFirst,
+      early: startsFirst ? this.#options.early : undefined,
       ...this.#tools(),
     })
-    const { identity } = settings.launch
-    const command = words.join(' ')
-    const parts = { ...boot, command, identity, lines, ...this.#tools() }
-    return new WorkerPool({ name, size, config, bootFirst, ...parts })
+    const facts = { command: words.join(' '), identity: settings.launch.identity }
+    return new WorkerPool({ name, size, config, bootFirst, ...facts, ...boot, lines, ...this.#tools() })
   }
 
   #bootLines(): BootLines | undefined {
@@ -295,10 +308,10 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
   }
 
   #tools() {
-    const { clock, random, log, ledger, onHeld } = this.#options
+    const { clock, random, log, ledger, onHeld, onRest } = this.#options
     const budget = () => readMemoryBudget(this.#grant().memoryBytes)
     const events = this.#events
-    return { clock, random, log, budget, onHeld, events, ...(ledger === undefined ? {} : { ledger }) }
+    return { clock, random, log, budget, onHeld, onRest, events, ...(ledger === undefined ? {} : { ledger }) }
   }
 
   #grant(): Grant {
@@ -333,16 +346,5 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
         RELAYRUNNER_VERSION: this.#options.version,
       },
     })
-  }
-
-  /** The control socket is ours alone; a worker of another user needs a socket of its own. */
-  #sayUnreachable(pool: string, { launch }: ProcessSettings): void {
-    const { log, rpcAddress } = this.#options
-    if (launch.identity === undefined || !rpcAddress().startsWith('unix:')) return
-    const { uid, gid } = launch.identity
-    log.info(
-      { pool, uid, gid },
-      'these workers cannot reach RR_RPC: for that set rpc.listen to a TCP address',
-    )
   }
 }

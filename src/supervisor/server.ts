@@ -2,6 +2,7 @@
  * The phases of one server, in order, in one place: folder → control socket → plugins → workers; and back. It is handed
  * values and functions only: it knows no YAML, prints nothing, and leaves the exit code to `cmd/`.
  */
+import { existsSync } from 'node:fs'
 import type { Clock } from '../core/clock.js'
 import { deferred } from '../core/deferred.js'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
@@ -12,7 +13,12 @@ import type { LogSettings } from '../logging/sink.js'
 import type { WorkerLine } from '../logging/worker-lines.js'
 import type { Platform } from '../platform/platform.js'
 import { ChildTools } from './child-tools.js'
-import { privateFolderPath, type ServerIdentity } from './folder/private-folder.js'
+import {
+  openRootFolder,
+  privateFolderPath,
+  rootFolderPath,
+  type ServerIdentity,
+} from './folder/private-folder.js'
 import { InFlightLedger } from './ledger.js'
 import { Container } from './plugins/container.js'
 import type { Announcement, RunMode } from './plugins/definition.js'
@@ -40,6 +46,8 @@ import {
   Readiness,
   Rpc,
 } from './services.js'
+import type { EarlyChildren } from './worker/os/early.js'
+import { standardUseOf } from './worker/os/standard-fifos.js'
 
 /** Options of a server. */
 export interface ServerOptions {
@@ -63,6 +71,8 @@ export interface ServerOptions {
     readonly lineBytesMax: number
     readonly pacer: OutputPacer
   }
+  /** Children that were started before the server was there. */
+  readonly early?: Pick<EarlyChildren, 'take' | 'discard'> | undefined
   readonly splitCommand: (text: string) => readonly string[]
   readonly checkInput: CheckInput
   /** Workers that fail to boot with the same words are told once. */
@@ -72,6 +82,9 @@ export interface ServerOptions {
   /** Called when a client asks the server to stop. */
   readonly onStopAsked: () => void
 }
+
+// A worker in PHP is ready then, and its first event asked for.
+const openMs = 20
 
 /** Results of the first boots, pool by pool. */
 export type Boots = ReadonlyMap<string, readonly WorkerBoot[]>
@@ -86,6 +99,9 @@ export class Server {
   readonly #options: ServerOptions
   readonly #log: Logger
   readonly #container: Container
+  /** True until the private folder is claimed by a server that boots its first workers before. */
+  #isClosed: boolean
+  #opening: Promise<void> = Promise.resolve()
   #isStopping = false
   readonly #failed = deferred<Error>()
   /** Never rejects; resolves with the fault of a plugin that ended the service. */
@@ -96,13 +112,16 @@ export class Server {
     const { pluginClock = clock } = options
     this.#options = options
     this.#log = log.named('server')
+    this.#isClosed = opensLate(options)
     this.rpc = new RpcHost({ identity, version, cwd, checkInput, clock, log: log.named('rpc') })
     this.#ledger = new InFlightLedger({ clock, log: log.named('ledger') })
     const folder = privateFolderPath(identity)
+    const isLate = this.#isClosed
     this.#children = new ChildTools({
-      folder,
+      folder: isLate ? rootFolderPath(identity.uid) : folder,
       log: log.named('pool'),
       isSparing: platform.watchdogCount === 1,
+      isLate,
     })
     const common = {
       server: options.settings.server,
@@ -120,6 +139,9 @@ export class Server {
     this.pools = new PoolsHost({
       ...common,
       declared: options.settings.pools,
+      startsFirst: isLate,
+      early: isLate ? options.early : undefined,
+      onRest: () => this.#open(),
       ledger: this.#ledger,
       folder,
       version,
@@ -162,11 +184,15 @@ export class Server {
       stop: this.#options.onStopAsked,
     })
     try {
-      await this.rpc.open()
+      if (this.#isClosed) openRootFolder(this.#options.identity.uid)
+      else await this.rpc.open()
+      if (!this.#isClosed) this.#options.early?.discard()
       log.configure(settings.logs)
       await this.rpc.configure(settings.rpc)
       await this.#container.start()
       this.pools.openDeclared()
+      // Workers that boot longer may call RPC meanwhile.
+      if (this.#isClosed) this.#options.clock.timer(openMs, () => this.#open())
     } catch (error) {
       this.kill()
       await this.#end(0)
@@ -218,6 +244,15 @@ export class Server {
     this.#processes.kill()
   }
 
+  /** Claims the private folder, where that is still to be done. */
+  #open(): void {
+    if (!this.#isClosed || this.#isStopping) return
+    this.#isClosed = false
+    // The first workers have been begun: what they did not take over was started for another configuration.
+    this.#options.early?.discard()
+    this.#opening = this.rpc.open().catch(this.#failed.resolve)
+  }
+
   async #waitsFor(): Promise<readonly string[]> {
     if (this.#isStopping) return ['stop']
     const empty = this.pools.all().filter((pool) => pool.liveCount === 0)
@@ -232,7 +267,7 @@ export class Server {
       () => this.pools.stop(usedMs),
       () => this.#container.stop(),
       () => this.#children.close(),
-      () => this.rpc.close(),
+      () => this.#opening.then(() => this.rpc.close()),
     ]) {
       try {
         faults.push(...((await step()) ?? []))
@@ -243,6 +278,12 @@ export class Server {
     for (const error of faults) this.#log.error({ error }, 'a step of the stop failed')
     return faults
   }
+}
+
+/** True where nobody can have been told of the sockets yet: in a new environment, before its first work. */
+function opensLate({ platform, settings, identity }: ServerOptions): boolean {
+  const isFirst = platform.opensLate && !existsSync(privateFolderPath(identity))
+  return isFirst && settings.rpc.listen === '' && standardUseOf(settings.server.relay) !== 'output'
 }
 
 function noWorker(boots: readonly WorkerBoot[]): RelayError {

@@ -33,6 +33,8 @@ export interface WorkerPoolOptions {
   readonly ledger?: InFlightLedger
   /** Holds the output of boots, so that a repeated failure is logged once. */
   readonly lines?: BootLines | undefined
+  /** Called when workers that were held back may boot. */
+  readonly onRest?: (() => void) | undefined
   /** Called when a pool of which no worker has ever booted waits for a reset; without it the pool keeps trying. */
   readonly onHeld?: ((held: HeldPool) => void) | undefined
   /** Emits events of workers and jobs; absent: an emitter of the pool's own. */

@@ -148,6 +148,7 @@ export class WorkerPool implements ManagedPool {
   }
 
   bootRest(): void {
+    this.#options.onRest?.()
     this.#slots.bootRest()
   }
 

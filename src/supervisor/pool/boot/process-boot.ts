@@ -12,9 +12,12 @@ import { fifoRelay } from '../../../ipc/relays/fifo-relay.js'
 import { pipesRelay } from '../../../ipc/relays/pipes-relay.js'
 import { treeBytes } from '../../machine/memory.js'
 import { lastWords } from '../../worker/job/outcome.js'
+import type { EarlyChildren } from '../../worker/os/early.js'
 import { exactWords, namesLostInShell } from '../../worker/os/exact-launch.js'
 import type { LaunchSettings } from '../../worker/os/launcher.js'
 import {
+  adoptProcess,
+  type EarlyChild,
   type ProcessExit,
   type SpawnedProcess,
   type SpawnOptions,
@@ -48,15 +51,22 @@ export interface ProcessBootOptions extends BringUpOptions {
   readonly standardUse: StandardUse
   /** True: a boot fails where no FIFO can be made; else workers get socket pairs then. */
   readonly needsFifos: boolean
+  /** True: the first workers do not wait for the watchdog; until they have their first job, the end of their input ends them. */
+  readonly startsFirst?: boolean
+  /** Children that were started before the server was there. */
+  readonly early?: Pick<EarlyChildren, 'take'> | undefined
 }
 
 /** Makes the boot strategy of a pool whose workers are processes. */
 export function processBoot(options: ProcessBootOptions): BootStrategy {
   let isFirst = true
+  // Later ones are registered by their launcher, before they run.
+  let hasWatchdog = options.startsFirst !== true
+  void options.watchdog.then(() => (hasWatchdog = true))
   const boot = bootThrough(options.lines, options.writeLine, (writeLine) => async (events, signal) => {
     if (isFirst) warnOfLostNames(options)
     isFirst = false
-    const own = { ...options, writeLine }
+    const own = { ...options, writeLine, startsFirst: !hasWatchdog }
     return bringUp(own, await startProcess(own, signal), events, signal)
   })
   return { boot, measure: ({ pid }) => treeBytes(pid) }
@@ -72,10 +82,11 @@ function warnOfLostNames({ pool, env, settings, log }: ProcessBootOptions): void
 }
 
 async function startProcess(options: ProcessBootOptions, signal: AbortSignal): Promise<Started> {
-  const watchdog = await options.watchdog
+  const watchdog = options.startsFirst === true ? undefined : await options.watchdog
   const listener = await options.listener
-  const fifos = await openFifos(options, signal)
-  const { process, ...streams } = spawnOrClose(options, { listener, fifos, watchdog })
+  const early = options.early?.take({ ...options, env: options.env('pipes') })
+  const fifos = early?.fifos ?? (await openFifos(options, signal))
+  const { process, ...streams } = spawnOrClose(options, { listener, fifos, watchdog, early })
   const output = new WorkerOutput({ ...options, id: process.id })
   output.read(streams.stderr, 'stderr')
   if (streams.stdout !== undefined) output.read(streams.stdout, 'stdout')
@@ -85,7 +96,11 @@ async function startProcess(options: ProcessBootOptions, signal: AbortSignal): P
     killGraceMs: options.config.supervisor.kill_grace,
     connect:
       listener === undefined
-        ? connectStandard(options, { process, output, relay: standardRelay(process, fifos) })
+        ? guarded(
+            options,
+            process,
+            connectStandard(options, { process, output, relay: standardRelay(process, fifos) }),
+          )
         : (alive) =>
             listener.expect(process.id.pid, { timeoutMs: options.config.allocate_timeout, signal: alive }),
     explain: (exit, lastLines) => ({
@@ -93,6 +108,26 @@ async function startProcess(options: ProcessBootOptions, signal: AbortSignal): P
       said: lastWords(lastLines),
       hint: bootHint(options, exit),
     }),
+  }
+}
+
+/** Registers a worker that was started without a watchdog before it can be given a job. */
+function guarded(
+  { startsFirst, watchdog }: ProcessBootOptions,
+  worker: WorkerProcess,
+  connect: Started['connect'],
+) {
+  const registered =
+    startsFirst === true
+      ? watchdog.then((guard) => {
+          guard?.add(worker.id.pid)
+          void worker.exited.then(() => guard?.remove(worker.id.pid))
+        })
+      : undefined
+  return async (signal: AbortSignal) => {
+    const connection = await connect(signal)
+    await registered
+    return connection
   }
 }
 
@@ -131,19 +166,23 @@ function bootHint({ words, cwd, config }: ProcessBootOptions, exit: ProcessExit)
 /** Starts the process; when there is nothing to start, the FIFOs that were opened for it are closed. */
 function spawnOrClose(
   options: ProcessBootOptions,
-  made: Pick<SpawnOptions, 'fifos' | 'watchdog'> & { readonly listener: RelayListener | undefined },
+  made: Pick<SpawnOptions, 'fifos' | 'watchdog'> & {
+    readonly listener: RelayListener | undefined
+    readonly early: EarlyChild | undefined
+  },
 ): SpawnedProcess {
-  const { listener, fifos, watchdog } = made
+  const { listener, fifos, watchdog, early } = made
+  const about = {
+    words: options.words,
+    cwd: options.cwd,
+    env: options.env(listener?.address ?? 'pipes'),
+    usesPipes: listener === undefined,
+    fifos,
+    watchdog,
+    settings: options.settings,
+  }
   try {
-    return spawnProcess({
-      words: options.words,
-      cwd: options.cwd,
-      env: options.env(listener?.address ?? 'pipes'),
-      usesPipes: listener === undefined,
-      fifos,
-      watchdog,
-      settings: options.settings,
-    })
+    return early === undefined ? spawnProcess(about) : adoptProcess(early, about)
   } catch (error) {
     for (const fifo of fifos === undefined ? [] : fifosOf(fifos)) fifo.close()
     throw error

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { ErrorCode, RelayError } from '../../../core/errors.js'
+import type { Logger } from '../../../logging/logger.js'
 import { resolveIdentity } from '../../worker/os/identity.js'
 import type { LaunchSettings } from '../../worker/os/launcher.js'
 import type { PoolConfig } from '../keys.js'
@@ -69,4 +70,16 @@ export function processFault(name: string, config: PoolConfig): RelayError | und
   if (key === undefined) return undefined
   const what = `pool "${name}" has runtime: thread, and "${key}" is for processes: threads share those of the server`
   return new RelayError(ErrorCode.WorkerSettings, what, { hint: `Remove ${key}, or use runtime: process.` })
+}
+
+/** Says that workers of another user cannot reach the workers' socket, which is in a folder of ours alone. */
+export function tellUnreachable(
+  pool: string,
+  { launch }: ProcessSettings,
+  { log, rpcAddress }: { readonly log: Logger; readonly rpcAddress: () => string },
+): void {
+  if (launch.identity === undefined || !rpcAddress().startsWith('unix:')) return
+  const { uid, gid } = launch.identity
+  const text = 'these workers cannot reach RR_RPC: for that set rpc.listen to a TCP address'
+  log.info({ pool, uid, gid }, text)
 }

@@ -63,8 +63,31 @@ export interface OutputStream {
   readonly readNow?: () => Buffer | undefined
 }
 
+/** A child that was started before the server was there, with its open FIFOs. */
+export interface EarlyChild {
+  readonly child: ChildProcess
+  readonly exited: Promise<ProcessExit>
+  readonly fifos: StandardFifos
+}
+
 /** Starts a worker's process. Throws RR_WORKER_COMMAND when there is nothing to start. */
 export function spawnProcess(options: SpawnOptions): SpawnedProcess {
+  const { child, isExact } = spawnChild(options)
+  const spawned = processOf(child, exitOf(child), options)
+  if (isExact) setOomScore(spawned.process, options.settings.oomScoreAdj)
+  return spawned
+}
+
+/** Takes over a child that was started with the same options. */
+export function adoptProcess({ child, exited, fifos }: EarlyChild, options: SpawnOptions): SpawnedProcess {
+  return processOf(child, exited, { ...options, fifos })
+}
+
+/** Starts the child and closes its ends of the FIFOs here. Throws RR_WORKER_COMMAND when there is nothing to start. */
+export function spawnChild(options: SpawnOptions): {
+  readonly child: ChildProcess
+  readonly isExact: boolean
+} {
   const [first, ...rest] = options.words
   if (first === undefined) {
     throw new RelayError(ErrorCode.WorkerCommand, 'the worker has an empty command', {
@@ -99,8 +122,21 @@ export function spawnProcess(options: SpawnOptions): SpawnedProcess {
     }),
   )
   for (const fifo of fifos === undefined ? [] : fifosOf(fifos)) fifo.closeChildEnd()
-  const worker = watch(child, options)
-  if (exact !== undefined) setOomScore(worker, settings.oomScoreAdj)
+  return { child, isExact: exact !== undefined }
+}
+
+/** Resolves with the end of a child; to be called in the turn in which it was started. */
+export function exitOf(child: ChildProcess): Promise<ProcessExit> {
+  return new Promise((resolveExit) => {
+    child.once('exit', (code, signal) => resolveExit({ code, signal }))
+    // Without a pid the spawn itself failed (EAGAIN, EMFILE): there will be no exit.
+    child.once('error', () => child.pid === undefined && resolveExit({ code: null, signal: null }))
+  })
+}
+
+function processOf(child: ChildProcess, exited: Promise<ProcessExit>, options: SpawnOptions): SpawnedProcess {
+  const { fifos } = options
+  const worker = watch(child, exited, options)
   // Last, as nothing may fail any more: a stream owns its descriptor.
   return {
     process: worker,
@@ -134,14 +170,9 @@ function setOomScore(worker: WorkerProcess, score: number | undefined): void {
   }
 }
 
-function watch(child: ChildProcess, options: SpawnOptions): WorkerProcess {
+function watch(child: ChildProcess, exited: Promise<ProcessExit>, options: SpawnOptions): WorkerProcess {
   const { pid } = child
   const { watchdog } = options
-  const exited = new Promise<ProcessExit>((resolveExit) => {
-    child.once('exit', (code, signal) => resolveExit({ code, signal }))
-    // Without a pid the spawn itself failed (EAGAIN, EMFILE): there will be no exit.
-    child.once('error', () => pid === undefined && resolveExit({ code: null, signal: null }))
-  })
   if (pid === undefined) {
     child.on('error', () => undefined)
     if (statSync(options.cwd, { throwIfNoEntry: false })?.isDirectory() !== true) {

@@ -1,0 +1,88 @@
+/**
+ * Children that were started before the server was loaded. Each waits to be taken over by the worker that would have been started with
+ * the same words, folder and environment; what is left over is killed. Until its first job the end of its input ends a child.
+ */
+import { spawnSync } from 'node:child_process'
+import type { LaunchSettings } from './launcher.js'
+import { type EarlyChild, exitOf, spawnChild } from './process.js'
+import { fifoCounts, fifosOf, openStandardFifos } from './standard-fifos.js'
+
+/** Options that an early child must share with the worker that it becomes. */
+export interface EarlyFacts {
+  readonly words: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+const noSettings: LaunchSettings = {}
+const mkfifoMsMax = 1000
+const ownFiles = ['/usr/bin/mkfifo', '/bin/mkfifo', 'mkfifo'] as const
+
+/** Children of one start. */
+export class EarlyChildren {
+  readonly #facts: EarlyFacts
+  #children: EarlyChild[] = []
+
+  /** Starts nothing yet. */
+  constructor(facts: EarlyFacts) {
+    this.#facts = facts
+  }
+
+  /** Starts `count` of them; `pathOf` names their FIFOs. Throws what keeps one from being started. */
+  start(count: number, pathOf: (at: number) => string): void {
+    const { words, cwd, env } = this.#facts
+    const paths = Array.from({ length: count * fifoCounts.relay }, (_, at) => pathOf(at))
+    makeFifosNow(paths)
+    for (let left = count; left > 0; left -= 1) {
+      const fifos = openStandardFifos(paths.splice(-fifoCounts.relay), 'relay')
+      try {
+        const about = { words, cwd, env, usesPipes: true, fifos, watchdog: undefined, settings: noSettings }
+        const { child } = spawnChild(about)
+        this.#children.push({ child, exited: exitOf(child), fifos })
+      } catch (error) {
+        for (const fifo of fifosOf(fifos)) fifo.close()
+        throw error
+      }
+    }
+  }
+
+  /** Hands over one that was started just so; undefined when there is none left. */
+  take(facts: EarlyFacts): EarlyChild | undefined {
+    return isSame(facts, this.#facts) ? this.#children.shift() : undefined
+  }
+
+  /** Kills those that nobody took over. */
+  discard(): void {
+    const left = this.#children
+    this.#children = []
+    for (const { child, fifos } of left) {
+      child.kill('SIGKILL')
+      for (const fifo of fifosOf(fifos)) fifo.close()
+    }
+  }
+}
+
+/** In one call, and waited for: nothing else is to be done meanwhile. */
+function makeFifosNow(paths: readonly string[]): void {
+  for (const program of ownFiles) {
+    const { error, status } = spawnSync(program, ['-m', '600', '--', ...paths], {
+      stdio: 'ignore',
+      timeout: mkfifoMsMax,
+    })
+    if (status === 0) return
+    if (error === undefined || !('code' in error) || error.code !== 'ENOENT')
+      throw new Error(`mkfifo ended with ${error?.message ?? status}`)
+  }
+  throw new Error('there is no mkfifo')
+}
+
+function isSame(one: EarlyFacts, other: EarlyFacts): boolean {
+  const names = Object.keys(one.env)
+  return (
+    one.cwd === other.cwd &&
+    one.words.length === other.words.length &&
+    one.words.every((word, at) => word === other.words[at]) &&
+    names.length === Object.keys(other.env).length &&
+    names.every((name) => one.env[name] === other.env[name])
+  )
+}

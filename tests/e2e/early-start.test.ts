@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { startBootstrap } from '../helpers/bootstrap.js'
+import { isAlive } from '../helpers/pool.js'
+import { rrCommand } from '../helpers/project.js'
+import { invokeAt, type RunningRr, testFolder, workerText } from '../helpers/rr.js'
+import { type TestApi, testApi } from '../helpers/runtime-api.js'
+import { eventually } from '../helpers/wait.js'
+
+interface Deployment {
+  readonly folder: string
+  /** Pids of all workers that were ever started, in their order. */
+  readonly started: () => readonly number[]
+}
+
+/** A folder with a compiled configuration of two workers, each of which writes down its pid first. */
+async function deploy(t: TestContext, { worker = 'echo', more = '' } = {}): Promise<Deployment> {
+  const folder = await testFolder(t)
+  const pids = join(folder, 'pids')
+  const command = ['sh', '-c', `echo $$ >>${pids}; exec ${workerText(worker)}`]
+  const pool = `lambda: { pool: { num_workers: 2 } }\nlogs: { level: debug }\n${more}`
+  writeFileSync(
+    join(folder, 'rr.yaml'),
+    `version: "3"\nserver: { command: ${JSON.stringify(command)} }\n${pool}`,
+  )
+  const compiled = spawnSync(process.execPath, [rrCommand, 'compile', '--out', 'compiled'], {
+    cwd: folder,
+    encoding: 'utf8',
+  })
+  assert.equal(compiled.status, 0, compiled.stderr)
+  const started = () => (existsSync(pids) ? readFileSync(pids, 'utf8').trim().split('\n').map(Number) : [])
+  return { folder, started }
+}
+
+function start(t: TestContext, api: TestApi, { folder }: Deployment): Promise<RunningRr> {
+  return startBootstrap(t, api, { folder, env: { RELAYRUNNER_COMPILED: join(folder, 'compiled') } })
+}
+
+test('the worker that is started first is taken over: none is started twice, and the others follow', async (t) => {
+  const [api, deployment] = [await testApi(t), await deploy(t)]
+  const rr = await start(t, api, deployment)
+  assert.equal((await invokeAt(api.invokeUrl, '{"a":1}')).body, '{"a":1}')
+  await rr.line(({ message }) => message === 'server started')
+  assert.ok(rr.lines().some(({ message }) => message === 'workers started early: 1'))
+  assert.equal(deployment.started().length, 2)
+  const shown = spawnSync(process.execPath, [rrCommand, 'workers', '--json'], {
+    cwd: deployment.folder,
+    encoding: 'utf8',
+  })
+  const workers: readonly { pid: number }[] = JSON.parse(shown.stdout)
+  assert.deepEqual(workers.map(({ pid }) => pid).sort(), [...deployment.started()].sort())
+  rr.child.kill('SIGTERM')
+  assert.equal(await rr.ended, 0)
+  assert.ok(!deployment.started().some(isAlive))
+})
+
+test('a server that is killed before its first event leaves no worker: the end of its input ends it', async (t) => {
+  const [api, deployment] = [await testApi(t), await deploy(t)]
+  const rr = await start(t, api, deployment)
+  await eventually(() => deployment.started().length > 0)
+  rr.child.kill('SIGKILL')
+  await rr.ended
+  await eventually(() => !deployment.started().some(isAlive))
+})
+
+test('a server that is killed later leaves no worker either, not even one that is busy and deaf', async (t) => {
+  const [api, deployment] = [await testApi(t), await deploy(t, { worker: 'cpu-loop' })]
+  const rr = await start(t, api, deployment)
+  void invokeAt(api.invokeUrl, '{"a":1}').catch(() => undefined)
+  await rr.line(({ message }) => message.includes('looping'))
+  rr.child.kill('SIGKILL')
+  await rr.ended
+  await eventually(() => !deployment.started().some(isAlive))
+})
+
+test('a file that was changed since starts no worker early', async (t) => {
+  const [api, deployment] = [await testApi(t), await deploy(t)]
+  const file = join(deployment.folder, 'rr.yaml')
+  const text = readFileSync(file, 'utf8')
+  writeFileSync(file, text.replace('lambda:', 'lambda: { mod: raw }\nother:'))
+  const faulty = await start(t, api, deployment)
+  assert.equal(await faulty.ended, 78)
+  assert.deepEqual(deployment.started(), [])
+})

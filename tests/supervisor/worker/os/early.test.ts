@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { EarlyChildren } from '../../../../src/supervisor/worker/os/early.js'
+import { isAlive } from '../../../helpers/pool.js'
+import { testFolder } from '../../../helpers/rr.js'
+import { eventually } from '../../../helpers/wait.js'
+
+const facts = { words: ['cat'], cwd: '/', env: { PATH: '/usr/bin:/bin', A: '1' } }
+
+test('a child is handed over to the worker that would have been started just so, and to no other', async (t) => {
+  const folder = await testFolder(t)
+  const children = new EarlyChildren(facts)
+  t.after(() => children.discard())
+  children.start(1, (at) => join(folder, `fifo-${at}`))
+  assert.ok(!existsSync(join(folder, 'fifo-0')), 'a FIFO has kept its name')
+  for (const other of [
+    { ...facts, words: ['cat', '-u'] },
+    { ...facts, cwd: '/tmp' },
+    { ...facts, env: { ...facts.env, A: '2' } },
+    { ...facts, env: { ...facts.env, B: '' } },
+  ])
+    assert.equal(children.take(other), undefined, JSON.stringify(other))
+  const child = children.take({ ...facts })
+  assert.ok(child)
+  assert.equal(children.take(facts), undefined)
+  // The end of its input ends it, as when the server is killed.
+  child.fifos.stderr.close()
+  child.fifos.relay?.stdout.close()
+  child.fifos.relay?.stdin.close()
+  assert.deepEqual(await child.exited, { code: 0, signal: null })
+})
+
+test('children that nobody took over are killed', async (t) => {
+  const folder = await testFolder(t)
+  const pidFile = join(folder, 'pid')
+  const words = ['sh', '-c', `echo $$ >${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 60`]
+  const children = new EarlyChildren({ ...facts, words })
+  children.start(1, (at) => join(folder, `fifo-${at}`))
+  await eventually(() => existsSync(pidFile))
+  const pid = Number(readFileSync(pidFile, 'utf8'))
+  assert.ok(isAlive(pid))
+  children.discard()
+  await eventually(() => !isAlive(pid))
+})
+
+test('a program that is not there is told by the ordinary start: nothing is left of the attempt', async (t) => {
+  const folder = await testFolder(t)
+  const children = new EarlyChildren({ ...facts, words: ['no-such-program'] })
+  assert.throws(() => children.start(1, (at) => join(folder, `fifo-${at}`)), /no-such-program/)
+  assert.equal(children.take({ ...facts, words: ['no-such-program'] }), undefined)
+})
