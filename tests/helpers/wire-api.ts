@@ -58,6 +58,11 @@ export async function wireApi(t: TestContext): Promise<WireApi> {
         if (text.length < end + 4 + length) break
         const body = text.slice(end + 4, end + 4 + length)
         text = text.slice(end + 4 + length)
+        if (head.includes('/extension/')) {
+          if (head.startsWith('POST'))
+            socket.write('HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: e\r\nContent-Length: 2\r\n\r\n{}')
+          continue
+        }
         const [, id, what] = /invocation\/([^/ ]+)(?:\/(\w+))? /.exec(head) ?? []
         if (what === undefined) {
           poll = socket
