@@ -29,6 +29,6 @@ export interface WorkerOptions<Self> {
   readonly onLeaving: (worker: Self) => void
   /** Called once, the last of all, when its process has gone. */
   readonly onExited: (worker: Self) => void
-  /** Called when a job begins whose warning or limit is due at `dueAt` (monotonic ms). */
+  /** Called when a job begins: its warning or limit is due at `dueAt` (monotonic ms), Infinity when it has none. */
   readonly onDeadline: (dueAt: number) => void
 }

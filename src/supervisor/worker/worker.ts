@@ -161,7 +161,7 @@ export class Worker {
       this.#settle(unsent(this.id, error), 'settle')
       return
     }
-    if (running.dueAt !== Number.POSITIVE_INFINITY) this.#options.onDeadline(running.dueAt)
+    this.#options.onDeadline(running.dueAt)
   }
 
   /** Sends a job as `start` does; resolves with its outcome, never rejects. */

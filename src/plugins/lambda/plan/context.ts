@@ -25,12 +25,11 @@ export class ContextMaker {
     this.#besideRecords = besideRecords
     this.functionName = facts.functionName
     this.#source = JSON.stringify(source)
-    this.#shared = [
-      `"awsRequestId":${JSON.stringify(invocation.requestId)},"deadlineMs":${invocation.deadlineMs ?? null}`,
-      `"invokedFunctionArn":${textOrNull(invocation.functionArn)},${factsText(facts)}`,
-      `"traceId":${textOrNull(invocation.traceId)},"clientContext":${jsonOrText(invocation.clientContext)}`,
-      `"identity":${jsonOrText(invocation.cognitoIdentity)},"tenantId":${textOrNull(invocation.tenantId)}`,
-    ].join(',')
+    const request = `"awsRequestId":${JSON.stringify(invocation.requestId)},"deadlineMs":${invocation.deadlineMs ?? null}`
+    const called = `"invokedFunctionArn":${textOrNull(invocation.functionArn)},${factsText(facts)}`
+    const client = `"traceId":${textOrNull(invocation.traceId)},"clientContext":${jsonOrText(invocation.clientContext)}`
+    const caller = `"identity":${jsonOrText(invocation.cognitoIdentity)},"tenantId":${textOrNull(invocation.tenantId)}`
+    this.#shared = `${request},${called},${client},${caller}`
   }
 
   /** Makes the context of the event as a whole. */
