@@ -2,6 +2,7 @@
  * The port between a worker's bytes and the worker: whole frames in both directions, whatever carries them.
  * Adapters: pipes, unix, tcp, memory; one conformance suite (`tests/conformance/relay.ts`) holds them all to this.
  */
+import type { Undo } from '../core/abort.js'
 import type { RelayError } from '../core/errors.js'
 import type { Frame, FrameParts } from './frame.js'
 
@@ -27,6 +28,8 @@ export interface Relay {
    * leave its bytes alone afterwards. Throws as `encodeFrame` does.
    */
   send(parts: FrameParts): void
+  /** Holds back what is sent until the returned function is called, which writes all of it at once. */
+  joinWrites(): Undo
   /** Takes nothing more in until `resume`: what the peer writes fills its pipe, and then the peer waits. */
   pause(): void
   resume(): void

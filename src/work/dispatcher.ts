@@ -1,30 +1,26 @@
 /**
  * Deals deliveries to idle workers, and settles them with their source. Pulls nothing itself: its owner pulls no more than
- * `want`. Serves a batch that ends as well as a queue that does not.
+ * `want`. Serves a batch that ends as well as a queue that does not. Jobs begin and end by callbacks: a delivery without a lane costs
+ * no promise, no lane and no lease of its own, as long as nobody else waits for the worker.
  */
-import {
-  type Deferred,
-  deferred,
-  type Job,
-  type Lease,
-  type Logger,
-  messageOf,
-  type Pool,
-  type RunOptions,
-} from '../index.js'
-import { makeFault, verdictOfError } from './fault.js'
-import { type Lane, Lanes } from './lanes.js'
+import { type Deferred, deferred, type Lease, type Logger, type Pool, type RunOptions } from '../index.js'
+import { type HeldEnd, HeldWorker } from './held-worker.js'
+import { JobMaker } from './job-maker.js'
+import { Judge, sameForAll } from './judge.js'
+import { isLane, Lanes } from './lanes.js'
 import type { PoisonRecords } from './poison-records.js'
+import type { Prefetch } from './prefetch.js'
 import type { Protocol } from './protocol.js'
-import type { Delivery, SettledDelivery, Source } from './source.js'
-import { FaultKind, type Verdict } from './verdict.js'
+import { type SettledSource, Settler } from './settler.js'
+import type { Delivery } from './source.js'
+import type { Verdict } from './verdict.js'
 import type { VisibilityExtender } from './visibility-extender.js'
 
 /** Options of a dispatcher. */
 export interface DispatcherOptions {
   readonly pool: Pool
   readonly protocol: Protocol
-  readonly source: Pick<Source, 'settle' | 'release'>
+  readonly source: SettledSource
   readonly poison: PoisonRecords
   readonly log: Logger
   /** Deliveries that one job holds at most; 1 by default. */
@@ -39,11 +35,14 @@ export interface DispatcherOptions {
   readonly signal?: () => AbortSignal
   /** Keeps deliveries from expiring; absent where they do not. */
   readonly extender?: VisibilityExtender
+  /** Lets a second delivery wait in a busy worker's pipe; absent: never. */
+  readonly prefetch?: Prefetch
 }
 
-const givenUp: Verdict = {
-  kind: 'fail',
-  why: makeFault(FaultKind.workerCrashed, 'the record killed its workers before, and is not run again'),
+/** A worker that was idle, whose first jobs are written together. */
+interface Fresh {
+  readonly held: HeldWorker
+  readonly write: () => void
 }
 
 const noLimits = (): RunOptions => ({})
@@ -52,22 +51,27 @@ const noLimits = (): RunOptions => ({})
 export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #lanes: Lanes
-  /** Lanes that are held by a worker. */
-  #running = 0
-  /** Answers of the source that are still to come. */
-  #settling = 0
+  readonly #settler: Settler
+  readonly #jobs: JobMaker
+  readonly #judge: Judge
+  /** Workers that are held. */
+  #heldCount = 0
   #isWatching = false
   #isAcquiring = false
   #isDraining = false
   /** Made when a caller waits for the end. */
   #finished: Deferred<void> | undefined
-  /** The job that was made while its lane waited for a worker. */
-  #prepared: { readonly lane: Lane; readonly size: number; readonly job: Job } | undefined
+  /** Deliveries that a worker gave back which had another one in its pipe: they run alone from then on. Made with the first. */
+  #returned: WeakSet<Delivery> | undefined
 
   constructor(options: DispatcherOptions) {
-    const { perJob = 1, order = 'group', poison } = options
+    const { perJob = 1, order = 'group', poison, protocol, source, log, extender } = options
     this.#options = options
-    this.#lanes = new Lanes({ perJob, order, isAlone: ({ id }) => poison.isSuspect(id) })
+    this.#judge = new Judge(protocol, poison)
+    this.#jobs = new JobMaker(protocol)
+    this.#lanes = new Lanes({ perJob, order, isAlone: (delivery) => this.#judge.isSuspect(delivery) })
+    const onAnswered = () => this.#checkFinished()
+    this.#settler = new Settler({ source, log, extender, onAnswered })
   }
 
   /** Number of deliveries that idle workers could take now, beyond those that wait already. */
@@ -89,30 +93,42 @@ export class Dispatcher {
     return this.#finished.promise
   }
 
+  /** Tells the source at once of all that has its verdict, instead of at the end of this turn of the event loop. */
+  settleNow(): void {
+    this.#settler.flush()
+  }
+
   /** Releases what has not begun, and lets running jobs end. Nothing may be offered afterwards. */
   async drain(): Promise<void> {
     this.#isDraining = true
-    this.#release(this.#lanes.clear())
+    this.#settler.release(this.#lanes.clear())
     await this.finished()
   }
 
   get #isIdle(): boolean {
-    return this.#running === 0 && this.#settling === 0 && this.#lanes.waitingCount === 0
+    return this.#heldCount === 0 && this.#lanes.waitingCount === 0 && this.#settler.isIdle
   }
 
-  /** Gives lanes to idle workers; what is left waits for the next worker that falls idle. */
+  /** Gives work to idle workers; what is left waits for the next worker that falls idle. */
   #deal(): void {
-    const { pool } = this.#options
-    for (let lane = this.#lanes.next; lane !== undefined; lane = this.#lanes.next) {
+    const { pool, prefetch } = this.#options
+    const isOpen = prefetch?.isOpen === true
+    const fresh: Fresh[] = []
+    while (this.#lanes.next !== undefined) {
       const lease = pool.tryAcquire()
       if (lease === undefined) break
-      this.#start(lease)
+      const write = isOpen ? lease.joinWrites() : undefined
+      const held = this.#hold(lease)
+      if (write !== undefined) fresh.push({ held, write })
     }
+    // Breadth first: all idle workers have one job before any has a second.
+    for (const { held } of fresh) this.#topUp(held)
+    for (const { write } of fresh) write()
     const next = this.#lanes.next
     if (next === undefined) this.#checkFinished()
-    else if (this.#running === 0) this.#acquire()
+    else if (this.#heldCount === 0) this.#acquire()
     else {
-      if (this.#prepared?.lane !== next) this.#prepare(next)
+      this.#jobs.prepare(next, this.#lanes.jobSizeOf(next))
       this.#watch()
     }
   }
@@ -126,13 +142,13 @@ export class Dispatcher {
     pool.acquire(options).then(
       (lease) => {
         this.#isAcquiring = false
-        this.#start(lease)
+        this.#hold(lease)
         this.#deal()
       },
       (error: unknown) => {
         this.#isAcquiring = false
         // Workers that run meanwhile deal the rest.
-        if (this.#running === 0) this.#giveBack(error)
+        if (this.#heldCount === 0) this.#giveBack(error)
         this.#checkFinished()
       },
     )
@@ -147,176 +163,161 @@ export class Dispatcher {
     void pool.whenIdle().then(() => {
       this.#isWatching = false
       // In a pool that stops `whenIdle` resolves at once: the jobs that run deal the rest.
-      if (this.#running > 0 && !pool.isStopping) this.#deal()
+      if (this.#heldCount > 0 && !pool.isStopping) this.#deal()
     })
   }
 
-  /** Makes the next job while all workers are busy. */
-  #prepare(lane: Lane): void {
-    const size = this.#lanes.jobSizeOf(lane)
-    this.#prepared = { lane, size, job: this.#options.protocol.toJob(lane.waiting.slice(0, size)) }
+  #hold(lease: Lease): HeldWorker {
+    this.#heldCount += 1
+    const held = new HeldWorker(lease, this.#onEnd)
+    this.#advance(held)
+    return held
   }
 
-  /** The prepared job of a lane; undefined when there is none, or the lane's job has grown meanwhile. */
-  #takePrepared(lane: Lane, size: number): Job | undefined {
-    const prepared = this.#prepared
-    if (prepared?.lane !== lane) return undefined
-    this.#prepared = undefined
-    return prepared.size === size ? prepared.job : undefined
+  /** Runs the next job of a worker, and those after it that end at once; lets go of the worker when there is none. */
+  #advance(held: HeldWorker): void {
+    for (let next = this.#nextFor(held); next !== undefined; next = this.#nextFor(held))
+      if (!this.#start(next, held)) return
+    held.lease.release()
+    this.#heldCount -= 1
   }
 
-  #start(lease: Lease): void {
-    const lane = this.#lanes.take()
-    if (lane === undefined) {
-      lease.release()
-      return
-    }
-    this.#running += 1
-    void this.#runLane(lane, lease)
-  }
-
-  /** Runs what is in the lane now; what comes meanwhile waits for its next turn, so that no lane keeps a worker for ever. */
-  async #runLane(lane: Lane, lease: Lease): Promise<void> {
-    for (let left = lane.waiting.length; left > 0; ) {
-      this.#options.extender?.hold(lane.waiting)
-      const deliveries = this.#lanes.shift(lane, this.#lanes.jobSizeOf(lane))
-      left -= deliveries.length
-      const verdicts = await this.#runJob(deliveries, lane, lease)
-      const settled = this.#settle(deliveries, verdicts, lane)
-      // The rest of an ordered lane depends on what the source says.
-      if (settled !== undefined && !(await settled)) break
-      if (this.#isDraining) {
-        this.#release(this.#lanes.shift(lane))
-        break
+  /** Takes the deliveries of the worker's next job: of its lane first, then, if nobody else waits for the worker, of whatever is next. */
+  #nextFor(held: HeldWorker): readonly Delivery[] | undefined {
+    const { extender } = this.#options
+    for (;;) {
+      const { lane } = held
+      if (lane !== undefined) {
+        if (this.#isDraining) this.#settler.release(this.#lanes.shift(lane))
+        if (held.left > 0 && lane.waiting.length > 0) {
+          extender?.hold(lane.waiting)
+          const deliveries = this.#lanes.shift(lane, this.#lanes.jobSizeOf(lane))
+          held.left -= deliveries.length
+          return deliveries
+        }
+        held.lane = undefined
+        this.#lanes.leave(lane)
       }
+      if (held.hasRun && !held.lease.mayGoOn) return undefined
+      const turn = this.#lanes.take()
+      if (turn === undefined) return undefined
+      if (!isLane(turn)) {
+        const deliveries = [turn]
+        extender?.hold(deliveries)
+        return deliveries
+      }
+      // What comes meanwhile waits for the lane's next turn, so that no lane keeps a worker for ever.
+      held.lane = turn
+      held.left = turn.waiting.length
     }
-    this.#lanes.leave(lane)
-    lease.release()
-    this.#running -= 1
-    this.#deal()
   }
 
-  /** Runs one job: on the lane's worker, or, when its delivery has killed workers before, on one of its own. Never rejects. */
-  async #runJob(deliveries: readonly Delivery[], lane: Lane, lease: Lease): Promise<readonly Verdict[]> {
-    const { pool, protocol, poison, limits = noLimits } = this.#options
-    const id = deliveries.length === 1 ? deliveries[0]?.id : undefined
-    if (id !== undefined && poison.isGivenUp(id)) return [givenUp]
-    const isQuarantined = id !== undefined && poison.isQuarantined(id)
+  /**
+   * Starts a job: on the held worker, or, when its delivery has killed workers before, on one of its own. True when it has ended
+   * already, and the worker may go on.
+   */
+  #start(deliveries: readonly Delivery[], held: HeldWorker): boolean {
+    const { pool, limits = noLimits, prefetch } = this.#options
+    const [first] = deliveries
+    if (first === undefined) return true
+    const settled = this.#judge.beforeRun(deliveries)
+    if (settled !== undefined) return this.#settle(deliveries, settled, held)
     const options = limits()
-    if ('kind' in options) return deliveries.map(() => options)
-    try {
-      const job = this.#takePrepared(lane, deliveries.length) ?? protocol.toJob(deliveries)
-      const reply = isQuarantined ? await pool.runAlone(job, options) : await lease.run(job, options)
-      for (const delivery of deliveries) poison.forget(delivery.id)
-      return protocol.verdicts(reply, deliveries)
-    } catch (error) {
-      const verdict = verdictOfError(error)
-      const isDeath = verdict.kind === 'retry' && verdict.isDeath === true
-      if (isDeath && isQuarantined) return [this.#giveUp(id, verdict.why.message)]
-      if (isDeath) poison.addDeath(deliveries.map((delivery) => delivery.id))
-      return deliveries.map(() => verdict)
-    }
-  }
-
-  /** Gives up a delivery that killed even a worker of its own. */
-  #giveUp(id: string, last: string): Verdict {
-    const { poison } = this.#options
-    const text = `the record has killed ${poison.count(id) + 1} workers, the last one of them alone: ${last}`
-    poison.giveUp(id)
-    return { kind: 'fail', why: makeFault(FaultKind.workerCrashed, text) }
-  }
-
-  /** Settles a job; a promise where the rest of its lane has to wait for the source: false means that it was released. */
-  #settle(
-    deliveries: readonly Delivery[],
-    verdicts: readonly Verdict[],
-    lane: Lane,
-  ): Promise<boolean> | undefined {
-    const items = this.#itemsOf(deliveries, verdicts)
-    if (lane.isOrdered && verdicts.some(({ kind }) => kind !== 'done'))
-      return this.#settleInOrder(items, lane)
-    if (items.length > 0) void this.#tell(items)
-    return undefined
-  }
-
-  /** Pairs deliveries with their verdicts, but for the lost ones, which their source has taken back. */
-  #itemsOf(deliveries: readonly Delivery[], verdicts: readonly Verdict[]): readonly SettledDelivery[] {
-    const { extender, log } = this.#options
-    const items: SettledDelivery[] = []
-    for (const [at, delivery] of deliveries.entries()) {
-      const verdict = verdicts[at]
-      if (verdict === undefined) throw new Error('bug in relayrunner: a delivery without a verdict')
-      if (extender?.drop(delivery) !== true) items.push({ delivery, verdict })
-      else log.warn({ job: delivery.id }, 'an answer came too late and is dropped: its delivery had expired')
-    }
-    return items
-  }
-
-  /** Settles one after the other up to the first that comes again; what follows it is released untouched. */
-  async #settleInOrder(items: readonly SettledDelivery[], lane: Lane): Promise<boolean> {
-    for (const [at, item] of items.entries()) {
-      const told = this.#tell([item])
-      if (item.verdict.kind === 'done') continue
-      const [fault] = await told
-      if (item.verdict.kind === 'fail' && fault === undefined) continue
-      const rest = items.slice(at + 1).map(({ delivery }) => delivery)
-      this.#release([...rest, ...this.#lanes.shift(lane)])
+    if ('kind' in options) return this.#settle(deliveries, sameForAll(deliveries, options), held)
+    const job = this.#jobs.jobOf(held.lane ?? first, deliveries)
+    if ('kind' in job) return this.#settle(deliveries, sameForAll(deliveries, job), held)
+    if (prefetch !== undefined) held.beganAt = prefetch.nowMs()
+    if (this.#judge.isQuarantined(deliveries)) {
+      held.follow(deliveries, pool.runAlone(job, options))
       return false
     }
+    const end = held.start(deliveries, job, options)
+    return end !== undefined && this.#endJob(held.takeEnded(), end, held)
+  }
+
+  /** Lets a second job wait in the pipe of a worker that runs one: never behind or before a lane, or what has been in a death. */
+  #topUp(held: HeldWorker): void {
+    const { prefetch, limits = noLimits, extender } = this.#options
+    const turn = this.#lanes.next
+    if (prefetch?.isOpen !== true || turn === undefined || isLane(turn)) return
+    const [first] = held.running
+    if (first === undefined || held.waiting.length > 0 || held.lane !== undefined || held.isQuarantined)
+      return
+    if (!this.#mayShare(first) || !this.#mayShare(turn) || !held.lease.hasRoom(prefetch.isNumbered)) return
+    const options = limits()
+    if ('kind' in options) return
+    this.#lanes.take()
+    const deliveries = [turn]
+    extender?.hold(deliveries)
+    const job = this.#jobs.jobOf(turn, deliveries)
+    if ('kind' in job) this.#settler.add(deliveries, [job])
+    else {
+      const end = held.startNext(deliveries, job, options)
+      if (end !== undefined) this.#endJob(deliveries, end, held)
+    }
+  }
+
+  /** True for a delivery that may be in one worker together with another one. */
+  #mayShare(delivery: Delivery): boolean {
+    return !this.#judge.isSuspect(delivery) && this.#returned?.has(delivery) !== true
+  }
+
+  /** Takes the end of the first job of a worker. */
+  readonly #onEnd = (held: HeldWorker, end: HeldEnd): void => {
+    const { prefetch } = this.#options
+    const { isQuarantined } = held
+    const deliveries = held.takeEnded()
+    if (prefetch !== undefined) {
+      const nowMs = prefetch.nowMs()
+      if (end.kind !== 'returned' && !isQuarantined) prefetch.add(nowMs - held.beganAt)
+      held.beganAt = nowMs
+    }
+    const goesOn = this.#endJob(deliveries, end, held, isQuarantined)
+    if (goesOn && held.running.length === 0) this.#advance(held)
+    this.#deal()
+    this.#topUp(held)
+  }
+
+  /** Settles a job that has ended, or puts it back; false where its worker has to wait for what the source says. */
+  #endJob(deliveries: readonly Delivery[], end: HeldEnd, held: HeldWorker, isQuarantined = false): boolean {
+    if (end.kind !== 'returned')
+      return this.#settle(deliveries, this.#judge.verdicts(deliveries, end, isQuarantined), held)
+    this.#returned ??= new WeakSet()
+    for (const delivery of deliveries) this.#returned.add(delivery)
+    if (this.#isDraining) this.#settler.release(deliveries)
+    else this.#lanes.putBack(deliveries)
     return true
   }
 
-  /** Tells the source; a fault of all of them is a fault of each. */
-  async #tell(items: readonly SettledDelivery[]): Promise<readonly (Error | undefined)[]> {
-    const { source, log } = this.#options
-    this.#settling += 1
-    try {
-      return await source.settle(items)
-    } catch (error) {
-      log.warn(
-        { error: messageOf(error), count: items.length },
-        'deliveries could not be settled and will be delivered again',
-      )
-      const fault = error instanceof Error ? error : new Error(messageOf(error))
-      return items.map(() => fault)
-    } finally {
-      this.#settling -= 1
-      this.#checkFinished()
+  /** Settles a job; false where its worker has to wait for what the source says, on which the rest of the lane depends. */
+  #settle(deliveries: readonly Delivery[], verdicts: readonly Verdict[], held: HeldWorker): boolean {
+    const { lane } = held
+    if (lane?.isOrdered !== true || verdicts.every(({ kind }) => kind === 'done')) {
+      this.#settler.add(deliveries, verdicts)
+      return true
     }
+    void this.#settler.inOrder(deliveries, verdicts).then((rest) => {
+      if (rest !== undefined) this.#settler.release([...rest, ...this.#lanes.shift(lane)])
+      this.#advance(held)
+      this.#deal()
+    })
+    return false
   }
 
-  /** Releases everything that waits, because no worker can be had. */
+  /** Gives everything back that waits, because no worker can be had. */
   #giveBack(error: unknown): void {
     const { noWorker } = this.#options
     const left = this.#lanes.clear()
     if (noWorker === undefined) {
-      this.#release(left)
+      this.#settler.release(left)
       return
     }
-    const verdict = noWorker(error)
-    const items = this.#itemsOf(
-      left,
-      left.map(() => verdict),
-    )
-    if (items.length > 0) void this.#tell(items)
-  }
-
-  #release(deliveries: readonly Delivery[]): void {
-    const { source, log, extender } = this.#options
-    const kept = deliveries.filter((delivery) => extender?.drop(delivery) !== true)
-    if (kept.length === 0) return
-    this.#settling += 1
-    const done = () => {
-      this.#settling -= 1
-      this.#checkFinished()
-    }
-    source.release(kept).then(done, (error: unknown) => {
-      log.warn({ error: messageOf(error), count: kept.length }, 'deliveries could not be released')
-      done()
-    })
+    this.#settler.add(left, sameForAll(left, noWorker(error)))
   }
 
   #checkFinished(): void {
+    if (this.#heldCount > 0 || this.#lanes.waitingCount > 0) return
+    this.#settler.flush()
     if (!this.#isIdle) return
     this.#finished?.resolve()
     this.#finished = undefined

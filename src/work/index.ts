@@ -7,10 +7,12 @@ export { JobDriver, jobDriver, type Pipeline } from './driver.js'
 export { faultOfError, makeFault, verdictOfError } from './fault.js'
 export { Jobs, type JobsService } from './jobs.js'
 export { PoisonRecords } from './poison-records.js'
+export { Prefetch, type PrefetchMode } from './prefetch.js'
 export type { Protocol } from './protocol.js'
 export { jobsProtocol } from './protocols/jobs.js'
 export { rawProtocol } from './protocols/raw.js'
 export { recordHeaders } from './protocols/record-headers.js'
+export type { SettledSource, SettleFaults } from './settler.js'
 export type {
   Delivery,
   Headers,

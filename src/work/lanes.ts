@@ -14,12 +14,20 @@ export interface LanesOptions {
   readonly isAlone: (delivery: Delivery) => boolean
 }
 
-/** One lane. */
+/** Several deliveries that run one after the other on one worker, or together in one job. */
 export interface Lane {
   /** False for deliveries without a lane that were only put together into one job. */
   readonly isOrdered: boolean
   /** Deliveries that have not begun, in their order. */
   readonly waiting: readonly Delivery[]
+}
+
+/** Next in line: a lane, or a delivery without one, which costs no object of its own. */
+export type Turn = Delivery | Lane
+
+/** Tells a lane from a delivery without one. */
+export function isLane(turn: Turn): turn is Lane {
+  return turn instanceof OpenLane
 }
 
 class OpenLane implements Lane {
@@ -40,9 +48,11 @@ class OpenLane implements Lane {
 export class Lanes {
   readonly #options: LanesOptions
   readonly #byKey = new Map<string, OpenLane>()
-  /** Lanes that nobody runs and that have deliveries; those before `#next` were taken. */
-  #ready: OpenLane[] = []
+  /** Deliveries without a lane, and lanes that nobody runs and that have deliveries; those before `#next` were taken. */
+  #ready: (Delivery | OpenLane)[] = []
   #next = 0
+  /** Taken and given back, the last one first: they run before all others. */
+  readonly #returned: (Delivery | OpenLane)[] = []
   #waitingCount = 0
   /** The last lane of deliveries without one, as long as its job has room. */
   #gathering: OpenLane | undefined
@@ -60,33 +70,51 @@ export class Lanes {
   add(delivery: Delivery): void {
     this.#waitingCount += 1
     const { lane: name } = delivery
+    if (name === undefined && this.#options.perJob === 1) {
+      this.#ready.push(delivery)
+      return
+    }
     const lane = name === undefined ? this.#gatheringFor(delivery) : this.#laneOf(name)
     lane.waiting.push(delivery)
     if (lane.waiting.length === 1 && !lane.isRunning) this.#ready.push(lane)
   }
 
-  /** The lane that runs next; undefined when none is ready. */
-  get next(): Lane | undefined {
-    return this.#ready[this.#next]
-  }
-
-  /** Takes the next lane; it is held until `leave`. */
-  take(): Lane | undefined {
-    const lane = this.#ready[this.#next]
-    if (lane === undefined) return undefined
-    this.#next += 1
-    // The taken ones are dropped together: a shift of a long list would move all that follow.
-    if (this.#next === this.#ready.length) {
-      this.#ready = []
-      this.#next = 0
+  /** Puts the deliveries of a job back at the front: none of them has begun, and none has a lane. */
+  putBack(deliveries: readonly Delivery[]): void {
+    const [first] = deliveries
+    if (first === undefined) return
+    this.#waitingCount += deliveries.length
+    if (this.#options.perJob === 1) {
+      this.#returned.push(first)
+      return
     }
-    lane.isRunning = true
-    if (lane === this.#gathering) this.#gathering = undefined
-    return lane
+    const lane = new OpenLane(undefined)
+    lane.waiting.push(...deliveries)
+    this.#returned.push(lane)
   }
 
-  /** Number of deliveries in the lane's next job. */
-  jobSizeOf({ waiting }: Lane): number {
+  /** Next turn; undefined when nothing is ready. */
+  get next(): Turn | undefined {
+    return this.#returned.at(-1) ?? this.#ready[this.#next]
+  }
+
+  /** Takes what runs next. A delivery has begun with that; a lane is held until `leave`. */
+  take(): Turn | undefined {
+    const turn = this.#returned.pop() ?? this.#takeReady()
+    if (turn === undefined) return undefined
+    if (!(turn instanceof OpenLane)) {
+      this.#waitingCount -= 1
+      return turn
+    }
+    turn.isRunning = true
+    if (turn === this.#gathering) this.#gathering = undefined
+    return turn
+  }
+
+  /** Number of deliveries in the next job of a turn. */
+  jobSizeOf(turn: Turn): number {
+    if (!isLane(turn)) return 1
+    const { waiting } = turn
     const { perJob, isAlone } = this.#options
     const sizeMax = Math.min(perJob, waiting.length)
     if (sizeMax <= 1) return sizeMax
@@ -110,14 +138,30 @@ export class Lanes {
 
   /** Takes all deliveries that have not begun but those of held lanes. */
   clear(): readonly Delivery[] {
-    const ready = this.#ready.slice(this.#next)
+    const all = [...this.#returned.splice(0).reverse(), ...this.#ready.slice(this.#next)]
     this.#ready = []
     this.#next = 0
     this.#gathering = undefined
-    return ready.flatMap((lane) => {
-      if (lane.key !== undefined) this.#byKey.delete(lane.key)
-      return this.shift(lane)
+    return all.flatMap((turn) => {
+      if (turn instanceof OpenLane) {
+        if (turn.key !== undefined) this.#byKey.delete(turn.key)
+        return this.shift(turn)
+      }
+      this.#waitingCount -= 1
+      return turn
     })
+  }
+
+  #takeReady(): Delivery | OpenLane | undefined {
+    const turn = this.#ready[this.#next]
+    if (turn === undefined) return undefined
+    this.#next += 1
+    // The taken ones are dropped together: a shift of a long list would move all that follow.
+    if (this.#next === this.#ready.length) {
+      this.#ready = []
+      this.#next = 0
+    }
+    return turn
   }
 
   #laneOf(name: string): OpenLane {
@@ -131,7 +175,6 @@ export class Lanes {
 
   #gatheringFor(delivery: Delivery): OpenLane {
     const { perJob, isAlone } = this.#options
-    if (perJob === 1) return new OpenLane(undefined)
     if (isAlone(delivery)) {
       this.#gathering = undefined
       return new OpenLane(undefined)

@@ -49,6 +49,7 @@ function settingsOf(mode: 'raw' | 'event' | 'jobs', pipelining: 'on' | 'off'): O
     partial_failures: 'on',
     fifo: 'group',
     records_per_job: 1,
+    prefetch: 'off',
     failed: 'redrive',
     quarantine: { after: 3 },
     kafka_identifier: 'partition',

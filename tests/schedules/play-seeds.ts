@@ -11,7 +11,15 @@ export interface Seeds {
 
 /** Rejects with the seed of the failure, which RR_TEST_SEED plays again. */
 export async function playSeeds({ first, count, onPlayed }: Seeds): Promise<ScheduleResult> {
-  let sums: ScheduleResult = { sent: 0, deleted: 0, dead: 0, invocations: 0, restarts: 0, virtualMs: 0 }
+  let sums: ScheduleResult = {
+    sent: 0,
+    deleted: 0,
+    dead: 0,
+    invocations: 0,
+    restarts: 0,
+    waited: 0,
+    virtualMs: 0,
+  }
   for (let seed = first; seed < first + count; seed += 1) {
     const plan = drawPlan(seed)
     try {
@@ -37,6 +45,7 @@ function add(a: ScheduleResult, b: ScheduleResult): ScheduleResult {
     dead: a.dead + b.dead,
     invocations: a.invocations + b.invocations,
     restarts: a.restarts + b.restarts,
+    waited: a.waited + b.waited,
     virtualMs: a.virtualMs + b.virtualMs,
   }
 }

@@ -9,6 +9,7 @@ import { type Random, seededRandom } from '../../src/core/random.js'
 import { silentLogger } from '../../src/logging/logger.js'
 import { Codec, type Job } from '../../src/supervisor/job.js'
 import type { PoolConfig } from '../../src/supervisor/pool/keys.js'
+import type { JobSink } from '../../src/supervisor/pool/pool.js'
 import { leavingMax } from '../../src/supervisor/pool/slots/leaving.js'
 import { WorkerPool } from '../../src/supervisor/pool/worker-pool.js'
 import type { Worker } from '../../src/supervisor/worker/worker.js'
@@ -20,6 +21,7 @@ import { VirtualTime } from './virtual-time.js'
 export interface PoolPlan {
   readonly seed: number
   readonly size: number
+  readonly isNumbered: boolean
   readonly jobsMax: number
   readonly execTtlMs: number
   readonly bootMsMax: number
@@ -49,7 +51,7 @@ export interface PoolTally {
 const megabyte = 2 ** 20
 const msMax = 24 * 3_600_000
 const restMs = 120_000
-const troubles: readonly Deed[] = ['error', 'crash', 'stop', 'hang']
+const troubles: readonly Deed[] = ['error', 'crash', 'stop', 'hang', 'last', 'twice']
 
 /** Draws a plan. */
 export function drawPoolPlan(seed: number): PoolPlan {
@@ -58,6 +60,7 @@ export function drawPoolPlan(seed: number): PoolPlan {
   return {
     seed,
     size: pick(1, 2, 3, 4, 9),
+    isNumbered: random() < 0.5,
     jobsMax: pick(0, 0, 1, 5, 30),
     // Something must end a job that hangs.
     execTtlMs: pick(500, 3000),
@@ -109,6 +112,8 @@ class PoolPlay {
   readonly #held = new Set<number>()
   readonly #open = new Set<string>()
   readonly #begun = new Map<string, number>()
+  /** Jobs that a worker really ran, instead of asking to leave. */
+  readonly #ran = new Set<string>()
   #pool!: WorkerPool
   #isBroken = false
   #isCalm = false
@@ -151,16 +156,21 @@ class PoolPlay {
   }
 
   #makePool(): WorkerPool {
-    const { size, jobsMax, execTtlMs, bootMsMax, bootFaultRate, supervisor, limitBytes } = this.#plan
+    const { size, isNumbered, jobsMax, execTtlMs, bootMsMax, bootFaultRate, supervisor, limitBytes } =
+      this.#plan
     const boot = scriptedBoot({
       clock: this.#time,
       jobsMax,
       execTtlMs,
       isOrdered: false,
+      isNumbered,
       bootMs: () => this.#random() * (this.#isCalm ? Math.min(bootMsMax, 50) : bootMsMax),
       failsBoot: () => !this.#isCalm && (this.#isBroken || this.#random() < bootFaultRate),
       script: (id) => ({ deed: this.#deed(id), takesMs: this.#random() * 300 }),
-      onEvent: () => this.#look(),
+      onEvent: ({ kind, messageId }) => {
+        if (kind === 'begun') this.#ran.add(messageId)
+        this.#look()
+      },
       touch: () => this.#time.touch(),
       onUp: (pid, fall) => this.#falls.set(pid, fall),
     })
@@ -226,7 +236,8 @@ class PoolPlay {
 
   #act(): void {
     const dice = this.#random()
-    if (dice < 0.45) for (let left = this.#random() * 6; left > 0; left -= 1) this.#job()
+    if (dice < 0.4) for (let left = this.#random() * 6; left > 0; left -= 1) this.#job()
+    else if (dice < 0.45) this.#pair()
     else if (dice < 0.55) this.#crash()
     else if (dice < 0.65) this.#hold()
     else if (dice < 0.7) this.#wait()
@@ -279,6 +290,28 @@ class PoolPlay {
       lease.release()
       lease.release()
     })()
+  }
+
+  /** Two jobs in the pipe of one worker; one that is returned has not been run, and goes to another worker. */
+  #pair(): void {
+    const lease = this.#pool.tryAcquire()
+    if (lease === undefined) return
+    this.#begin((job, sink) => lease.start(job, {}, sink))
+    if (lease.hasRoom(false)) this.#begin((job, sink) => lease.startNext(job, {}, sink))
+    lease.release()
+  }
+
+  #begin(start: (job: Job, sink: JobSink) => void): void {
+    const job = this.#newJob()
+    const ended = new Promise((done, failed) => {
+      const returned = () => {
+        if (this.#ran.has(String(job.id)))
+          this.#violations.push(`${job.id} was returned, and a worker had begun it`)
+        this.#pool.run(job).then(done, failed)
+      }
+      start(job, { done, failed, returned })
+    })
+    void this.#settle(job, ended)
   }
 
   #wait(): void {

@@ -39,6 +39,9 @@ export interface Plan {
   readonly failed: 'redrive' | 'log'
   readonly reportsFailures: boolean
   readonly recordsPerJob: number
+  readonly prefetch: 'off' | 'auto' | 'always'
+  /** Workers announce `job_id`. */
+  readonly isNumbered: boolean
   readonly workers: number
   /** Events at once, as Managed Instances run them: pollers of the plugin, batches of the mapping. */
   readonly pollers: number
@@ -76,6 +79,8 @@ export interface ScheduleResult {
   readonly dead: number
   readonly invocations: number
   readonly restarts: number
+  /** Jobs that waited in the pipe of a busy worker. */
+  readonly waited: number
   readonly virtualMs: number
 }
 
@@ -94,6 +99,8 @@ export function drawPlan(seed: number): Plan {
   const workers = 1 + Math.floor(random() * 4)
   // A shard has one batch at a time.
   const pollers = source === 'stream' ? 1 : Math.min(workers, pick(1, 1, 2, 3))
+  // Only short jobs are sent ahead, and only once so many have run: such plans have more messages.
+  const prefetch = source === 'standard' ? pick('off', 'auto', 'always') : 'off'
   return {
     seed,
     source,
@@ -102,6 +109,8 @@ export function drawPlan(seed: number): Plan {
     failed: pick('redrive', 'redrive', 'log'),
     reportsFailures: random() < 0.8,
     recordsPerJob: pick(1, 1, 1, 2, 4),
+    prefetch,
+    isNumbered: prefetch === 'auto' || random() < 0.3,
     workers,
     pollers,
     jobsMax: pick(0, 0, 1, 3),
@@ -120,9 +129,9 @@ export function drawPlan(seed: number): Plan {
     mode: pick('raw', 'event'),
     takesExpress: random() < 0.75,
     pipelining: pick('off', 'on'),
-    messages: Array.from({ length: 1 + Math.floor(random() * 25) }, () => ({
+    messages: Array.from({ length: 1 + Math.floor(random() * (prefetch === 'off' ? 25 : 150)) }, () => ({
       group: isOrdered ? `g${Math.floor(random() * groups)}` : undefined,
-      scripts: drawScripts(random, timeoutMs),
+      scripts: prefetch === 'off' ? drawScripts(random, timeoutMs) : drawShortScripts(random),
     })),
   }
 }
@@ -141,6 +150,18 @@ function drawScripts(random: Random, timeoutMs: number): readonly Script[] {
   const isPoison = random() < 0.08
   scripts.push(isPoison ? { deed: 'crash', takesMs: takesMs() } : { deed: 'done', takesMs: takesMs() })
   return scripts
+}
+
+const shortTroubles: readonly Deed[] = ['error', 'retry', 'fail', 'crash', 'stop', 'bad', 'last', 'twice']
+
+/** Jobs that take no time, but for a few. */
+function drawShortScripts(random: Random): readonly Script[] {
+  const pick = (deeds: readonly Deed[]) => deeds[Math.floor(random() * deeds.length)] ?? 'error'
+  const scripts: Script[] = []
+  while (random() < 0.1) scripts.push({ deed: pick(shortTroubles), takesMs: Math.floor(random() * 2) })
+  if (random() < 0.01) scripts.push({ deed: 'hang', takesMs: 0 })
+  if (random() < 0.01) scripts.push({ deed: 'done', takesMs: Math.floor(random() * 2000) })
+  return [...scripts, { deed: random() < 0.02 ? 'crash' : 'done', takesMs: 0 }]
 }
 
 /** Plays a plan to its end. Throws an `Error` that says what was violated. */
@@ -174,6 +195,9 @@ class Play {
   #ids = 0
   #invocations = 0
   #restarts = 0
+  #waited = 0
+  /** How often a worker began a message of the running invocation. */
+  readonly #begun = new Map<string, number>()
   readonly #over = new AbortController()
   readonly #ended = new Promise<void>((resolve) =>
     this.#over.signal.addEventListener('abort', () => resolve(), { once: true }),
@@ -224,6 +248,7 @@ class Play {
       dead: this.#dead.size,
       invocations: this.#invocations,
       restarts: this.#restarts,
+      waited: this.#waited,
       virtualMs: this.#time.monotonicMs() - startedAt,
     }
   }
@@ -311,6 +336,7 @@ class Play {
     this.#doneMs.clear()
     const { workers, jobsMax, execTtlMs, quarantineAfter, fifo, failed, reportsFailures, mode, pipelining } =
       this.#plan
+    this.#begun.clear()
     const clock: Clock = new AwakeClock(this.#time)
     const pool = new WorkerPool({
       name: 'lambda',
@@ -328,6 +354,7 @@ class Play {
         bootMs: () => Math.floor(this.#random() * 300),
         failsBoot: () => this.#random() < this.#plan.bootFaultRate,
         isOrdered: this.#plan.isOrdered,
+        isNumbered: this.#plan.isNumbered,
         script: (id) => this.#script(id),
         onEvent: (event) => this.#onWorker(event),
         touch: () => this.#time.touch(),
@@ -339,6 +366,7 @@ class Play {
       partial_failures: reportsFailures ? 'on' : 'off',
       fifo,
       records_per_job: mode === 'raw' ? this.#plan.recordsPerJob : 1,
+      prefetch: this.#plan.prefetch,
       failed,
       quarantine: { after: quarantineAfter },
       kafka_identifier: 'partition',
@@ -396,6 +424,7 @@ class Play {
     const { Records: records }: { Records: readonly Item[] } = JSON.parse(event.toString('utf8'))
     for (const id of records.map(nameOf)) {
       this.#doneMs.delete(id)
+      this.#begun.delete(id)
       this.#invokedMs.set(id, this.#time.nowMs())
     }
     if (this.#plan.freezes && this.#random() < 0.2) this.#time.freeze(600_000 * this.#random())
@@ -440,11 +469,20 @@ class Play {
   }
 
   #onWorker({ kind, messageId, before }: WorkerEvent): void {
+    if (kind === 'waits') this.#waited += 1
+    if (kind === 'begun') this.#countBegun(messageId)
     const deeds = this.#deeds.get(messageId) ?? new Set()
     deeds.add(kind)
     this.#deeds.set(messageId, deeds)
     if (kind === 'done') this.#doneMs.set(messageId, this.#time.nowMs())
     if (kind === 'begun' && this.#plan.isOrdered) this.#checkOrder(messageId, before)
+  }
+
+  /** An invocation runs each of its messages once at most: what a worker may have begun is not given to another one. */
+  #countBegun(id: string): void {
+    const times = (this.#begun.get(id) ?? 0) + 1
+    this.#begun.set(id, times)
+    if (times > 1) this.#violations.push(`${id} was begun ${times} times in one invocation`)
   }
 
   /** Every earlier message of the group must be over: done, dead, or given up for good; or earlier in the same job. */

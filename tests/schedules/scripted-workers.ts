@@ -13,8 +13,11 @@ import type { ProcessExit } from '../../src/supervisor/worker/os/process.js'
 import { WorkerOutput } from '../../src/supervisor/worker/output.js'
 import { Worker } from '../../src/supervisor/worker/worker.js'
 
-/** Behaviour of a worker in one try of one message. */
-export type Deed = 'done' | 'error' | 'retry' | 'fail' | 'crash' | 'hang' | 'stop' | 'bad'
+/**
+ * Behaviour of a worker in one try of one message. `last`: done, and the process ends right behind the answer. `twice`: done, and
+ * answered two times; only where jobs are numbered, as it is taken for the answer to the next job else.
+ */
+export type Deed = 'done' | 'error' | 'retry' | 'fail' | 'crash' | 'hang' | 'stop' | 'bad' | 'last' | 'twice'
 
 /** One try. */
 export interface Script {
@@ -25,7 +28,7 @@ export interface Script {
 /** Event of a message in a worker. */
 export interface WorkerEvent {
   /** `done` and `given-up` are said when the answer is sent: before it a worker may still take everything with it. */
-  readonly kind: 'begun' | 'done' | 'given-up' | 'died'
+  readonly kind: 'waits' | 'begun' | 'done' | 'given-up' | 'died'
   readonly messageId: string
   /** Messages of the same job that it has been through. */
   readonly before: readonly string[]
@@ -40,6 +43,8 @@ export interface ScriptedOptions {
   readonly failsBoot: () => boolean
   /** A job of several records ends at its first failed one, and names all from there on. */
   readonly isOrdered: boolean
+  /** The workers announce `job_id`. */
+  readonly isNumbered?: boolean
   readonly script: (messageId: string) => Script
   readonly onEvent: (event: WorkerEvent) => void
   readonly touch: () => void
@@ -94,7 +99,7 @@ export function scriptedBoot(options: ScriptedOptions): BootWorker {
       onDeadline: events.onDeadline,
     })
     options.onUp?.(worker.pid, () => peer.end({ code: 9, signal: null }))
-    worker.adopt(ours)
+    worker.adopt(ours, options.isNumbered === true ? ['job_id'] : [])
     return worker
   }
 }
@@ -106,6 +111,11 @@ class Peer {
   #exit!: (exit: ProcessExit) => void
   #timer: Timer | undefined
   #isGone = false
+  /** What lies in its pipe while it is busy. */
+  readonly #pipe: (() => void)[] = []
+  #isBusy = false
+  /** The number of its job, as the last key of an answer's context. */
+  #number = ''
 
   constructor(options: ScriptedOptions, relay: Relay) {
     this.#options = options
@@ -118,9 +128,12 @@ class Peer {
       closed: () => this.end({ code: 0, signal: null }),
       frame: ({ flags, options: words, payload }) => {
         options.touch()
-        if ((flags & FrameFlag.control) !== 0) return this.end({ code: 0, signal: null })
+        if ((flags & FrameFlag.control) !== 0) return this.#read(() => this.end({ code: 0, signal: null }))
         const headBytes = words[0] ?? 0
-        this.#job(payload.toString('utf8', 0, headBytes), payload.toString('utf8', headBytes))
+        const context = payload.toString('utf8', 0, headBytes)
+        const body = payload.toString('utf8', headBytes)
+        if (this.#isBusy) options.onEvent({ kind: 'waits', messageId: '', before: [] })
+        this.#read(() => this.#job(context, body))
       },
     })
   }
@@ -135,14 +148,34 @@ class Peer {
     this.#exit(exit)
   }
 
+  /** Reads one frame after the other: the next when the one before is answered. */
+  #read(act: () => void): void {
+    if (this.#isBusy) this.#pipe.push(act)
+    else {
+      this.#isBusy = true
+      act()
+    }
+  }
+
+  #readNext(): void {
+    this.#isBusy = false
+    const next = this.#isGone ? undefined : this.#pipe.shift()
+    if (next !== undefined) this.#read(next)
+  }
+
   #job(context: string, body: string): void {
-    const { record }: { record: Item | null } = JSON.parse(context)
+    const { record, jobId }: { record: Item | null; jobId?: number } = JSON.parse(context)
+    this.#number = jobId === undefined ? '' : `"jobId":${jobId}`
     const items: readonly Item[] = record === null ? JSON.parse(body).Records : [record]
     const ids = items.map(nameOf)
     const [first = ''] = ids
-    const script = this.#options.script(first)
+    const { clock, script: scriptOf } = this.#options
+    const script = scriptOf(first)
     if (script.deed === 'stop') {
-      this.#relay.send({ flags: FrameFlag.raw, options: 'head', head: '{"stop":true}' })
+      this.#send('"stop":true')
+      // Some end, some go on to what lies in their pipe until they are told to stop.
+      if (script.takesMs % 2 === 0) this.#timer = clock.timer(5, () => this.end({ code: 0, signal: null }))
+      else this.#readNext()
       return
     }
     this.#begin({ ids, at: 0, failed: [] }, script)
@@ -165,16 +198,30 @@ class Peer {
       this.end({ code: 3, signal: null })
       return
     }
+    const isDone = deed === 'done' || deed === 'last' || deed === 'twice'
     // What is said of a whole job is said at its first record.
-    if (deed !== 'done' && at === 0) {
+    if (!isDone && at === 0) {
       this.#answerWhole(deed, ids)
+      this.#readNext()
       return
     }
-    const isOver = deed !== 'done' && isOrdered
-    const names = deed === 'done' ? failed : [...failed, ...(isOver ? ids.slice(at) : [messageId])]
+    const isOver = !isDone && isOrdered
+    const names = isDone ? failed : [...failed, ...(isOver ? ids.slice(at) : [messageId])]
     const next = ids[at + 1]
-    if (isOver || next === undefined) this.#answer(ids, names)
-    else this.#begin({ ids, at: at + 1, failed: names }, script(next))
+    if (!isOver && next !== undefined) {
+      this.#begin({ ids, at: at + 1, failed: names }, script(next))
+      return
+    }
+    this.#answer(ids, names)
+    if (deed === 'twice' && this.#number !== '') this.#answer(ids, names)
+    if (deed === 'last') this.end({ code: 0, signal: null })
+    else this.#readNext()
+  }
+
+  /** Sends an answer whose context has these members and the job's number. */
+  #send(members: string, body = '', flags: number = FrameFlag.raw): void {
+    const all = [members, this.#number].filter((one) => one !== '').join(',')
+    this.#relay.send({ flags, options: 'head', head: all === '' ? '' : `{${all}}`, body })
   }
 
   #answer(ids: readonly string[], failed: readonly string[]): void {
@@ -182,25 +229,24 @@ class Peer {
       if (!failed.includes(messageId)) this.#options.onEvent({ kind: 'done', messageId, before: [] })
     const batchItemFailures = failed.map((itemIdentifier) => ({ itemIdentifier }))
     const body = failed.length === 0 ? '' : JSON.stringify({ batchItemFailures })
-    this.#relay.send({ flags: FrameFlag.raw, options: 'head', head: '', body })
+    this.#send('', body)
   }
 
   #answerWhole(deed: Deed, ids: readonly string[]): void {
-    const answer = (head: string) =>
-      this.#relay.send({ flags: FrameFlag.raw, options: 'head', head, body: '' })
     switch (deed) {
       case 'retry':
-        answer('{"outcome":"retry"}')
+        this.#send('"outcome":"retry"')
         break
       case 'fail':
         for (const messageId of ids) this.#options.onEvent({ kind: 'given-up', messageId, before: [] })
-        answer('{"outcome":"fail","reason":"by script"}')
+        this.#send('"outcome":"fail","reason":"by script"')
         break
       case 'bad':
-        answer('{"outcome":"what"}')
+        this.#send('"outcome":"what"')
         break
       default:
-        this.#relay.send({ flags: FrameFlag.error, options: [], head: 'by script' })
+        if (this.#number !== '') this.#send('', 'by script', FrameFlag.error)
+        else this.#relay.send({ flags: FrameFlag.error, options: [], head: 'by script' })
     }
   }
 }

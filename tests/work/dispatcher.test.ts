@@ -1,176 +1,100 @@
+/** The conformance of dispatchers, without and with a second delivery in each worker’s pipe, and what only the latter shows. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode, RelayError } from '../../src/core/errors.js'
-import type { Pool } from '../../src/supervisor/pool/pool.js'
-import { Dispatcher, type DispatcherOptions } from '../../src/work/dispatcher.js'
-import { PoisonRecords } from '../../src/work/poison-records.js'
-import { rawProtocol } from '../../src/work/protocols/raw.js'
-import type { Delivery } from '../../src/work/source.js'
-import { VisibilityExtender } from '../../src/work/visibility-extender.js'
-import { delivery, RecordingSource } from '../helpers/deliveries.js'
-import { recordingLogger } from '../helpers/pool.js'
-import { turnPool } from '../helpers/turn-pool.js'
+import { Prefetch } from '../../src/work/prefetch.js'
+import { dispatcherOf, openPrefetch, testDispatcher } from '../conformance/dispatcher.js'
+import { delivery } from '../helpers/deliveries.js'
 import { ManualClock } from '../ipc/manual-clock.js'
 
-/** A dispatcher over `size` workers; `run` is a worker's job by its body. */
-function dispatcherOf(
-  size: number,
-  run: (body: string) => unknown,
-  changes: Partial<DispatcherOptions> & { readonly source?: RecordingSource; readonly alone?: string[] } = {},
-) {
-  const { alone = [], source = new RecordingSource(), ...others } = changes
-  const runAlone: Pool['runAlone'] = async ({ body }) => {
-    alone.push(String(body))
-    throw new RelayError(ErrorCode.WorkerCrashed, 'died')
+testDispatcher('off')
+testDispatcher('always')
+
+/** A dispatcher whose workers end their jobs when the test says so, in the order in which they began. */
+function heldDispatcher(size: number, prefetch = openPrefetch()) {
+  const began: string[] = []
+  const ends: ((error?: Error) => void)[] = []
+  const run = (body: string) => {
+    began.push(body)
+    return new Promise<string>((resolve, reject) => {
+      ends.push((error) => (error === undefined ? resolve('') : reject(error)))
+    })
   }
-  const pool: Pool = Object.assign(
-    turnPool(size, () => 0, run),
-    { runAlone },
-  )
-  const log = recordingLogger()
-  const poison = new PoisonRecords(1)
-  const dispatcher = new Dispatcher({ pool, protocol: rawProtocol, source, poison, log, ...others })
-  return { dispatcher, source, log, alone }
+  const made = dispatcherOf(size, run, { prefetch })
+  const end = async (at: number, error?: Error) => {
+    await settled()
+    ends[at]?.(error)
+    await settled()
+  }
+  return { ...made, began, end }
 }
 
-const deliveries = (...ids: readonly string[]): readonly Delivery[] => ids.map((id) => delivery(id))
+/** Lets all promises settle. */
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
+const plain = (...ids: readonly string[]) => ids.map((id) => delivery(id))
 
-test('each delivery is settled once, and those of a lane in their order', async () => {
-  const ran: string[] = []
-  const { dispatcher, source } = dispatcherOf(2, (body) => void ran.push(body))
-  dispatcher.offer(deliveries('a1', 'a2', '1', 'b1', '2', 'a3'))
+test('all idle workers have one delivery before any has a second, and none has a third', async () => {
+  const { dispatcher, began, end } = heldDispatcher(2)
+  dispatcher.offer(plain('1', '2', '3', '4', '5'))
+  await settled()
+  assert.deepEqual(began, ['1', '2'])
+  // The third waits in the pipe of the first worker, the fourth in that of the second.
+  await end(1)
+  assert.deepEqual(began, ['1', '2', '4'])
+  await end(0)
+  assert.deepEqual(began, ['1', '2', '4', '3'])
+  for (const at of [2, 3, 4]) await end(at)
   await dispatcher.finished()
-  assert.deepEqual(
-    [...source.settled].sort(),
-    ['1', '2', 'a1', 'a2', 'a3', 'b1'].map((id) => `${id} done`),
-  )
-  assert.deepEqual(
-    ran.filter((id) => id.startsWith('a')),
-    ['a1', 'a2', 'a3'],
-  )
-  assert.deepEqual(source.released, [])
+  assert.deepEqual(began, ['1', '2', '4', '3', '5'])
 })
 
-test('after a retry the rest of the lane is released untouched, and other lanes go on', async () => {
-  const ran: string[] = []
-  const { dispatcher, source } = dispatcherOf(1, (body) => {
-    ran.push(body)
-    if (body === 'a2') throw new Error('bad')
-  })
-  dispatcher.offer(deliveries('a1', 'a2', 'a3', 'a4', 'b1'))
+test('nothing waits behind a delivery of a lane, and no delivery of a lane behind another one', async () => {
+  const { dispatcher, began, end } = heldDispatcher(2)
+  dispatcher.offer(plain('a1', '1', 'b1', '2'))
+  await settled()
+  // With two in the pipe of a worker the end of its first would begin the second at once.
+  assert.deepEqual(began, ['a1', '1'])
+  await end(1)
+  assert.deepEqual(began, ['a1', '1', 'b1'])
+  await end(2)
+  assert.deepEqual(began, ['a1', '1', 'b1', '2'])
+  await end(0)
+  await end(3)
   await dispatcher.finished()
-  assert.deepEqual(ran, ['a1', 'a2', 'b1'])
-  assert.deepEqual(source.settled, ['a1 done', 'a2 retry', 'b1 done'])
-  assert.deepEqual(source.released, ['a3', 'a4'])
 })
 
-test('a lane goes on behind what failed for good, unless its source delivers that again', async () => {
-  for (const [fault, settled, released] of [
-    [undefined, ['a1 fail', 'a2 done'], []],
-    [new Error('not kept'), ['a1 fail'], ['a2']],
-  ] as const) {
-    const source = new RecordingSource(({ verdict }) => (verdict.kind === 'fail' ? fault : undefined))
-    const protocol = {
-      toJob: rawProtocol.toJob,
-      verdicts: (_: unknown, [one]: readonly Delivery[]) => [
-        one?.id === 'a1'
-          ? ({ kind: 'fail', why: { kind: 'failed', message: 'no' } } as const)
-          : ({ kind: 'done', body: new Uint8Array() } as const),
-      ],
-    }
-    const { dispatcher } = dispatcherOf(1, () => undefined, { source, protocol })
-    dispatcher.offer(deliveries('a1', 'a2'))
-    await dispatcher.finished()
-    assert.deepEqual([source.settled, source.released], [settled, released])
-  }
-})
-
-test('a delivery that killed its worker runs alone, then is given up', async () => {
-  const died = new RelayError(ErrorCode.WorkerCrashed, 'died')
-  const { dispatcher, source, alone } = dispatcherOf(1, () => Promise.reject(died))
-  for (let times = 0; times < 3; times += 1) {
-    dispatcher.offer(deliveries('1'))
-    await dispatcher.finished()
-  }
-  assert.deepEqual(source.settled, ['1 retry', '1 fail', '1 fail'])
-  assert.deepEqual(alone, ['1'])
-})
-
-test('nothing more is wanted than idle workers could take now', async () => {
-  let end: () => void = () => undefined
-  const held = new Promise<void>((resolve) => {
-    end = resolve
-  })
-  const { dispatcher } = dispatcherOf(2, () => held)
-  assert.equal(dispatcher.want, 2)
-  dispatcher.offer(deliveries('1'))
-  assert.equal(dispatcher.want, 1)
-  dispatcher.offer(deliveries('2', '3'))
-  assert.equal(dispatcher.want, 0)
-  end()
+test('at a death the second delivery goes back to the front, counted neither as tried nor as a suspect', async () => {
+  const { dispatcher, source, began, end, alone } = heldDispatcher(1)
+  dispatcher.offer(plain('1', '2', '3'))
+  await end(0, new RelayError(ErrorCode.WorkerCrashed, 'died'))
+  assert.deepEqual(began, ['1', '2'])
+  // It has been in a pipe with a death: it runs without another one behind it.
+  await end(1)
+  await end(2)
   await dispatcher.finished()
-  assert.equal(dispatcher.want, 2)
+  assert.deepEqual(began, ['1', '2', '3'])
+  assert.deepEqual([...source.settled].sort(), ['1 retry', '2 done', '3 done'])
+  assert.deepEqual(alone, [])
 })
 
-test('draining releases what has not begun, lanes that are held included', async () => {
-  let end: () => void = () => undefined
-  const held = new Promise<void>((resolve) => {
-    end = resolve
-  })
-  const { dispatcher, source } = dispatcherOf(1, () => held)
-  dispatcher.offer(deliveries('a1', 'a2', '1'))
+test('a delivery that is returned while the dispatcher drains is released', async () => {
+  const { dispatcher, source, end } = heldDispatcher(1)
+  dispatcher.offer(plain('1', '2', '3'))
+  await settled()
   const drained = dispatcher.drain()
-  end()
+  await end(0, new RelayError(ErrorCode.WorkerCrashed, 'died'))
   await drained
-  assert.deepEqual([source.settled, source.released], [['a1 done'], ['1', 'a2']])
+  assert.deepEqual([source.settled, source.released], [['1 retry'], ['3', '2']])
 })
 
-test('without a worker deliveries are released, or get the verdict that their caller has for it', async () => {
-  const pool: Pool = {
-    ...turnPool(
-      1,
-      () => 0,
-      () => undefined,
-    ),
-    tryAcquire: () => undefined,
-    acquire: () => Promise.reject(new RelayError(ErrorCode.PoolNoWorkers, 'none')),
-  }
-  const first = dispatcherOf(1, () => undefined, { pool })
-  first.dispatcher.offer(deliveries('1', 'a1'))
-  await first.dispatcher.finished()
-  assert.deepEqual([first.source.settled, first.source.released], [[], ['1', 'a1']])
-  const noWorker = () => ({ kind: 'retry', why: { kind: 'noWorkers', message: 'none' } }) as const
-  const second = dispatcherOf(1, () => undefined, { pool, noWorker })
-  second.dispatcher.offer(deliveries('1', 'a1'))
-  await second.dispatcher.finished()
-  assert.deepEqual([second.source.settled, second.source.released], [['1 retry', 'a1 retry'], []])
-})
-
-test('a source that cannot be told leaves a warning, and the lane stops behind what is not settled', async () => {
-  const source = new RecordingSource(() => {
-    throw new Error('gone')
-  })
-  const { dispatcher, log } = dispatcherOf(
-    1,
-    (body) => (body === 'a1' ? Promise.reject(new Error('x')) : ''),
-    {
-      source,
-    },
-  )
-  dispatcher.offer(deliveries('1', 'a1', 'a2'))
-  await dispatcher.finished()
-  assert.deepEqual(source.released, ['a2'])
-  assert.equal(log.lines.filter(({ level }) => level === 'warn').length, 2)
-})
-
-test('the answer to a delivery that expired is dropped with a warning, and nothing is settled', async () => {
-  const clock = new ManualClock()
-  const log = recordingLogger()
-  const extend = () => Promise.resolve([new Error('expired')])
-  const extender = new VisibilityExtender({ extend, clock, log, execTtlMs: 60_000 })
-  const { dispatcher, source, log: own } = dispatcherOf(1, () => clock.advance(1000), { extender })
-  dispatcher.offer([delivery('1', { expiresAtMs: 1000 })])
-  await dispatcher.finished()
-  assert.deepEqual([source.settled, source.released], [[], []])
-  assert.match(own.lines.at(-1)?.message ?? '', /came too late and is dropped/)
+test('a second delivery is sent only while the last 32 jobs took under 1 ms on average', () => {
+  const prefetch = new Prefetch('auto', new ManualClock())
+  for (let jobs = 0; jobs < 31; jobs += 1) prefetch.add(0.5)
+  assert.equal(prefetch.isOpen, false)
+  prefetch.add(0.5)
+  assert.equal(prefetch.isOpen, true)
+  prefetch.add(20)
+  assert.equal(prefetch.isOpen, false)
+  for (let jobs = 0; jobs < 32; jobs += 1) prefetch.add(0.9)
+  assert.equal(prefetch.isOpen, true)
 })

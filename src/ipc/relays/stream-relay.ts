@@ -1,5 +1,6 @@
 /** Base of all relays over Node streams: decodes incoming bytes, writes one frame in one write, ends once. */
 import type { Readable, Writable } from 'node:stream'
+import type { Undo } from '../../core/abort.js'
 import { ErrorCode, messageOf, RelayError } from '../../core/errors.js'
 import { FrameDecoder } from '../decoder.js'
 import { encodeFrame, encodeFrameHead, type FrameParts } from '../frame.js'
@@ -68,6 +69,15 @@ export class StreamRelay implements Relay {
     this.#output.write(head)
     this.#output.write(body)
     this.#output.uncork()
+  }
+
+  joinWrites(): Undo {
+    this.#output.cork()
+    let isHeld = true
+    return () => {
+      if (isHeld) this.#output.uncork()
+      isHeld = false
+    }
   }
 
   pause(): void {

@@ -41,6 +41,13 @@ export const config = section(
       default: 1,
       description: 'Most records per job. More than 1 (`mode: raw` only): the body is a small batch.',
     },
+    prefetch: {
+      type: 'string',
+      enum: ['off', 'auto', 'always'],
+      default: 'off',
+      description:
+        'Whether a second record may wait in a busy worker’s pipe: records of one batch without an order, while jobs take under 1 ms. `auto`: only for workers that announced `job_id`. `always`: for any; one that answers twice can then acknowledge a record that it never ran.',
+    },
     failed: {
       type: 'string',
       default: 'redrive',

@@ -2,6 +2,7 @@
  * A pool for development (`debug: true`): no worker waits for jobs, each job boots one of its own, which leaves after it. So every job runs
  * the code as it is now. `num_workers` is the number of jobs at once.
  */
+import type { Undo } from '../../core/abort.js'
 import type { Clock } from '../../core/clock.js'
 import { messageOf } from '../../core/errors.js'
 import type { Job, Reply, RunOptions } from '../job.js'
@@ -189,6 +190,8 @@ interface DebugLeaseOptions {
 class DebugLease implements Lease {
   /** The worker is another for each job. */
   readonly pid = undefined
+  /** Always false: the next job boots a worker anyway, and callers in line go first. */
+  readonly mayGoOn = false
   readonly #options: DebugLeaseOptions
   #isReleased = false
 
@@ -208,6 +211,18 @@ class DebugLease implements Lease {
       (reply) => sink.done(reply),
       (error: unknown) => sink.failed(error instanceof Error ? error : new Error(messageOf(error))),
     )
+  }
+
+  hasRoom(): boolean {
+    return false
+  }
+
+  startNext(): void {
+    throw new Error('bug in relayrunner: a second job for a worker that is booted for one')
+  }
+
+  joinWrites(): Undo {
+    return () => undefined
   }
 
   release(): void {

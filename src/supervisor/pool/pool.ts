@@ -2,6 +2,7 @@
  * The port that every kind of pool fulfils, and the words around it. Plugins see `Pool`; the server, which starts and ends pools,
  * sees `ManagedPool`. No behaviour lives here.
  */
+import type { Undo } from '../../core/abort.js'
 import type { Job, Reply, RunOptions } from '../job.js'
 import type { PoolEmitter } from './events.js'
 
@@ -25,6 +26,8 @@ export interface AcquireOptions {
 export interface JobSink {
   done(reply: Reply): void
   failed(error: Error): void
+  /** The worker left without having begun the job, which is to be run again. Only where `startNext` is used, also for the first job. */
+  returned?(): void
 }
 
 /** The right to one idle worker. Release it when you are done; releasing twice is harmless. */
@@ -40,7 +43,24 @@ export interface Lease {
    * itself, without telling it: RR_JOB_INVALID, RR_IPC_FRAME_TOO_LARGE, RR_WORKER_TIMEOUT for a deadline that has passed.
    */
   start(job: Job, options: RunOptions, sink: JobSink): void
+  /**
+   * True when a second job may be sent to its worker, to wait in the pipe behind the one that runs: nobody waits in line for a worker, this
+   * one is a process, does not leave, and has announced `job_id` if that `isNeeded`.
+   */
+  hasRoom(isNeeded: boolean): boolean
+  /**
+   * Starts a second job behind the one that runs; `sink` is told after the end of the first. Its `exec_ttl` counts from the answer to the
+   * first; its deadline must not be earlier. A worker that ends in the first job has not begun the second, which is `returned`.
+   */
+  startNext(job: Job, options: RunOptions, sink: JobSink): void
+  /** Holds back what is sent to its worker until the returned function is called, which writes all of it at once. */
+  joinWrites(): Undo
   release(): void
+  /**
+   * True when its worker takes another job at once and nobody waits in line for it. Otherwise release the lease and acquire another
+   * one: callers in line have waited for longer.
+   */
+  readonly mayGoOn: boolean
   /**
    * Pid (of a thread: its number) of the worker that ran the last job or will run the next; undefined once it has left.
    */

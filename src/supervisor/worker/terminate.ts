@@ -42,6 +42,12 @@ export class Termination {
     this.#timer = clock.timer(stopTimeoutMs, onLate)
   }
 
+  /** Calls `onLate` when a worker that has said that it leaves has not done so within `stopTimeoutMs`. */
+  awaitLeaving(onLate: () => void): void {
+    const { clock, stopTimeoutMs } = this.#options
+    this.#timer = clock.timer(stopTimeoutMs, onLate)
+  }
+
   /** Lets the next `force` begin with SIGTERM. */
   setGrace(grace: Grace): void {
     this.#soft = grace.graceMs === 0 ? undefined : () => this.#terminate(grace)

@@ -2,19 +2,21 @@
  * One worker: a process, its relay, at most one job, and the one field that says where it is. The pool decides when it is
  * replaced; this file moves it along `state.ts` and turns anything its peer does into exactly one outcome per job.
  */
+import type { Undo } from '../../core/abort.js'
 import { assert } from '../../core/assert.js'
 import { deferred } from '../../core/deferred.js'
 import { ErrorCode, type RelayError } from '../../core/errors.js'
-import { type Frame, FrameFlag, StreamBit } from '../../ipc/frame.js'
+import { FrameFlag } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
 import type { Job, RunOptions } from '../job.js'
 import { drained, logExit } from './exit-log.js'
-import { jobIdFeature, numbered } from './job/id.js'
-import { crash, type Outcome, outcomeOf, unsent } from './job/outcome.js'
-import type { ForeignAnswer, WholeAnswer } from './job/reply.js'
-import { type JobHost, RunningJob } from './job/running.js'
-import { type JobScore, JobTally } from './job/tally.js'
-import { logAnonymous, logForeign, logIgnoredConcurrency, logUnasked } from './job/wrong-answers.js'
+import { Answers } from './job/answers.js'
+import { jobIdFeature } from './job/id.js'
+import { crash, type Outcome, unsent } from './job/outcome.js'
+import type { JobHost, RunningJob } from './job/running.js'
+import { SentJobs } from './job/sent-jobs.js'
+import type { JobScore } from './job/tally.js'
+import { logIgnoredConcurrency } from './job/wrong-answers.js'
 import type { ProcessExit } from './os/process.js'
 import { requestStack, stackSignalOf } from './stack-request.js'
 import {
@@ -31,7 +33,6 @@ import { numberOf, type WorkerId } from './worker-id.js'
 import type { WorkerOptions } from './worker-options.js'
 
 const controlJson = FrameFlag.control | FrameFlag.json
-const stopStream = { flags: 0, stream: StreamBit.stop, options: [], head: '' } as const
 
 /** One supervised child. */
 export class Worker {
@@ -43,13 +44,10 @@ export class Worker {
   #why: RetireReason | KillReason | undefined
   #relay: Relay | undefined
   #features: readonly string[] = []
-  /** True when the worker announced `job_id`. */
-  #numbersJobs = false
-  #job: RunningJob | undefined
+  readonly #jobs: SentJobs
+  readonly #answers: Answers
   /** The job in which it was killed: what it says until its end is tagged with it. */
   #lastJob: Job | undefined
-  #jobCount = 0
-  readonly #tally = new JobTally()
   #readyAt = 0
   #idleSince = 0
   readonly #termination: Termination
@@ -66,6 +64,9 @@ export class Worker {
       relay: () => this.#relay,
       onStreamTimeout: () => this.kill('stream_timeout'),
     }
+    this.#jobs = new SentJobs(this.#host)
+    const settle = (outcome: Outcome) => this.#settle(outcome, 'settle')
+    this.#answers = new Answers({ host: this.#host, jobs: this.#jobs, worker: this, settle })
     options.output.tagWith(() => this.job)
     void options.process.exited.then((exit) => this.#onProcessExit(exit))
   }
@@ -86,7 +87,7 @@ export class Worker {
 
   /** Jobs sent to it so far. */
   get jobCount(): number {
-    return this.#jobCount
+    return this.#jobs.count
   }
 
   /** Monotonic ms at which it answered the PID request. */
@@ -102,38 +103,38 @@ export class Worker {
   /** Score of its jobs. */
   get score(): JobScore {
     return {
-      answered: this.#tally.answered,
-      failed: this.#tally.failed,
+      answered: this.#jobs.tally.answered,
+      failed: this.#jobs.tally.failed,
       isGone: !takesJobs(this.#state),
       hasLeftInPeace: isPeaceful(this.#why),
-      isBusy: this.#job !== undefined,
+      isBusy: this.#jobs.running !== undefined,
     }
   }
 
   /** Resolves when `count` jobs have been answered, or it leaves. */
   answered(count: number): Promise<void> {
-    return takesJobs(this.#state) ? this.#tally.reach(count) : Promise.resolve()
+    return takesJobs(this.#state) ? this.#jobs.tally.reach(count) : Promise.resolve()
   }
 
   /** The job that runs, or in which it was killed, for the tags of its log lines: some are read after it has been settled. */
   get job(): Job | undefined {
-    return this.#job?.job ?? this.#lastJob
+    return this.#jobs.running?.job ?? this.#lastJob
   }
 
   /** Monotonic ms at which the running job is warned of or over its limit; Infinity when none runs or it has no limit. */
   get dueAt(): number {
-    return this.#job?.dueAt ?? Number.POSITIVE_INFINITY
+    return this.#jobs.dueAt
   }
 
   /** Takes the relay over which it answered the PID request: from now on it takes jobs, and control messages of what it announced. */
   adopt(relay: Relay, features: readonly string[] = []): void {
     this.#relay = relay
     this.#features = features
-    this.#numbersJobs = features.includes(jobIdFeature)
-    if (features.includes('concurrency') && !this.#numbersJobs) logIgnoredConcurrency(this.#host)
+    this.#jobs.isNumbered = features.includes(jobIdFeature)
+    if (features.includes('concurrency') && !this.#jobs.isNumbered) logIgnoredConcurrency(this.#host)
     this.#readyAt = this.#options.clock.monotonicMs()
     relay.read({
-      frame: (frame) => this.#onFrame(frame),
+      frame: (frame) => this.#answers.take(frame),
       junk: (bytes) => this.#onStray(bytes),
       closed: (fault) => this.#onRelayClosed(fault),
     })
@@ -150,18 +151,40 @@ export class Worker {
       return
     }
     this.#options.output.endLines()
-    this.#jobCount += 1
-    const { context, jobId } = numbered(job, this.#numbersJobs ? this.#jobCount : undefined)
-    const running = new RunningJob(this.#host, { job, run: options, jobId, onOutcome })
-    this.#job = running
+    const sent = this.#jobs.add(job, options, onOutcome)
     this.#step('assign')
+    this.#send(sent, (outcome) => this.#settle(outcome, 'settle'))
+  }
+
+  /** True when a second job may be sent, to wait in its pipe behind the one that runs. Never to a thread: its port costs no system call. */
+  get hasRoom(): boolean {
+    const { jobsMax } = this.#options
+    const isOpen = this.#state === WorkerState.busy && this.id.thread === undefined && this.#jobs.hasRoom
+    return isOpen && (jobsMax === 0 || this.jobCount < jobsMax)
+  }
+
+  /**
+   * Sends a second job, which the worker reads when it has answered the first; ask `hasRoom` before. `onOutcome` is called after that
+   * of the first: `unserved` also when the worker ended without having begun it. It must not be due earlier than the first.
+   */
+  startNext(job: Job, options: RunOptions, onOutcome: (outcome: Outcome) => void): void {
+    const sent = this.#jobs.add(job, options, onOutcome)
+    this.#send(sent, (outcome) => this.#jobs.endWaiting(outcome))
+  }
+
+  /** Holds back what is sent to it until the returned function is called, which writes all of it at once. */
+  joinWrites(): Undo {
+    return this.#relay?.joinWrites() ?? (() => undefined)
+  }
+
+  #send(sent: RunningJob, onUnsent: (outcome: Outcome) => void): void {
     try {
-      running.send(context)
+      sent.send()
     } catch (error) {
-      this.#settle(unsent(this.id, error), 'settle')
+      onUnsent(unsent(this.id, error))
       return
     }
-    this.#options.onDeadline(running.dueAt)
+    this.#options.onDeadline(sent.dueAt)
   }
 
   /** Sends a job as `start` does; resolves with its outcome, never rejects. */
@@ -183,7 +206,8 @@ export class Worker {
 
   /** Warns of a job that has used most of its time; ends the worker when all of it is used up. */
   onDue(nowMonotonicMs: number): void {
-    const running = this.#job
+    const { running } = this.#jobs
+    this.#jobs.endWaitingIfDue(nowMonotonicMs)
     if (running === undefined || running.dueAt > nowMonotonicMs) return
     if (running.deadlineAt > nowMonotonicMs) {
       running.warn(nowMonotonicMs, requestStack(this.id, stackSignalOf(this.#features, false)))
@@ -192,6 +216,7 @@ export class Worker {
     const stackSignal = stackSignalOf(this.#features, running.isMute)
     this.#termination.setGrace({ graceMs: this.#options.killGraceMs, stackSignal })
     this.kill(running.deadlineWhy, running.lateError(nowMonotonicMs))
+    this.#jobs.endWaitingIfDue(nowMonotonicMs)
   }
 
   /** Leaves once it is free: at once when idle, after its job when busy. */
@@ -206,73 +231,21 @@ export class Worker {
    */
   kill(why: KillReason, error?: RelayError): void {
     this.#why ??= why
-    this.#lastJob ??= this.#job?.job
+    this.#lastJob ??= this.#jobs.running?.job
+    if (why === 'bad_frame') this.#jobs.mayHaveMovedOn()
     if (error === undefined) this.#step('kill')
     else this.#settle({ kind: 'fault', error }, 'kill')
   }
 
-  #onFrame(frame: Frame): void {
-    const running = this.#job
-    if (running === undefined || running.isAnswered) {
-      this.#onUnasked(frame, running)
-      return
-    }
-    const answer = running.read(frame)
-    if (answer.kind === 'foreign') {
-      this.#onForeign(answer, running)
-      return
-    }
-    // At once: the end of its process may be right behind.
-    if (answer.kind === 'self_stop') this.retire('self_stop')
-    else if (answer.kind !== 'bad' && answer.leaves) this.retire('leave')
-    if (answer.kind === 'chunk') {
-      running.addChunk(answer.reply, answer.wantsPong)
-      return
-    }
-    if (answer.kind === 'bad') {
-      this.kill('bad_frame', running.badAnswer(answer.what, frame))
-      return
-    }
-    running.settleLater(() => this.#onAnswer(running, answer))
-  }
-
-  /** Ends the worker, or its service, after a frame that no job waits for. */
-  #onUnasked(frame: Frame, answered: RunningJob | undefined): void {
-    if (answered === undefined && this.#state !== WorkerState.idle) return
-    if (this.#why === undefined) logUnasked(this.#host, frame)
-    if (answered === undefined) this.kill('bad_frame')
-    // An answer that is about to be settled counts.
-    else this.retire('wrong_job')
-  }
-
-  /** Drops an answer that names another job: the running one goes on, and the worker takes no other. */
-  #onForeign(answer: ForeignAnswer, running: RunningJob): void {
-    if (this.#why !== 'wrong_job') logForeign(this.#host, answer, running.jobId)
-    // It may wait for a word before it goes on.
-    if (answer.wantsPong) this.#relay?.send(stopStream)
-    this.retire('wrong_job')
-  }
-
-  #onAnswer(running: RunningJob, answer: WholeAnswer): void {
-    // Killed in the meantime: a late answer must never reach the next job.
-    if (this.#job !== running) return
-    if (answer.kind === 'error' && answer.isAnonymous) {
-      // It may have been an earlier job's: this one has failed, and may still run.
-      logAnonymous(this.#host, running.jobId)
-      this.retire('wrong_job')
-    }
-    this.#settle(outcomeOf(answer, { id: this.id, job: running.job }), 'settle')
-  }
-
   #countJob(): void {
     const { jobsMax, jobsDue, onDue } = this.#options
-    if (jobsMax > 0 && this.#jobCount >= jobsMax) this.retire('max_jobs')
-    else if (jobsDue > 0 && this.#jobCount === jobsDue) onDue(this)
+    if (jobsMax > 0 && this.jobCount >= jobsMax) this.retire('max_jobs')
+    else if (jobsDue > 0 && this.#jobs.reaches(jobsDue)) onDue(this)
   }
 
   #onStray(bytes: Buffer): void {
     this.#options.output.addStray(bytes)
-    this.#job?.addStray(bytes, (error) => this.kill('bad_frame', error))
+    this.#jobs.asked?.addStray(bytes, (error) => this.kill('bad_frame', error))
   }
 
   #onRelayClosed(fault: RelayError | undefined): void {
@@ -297,33 +270,43 @@ export class Worker {
     this.#features = []
     // Children that it forked hold the relay and the log pipe open, and nobody else would end them.
     process.kill()
-    await drained(clock, [this.#relay && this.#relayEnd.promise, output.ended], () => this.#job?.stream?.held)
-    await this.#job?.stream?.taken
+    await drained(
+      clock,
+      [this.#relay && this.#relayEnd.promise, output.ended],
+      () => this.#jobs.running?.stream?.held,
+    )
+    await this.#jobs.running?.stream?.taken
     // An answer that came with the last bytes is settled in a `setImmediate` of its own, before this one.
     await new Promise<void>((resolve) => setImmediate(resolve))
     this.#why ??= 'ended'
     const lostRelayMs = this.#why === 'relay_lost' ? this.#options.killGraceMs : undefined
-    const error = crash({ id: this.id, running: this.#job, exit, lostRelayMs })
+    const { running } = this.#jobs
+    const error = crash({ id: this.id, running, exit, lostRelayMs })
     const { id, why } = this
-    logExit(log, { pool, id, why, exit, jobs: this.#jobCount, lastLines: output.last() })
+    logExit(log, { pool, id, why, exit, jobs: this.jobCount, lastLines: output.last() })
     this.#relay?.close()
-    this.#settle({ kind: 'fault', error }, 'exit')
+    // With code 0 after it said that it leaves: it has not looked at what lay in its pipe.
+    const isPassedOver = running?.isBehindLeaving === true && exit.code === 0
+    this.#settle(isPassedOver ? { kind: 'unserved', why: 'left' } : { kind: 'fault', error }, 'exit')
+    this.#jobs.endWaiting({ kind: 'unserved', why: 'left' })
   }
 
   /** Moves on by `event`, on which the running job, if there is one, has its outcome. Its caller comes last: it may act on the worker. */
   #settle(outcome: Outcome, event: 'settle' | 'kill' | 'exit'): void {
-    const running = this.#job
-    if (running !== undefined) this.#end(running, outcome)
-    this.#step(event)
+    const ended = this.#jobs.end(outcome, event === 'settle')
+    const { running } = this.#jobs
+    if (running === undefined) this.#step(event)
+    else this.#goOn(running)
     if (event === 'settle' && outcome.kind !== 'unserved') this.#countJob()
-    running?.onOutcome(outcome)
+    ended?.onOutcome(outcome)
   }
 
-  #end(running: RunningJob, outcome: Outcome): void {
-    this.#options.output.endLines()
-    running.end()
-    this.#job = undefined
-    if (outcome.kind !== 'unserved' && !running.isControl) this.#tally.add(outcome.kind === 'fault')
+  /** The job that waited runs now. A worker that said that it leaves is waited for: it ends, or answers what was in its pipe already. */
+  #goOn(job: RunningJob): void {
+    this.#options.onDeadline(job.dueAt)
+    if (this.#why !== 'self_stop' && this.#why !== 'leave') return
+    job.isBehindLeaving = true
+    if (this.#state === WorkerState.draining) this.#termination.awaitLeaving(() => this.kill('stop_timeout'))
   }
 
   #step(event: WorkerEvent): void {
@@ -335,7 +318,7 @@ export class Worker {
     this.#state = cell
     if (cell === WorkerState.idle) this.#idleSince = this.#options.clock.monotonicMs()
     if (wasTakingJobs && !takesJobs(this.#state)) {
-      this.#tally.end()
+      this.#jobs.tally.end()
       this.#options.onLeaving(this)
     }
     if (cell === WorkerState.stopping) this.#askToStop()

@@ -2,7 +2,7 @@
  * The records of one batch event as the source of a dispatcher: settling collects what Lambda is told of each record, and sees to
  * those for which no further try will help.
  */
-import type { Source } from '../../../work/source.js'
+import type { SettledSource, SettleFaults } from '../../../work/settler.js'
 import { FaultKind, type Verdict } from '../../../work/verdict.js'
 import { type Answer, answerBatch, type RecordVerdict } from '../answer/answer.js'
 import { reportHeldBack, reportRecord } from '../failures/report.js'
@@ -20,7 +20,7 @@ interface SettledRecord {
 }
 
 /** One batch. */
-export class BatchSource implements Pick<Source, 'settle' | 'release'> {
+export class BatchSource implements SettledSource {
   readonly #run: EventRun
   readonly #plan: BatchPlan
   /** By the record's place; undefined until it is known. */
@@ -35,21 +35,20 @@ export class BatchSource implements Pick<Source, 'settle' | 'release'> {
   }
 
   /** Takes verdicts; a fault means that the record is delivered again. */
-  settle(items: readonly SettledRecord[]): Promise<readonly (Error | undefined)[]> {
+  settle(items: readonly SettledRecord[]): SettleFaults | Promise<SettleFaults> {
     if (items.some(({ verdict }) => verdict.kind === 'fail'))
       return Promise.all(items.map((item) => this.#settleOne(item)))
-    return Promise.resolve(items.map(({ delivery, verdict }) => this.#judge(delivery, verdict)))
+    return items.map(({ delivery, verdict }) => this.#judge(delivery, verdict))
   }
 
   /** Takes records that were not run because an earlier one of their lane comes again. */
-  release(deliveries: readonly RecordDelivery[]): Promise<void> {
+  release(deliveries: readonly RecordDelivery[]): undefined {
     const [first] = deliveries
     const failed = this.#failedOfLane.get(first?.lane ?? '')
     for (const { index } of deliveries) this.#verdicts[index] = unrun(failed?.index ?? index)
-    if (failed === undefined) return Promise.resolve()
+    if (failed === undefined) return
     const { tags, options } = this.#run
     reportHeldBack(options.log, tags, { records: deliveries.length, behind: this.#jobId(failed) })
-    return Promise.resolve()
   }
 
   /** The answer: what has no verdict yet has failed. */

@@ -5,6 +5,7 @@
 import type { Clock, Job, Logger, Pool, RunOptions, Timer } from '../../../index.js'
 import { faultOfError, makeFault } from '../../../work/fault.js'
 import type { PoisonRecords } from '../../../work/poison-records.js'
+import type { Prefetch } from '../../../work/prefetch.js'
 import { FaultKind, type Verdict } from '../../../work/verdict.js'
 import { type Answer, answerEvent } from '../answer/answer.js'
 import { ErrorType, toLambdaError } from '../errors.js'
@@ -30,6 +31,8 @@ export interface HandlerOptions {
   readonly givenUp: GivenUp
   /** Records that have killed their workers. */
   readonly poison: PoisonRecords
+  /** Absent where `lambda.prefetch` is off. */
+  readonly prefetch?: Prefetch
   /** `deadline_margin` in ms; 0 is none. */
   readonly marginMs: number
   /** False: also an event that is one whole job takes the general path, as the unusual ones do (`run-express.ts`). */

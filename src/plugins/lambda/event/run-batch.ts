@@ -8,9 +8,8 @@ import type { EventRun } from './event-run.js'
 
 /** Runs its records and makes its answer. */
 export async function runBatch(run: EventRun, plan: BatchPlan, event: EventFacts): Promise<Answer> {
-  const { pool, recordsPerJob, poison, mode, log } = run.options
+  const { pool, recordsPerJob, poison, mode, log, prefetch } = run.options
   const source = new BatchSource(run, plan)
-  run.answerOfFinished = () => source.answer()
   const dispatcher = new Dispatcher({
     pool,
     protocol: mode.protocol(event),
@@ -21,7 +20,12 @@ export async function runBatch(run: EventRun, plan: BatchPlan, event: EventFacts
     limits: () => run.limits(),
     noWorker: (error) => run.noWorker(error),
     signal: () => run.signal,
+    ...(prefetch === undefined ? {} : { prefetch }),
   })
+  run.answerOfFinished = () => {
+    dispatcher.settleNow()
+    return source.answer()
+  }
   dispatcher.offer(deliveriesOf(plan))
   await dispatcher.finished()
   return source.answer()

@@ -9,6 +9,7 @@ import {
   unreachable,
 } from '../../../index.js'
 import { PoisonRecords } from '../../../work/poison-records.js'
+import { Prefetch } from '../../../work/prefetch.js'
 import type { HandlerOptions } from '../event/event-run.js'
 import { GivenUp } from '../failures/given-up.js'
 import type { Mode } from '../modes/mode.js'
@@ -126,6 +127,7 @@ async function handlerOptions(options: PollersOptions): Promise<HandlerOptions> 
     hasPartialFailures,
     givenUp: await makeGivenUp(options),
     poison: new PoisonRecords(settings.quarantine.after),
+    ...(settings.prefetch === 'off' ? {} : { prefetch: new Prefetch(settings.prefetch, clock) }),
     marginMs: settings.deadline_margin,
     takesExpress: options.takesExpress ?? true,
   }

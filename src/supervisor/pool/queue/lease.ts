@@ -5,6 +5,7 @@ import type { Clock } from '../../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
 import type { Job, Reply, RunOptions } from '../../job.js'
 import type { LedgerEntry } from '../../ledger.js'
+import { jobIdFeature } from '../../worker/job/id.js'
 import type { Outcome } from '../../worker/job/outcome.js'
 import type { Worker } from '../../worker/worker.js'
 import { checkedJob, checkRunOptions } from '../job-check.js'
@@ -33,6 +34,8 @@ interface Call {
   readonly job: Job
   readonly options: RunOptions
   readonly sink: JobSink
+  /** True when it was sent to wait behind another one. */
+  readonly isNext: boolean
   /** Workers that have not answered it. */
   handOvers: number
   /** Ledger entry of the try that runs, for `records.settled`. */
@@ -46,6 +49,9 @@ export class PoolLease implements Lease {
   readonly #parts: LeaseParts
   #worker: Worker | undefined
   #call: Call | undefined
+  /** Call whose job waits in the worker's pipe. */
+  #nextCall: Call | undefined
+  #isSendingNext = false
   #isReleased = false
 
   constructor(parts: LeaseParts, worker: Worker) {
@@ -58,27 +64,49 @@ export class PoolLease implements Lease {
     return this.#worker?.pid
   }
 
+  get mayGoOn(): boolean {
+    return this.#worker?.state === 'idle' && this.#parts.queue.line.length === 0
+  }
+
   run(job: Job, options: RunOptions = {}): Promise<Reply> {
     return new Promise((done, failed) => this.start(job, options, { done, failed }))
   }
 
   start(given: Job, options: RunOptions, sink: JobSink): void {
+    const { pool } = this.#parts
+    assert(this.#call === undefined, `a second job on a lease of pool "${pool}"`)
+    assert(!this.#isReleased, `a job on a released lease of pool "${pool}"`)
+    const call = this.#newCall(given, options, sink)
+    this.#call = call
+    this.#send(call)
+  }
+
+  hasRoom(isNeeded: boolean): boolean {
+    const worker = this.#worker
+    if (worker === undefined || this.#isReleased || this.#parts.queue.line.length > 0) return false
+    return worker.hasRoom && (!isNeeded || worker.has(jobIdFeature))
+  }
+
+  startNext(given: Job, options: RunOptions, sink: JobSink): void {
+    const worker = this.#worker
+    assert(worker?.hasRoom === true, `a second job for a worker of pool "${this.#parts.pool}" without room`)
+    this.#nextCall = this.#newCall(given, options, sink)
+    this.#isSendingNext = true
+    this.#sendTo(worker, this.#nextCall)
+    this.#isSendingNext = false
+  }
+
+  joinWrites(): Undo {
+    return this.#worker?.joinWrites() ?? (() => undefined)
+  }
+
+  #newCall(given: Job, options: RunOptions, sink: JobSink): Call {
     const { pool, clock } = this.#parts
     const job = checkedJob(given, pool)
     checkRunOptions(options, { pool, id: job.id, nowMs: clock.nowMs() })
-    assert(this.#call === undefined, `a second job on a lease of pool "${pool}"`)
-    assert(!this.#isReleased, `a job on a released lease of pool "${pool}"`)
-    const call = {
-      job,
-      options,
-      sink,
-      handOvers: 0,
-      entry: undefined,
-      startedAt: undefined,
-      stopListening: undefined,
-    }
-    this.#call = call
-    this.#send(call)
+    const isNext = this.#call !== undefined
+    const notSent = { entry: undefined, startedAt: undefined, stopListening: undefined }
+    return { job, options, sink, isNext, handOvers: 0, ...notSent }
   }
 
   release(): void {
@@ -94,11 +122,11 @@ export class PoolLease implements Lease {
   }
 
   #send(call: Call): void {
-    const worker = this.#worker
-    if (worker === undefined) {
-      this.#takeAnother(call)
-      return
-    }
+    if (this.#worker === undefined) this.#takeAnother(call)
+    else this.#sendTo(this.#worker, call)
+  }
+
+  #sendTo(worker: Worker, call: Call): void {
     const { records } = this.#parts
     const { job, options } = call
     const { signal } = options
@@ -110,19 +138,22 @@ export class PoolLease implements Lease {
     }
     if (signal !== undefined)
       call.stopListening = onAbort(signal, () => worker.kill('aborted', abortedError(job)))
-    worker.start(job, options, this.#onOutcome)
+    if (this.#isSendingNext) worker.startNext(job, options, this.#onOutcome)
+    else worker.start(job, options, this.#onOutcome)
   }
 
   /** One function for all jobs of the lease. */
   readonly #onOutcome = (outcome: Outcome): void => {
-    const call = this.#call
+    // Only a job that could not be sent ends before the one that runs.
+    const call = this.#isSendingNext ? this.#nextCall : this.#call
     assert(call !== undefined, 'an outcome without a job')
     call.stopListening?.()
     this.#parts.records.settled(call.job, call.entry, call.startedAt, outcome)
     if (outcome.kind === 'reply') {
-      this.#end()
+      this.#end(call)
       call.sink.done(outcome.reply)
     } else if (outcome.kind === 'fault') this.#fail(call, outcome.error)
+    else if (this.#nextCall !== undefined || call.isNext) this.#return(call)
     else {
       this.#worker = undefined
       call.handOvers += 1
@@ -148,13 +179,25 @@ export class PoolLease implements Lease {
   }
 
   #fail(call: Call, error: Error): void {
-    this.#end()
+    this.#end(call)
     call.sink.failed(error)
   }
 
-  #end(): void {
-    this.#call = undefined
-    if (this.#isReleased) this.#letGo()
+  /** Gives a job back: the worker that leaves without it may still have another one in its pipe. */
+  #return(call: Call): void {
+    if (this.#nextCall === undefined) this.#worker = undefined
+    this.#end(call)
+    call.sink.returned?.()
+  }
+
+  #end(call: Call): void {
+    if (call === this.#call) {
+      this.#call = this.#nextCall
+      // So far it has only waited.
+      if (this.#call !== undefined) this.#call.startedAt = this.#parts.records.startedAt()
+    }
+    this.#nextCall = undefined
+    if (this.#isReleased && this.#call === undefined) this.#letGo()
   }
 
   #refused(call: Call): RelayError {

@@ -89,6 +89,24 @@ export function lateError(about: {
   })
 }
 
+/** Makes the error for a job whose deadline came while it waited behind another one in the pipe of a worker that was killed. */
+export function neverBegun({ id, job }: { id: WorkerId; job: Job }): RelayError {
+  const text = `the deadline of ${named(job)} came before it began: it waited behind another job of ${labelOf(id)}, which was killed`
+  return new RelayError(ErrorCode.WorkerTimeout, text, {
+    hint: 'Find out what the job before it waited for.',
+    details: { ...id, job: job.id },
+  })
+}
+
+/** Makes the error for a job that may have begun in a worker that was killed for what it answered to the job before. */
+export function mayHaveBegun({ id, job }: { id: WorkerId; job: Job }): RelayError {
+  const text = `${labelOf(id)} was killed for the job before ${named(job)}, which it may have begun`
+  return new RelayError(ErrorCode.BadFrame, text, {
+    hint: 'Look at the log lines of the worker just before.',
+    details: { ...id, job: job.id },
+  })
+}
+
 /** Makes the error for a job that took longer than its worker could wait to leave. */
 export function outlasted(about: {
   id: WorkerId

@@ -7,7 +7,7 @@ import type { Logger } from '../../../logging/logger.js'
 import { Codec, type Job, type Reply, type RunOptions } from '../../job.js'
 import type { WorkerOutput } from '../output.js'
 import type { WorkerId } from '../worker-id.js'
-import { badFrame, lateError, type Outcome } from './outcome.js'
+import { badFrame, lateError, neverBegun, type Outcome } from './outcome.js'
 import { readControlReply, readReply, type WorkerAnswer } from './reply.js'
 import { SlowJob, slowShare } from './slow.js'
 import { StreamReader } from './stream.js'
@@ -41,11 +41,15 @@ const excerptBytes = 64
 /** Parts of a running job. */
 export interface RunningJobParts {
   readonly job: Job
+  /** The job's context, with its number. */
+  readonly context: Job['context']
   readonly run: RunOptions
   /** Number that its answer must carry, `noJobId` for none; undefined when its worker did not announce `job_id`. */
   readonly jobId: number | undefined
   /** Called once with its outcome. */
   readonly onOutcome: (outcome: Outcome) => void
+  /** True when another job runs, behind which it waits in the worker's pipe. */
+  readonly isWaiting: boolean
 }
 
 /** One job under way. */
@@ -53,35 +57,50 @@ export class RunningJob {
   readonly job: Job
   readonly jobId: number | undefined
   readonly onOutcome: (outcome: Outcome) => void
+  /** True when its worker had said that it leaves before this job could begin: it may end without having looked at it. */
+  isBehindLeaving = false
   readonly #host: JobHost
+  readonly #context: Job['context']
   readonly #run: RunOptions
   #isAnswered = false
   #stream: StreamReader | undefined
   readonly #execTtlMs: number
   /** Wall-clock ms that the caller named. */
   readonly #deadlineMs: number | undefined
+  #isWaiting: boolean
   #startedAt: number
   #ttlAt: number
   #slow: SlowJob | undefined
   /** Lines of the worker before it was sent this job: its caller must not be told those of others. */
-  readonly #linesBefore: number
+  #linesBefore: number
   /** The first stray bytes that came while it ran. */
   #stray: Buffer | undefined
   #strayTimer: Timer | undefined
 
-  constructor(host: JobHost, { job, run, jobId, onOutcome }: RunningJobParts) {
+  constructor(host: JobHost, { job, context, run, jobId, onOutcome, isWaiting }: RunningJobParts) {
     const { clock } = host
     this.job = job
     this.jobId = jobId
     this.onOutcome = onOutcome
     this.#host = host
+    this.#context = context
     this.#run = run
     if (run.stopStream !== undefined) this.#openStream()
     this.#linesBefore = host.output.lineCount
     this.#execTtlMs = shorter(host.execTtlMs, run.execTtlMs)
     this.#startedAt = clock.monotonicMs()
-    this.#ttlAt = this.#ttlFrom(this.#startedAt)
+    this.#isWaiting = isWaiting
+    this.#ttlAt = isWaiting ? Number.POSITIVE_INFINITY : this.#ttlFrom(this.#startedAt)
     this.#deadlineMs = run.deadlineMs
+  }
+
+  /** Ends its wait because the job before it is answered: its `exec_ttl` counts from now on. Does nothing when it has begun. */
+  begin(): void {
+    if (!this.#isWaiting) return
+    this.#isWaiting = false
+    this.#linesBefore = this.#host.output.lineCount
+    this.#startedAt = this.#host.clock.monotonicMs()
+    this.#ttlAt = this.#ttlFrom(this.#startedAt)
   }
 
   /** True for a control request: no work, and not counted as a job. */
@@ -94,13 +113,18 @@ export class RunningJob {
     return this.#isAnswered
   }
 
+  /** True when its caller takes the frames of a streamed answer. */
+  get takesStream(): boolean {
+    return this.#run.onChunk !== undefined
+  }
+
   /** Reads a frame as the answer to this job. */
   read(frame: Frame): WorkerAnswer {
     if (this.isControl) return readControlReply(frame)
-    return readReply(frame, { takesStream: this.#run.onChunk !== undefined, jobId: this.jobId })
+    return readReply(frame, { takesStream: this.takesStream, jobId: this.jobId })
   }
 
-  /** Makes the error for a frame that is not an answer. */
+  /** Makes the error for a frame that is not an answer to it. */
   badAnswer(what: string, { payload }: Frame): RelayError {
     const bytes = Buffer.from(payload.subarray(0, excerptBytes))
     return badFrame({ id: this.#host.id, job: this.job, what, bytes })
@@ -128,9 +152,10 @@ export class RunningJob {
   }
 
   /** Writes the job's frame; throws when the job cannot be encoded. */
-  send(context: Job['context']): void {
+  send(): void {
     const { codec: flags, body } = this.job
-    this.#host.relay()?.send({ flags, options: this.isControl ? [] : 'head', head: context, body })
+    const options = this.isControl ? [] : 'head'
+    this.#host.relay()?.send({ flags, options, head: this.#context, body })
   }
 
   /** Monotonic ms of its limit; Infinity without one. */
@@ -146,7 +171,8 @@ export class RunningJob {
   /** Monotonic ms of the warning, then of the limit; Infinity without a limit. */
   get dueAt(): number {
     const { deadlineAt } = this
-    if (this.#slow !== undefined || deadlineAt === Number.POSITIVE_INFINITY) return deadlineAt
+    if (this.#slow !== undefined || this.#isWaiting || deadlineAt === Number.POSITIVE_INFINITY)
+      return deadlineAt
     return this.#startedAt + (deadlineAt - this.#startedAt) * slowShare
   }
 
@@ -204,6 +230,7 @@ export class RunningJob {
   /** Makes the error for its caller when its time is up. */
   lateError(nowMonotonicMs: number): RelayError {
     if (this.hasStray) return this.#strayError('bytes that are not a frame')
+    if (this.#isWaiting) return neverBegun({ id: this.#host.id, job: this.job })
     const ranMs = nowMonotonicMs - this.#startedAt
     const limitMs = this.deadlineAt - this.#startedAt
     const { id } = this.#host
