@@ -108,7 +108,7 @@ export function drawPlan(seed: number): Plan {
     fifo: pick('group', 'group', 'strict'),
     failed: pick('redrive', 'redrive', 'log'),
     reportsFailures: random() < 0.8,
-    recordsPerJob: pick(1, 1, 1, 2, 4),
+    recordsPerJob: prefetch === 'off' ? pick(1, 1, 1, 2, 4) : 1,
     prefetch,
     isNumbered: prefetch === 'auto' || random() < 0.3,
     workers,
@@ -116,7 +116,7 @@ export function drawPlan(seed: number): Plan {
     jobsMax: pick(0, 0, 1, 3),
     execTtlMs: pick(0, 0, 700),
     quarantineAfter: pick(0, 1, 3),
-    batchSize: pick(1, 3, 10),
+    batchSize: prefetch === 'off' ? pick(1, 3, 10) : 10,
     windowMs: isOrdered ? 0 : pick(0, 500),
     timeoutMs,
     visibilityMs: 6 * timeoutMs,
@@ -126,10 +126,10 @@ export function drawPlan(seed: number): Plan {
     // Managed Instances are never frozen.
     freezes: random() < 0.3 && pollers === 1,
     stopRate: pick(0, 0, 0.5),
-    mode: pick('raw', 'event'),
+    mode: prefetch === 'off' ? pick('raw', 'event') : 'raw',
     takesExpress: random() < 0.75,
     pipelining: pick('off', 'on'),
-    messages: Array.from({ length: 1 + Math.floor(random() * (prefetch === 'off' ? 25 : 150)) }, () => ({
+    messages: Array.from({ length: prefetch === 'off' ? 1 + Math.floor(random() * 25) : 80 }, () => ({
       group: isOrdered ? `g${Math.floor(random() * groups)}` : undefined,
       scripts: prefetch === 'off' ? drawScripts(random, timeoutMs) : drawShortScripts(random),
     })),
