@@ -1,6 +1,6 @@
 /**
  * `rr compile`: prepares the starts of one deployment. Writes the configuration as JSON, and the code that V8 made of the bundle while a
- * server of our own started and answered two events, for this very Node, with the options of `bootstrap` and without any.
+ * server of our own started and answered two events, for this very Node.
  */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,7 +15,6 @@ import { planStart } from '../server/plan.js'
 import { builtInSections } from '../server/sections.js'
 import { checkProblems } from '../server/start-fault.js'
 import { version } from '../version.js'
-import { bootstrapFlags } from './flags.js'
 import { cacheName, preparedNames } from './prepared.js'
 import { runSample } from './sample-run.js'
 
@@ -33,7 +32,7 @@ export async function compile(options: CompileOptions): Promise<number> {
     const files = await filesOf(options)
     makeFolder(folder)
     if (files.length > 0) await writeConfig(folder, files)
-    for (const flags of [[], bootstrapFlags]) await writeCache(folder, flags)
+    await writeCache(folder)
     process.stdout.write(
       `compiled ${files.length > 0 ? 'the configuration and ' : ''}the program to ${folder}\n`,
     )
@@ -70,10 +69,10 @@ async function writeConfig(folder: string, files: readonly string[]): Promise<vo
   write(folder, preparedNames.config, JSON.stringify(await compileConfig(texts, { version, sections })))
 }
 
-async function writeCache(folder: string, flags: readonly string[]): Promise<void> {
+async function writeCache(folder: string): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), 'rr-compile-'))
   try {
-    write(folder, cacheName(flags), await runSample({ folder: work, flags, prepare: writeConfig }))
+    write(folder, cacheName([]), await runSample({ folder: work, prepare: writeConfig }))
   } catch (error) {
     throw new Error(`the program could not be run to compile it: ${messageOf(error)}`)
   } finally {

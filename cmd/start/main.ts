@@ -9,6 +9,7 @@ import { bootstrapWords } from './bootstrap-words.js'
 import { startEarly } from './early.js'
 import { loadBundle } from './load-bundle.js'
 import { cacheName, type Prepared, readCompiled, readPrepared } from './prepared.js'
+import { keepHeapSmall } from './small-heap.js'
 
 const load = createRequire(import.meta.filename)
 const words = bootstrapWords(process.argv.slice(2))
@@ -31,4 +32,6 @@ else {
   const prepared: Prepared = { compiled, early, notes }
   const { runBootstrap }: typeof import('./bootstrap.js') = bundle.exports
   runBootstrap(words, prepared)
+  // Not where the code cache is made: it is good for the flags that are set when it is written.
+  if (saveTo === undefined) keepHeapSmall()
 }

@@ -10,8 +10,6 @@ import { builtFile } from '../../src/core/package-files.js'
 export interface SampleOptions {
   /** An empty folder, for its files. */
   readonly folder: string
-  /** Options of Node's. */
-  readonly flags: readonly string[]
   /** Compiles the configuration of the sample. */
   readonly prepare: (folder: string, files: readonly string[]) => Promise<void>
 }
@@ -26,7 +24,7 @@ const records = ['one', 'two'].map((body) => ({
 const events = ['{"sample":true}', JSON.stringify({ Records: records })]
 
 /** Resolves with the code cache. Rejects with what the server said when it did not answer. */
-export async function runSample({ folder, flags, prepare }: SampleOptions): Promise<Buffer> {
+export async function runSample({ folder, prepare }: SampleOptions): Promise<Buffer> {
   const config = join(folder, 'rr.yaml')
   const worker = `'${process.execPath}' '${builtFile('workers/node/loader.js')}' index.handler`
   writeFileSync(join(folder, 'index.js'), 'exports.handler = async () => ({})\n')
@@ -44,7 +42,7 @@ export async function runSample({ folder, flags, prepare }: SampleOptions): Prom
   const bound = api.address()
   const port = typeof bound === 'object' && bound !== null ? bound.port : 0
   const { NODE_OPTIONS: _options, NODE_EXTRA_CA_CERTS: _certificates, ...inherited } = process.env
-  const child = spawn(process.execPath, [...flags, builtFile('cmd/rr.js'), 'bootstrap', '-c', config], {
+  const child = spawn(process.execPath, [builtFile('cmd/rr.js'), 'bootstrap', '-c', config], {
     cwd: folder,
     env: {
       ...inherited,

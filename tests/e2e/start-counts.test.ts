@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { test } from 'node:test'
-import { bootstrapFlags } from '../../cmd/start/flags.js'
 import { cacheName } from '../../cmd/start/prepared.js'
 import { startBootstrap } from '../helpers/bootstrap.js'
 import { fixture, rrCommand, shippedFolder } from '../helpers/project.js'
@@ -29,7 +28,7 @@ test('a compiled start loads two of our programs and few modules of Node before 
   const api = await testApi(t)
   await startBootstrap(t, api, {
     folder,
-    command: [process.execPath, ...bootstrapFlags, rrCommand],
+    command: [process.execPath, rrCommand],
     env: {
       RELAYRUNNER_COMPILED: out,
       START_RECORD: record,
@@ -44,7 +43,7 @@ test('a compiled start loads two of our programs and few modules of Node before 
     .map((path) => relative(shippedFolder, path))
   assert.deepEqual(ours.sort(), ['cmd/bootstrap/main.js', 'cmd/rr.js'])
   const made = files.filter((path) => path.startsWith(out)).map((path) => relative(out, path))
-  assert.deepEqual(made.sort(), [cacheName(bootstrapFlags), 'config.json'])
+  assert.deepEqual(made.sort(), [cacheName([]), 'config.json'])
   const own = modules.flatMap((one) => /^NativeModule ((?!internal\/).*)$/.exec(one)?.[1] ?? [])
   assert.deepEqual(
     own.filter((name) => !allowed.has(name)),

@@ -3,10 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { bootstrapFlags } from '../../../cmd/start/flags.js'
 import { cacheName } from '../../../cmd/start/prepared.js'
 import { startBootstrap } from '../../helpers/bootstrap.js'
-import { projectFolder, rrCommand } from '../../helpers/project.js'
+import { rrCommand } from '../../helpers/project.js'
 import { lambdaConfig, type RunningRr, testFolder, workerText } from '../../helpers/rr.js'
 import { testApi } from '../../helpers/runtime-api.js'
 
@@ -32,15 +31,11 @@ async function compiled(t: TestContext): Promise<Deployment> {
   return { folder, out }
 }
 
-async function start(
-  t: TestContext,
-  { folder, out }: Deployment,
-  flags = bootstrapFlags,
-): Promise<RunningRr> {
+async function start(t: TestContext, { folder, out }: Deployment): Promise<RunningRr> {
   const rr = await startBootstrap(t, await testApi(t), {
     folder,
     env: { RELAYRUNNER_COMPILED: out },
-    command: [process.execPath, ...flags, rrCommand],
+    command: [process.execPath, rrCommand],
   })
   await rr.line(({ message }) => message === 'server started')
   return rr
@@ -51,21 +46,19 @@ function notes(rr: RunningRr): readonly string[] {
   return rr.lines().flatMap(({ logger, message }) => (logger === 'start' ? [message] : []))
 }
 
-test('V8 accepts the code cache under the options of the shipped bootstrap script', async (t) => {
+test('V8 accepts the code cache', async (t) => {
   const rr = await start(t, await compiled(t))
   assert.deepEqual(notes(rr), [
     'workers started early: 1',
     'V8 accepted the code cache',
     'the configuration was compiled',
   ])
-  const script = readFileSync(join(projectFolder, 'bootstrap'), 'utf8')
-  assert.match(script, new RegExp(`exec node ${bootstrapFlags.join(' ')} "\\$rr/dist/cmd/rr.js" bootstrap`))
 })
 
 test('what was compiled is not used where others may write, when it is broken, and when the file changed', async (t) => {
   const deployment = await compiled(t)
   const { folder, out } = deployment
-  const cache = join(out, cacheName(bootstrapFlags))
+  const cache = join(out, cacheName([]))
   chmodSync(cache, 0o644)
   writeFileSync(cache, readFileSync(cache).subarray(0, 1000))
   writeFileSync(join(folder, 'rr.yaml'), config.replace('num_workers: 2', 'num_workers: 1'))
