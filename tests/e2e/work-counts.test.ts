@@ -80,16 +80,9 @@ const pipelining = 'pipelining: on'
 const cases = [
   { name: 'an event', body: event, count: 1, writes: 3, promises: 1 },
   { name: 'an event with pipelining', body: event, count: 1, lambda: pipelining, writes: 2, promises: 16 },
-  { name: 'a batch of ten on one worker', body: batch, count: 1, writes: 12, promises: 60 },
-  { name: 'a batch of ten on four workers', body: batch, count: 4, writes: 12, promises: 120 },
-  {
-    name: 'a batch of ten with pipelining',
-    body: batch,
-    count: 4,
-    lambda: pipelining,
-    writes: 11,
-    promises: 180,
-  },
+  { name: 'a batch of ten on one worker', body: batch, count: 1, writes: 12, promises: 14 },
+  { name: 'a batch of ten on four workers', body: batch, count: 4, writes: 12, promises: 14 },
+  { name: 'a batch with pipelining', body: batch, count: 4, lambda: pipelining, writes: 11, promises: 60 },
 ]
 for (const { name, body, count, lambda, writes, promises } of cases) {
   test(`${name} costs ${writes} writes and at most ${promises} promises`, async (t) => {
