@@ -83,7 +83,7 @@ test('nothing that a server says reaches a terminal as a command, in tables, err
     'resetter.Reset': new Error(evil),
     'rr.Stop': new Error(evil),
     'emulator.Queue': { queue: evil, visible: 1, in_flight: 1, delayed: 1, dead: 1 },
-    'emulator.Send': { message_ids: [evil] },
+    'emulator.Send': { queue: evil, message_ids: [evil] },
   })
   const commands = [
     ['workers'],
