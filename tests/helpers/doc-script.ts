@@ -25,7 +25,13 @@ npx() { "$@"; }
 npm() { [ "$1 $2" = 'install relayrunner' ]; }
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 up() { # pid, and the file's flag
-  until relayrunner workers $2 --json 2>/dev/null | grep -q '"idle"'; do kill -0 "$1"; sleep 0.1; done
+  tries=0
+  until relayrunner workers $2 --json 2>/dev/null | grep -q '"idle"'; do
+    kill -0 "$1"
+    tries=$((tries + 1))
+    [ $tries -lt 200 ] || { echo 'no worker became idle' >&2; exit 1; }
+    sleep 0.1
+  done
 }
 `
 
