@@ -31,7 +31,7 @@ import type { HeldPool, WorkerBoot } from './pool/pool.js'
 import { PoolsHost } from './pools-host.js'
 import { ProcessesHost } from './processes/host.js'
 import type { ProcessesService } from './processes/processes.js'
-import { type CheckInput, RpcHost } from './rpc/host.js'
+import { type CheckInput, ControlSockets } from './rpc/control-sockets.js'
 import { registerServerMethods } from './rpc/methods.js'
 import type { RpcService } from './rpc/procedure.js'
 import type { HostSettings } from './sections.js'
@@ -92,7 +92,7 @@ export type Boots = ReadonlyMap<string, readonly WorkerBoot[]>
 /** A running server. */
 export class Server {
   readonly pools: PoolsHost
-  readonly rpc: RpcHost
+  readonly rpc: ControlSockets
   readonly #ledger: InFlightLedger
   readonly #children: ChildTools
   readonly #processes: ProcessesHost
@@ -113,7 +113,7 @@ export class Server {
     this.#options = options
     this.#log = log.named('server')
     this.#isClosed = opensLate(options)
-    this.rpc = new RpcHost({ identity, version, cwd, checkInput, clock, log: log.named('rpc') })
+    this.rpc = new ControlSockets({ identity, version, cwd, checkInput, clock, log: log.named('rpc') })
     this.#ledger = new InFlightLedger({ clock, log: log.named('ledger') })
     const folder = privateFolderPath(identity)
     const isLate = this.#isClosed

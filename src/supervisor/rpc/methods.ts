@@ -6,7 +6,7 @@ import type { PluginInfo } from '../plugins/container.js'
 import type { ManagedPool, WorkerInfo } from '../pool/pool.js'
 import { roadRunnerVersion } from '../version.js'
 import { claimedIdentity } from './audit.js'
-import type { OwnCall, RpcHost } from './host.js'
+import type { ControlSockets, OwnCall } from './control-sockets.js'
 import {
   Hello,
   type LedgerDocument,
@@ -64,12 +64,12 @@ const roadRunnerReasons: Readonly<Record<string, readonly [number, string]>> = {
 }
 
 /** Registers RoadRunner's methods for every client, and ours for the operator's socket. */
-export function registerServerMethods(rpc: RpcHost, facts: ServerFacts): void {
+export function registerServerMethods(rpc: ControlSockets, facts: ServerFacts): void {
   registerRoadRunnerMethods(rpc, facts)
   registerOwnMethods(rpc, facts)
 }
 
-function registerRoadRunnerMethods(rpc: RpcHost, { pools }: ServerFacts): void {
+function registerRoadRunnerMethods(rpc: ControlSockets, { pools }: ServerFacts): void {
   const names = () => pools.all().map((pool) => pool.name)
   const resizeBy = (by: number): AnyProcedure => ({
     audited: true,
@@ -105,7 +105,7 @@ function registerRoadRunnerMethods(rpc: RpcHost, { pools }: ServerFacts): void {
   })
 }
 
-function registerOwnMethods(rpc: RpcHost, facts: ServerFacts): void {
+function registerOwnMethods(rpc: ControlSockets, facts: ServerFacts): void {
   const { pools, ledger, plugins, pid, stop } = facts
   const workers = async () => (await Promise.all(pools.all().map((pool) => pool.workers()))).flat()
   const procedures = [

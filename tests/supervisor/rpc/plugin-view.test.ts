@@ -6,12 +6,12 @@ import { silentLogger } from '../../../src/logging/logger.js'
 import { Container } from '../../../src/supervisor/plugins/container.js'
 import { definePlugin } from '../../../src/supervisor/plugins/definition.js'
 import { PerPlugin } from '../../../src/supervisor/plugins/registry.js'
-import { RpcHost } from '../../../src/supervisor/rpc/host.js'
+import { ControlSockets } from '../../../src/supervisor/rpc/control-sockets.js'
 import type { RpcService } from '../../../src/supervisor/rpc/procedure.js'
 import { Rpc } from '../../../src/supervisor/services.js'
 
 function setting(...plugins: readonly ReturnType<typeof definePlugin>[]) {
-  const host = new RpcHost({
+  const host = new ControlSockets({
     identity: { uid: process.getuid?.() ?? 0, path: '/nowhere/rr.yaml', listen: '' },
     version: '0',
     cwd: '/',

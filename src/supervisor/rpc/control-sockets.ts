@@ -36,7 +36,7 @@ export interface OwnCall extends ProcedureCall {
 }
 
 /** Options of a host. */
-export interface RpcHostOptions {
+export interface ControlSocketsOptions {
   readonly identity: ServerIdentity
   readonly version: string
   /** Folder that relative socket paths of `rpc.listen` count from. */
@@ -59,8 +59,8 @@ const clientPlacesMin = 16
 const anyHost: ReadonlySet<string> = new Set(['', '0.0.0.0', '::', '[::]'])
 
 /** Implements the service `Rpc`. */
-export class RpcHost implements RpcService {
-  readonly #options: RpcHostOptions
+export class ControlSockets implements RpcService {
+  readonly #options: ControlSocketsOptions
   readonly #folder: string
   /** Procedures that every client may call. */
   readonly #public = new RpcTable()
@@ -72,7 +72,7 @@ export class RpcHost implements RpcService {
   #address: string
   #giveBack: (() => void) | undefined
 
-  constructor(options: RpcHostOptions) {
+  constructor(options: ControlSocketsOptions) {
     this.#options = options
     this.#folder = privateFolderPath(options.identity)
     this.#address = `unix://${this.#folder}/${workerSocketName}`
