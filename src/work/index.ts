@@ -5,6 +5,14 @@
 export { Dispatcher, type DispatcherOptions } from './dispatcher.js'
 export { JobDriver, jobDriver, type Pipeline } from './driver.js'
 export { faultOfError, makeFault, verdictOfError } from './fault.js'
+export {
+  decodeReply,
+  encodeRequest,
+  type HttpCodec,
+  type HttpHead,
+  type HttpReplyHead,
+} from './http/message.js'
+export type { HttpRequest, HttpSource, MultiValues } from './http/request.js'
 export { Jobs, type JobsService } from './jobs.js'
 export { PoisonRecords } from './poison-records.js'
 export { Prefetch, type PrefetchMode } from './prefetch.js'

@@ -244,6 +244,15 @@ const snippets: Readonly<Record<string, string>> = {
       call: (input) => is<number | Buffer>()(input),
     })`,
 
+  'a request is written for a worker, and its answer read, as RoadRunner’s http plugin does': `
+    const head: Omit<HttpHead, 'headers'> = {
+      remoteAddr: '127.0.0.1', protocol: 'HTTP/1.1', method: 'GET', uri: '/', cookies: {}, rawQuery: '', attributes: {},
+      isParsed: false, uploads: undefined,
+    }
+    encodeRequest({ ...head, headers: { host: ['a'] } }, 'proto')
+    encodeRequest({ ...head, headers: {} }, 'xml') // TS2345
+    is<number>()(decodeReply(Buffer.alloc(0)).status)`,
+
   'procedures with types and without are registered alike': `
     const typed = procedure({ input: { type: 'boolean', default: true }, call: (on) => !on })
     rpc.register('mine', { Typed: typed, Plain: { call: () => 1 }, Raw: procedure({ raw: true, call: () => 'x' }) })
@@ -259,7 +268,7 @@ import {
   all, definePlugin, HttpMiddleware, mapSection, Metrics, optional, Probe, procedure, type ProtoMessage, required, type RpcService, secret,
   type Section, section, type SectionConfig, serviceKey, unreachable, variant,
 } from 'relayrunner'
-import { JobDriver, jobDriver, Jobs, type NewJob, type Source } from 'relayrunner/work'
+import { decodeReply, encodeRequest, type HttpHead, JobDriver, jobDriver, Jobs, type NewJob, type Source } from 'relayrunner/work'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? unknown : never
 declare function is<A>(): <B>(value: B & Same<A, B>) => void
