@@ -46,8 +46,7 @@ export async function killAtOnce(server: Server | undefined, log: LogHost): Prom
   // Killing the workers also lets the orderly stop finish, maybe before us.
   isKilled = true
   log.warn({}, 'a second signal: everything is killed')
-  server?.kill()
-  await Promise.race([server?.pools.stop(0), sleep(systemClock, killedMsMax)])
+  await Promise.race([server?.killAndReap(), sleep(systemClock, killedMsMax)])
   await log.end()
   exitNow(ExitCode.fault)
 }

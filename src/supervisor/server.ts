@@ -244,6 +244,13 @@ export class Server {
     this.#processes.kill()
   }
 
+  /** Kills every worker and process, and resolves when they and the watchdog have been reaped. */
+  async killAndReap(): Promise<void> {
+    this.kill()
+    await Promise.all([this.pools.stop(0), this.#processes.stop()])
+    await this.#children.close()
+  }
+
   /** Claims the private folder, where that is still to be done. */
   #open(): void {
     if (!this.#isClosed || this.#isStopping) return

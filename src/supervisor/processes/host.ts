@@ -66,6 +66,11 @@ export class ProcessesHost {
     for (const program of this.#all) program.kill()
   }
 
+  /** Stops every process; resolves when all have ended. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#all].map((program) => program.stop()))
+  }
+
   async #start(options: ProcessOptions): Promise<SupervisedProgram> {
     checkProcess(options)
     const spawn = this.#spawnOptions(options)
