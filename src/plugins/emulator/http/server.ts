@@ -13,6 +13,7 @@ import { functionArn, type HttpRoute, sendStatus, truncatedRequest } from './exc
 import { extensionRoutes } from './extension-routes.js'
 import { answerIdentity, type EmulatorIdentity } from './identity.js'
 import { invokeRoutes } from './invoke-routes.js'
+import { PollOrder } from './poll-order.js'
 import { runtimeRoutes } from './runtime-routes.js'
 
 /** Options of an emulator. */
@@ -80,6 +81,7 @@ export class EmulatorServer {
   readonly #server: Server
   readonly #routes: readonly HttpRoute[]
   readonly #connections: Connections
+  readonly #order = new PollOrder()
   /** Room for bodies; separate, so that callers cannot cause the runtimes' requests to be refused. */
   readonly #rooms = { caller: new BodyRoom(roomBytesMax), runtime: new BodyRoom(roomBytesMax) }
   /** State of the function, for the owner of the process. */
@@ -220,6 +222,11 @@ export class EmulatorServer {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse, asks?: 'continue'): void {
+    const kind = kindOf(pathOf(request))
+    this.#order.inTurn({ request, response, kind }, () => this.#handle(request, response, asks))
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse, asks: 'continue' | undefined): void {
     if (this.#options.faults?.(request, response) === true) return
     const path = pathOf(request)
     const kind = kindOf(path)
