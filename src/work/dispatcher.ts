@@ -61,6 +61,8 @@ export class Dispatcher {
   #isDraining = false
   /** Made when a caller waits for the end. */
   #finished: Deferred<void> | undefined
+  /** Workers that may be sent a second job at the end of this turn. */
+  readonly #toTopUp: HeldWorker[] = []
   /** Deliveries that a worker gave back which had another one in its pipe: they run alone from then on. Made with the first. */
   #returned: WeakSet<Delivery> | undefined
 
@@ -275,7 +277,16 @@ export class Dispatcher {
     const goesOn = this.#endJob(deliveries, end, held, isQuarantined)
     if (goesOn && held.running.length === 0) this.#advance(held)
     this.#deal()
-    this.#topUp(held)
+    this.#topUpLater(held)
+  }
+
+  /** Sends a second job once all answers of this turn have been taken: a worker whose answer comes right behind goes first. */
+  #topUpLater(held: HeldWorker): void {
+    if (this.#options.prefetch?.isOpen !== true || this.#lanes.next === undefined) return
+    if (this.#toTopUp.push(held) > 1) return
+    setImmediate(() => {
+      for (const one of this.#toTopUp.splice(0)) this.#topUp(one)
+    })
   }
 
   /** Settles a job that has ended, or puts it back; false where its worker has to wait for what the source says. */
