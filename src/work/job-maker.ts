@@ -8,7 +8,7 @@ import type { Verdict } from './verdict.js'
 
 interface PreparedJob {
   readonly turn: Turn
-  readonly size: number
+  readonly deliveries: readonly Delivery[]
   readonly made: Job | Verdict
 }
 
@@ -24,7 +24,8 @@ export class JobMaker {
   /** Makes the job of the first `size` deliveries of a turn before it is its turn; does nothing when it is made already. */
   prepare(turn: Turn, size: number): void {
     if (this.#prepared?.turn === turn) return
-    this.#prepared = { turn, size, made: this.#make(isLane(turn) ? turn.waiting.slice(0, size) : [turn]) }
+    const deliveries = isLane(turn) ? turn.waiting.slice(0, size) : [turn]
+    this.#prepared = { turn, deliveries, made: this.#make(deliveries) }
   }
 
   /** Returns the job of these deliveries of a turn; the verdict on them where none can be made. */
@@ -32,8 +33,8 @@ export class JobMaker {
     const prepared = this.#prepared
     if (prepared?.turn !== turn) return this.#make(deliveries)
     this.#prepared = undefined
-    // Its lane's job may have grown meanwhile.
-    return prepared.size === deliveries.length ? prepared.made : this.#make(deliveries)
+    // Meanwhile its lane's job may have grown, or its first delivery may have been settled without a run.
+    return isSame(prepared.deliveries, deliveries) ? prepared.made : this.#make(deliveries)
   }
 
   #make(deliveries: readonly Delivery[]): Job | Verdict {
@@ -43,4 +44,8 @@ export class JobMaker {
       return verdictOfError(error)
     }
   }
+}
+
+function isSame(a: readonly Delivery[], b: readonly Delivery[]): boolean {
+  return a.length === b.length && a.every((delivery, at) => delivery === b[at])
 }
