@@ -22,6 +22,9 @@ export interface Lane {
   readonly waiting: readonly Delivery[]
 }
 
+// Taken places of a line that never becomes empty; each keeps a body in memory until they are dropped.
+const droppedMin = 64
+
 /** Next in line: a lane, or a delivery without one, which costs no object of its own. */
 export type Turn = Delivery | Lane
 
@@ -156,9 +159,12 @@ export class Lanes {
     const turn = this.#ready[this.#next]
     if (turn === undefined) return undefined
     this.#next += 1
-    // The taken ones are dropped together: a shift of a long list would move all that follow.
-    if (this.#next === this.#ready.length) {
-      this.#ready = []
+    // The taken ones are dropped together, half the list at least: a shift of a long list would move all that follow.
+    if (
+      this.#next === this.#ready.length ||
+      (this.#next >= droppedMin && 2 * this.#next >= this.#ready.length)
+    ) {
+      this.#ready = this.#ready.slice(this.#next)
       this.#next = 0
     }
     return turn

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { isLane, type Lane, Lanes, type LanesOptions, type Turn } from '../../src/work/lanes.js'
 import { delivery } from '../helpers/deliveries.js'
 
@@ -97,4 +99,20 @@ test('what is put back runs before all others, and waits like them', () => {
     )
     assert.equal(lanes.waitingCount, 0)
   }
+})
+
+test('a line that never becomes empty does not keep what was taken from it', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const line = new Lanes({ perJob: 1, order: 'group', isAlone: () => false })
+  const deliveryOf = (at: number) => delivery(String(at))
+  line.add(deliveryOf(0))
+  const taken: WeakRef<object>[] = []
+  for (let at = 1; at < 1000; at += 1) {
+    line.add(deliveryOf(at))
+    taken.push(new WeakRef(line.take() ?? {}))
+  }
+  await new Promise((resolve) => setImmediate(resolve))
+  collect()
+  assert.ok(taken.filter((one) => one.deref() !== undefined).length < 200)
 })
