@@ -68,7 +68,10 @@ export interface Source {
    * what has failed for good. An item's fault leaves its message to be delivered again.
    */
   settle(items: readonly SettledDelivery[]): Promise<readonly (Error | undefined)[]>
-  /** Makes the deliveries expire `byMs` from now; absent where deliveries do not expire. An item's fault means that it is lost. */
+  /**
+   * Makes the deliveries expire `byMs` from now; absent where deliveries do not expire. An item's fault means that it is lost. Rejects
+   * when the source could not be asked: it is then called again while there is time.
+   */
   extend?(deliveries: readonly Delivery[], byMs: number): Promise<readonly (Error | undefined)[]>
   /**
    * Releases deliveries that were not run: at a stop, and the rest of a lane after a retry. They are delivered again at

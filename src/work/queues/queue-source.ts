@@ -100,7 +100,15 @@ export class QueueSource implements Source {
     return items.map((item) => faults.get(item))
   }
 
-  extend(deliveries: readonly Delivery[], byMs: number): Promise<ItemFaults> {
+  /** Rejects when a message was not extended and is not lost either, so that the caller tries again. */
+  async extend(deliveries: readonly Delivery[], byMs: number): Promise<ItemFaults> {
+    const faults = await this.#hide(deliveries, byMs)
+    const fault = faults.find((one) => one !== undefined && !(one instanceof LostMessage))
+    if (fault !== undefined) throw fault
+    return faults
+  }
+
+  #hide(deliveries: readonly Delivery[], byMs: number): Promise<ItemFaults> {
     return this.#options.queue.changeVisibility(
       deliveries.map((delivery) => ({ receiptHandle: receiptOf(delivery), afterMs: byMs })),
     )
@@ -135,7 +143,7 @@ export class QueueSource implements Source {
     let left = [...deliveries]
     const faults = new Map<Delivery, Error | undefined>()
     for (const byMs of parkMs) {
-      const found = await this.extend(left, byMs)
+      const found = await this.#hide(left, byMs)
       for (const [at, delivery] of left.entries()) faults.set(delivery, found[at])
       left = left.filter((_, at) => found[at] !== undefined)
       if (left.length === 0) break
