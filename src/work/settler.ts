@@ -77,7 +77,11 @@ export class Settler {
       const items = this.#gathered
       this.#gathered = []
       const [item] = items
-      if (item === undefined) continue
+      // A lost one comes again, so those behind it must wait for it, unless it is done: then only its end is not known to the source.
+      if (item === undefined) {
+        if (verdict?.kind === 'done') continue
+        return deliveries.slice(at + 1)
+      }
       const told = this.#tell(items)
       if (item.verdict.kind === 'done') continue
       const [fault] = await told
