@@ -19,13 +19,17 @@ export interface MemoryDriverOptions {
 export function memoryDriver({ clock, newId }: MemoryDriverOptions): JobDriver {
   return jobDriver(memoryPart, async ({ name, config: { priority, prefetch } }) => {
     const visibilityMs = Number.POSITIVE_INFINITY
-    const queue = new MemoryQueue({ name, clock, newId, visibilityMs, inFlightMax: prefetch })
+    // In flight are also jobs that wait for their next try, and failed ones that are kept: those must not hold up the others. How
+    // many workers hold is bounded by the scheduler.
+    const inFlightMax = Number.POSITIVE_INFINITY
+    const queue = new MemoryQueue({ name, clock, newId, visibilityMs, inFlightMax })
     return new QueueSource({
       queue,
       kind: 'memory',
       clock,
       pipeline: name,
       priority,
+      receiveMax: prefetch,
       retryMs: 0,
       isVolatile: true,
     })

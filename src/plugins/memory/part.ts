@@ -17,7 +17,7 @@ export const memoryPart = {
       minimum: 1,
       maximum: 1_000_000,
       default: 100_000,
-      description: 'Jobs that are with workers or wait for one at once.',
+      description: 'Jobs of one receive at most.',
     },
   },
 } as const

@@ -53,7 +53,7 @@ test('a job in memory that is to be tried again comes at once, or after the wait
   )
 })
 
-test('a pipeline in memory hands out no more jobs at once than its prefetch, with its priority', async () => {
+test('a pipeline in memory hands out no more jobs in one receive than its prefetch, with its priority', async () => {
   const { source } = await open({ prefetch: 1, priority: 3 })
   await source.push?.([newJob({ id: 'a', priority: 0 }), newJob({ id: 'b' })])
   const deliveries = await source.pull(5, never, 0)
@@ -63,4 +63,18 @@ test('a pipeline in memory hands out no more jobs at once than its prefetch, wit
   )
   await source.release(deliveries)
   assert.equal((await source.pull(5, never, 0))[0]?.id, deliveries[0]?.id)
+})
+
+test('jobs in memory that wait for their next try, and kept ones, hold no others up, however many they are', async () => {
+  const { source } = await open({ prefetch: 2 })
+  await source.push?.(Array.from({ length: 5 }, (_, at) => newJob({ id: `${at}` })))
+  const why = { kind: 'failed', message: 'broken' } as const
+  const again = await source.pull(5, never, 0)
+  await source.settle(
+    again.map((delivery) => ({ delivery, verdict: { kind: 'retry', why, afterMs: 60_000 } as const })),
+  )
+  const kept = await source.pull(5, never, 0)
+  await source.park?.(kept)
+  const next = await source.pull(5, never, 0)
+  assert.deepEqual([again.length, kept.length, next.length], [2, 2, 1])
 })
