@@ -62,6 +62,27 @@ export class FairLine<T> {
     return undefined
   }
 
+  /** Takes those items of a key that match, in the order in which they came within each priority, which pays for each. */
+  takeMatching(key: string, matches: (item: T) => boolean): readonly T[] {
+    const taken: T[] = []
+    for (const group of this.#classes.values()) {
+      const items = group.keys.get(key) ?? []
+      const matching = items.filter(matches)
+      if (matching.length === 0) continue
+      taken.push(...matching)
+      group.finish += group.cost * matching.length
+      if (matching.length < items.length)
+        group.keys.set(
+          key,
+          items.filter((item) => !matching.includes(item)),
+        )
+      else group.keys.delete(key)
+      if (group.keys.size === 0) this.#classes.delete(group.cost)
+    }
+    this.#count(key, -taken.length)
+    return taken
+  }
+
   /** Takes all items of a key, in the order in which they came within each priority. */
   clear(key: string): readonly T[] {
     const cleared: T[] = []

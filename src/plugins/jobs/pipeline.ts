@@ -118,8 +118,8 @@ export class JobPipeline implements Taker {
     await source.push(jobs)
   }
 
-  offer(delivery: Delivery): void {
-    this.#dispatcher?.offer([delivery])
+  offer(deliveries: readonly Delivery[]): void {
+    this.#dispatcher?.offer(deliveries)
   }
 
   /** The state, with the numbers of the queue. Never rejects. */

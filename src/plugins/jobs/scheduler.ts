@@ -14,8 +14,8 @@ interface Named {
 
 /** A pipeline as the scheduler knows it. */
 export interface Taker extends Named {
-  /** Runs a delivery; `done` or `lost` follows for it. */
-  offer(delivery: Delivery): void
+  /** Runs deliveries, those of a lane in their order; `done` follows for each. */
+  offer(deliveries: readonly Delivery[]): void
 }
 
 interface Waiting {
@@ -127,13 +127,26 @@ export class Scheduler {
     while (this.#line.size > 0 && this.#hasRoom) {
       const next = this.#line.take()
       if (next === undefined) break
-      const { taker, delivery } = next
-      this.#held.set(delivery, this.#clock.monotonicMs())
-      this.#heldBy.set(taker.name, this.heldOf(taker) + 1)
-      taker.offer(delivery)
+      const { taker } = next
+      const deliveries = this.#withLane(next)
+      const nowMs = this.#clock.monotonicMs()
+      for (const delivery of deliveries) this.#held.set(delivery, nowMs)
+      this.#heldBy.set(taker.name, this.heldOf(taker) + deliveries.length)
+      taker.offer(deliveries)
     }
     if (this.#waiters.length > 0) this.wake()
     if (this.#line.size > 0) this.#watch()
+  }
+
+  /**
+   * Takes what waits of the same lane, too: when the first is to be tried again, its dispatcher gives back all of the lane that it
+   * holds, and a delivery left in line would overtake them.
+   */
+  #withLane({ taker, delivery }: Waiting): readonly Delivery[] {
+    const { lane } = delivery
+    if (lane === undefined) return [delivery]
+    const rest = this.#line.takeMatching(taker.name, (waiting) => waiting.delivery.lane === lane)
+    return [delivery, ...rest.map((waiting) => waiting.delivery)]
   }
 
   /** Goes on when a worker falls idle. While one is idle, only a settled job or a new delivery changes anything. */

@@ -47,3 +47,14 @@ test('priorities beyond the bounds are taken as the nearest', () => {
   line.add('first', -3, 'y')
   assert.deepEqual(taken(line, 2), ['first', 'last'])
 })
+
+test('items that match are taken in their order, the rest of the key stays, and each is paid for', () => {
+  const line = new FairLine<string>()
+  for (const item of ['a1', 'b1', 'a2', 'b2', 'a3']) line.add(item, 10, 'key')
+  for (const item of ['a4', 'c1', 'c2', 'c3']) line.add(item, 10, 'other')
+  line.add('d1', 15, 'later')
+  const matching = line.takeMatching('key', (item) => item.startsWith('a'))
+  assert.deepEqual([matching, line.countOf('key'), line.size], [['a1', 'a2', 'a3'], 2, 7])
+  assert.deepEqual(taken(line, 3), ['d1', 'b1', 'a4'])
+  assert.deepEqual([line.takeMatching('key', () => true), line.countOf('key')], [['b2'], 0])
+})

@@ -16,8 +16,8 @@ function make(idle: number) {
   const offered: string[] = []
   const taker = (name: string): Taker => ({
     name,
-    offer: ({ id }) => {
-      offered.push(id)
+    offer: (deliveries) => {
+      offered.push(...deliveries.map(({ id }) => id))
       if (pool.idleCount > 0) pool.take()
     },
   })
@@ -81,9 +81,22 @@ test('an aborted wait for room ends', async () => {
 
 test('a dispatcher is given ten jobs for each worker at most, however many its lanes hold back', () => {
   const { pool, scheduler, offered, taker, priority } = make(1)
-  const mail: Taker = { name: 'mail', offer: ({ id }) => void offered.push(id) }
+  const mail: Taker = { name: 'mail', offer: (list) => void offered.push(...list.map(({ id }) => id)) }
   const many = Array.from({ length: 10 }, (_, at) => delivery(`a${at}`))
   scheduler.add(mail, many, priority)
   assert.deepEqual([offered.length, scheduler.wantOf(mail), scheduler.wantOf(taker('sms'))], [10, 0, 1])
   assert.equal(pool.idleCount, 1)
+})
+
+test('all that waits of a lane is offered with its first, so that none of it overtakes a retry', () => {
+  const { scheduler, offered, taker, end, priority } = make(1)
+  const [orders, others] = [taker('orders'), taker('others')]
+  const [first, ...rest] = ['a1', 'b1', 'a2', '1', 'a3'].map((id) => delivery(id))
+  assert.ok(first !== undefined)
+  scheduler.add(orders, [first, ...rest], priority)
+  scheduler.add(others, [delivery('a4')], priority)
+  assert.deepEqual([offered, scheduler.heldOf(orders)], [['a1', 'a2', 'a3'], 3])
+  assert.deepEqual([scheduler.waitingOf(orders), scheduler.waitingOf(others)], [2, 1])
+  end(orders, first, 1000)
+  assert.equal(scheduler.heldOf(orders), 2)
 })
