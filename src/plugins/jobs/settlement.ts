@@ -47,30 +47,66 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
 
   /** Tells the queue. A delivery of `auto_ack` was acknowledged before it ran: its queue is told nothing. */
   async settle(items: readonly SettledDelivery[]): Promise<Faults> {
-    const { source, onDone, onEnd } = this.#options
+    const { onDone, onEnd } = this.#options
     onDone(items.map(({ delivery }) => delivery))
     onEnd(items.length)
     if (items.every(isPlain)) return this.#acknowledge(items)
-    const told = new Map<SettledDelivery, SettledDelivery>()
-    for (const item of items) {
-      const what = await this.#resolve(item)
-      if (what !== undefined) told.set(item, what)
+    const plain = items.filter(isPlain)
+    const faults = new Map<SettledDelivery, Error | undefined>()
+    const keep = async (list: readonly SettledDelivery[], told: Promise<Faults>) => {
+      const found = await told.catch((error: unknown) => this.#unsettled(list, error))
+      for (const [at, item] of list.entries()) faults.set(item, found[at])
     }
-    const asked = [...told.keys()]
-    const faults = asked.length === 0 ? [] : await source.settle([...told.values()])
-    const byItem = new Map(asked.map((item, at) => [item, faults[at]]))
-    return items.map((item) => byItem.get(item))
+    const tellings = plain.length === 0 ? [] : [keep(plain, this.#acknowledge(plain))]
+    for (const item of items) if (!isPlain(item)) tellings.push(keep([item], this.#settleOne(item)))
+    await Promise.all(tellings)
+    return items.map((item) => faults.get(item))
   }
 
-  /** Gives back what did not run. It does not count as a try; what was acknowledged before is pushed again. */
+  /**
+   * Gives back what did not run. It does not count as a try; what was acknowledged before is pushed again, and told when that fails.
+   * Rejects when the queue cannot be told of the rest.
+   */
   async release(deliveries: readonly Delivery[]): Promise<void> {
-    const { source, attempts, onDone, push, pipeline } = this.#options
+    const { source, attempts, onDone } = this.#options
     onDone(deliveries)
     const kept = deliveries.filter(({ autoAck }) => autoAck !== true)
     for (const delivery of kept) attempts.forgive(delivery)
-    for (const delivery of deliveries)
-      if (delivery.autoAck === true) await push(pipeline, copyOf(delivery, { autoAck: true }))
-    if (kept.length > 0) await source.release(kept)
+    try {
+      if (kept.length > 0) await source.release(kept)
+    } finally {
+      // One after the other, so that a lane keeps its order.
+      for (const delivery of deliveries) if (delivery.autoAck === true) await this.#pushBack(delivery)
+    }
+  }
+
+  /** Pushes a job again that its queue no longer has. Never rejects: the others go on. */
+  async #pushBack(delivery: Delivery): Promise<void> {
+    const { push, pipeline, tally, log } = this.#options
+    try {
+      await push(pipeline, copyOf(delivery, { autoAck: true }))
+    } catch (error) {
+      tally.dropped += 1
+      const fields = { pipeline, job: delivery.id, error: messageOf(error) }
+      log.error(
+        fields,
+        'a job that was acknowledged before it ran (auto_ack) could not be put back: it is gone',
+      )
+    }
+  }
+
+  /** Settles one that needs more than an acknowledgement: alone, so that its failure or its wait is nobody else's. */
+  async #settleOne(item: SettledDelivery): Promise<Faults> {
+    const what = await this.#resolve(item)
+    return what === undefined ? [] : this.#options.source.settle([what])
+  }
+
+  #unsettled(items: readonly SettledDelivery[], error: unknown): Faults {
+    const { log, pipeline } = this.#options
+    const fields = { pipeline, count: items.length, error: messageOf(error) }
+    log.warn(fields, 'jobs could not be settled and will be delivered again')
+    const fault = error instanceof Error ? error : new Error(messageOf(error))
+    return items.map(() => fault)
   }
 
   async #acknowledge(items: readonly SettledDelivery[]): Promise<Faults> {
