@@ -67,6 +67,7 @@ export class JobPipeline implements Taker {
   #dispatcher: Dispatcher | undefined
   #extender: VisibilityExtender | undefined
   #consuming: AbortController | undefined
+  #closed: Promise<void> | undefined
 
   constructor(options: PipelineOptions, context: PipelineContext) {
     this.name = options.name
@@ -187,7 +188,12 @@ export class JobPipeline implements Taker {
   }
 
   /** Closes the connection to the queue, once all is settled that ran until the end. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     this.#end.abort()
     const source = this.#source
     if (source === undefined) return

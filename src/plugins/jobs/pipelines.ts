@@ -1,5 +1,5 @@
 /** The pipelines of one server by name: declared by the file and over RPC, pushed to, paused, resumed and destroyed. */
-import type { Clock } from '../../index.js'
+import { type Clock, messageOf } from '../../index.js'
 import type { NewJob } from '../../work/index.js'
 import { JobPipeline, type PipelineContext, type PipelineOptions } from './pipeline.js'
 import type { PipelineState } from './pipeline-state.js'
@@ -13,15 +13,17 @@ export interface PipelinesOptions {
 
 /** The pipelines. */
 export class Pipelines {
-  readonly #context: PipelineContext
+  readonly #context: PipelinesOptions['context']
   readonly #clock: Clock
   readonly #timeoutMs: number
   readonly #byName = new Map<string, JobPipeline>()
+  /** Names of those that are being destroyed. */
+  readonly #leaving = new Set<string>()
 
   constructor({ context, timeoutMs }: PipelinesOptions) {
     this.#timeoutMs = timeoutMs
     this.#clock = context.clock
-    this.#context = { ...context, push: (pipeline, job) => this.push(pipeline, [job]) }
+    this.#context = context
   }
 
   /** Names in the order of their declaration. */
@@ -34,7 +36,11 @@ export class Pipelines {
     const { name, driver } = options
     if (this.#byName.has(name))
       throw new Error(`pipeline already exists, name: ${name}, driver: ${driver.name}`)
-    const pipeline = new JobPipeline(options, this.#context)
+    const pipeline: JobPipeline = new JobPipeline(options, {
+      ...this.#context,
+      // What a pipeline puts back is taken also while it is being destroyed.
+      push: (into, job) => (into === name ? this.#pushInto(pipeline, [job]) : this.push(into, [job])),
+    })
     this.#byName.set(name, pipeline)
     try {
       await this.#within(pipeline.open(), `opening pipeline "${name}"`)
@@ -54,7 +60,7 @@ export class Pipelines {
 
   /** Pushes jobs in their order. Rejects when the pipeline is not there, or its queue does not take them in time. */
   async push(name: string, jobs: readonly NewJob[]): Promise<void> {
-    await this.#within(this.find(name).push(jobs), `a push into pipeline "${name}"`)
+    await this.#pushInto(this.#findStaying(name), jobs)
   }
 
   async pause(name: string): Promise<void> {
@@ -65,15 +71,22 @@ export class Pipelines {
     this.find(name).resume()
   }
 
-  /** Stops a pipeline, waits for what runs, and forgets it. Its queue keeps its jobs; those of a queue in memory are gone. */
+  /**
+   * Stops a pipeline, waits for what runs, and forgets it. Its queue keeps its jobs; those of a queue in memory are gone. Rejects when
+   * that takes too long: the pipeline then ends when what it runs has ended.
+   */
   async destroy(name: string): Promise<void> {
-    const pipeline = this.find(name)
-    this.#byName.delete(name)
-    await pipeline.stopTaking()
+    const pipeline = this.#findStaying(name)
+    this.#leaving.add(name)
+    const ended = this.#end(pipeline)
     try {
-      await this.#within(pipeline.finished(), `destroying pipeline "${name}"`)
-    } finally {
-      await pipeline.close()
+      await this.#within(ended, `destroying pipeline "${name}"`)
+    } catch (error) {
+      const { log } = this.#context
+      void ended.catch((fault: unknown) =>
+        log.error({ pipeline: name, error: messageOf(fault) }, 'a destroyed pipeline did not close'),
+      )
+      throw error
     }
   }
 
@@ -98,6 +111,28 @@ export class Pipelines {
   async close(): Promise<void> {
     await this.#each((pipeline) => pipeline.close())
     this.#byName.clear()
+  }
+
+  #findStaying(name: string): JobPipeline {
+    const pipeline = this.find(name)
+    if (this.#leaving.has(name))
+      throw new Error(`no such pipeline, requested: ${name} (it is being destroyed)`)
+    return pipeline
+  }
+
+  async #pushInto(pipeline: JobPipeline, jobs: readonly NewJob[]): Promise<void> {
+    await this.#within(pipeline.push(jobs), `a push into pipeline "${pipeline.name}"`)
+  }
+
+  /** The name is free only at the end: until then the scheduler knows what runs by it, and a stop of the server waits for that. */
+  async #end(pipeline: JobPipeline): Promise<void> {
+    try {
+      await pipeline.stopTaking()
+      await pipeline.close()
+    } finally {
+      this.#byName.delete(pipeline.name)
+      this.#leaving.delete(pipeline.name)
+    }
   }
 
   async #each(act: (pipeline: JobPipeline) => Promise<void>): Promise<void> {
