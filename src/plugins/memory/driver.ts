@@ -1,5 +1,5 @@
 /** The driver `memory`: pipelines whose jobs are kept in this process and are lost with it. */
-import type { Clock } from '../../index.js'
+import type { Clock, Logger } from '../../index.js'
 import { type JobDriver, jobDriver } from '../../work/driver.js'
 import { MemoryQueue } from '../../work/queues/memory/memory-queue.js'
 import { QueueSource } from '../../work/queues/queue-source.js'
@@ -8,6 +8,7 @@ import { memoryPart } from './part.js'
 /** Services of the server that the driver uses. */
 export interface MemoryDriverOptions {
   readonly clock: Clock
+  readonly log: Logger
   /** Makes the ids of messages. */
   readonly newId: () => string
 }
@@ -16,7 +17,7 @@ export interface MemoryDriverOptions {
  * Makes the driver. A job that is not settled stays reserved until it is; one that is to be retried is delivered again at
  * once.
  */
-export function memoryDriver({ clock, newId }: MemoryDriverOptions): JobDriver {
+export function memoryDriver({ clock, log, newId }: MemoryDriverOptions): JobDriver {
   return jobDriver(memoryPart, async ({ name, config: { priority, prefetch } }) => {
     const visibilityMs = Number.POSITIVE_INFINITY
     // In flight are also jobs that wait for their next try, and failed ones that are kept: those must not hold up the others. How
@@ -27,6 +28,7 @@ export function memoryDriver({ clock, newId }: MemoryDriverOptions): JobDriver {
       queue,
       kind: 'memory',
       clock,
+      log,
       pipeline: name,
       priority,
       receiveMax: prefetch,

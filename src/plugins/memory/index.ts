@@ -9,8 +9,8 @@ export default definePlugin({
   on: (_, sections) => sections.has('jobs'),
   provides: JobDriver,
   parts: { [JobDriver.name]: [memoryPart] },
-  async setup({ clock }) {
+  async setup({ clock, log }) {
     const { memoryDriver } = await import('./driver.js')
-    return { service: memoryDriver({ clock, newId: randomUUID }) }
+    return { service: memoryDriver({ clock, log, newId: randomUUID }) }
   },
 })

@@ -1,5 +1,5 @@
 /** The driver `sqs`: pipelines over queues of SQS, AWS's or a compatible server's. AWS's client is loaded with the first pipeline. */
-import type { Clock, ConfigOf } from '../../index.js'
+import type { Clock, ConfigOf, Logger } from '../../index.js'
 import { type JobDriver, jobDriver, type Pipeline } from '../../work/driver.js'
 import { QueueSource } from '../../work/queues/queue-source.js'
 import { sqsPart } from './part.js'
@@ -7,6 +7,7 @@ import { sqsPart } from './part.js'
 /** Services of the server that the driver uses. */
 export interface SqsDriverOptions {
   readonly clock: Clock
+  readonly log: Logger
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -17,7 +18,7 @@ export function sqsDriver(options: SqsDriverOptions): JobDriver {
   return jobDriver(sqsPart, (pipeline) => openPipeline(pipeline, options))
 }
 
-async function openPipeline({ name, config }: Pipeline<SqsConfig>, { clock, env }: SqsDriverOptions) {
+async function openPipeline({ name, config }: Pipeline<SqsConfig>, { clock, log, env }: SqsDriverOptions) {
   const { openSqsQueue } = await import('../../work/queues/sqs/sqs-queue.js')
   const { queue: url, priority, prefetch, message_group_id: group, wait_time_seconds: waitSeconds } = config
   const key = `jobs.pipelines.${name}.config.queue`
@@ -26,6 +27,7 @@ async function openPipeline({ name, config }: Pipeline<SqsConfig>, { clock, env 
     queue,
     kind: 'aws:sqs',
     clock,
+    log,
     pipeline: name,
     priority,
     group,

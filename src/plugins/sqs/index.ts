@@ -8,8 +8,8 @@ export default definePlugin({
   on: (_, sections) => sections.has('jobs'),
   provides: JobDriver,
   parts: { [JobDriver.name]: [sqsPart] },
-  async setup({ clock, env }) {
+  async setup({ clock, log, env }) {
     const { sqsDriver } = await import('./driver.js')
-    return { service: sqsDriver({ clock, env }) }
+    return { service: sqsDriver({ clock, log, env }) }
   },
 })

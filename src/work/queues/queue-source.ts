@@ -1,5 +1,5 @@
 /** The port of a source over a queue whose messages are hidden while they are worked on: the one that drivers and the emulator use. */
-import type { Clock } from '../../index.js'
+import { type Clock, type Logger, messageOf } from '../../index.js'
 import type { Delivery, NewJob, SettledDelivery, Source, SourceCounts } from '../source.js'
 import { LostMessage } from './lost-message.js'
 import { deliveryOf, messageOfJob, receiptOf } from './message.js'
@@ -11,6 +11,7 @@ export interface QueueSourceOptions {
   /** `aws:sqs`, or the name of a driver. */
   readonly kind: string
   readonly clock: Clock
+  readonly log: Logger
   /** Name of the pipeline, for messages that are pushed. */
   readonly pipeline?: string
   /** Ms that a delivery stays hidden; absent: the queue's own. */
@@ -38,11 +39,16 @@ const parkMs = [11 * 3_600_000, 3_600_000] as const
 const receiveMessagesMax = 10
 const waitMsMax = 20_000
 const priorityDefault = 10
+/** Ms that a message stays hidden where the queue does not say; SQS's default. */
+const visibilityMsDefault = 30_000
 
 /** A source of one queue. */
 export class QueueSource implements Source {
   readonly #options: QueueSourceOptions
   #properties: QueueProperties | undefined
+  /** Why the properties could not be read the last time. */
+  #unread: unknown
+  #isWarned = false
 
   constructor(options: QueueSourceOptions) {
     this.#options = options
@@ -64,13 +70,17 @@ export class QueueSource implements Source {
   async pull(want: number, signal: AbortSignal, waitMs = this.#options.waitMs ?? waitMsMax) {
     const { queue, kind, clock, visibilityMs, priority = priorityDefault } = this.#options
     const { receiveMax = receiveMessagesMax } = this.#options
-    const hiddenMs = visibilityMs ?? (await this.#known())?.visibilityMs ?? Number.POSITIVE_INFINITY
+    const knownMs = visibilityMs ?? (await this.#knownVisibilityMs())
+    const hiddenMs = knownMs ?? visibilityMsDefault
     const messages = await queue.receive({
       max: Math.min(want, receiveMax),
       waitMs: Math.min(waitMs, waitMsMax),
-      visibilityMs,
+      // Told where it is assumed: a delivery has to be extended before it expires.
+      visibilityMs: knownMs === undefined ? hiddenMs : visibilityMs,
       signal,
     })
+    // Only now: where a receive fails, too, the queue cannot be reached, and that is told by the caller.
+    if (knownMs === undefined) this.#warnOfUnknown(hiddenMs)
     const facts = { kind, arn: queue.arn, isFifo: queue.isFifo, priority }
     const expiresAtMs = clock.nowMs() + hiddenMs
     return messages.map((message) => deliveryOf(message, facts, expiresAtMs))
@@ -138,7 +148,7 @@ export class QueueSource implements Source {
   }
 
   async park(deliveries: readonly Delivery[]): Promise<ItemFaults> {
-    const hiddenMs = this.#options.visibilityMs ?? (await this.#known())?.visibilityMs
+    const hiddenMs = this.#options.visibilityMs ?? (await this.#knownVisibilityMs())
     if (hiddenMs === Number.POSITIVE_INFINITY) return deliveries.map(() => undefined)
     let left = [...deliveries]
     const faults = new Map<Delivery, Error | undefined>()
@@ -167,8 +177,28 @@ export class QueueSource implements Source {
 
   /** Returns the queue's properties; undefined when they cannot be read, e.g. without the permission for it. */
   async #known(): Promise<QueueProperties | undefined> {
-    this.#properties ??= await this.#options.queue.properties().catch(() => undefined)
+    this.#properties ??= await this.#options.queue.properties().catch((error: unknown) => {
+      this.#unread = error
+      return undefined
+    })
     return this.#properties
+  }
+
+  /** Returns the queue's own visibility timeout; undefined when it cannot be read, or is not among what the queue says. */
+  async #knownVisibilityMs(): Promise<number | undefined> {
+    const visibilityMs = (await this.#known())?.visibilityMs
+    return Number.isNaN(visibilityMs) ? undefined : visibilityMs
+  }
+
+  #warnOfUnknown(visibilityMs: number): void {
+    if (this.#isWarned) return
+    this.#isWarned = true
+    const { queue, log } = this.#options
+    const error = this.#unread === undefined ? 'the queue does not name it' : messageOf(this.#unread)
+    log.warn(
+      { queue: queue.arn, visibilityMs, error },
+      'the visibility timeout of a queue cannot be read: its messages are hidden for 30 s and extended; allow sqs:GetQueueAttributes',
+    )
   }
 }
 

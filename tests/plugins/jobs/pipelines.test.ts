@@ -23,7 +23,7 @@ async function make(changes: Partial<Pool>) {
   const scheduler = new Scheduler({ pool, clock })
   const sources: Source[] = []
   let ids = 0
-  const inMemory = memoryDriver({ clock, newId: () => `m${++ids}` })
+  const inMemory = memoryDriver({ clock, log, newId: () => `m${++ids}` })
   const driver: JobDriver = {
     ...inMemory,
     open: async (pipeline) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { silentLogger } from '../../../src/logging/logger.js'
 import { memoryDriver } from '../../../src/plugins/memory/driver.js'
 import { newJob } from '../../helpers/queue-source.js'
 import { ManualClock } from '../../ipc/manual-clock.js'
@@ -10,7 +11,7 @@ const dayMs = 86_400_000
 async function open(config: object = {}) {
   const clock = new ManualClock()
   let ids = 0
-  const driver = memoryDriver({ clock, newId: () => `m${++ids}` })
+  const driver = memoryDriver({ clock, log: silentLogger, newId: () => `m${++ids}` })
   const settings = { priority: 10, prefetch: 100_000, ...config }
   const source = await driver.open({ name: 'mail', config: settings })
   return { clock, driver, source }

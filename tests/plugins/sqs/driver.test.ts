@@ -29,7 +29,7 @@ const defaults = {
 async function open(t: TestContext, name: string, config: object) {
   const server = await startSqsServer(t)
   const { url: queue } = server.createQueue(name, { visibilitySeconds: 60 })
-  const driver = sqsDriver({ clock: systemClock, env: server.env })
+  const driver = sqsDriver({ clock: systemClock, log: silentLogger, env: server.env })
   const source = await driver.open({ name: 'mail', config: { ...defaults, queue, ...config } })
   t.after(() => source.close())
   return source

@@ -166,7 +166,7 @@ function running({ settings, invoke, clock, log }: PolledQueueOptions, queue: Me
   return {
     start: () => {
       mapping = new EventSourceMapping({
-        source: new QueueSource({ queue, kind: 'aws:sqs', clock }),
+        source: new QueueSource({ queue, kind: 'aws:sqs', clock, log }),
         queue: queue.arn,
         batchSize: settings.batch_size,
         windowMs: settings.batch_window,
