@@ -3,6 +3,7 @@
  * the code that few starts need, each part in a file that is loaded when it is asked for. CommonJS, as V8's code cache can be used
  * for scripts only. The bundles are two folders below `dist`, where `src/core/package-files.ts` expects the code that runs.
  */
+import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rolldown } from 'rolldown'
@@ -87,6 +88,20 @@ function oneFile() {
   }
 }
 
+/** Writes the hash of `file` into `cmd/start/main.ts`, which names V8's code cache by it: the start itself is to load no crypto. */
+function hashOf(file) {
+  const hash = createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16)
+  return {
+    name: 'bundle-hash',
+    transform(code, id) {
+      if (!id.endsWith('/cmd/start/main.js')) return undefined
+      const made = code.replace("'not-bundled'", `'${hash}'`)
+      if (made === code) throw new Error(`${id} has no place for the hash of the bundle`)
+      return { code: made, map: null }
+    },
+  }
+}
+
 async function bundle(input, output, plugins = []) {
   const made = await rolldown({ input, platform: 'node', external, plugins, checks })
   const written = await made.write({
@@ -143,7 +158,8 @@ export async function writeBundles({ build, target }) {
   const rr = join(target, 'rr.js')
   const source = readFileSync(join(build, 'cmd/rr.js'), 'utf8')
   const banner = /^#!.*\n(?:\/\/ 2>.*\n)*/.exec(source)?.[0] ?? ''
-  await bundle({ rr: join(build, 'cmd/start/main.js') }, { dir: target, banner: banner.trimEnd() })
+  const output = { dir: target, banner: banner.trimEnd() }
+  await bundle({ rr: join(build, 'cmd/start/main.js') }, output, [hashOf(join(target, 'bootstrap/main.js'))])
   chmodSync(rr, 0o755)
   // The package is one of ES modules; these are not.
   writeFileSync(join(target, 'package.json'), manifest)

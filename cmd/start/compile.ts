@@ -15,7 +15,7 @@ import { planStart } from '../server/plan.js'
 import { builtInSections } from '../server/sections.js'
 import { checkProblems } from '../server/start-fault.js'
 import { version } from '../version.js'
-import { cacheName, preparedNames } from './prepared.js'
+import { preparedNames } from './prepared.js'
 import { runSample } from './sample-run.js'
 
 /** Options of `rr compile`. */
@@ -72,7 +72,8 @@ async function writeConfig(folder: string, files: readonly string[]): Promise<vo
 async function writeCache(folder: string): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), 'rr-compile-'))
   try {
-    write(folder, cacheName([]), await runSample({ folder: work, prepare: writeConfig }))
+    const { name, bytes } = await runSample({ folder: work, prepare: writeConfig })
+    write(folder, name, bytes)
   } catch (error) {
     throw new Error(`the program could not be run to compile it: ${messageOf(error)}`)
   } finally {

@@ -11,27 +11,30 @@ import { loadBundle } from './load-bundle.js'
 import { cacheName, type Prepared, readCompiled, readPrepared } from './prepared.js'
 import { keepHeapSmall } from './small-heap.js'
 
+// `scripts/bundle.mjs` writes the hash of `bootstrap/main.js` here.
+const bundleHash = 'not-bundled'
 const load = createRequire(import.meta.filename)
 const words = bootstrapWords(process.argv.slice(2))
 if (words === undefined) load('./cli/main.js')
 else {
   // Ours alone: workers need not know of them.
-  const { RELAYRUNNER_COMPILED: folder, _RELAYRUNNER_SAVE_CACHE: saveTo } = process.env
+  const { RELAYRUNNER_COMPILED: folder, _RELAYRUNNER_SAVE_CACHE: saveFolder } = process.env
   delete process.env._RELAYRUNNER_SAVE_CACHE
   const compiledFolder = folder || join(import.meta.dirname, 'compiled')
   const notes: string[] = []
   const compiled = readCompiled(compiledFolder, version, notes)
   const early = startEarly(words, compiled, notes)
-  const cache = readPrepared(compiledFolder, cacheName(process.execArgv), notes)
+  const name = cacheName([version, bundleHash], process.execArgv)
+  const cache = readPrepared(compiledFolder, name, notes)
   const bundle = loadBundle({
     file: join(import.meta.dirname, 'bootstrap/main.js'),
     cachedData: cache,
-    saveTo,
+    saveTo: saveFolder === undefined ? undefined : join(saveFolder, name),
   })
   if (cache !== undefined) notes.push(`V8 ${bundle.isRejected ? 'rejected' : 'accepted'} the code cache`)
   const prepared: Prepared = { compiled, early, notes }
   const { runBootstrap }: typeof import('./bootstrap.js') = bundle.exports
   runBootstrap(words, prepared)
   // Not where the code cache is made: it is good for the flags that are set when it is written.
-  if (saveTo === undefined) keepHeapSmall()
+  if (saveFolder === undefined) keepHeapSmall()
 }

@@ -20,9 +20,13 @@ export const preparedNames = { config: 'config.json', cache: 'code-cache' } as c
 
 const othersMayWrite = 0o022
 
-/** Returns the name of the code cache for these options of Node's, on which V8's code depends; its own version is part of it. */
-export function cacheName(options: readonly string[]): string {
-  return [preparedNames.cache, process.version, process.arch, ...options].join('-').replace(/[^\w.-]/g, '')
+/**
+ * Returns the name of the code cache of one bundle, under its version and hash, for these options of Node's. Everything that V8's code
+ * depends on is part of it: of the source V8 itself compares only the length.
+ */
+export function cacheName(bundle: readonly string[], options: readonly string[]): string {
+  const parts = [preparedNames.cache, ...bundle, process.version, process.arch, ...options]
+  return parts.join('-').replace(/[^\w.-]/g, '')
 }
 
 /** Reads a file of the folder. Undefined, with a note, where there is none that may be used. */

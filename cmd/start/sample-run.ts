@@ -1,7 +1,7 @@
 /** Starts `rr bootstrap` with a worker and a Runtime API of our own and lets it answer two events, so that V8 has compiled what a start needs. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { builtFile } from '../../src/core/package-files.js'
@@ -23,8 +23,14 @@ const records = ['one', 'two'].map((body) => ({
 }))
 const events = ['{"sample":true}', JSON.stringify({ Records: records })]
 
+/** A code cache under the name by which a start looks for it. */
+export interface CodeCache {
+  readonly name: string
+  readonly bytes: Buffer
+}
+
 /** Resolves with the code cache. Rejects with what the server said when it did not answer. */
-export async function runSample({ folder, prepare }: SampleOptions): Promise<Buffer> {
+export async function runSample({ folder, prepare }: SampleOptions): Promise<CodeCache> {
   const config = join(folder, 'rr.yaml')
   const worker = `'${process.execPath}' '${builtFile('workers/node/loader.js')}' index.handler`
   writeFileSync(join(folder, 'index.js'), 'exports.handler = async () => ({})\n')
@@ -35,7 +41,8 @@ export async function runSample({ folder, prepare }: SampleOptions): Promise<Buf
   const compiled = join(folder, 'compiled')
   mkdirSync(compiled, { mode: 0o755 })
   await prepare(compiled, [config])
-  const cache = join(folder, 'cache')
+  const cacheFolder = join(folder, 'cache')
+  mkdirSync(cacheFolder)
   const api = createServer()
   api.listen(0, '127.0.0.1')
   await once(api, 'listening')
@@ -49,7 +56,7 @@ export async function runSample({ folder, prepare }: SampleOptions): Promise<Buf
       AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
       LAMBDA_TASK_ROOT: folder,
       RELAYRUNNER_COMPILED: compiled,
-      _RELAYRUNNER_SAVE_CACHE: cache,
+      _RELAYRUNNER_SAVE_CACHE: cacheFolder,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -64,7 +71,8 @@ export async function runSample({ folder, prepare }: SampleOptions): Promise<Buf
   clearTimeout(late)
   api.closeAllConnections()
   api.close()
-  if (code === 0) return readFileSync(cache)
+  const [name] = readdirSync(cacheFolder)
+  if (code === 0 && name !== undefined) return { name, bytes: readFileSync(join(cacheFolder, name)) }
   throw new Error(`it ended with ${signal ?? `exit code ${code}`}: ${Buffer.concat(said).toString().trim()}`)
 }
 

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { cacheName } from '../../../cmd/start/prepared.js'
+import { preparedNames } from '../../../cmd/start/prepared.js'
+import { version } from '../../../cmd/version.js'
 import { startBootstrap } from '../../helpers/bootstrap.js'
-import { rrCommand } from '../../helpers/project.js'
+import { rrCommand, shippedFolder } from '../../helpers/project.js'
 import { lambdaConfig, type RunningRr, testFolder, workerText } from '../../helpers/rr.js'
 import { testApi } from '../../helpers/runtime-api.js'
 
@@ -41,6 +43,10 @@ async function start(t: TestContext, { folder, out }: Deployment): Promise<Runni
   return rr
 }
 
+function cacheIn(out: string): string {
+  return readdirSync(out).find((name) => name.startsWith(preparedNames.cache)) ?? ''
+}
+
 /** What the start said of the compiled parts. */
 function notes(rr: RunningRr): readonly string[] {
   return rr.lines().flatMap(({ logger, message }) => (logger === 'start' ? [message] : []))
@@ -55,10 +61,20 @@ test('V8 accepts the code cache', async (t) => {
   ])
 })
 
+test('the code cache has the version and the hash of the bundle in its name: V8 compares only the length', async (t) => {
+  const { out } = await compiled(t)
+  const bundle = readFileSync(join(shippedFolder, 'cmd/bootstrap/main.js'))
+  const hash = createHash('sha256').update(bundle).digest('hex').slice(0, 16)
+  assert.ok(
+    cacheIn(out).startsWith(`${preparedNames.cache}-${version}-${hash}-${process.version}-`),
+    cacheIn(out),
+  )
+})
+
 test('what was compiled is not used where others may write, when it is broken, and when the file changed', async (t) => {
   const deployment = await compiled(t)
   const { folder, out } = deployment
-  const cache = join(out, cacheName([]))
+  const cache = join(out, cacheIn(out))
   chmodSync(cache, 0o644)
   writeFileSync(cache, readFileSync(cache).subarray(0, 1000))
   writeFileSync(join(folder, 'rr.yaml'), config.replace('num_workers: 2', 'num_workers: 1'))
