@@ -18,7 +18,8 @@ export interface Prepared {
 /** Names of the files in the folder. */
 export const preparedNames = { config: 'config.json', cache: 'code-cache' } as const
 
-const othersMayWrite = 0o022
+/** Bits of a mode that let group and others write. */
+export const othersMayWrite = 0o022
 
 /**
  * Returns the name of the code cache of one bundle, under its version and hash, for these options of Node's. Everything that V8's code

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { preparedNames } from '../../../cmd/start/prepared.js'
@@ -111,4 +111,34 @@ test('rr compile: only we may write its files; 78 on a faulty file, 1 on a folde
   const faulty = compile(folder, '--out', out)
   assert.equal(faulty.status, 78)
   assert.match(faulty.stderr, /rr\.yaml:2:11: unknown key "mod"/)
+})
+
+test('the compiled configuration may be read by those who may read its files, and by no others', async (t) => {
+  const { folder, out } = await compiled(t)
+  const mode = () => statSync(join(out, preparedNames.config)).mode & 0o777
+  for (const [own, made] of [
+    [0o644, 0o444],
+    [0o640, 0o440],
+    [0o600, 0o400],
+  ] as const) {
+    chmodSync(join(folder, 'rr.yaml'), own)
+    assert.equal(compile(folder, '--out', out).status, 0)
+    assert.equal(mode(), made, own.toString(8))
+  }
+})
+
+test('rr compile leaves the mode of a folder as it is, and refuses one that others may write to', async (t) => {
+  const folder = await testFolder(t)
+  writeFileSync(join(folder, 'rr.yaml'), config)
+  const out = join(folder, 'there')
+  mkdirSync(out)
+  const modeOf = () => statSync(out).mode & 0o7777
+  chmodSync(out, 0o700)
+  assert.equal(compile(folder, '--out', out).status, 0)
+  assert.equal(modeOf(), 0o700)
+  chmodSync(out, 0o1777)
+  const { status, stderr } = compile(folder, '--out', out)
+  assert.equal(status, 1)
+  assert.match(stderr, /^rr: .*there has mode 1777: .* --out/)
+  assert.equal(modeOf(), 0o1777)
 })
