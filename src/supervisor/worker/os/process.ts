@@ -73,9 +73,10 @@ export interface EarlyChild {
 /** Starts a worker's process. Throws RR_WORKER_COMMAND when there is nothing to start. */
 export function spawnProcess(options: SpawnOptions): SpawnedProcess {
   const { child, isExact } = spawnChild(options)
-  const spawned = processOf(child, exitOf(child), options)
-  if (isExact) setOomScore(spawned.process, options.settings.oomScoreAdj)
-  return spawned
+  const exited = exitOf(child)
+  // Before the streams are made, which close the FIFOs: when it fails, they are still the caller's.
+  if (isExact && child.pid !== undefined) setOomScore(child.pid, options.settings.oomScoreAdj)
+  return processOf(child, exited, options)
 }
 
 /** Takes over a child that was started with the same options. */
@@ -156,12 +157,12 @@ function withUmask<T>(octal: string | undefined, start: () => T): T {
   }
 }
 
-function setOomScore(worker: WorkerProcess, score: number | undefined): void {
+function setOomScore(pid: number, score: number | undefined): void {
   if (score === undefined) return
   try {
-    writeFileSync(`/proc/${worker.id.pid}/oom_score_adj`, String(score))
+    writeFileSync(`/proc/${pid}/oom_score_adj`, String(score))
   } catch (error) {
-    worker.kill()
+    signalGroup(pid, 'SIGKILL')
     const what = `oom_score_adj ${score} was refused: ${messageOf(error)}`
     throw new RelayError(ErrorCode.WorkerBoot, what, {
       hint: 'Lowering it needs CAP_SYS_RESOURCE.',
@@ -202,7 +203,8 @@ function outputOf(fifo: OpenFifo | undefined, stream: Readable | null): OutputSt
   return { stream }
 }
 
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
+/** Sends a signal to the process group of a child; does nothing when it has gone. */
+export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal)
   } catch {

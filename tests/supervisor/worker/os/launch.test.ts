@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ErrorCode, hasCode, RelayError } from '../../../../src/core/errors.js'
 import { lambdaPlatform } from '../../../../src/platform/lambda.js'
 import { processSettings } from '../../../../src/supervisor/pool/boot/process-settings.js'
 import type { PoolConfig } from '../../../../src/supervisor/pool/keys.js'
+import { makeFifos } from '../../../../src/supervisor/worker/os/fifo.js'
 import { resolveIdentity } from '../../../../src/supervisor/worker/os/identity.js'
 import { spawnProcess } from '../../../../src/supervisor/worker/os/process.js'
+import { fifosOf, openStandardFifos } from '../../../../src/supervisor/worker/os/standard-fifos.js'
 import {
   fixtureCommand,
   job,
@@ -78,6 +81,23 @@ test('an oom_score_adj that the system refuses fails the boot with the reason', 
   const said = await text(spawned.stderr.stream)
   assert.match(said, /oom_score_adj -1000 was refused; here it is -?\d+; lowering it needs CAP_SYS_RESOURCE/)
   assert.equal((await spawned.process.exited).code, 126)
+})
+
+test('an oom_score_adj refused after an exact launch leaves the FIFOs to whoever opened them', async (t) => {
+  const folder = await testFolder(t)
+  const paths = ['one', 'two', 'three'].map((name) => join(folder, name))
+  await makeFifos(paths)
+  const fifos = openStandardFifos(paths, 'relay')
+  const settings = { oomScoreAdj: 2000 }
+  const about = { words: ['sleep', '60'], cwd: '/', usesPipes: true, fifos, watchdog: undefined, settings }
+  const env = { PATH: '/usr/bin:/bin', 'x-y': '1' }
+  assert.throws(() => spawnProcess({ ...about, env }), /oom_score_adj 2000 was refused/)
+  for (const fifo of fifosOf(fifos)) fifo.close()
+  // Has the number of a descriptor that was closed, which nothing may close again.
+  const next = openSync(join(folder, 'next'), 'w')
+  await sleep(20)
+  assert.equal(writeSync(next, 'x'), 1)
+  closeSync(next)
 })
 
 test('cwd counts from the working directory, and one that is not there is a fault', async (t) => {
