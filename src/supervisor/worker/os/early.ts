@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import type { LaunchSettings } from './launcher.js'
-import { type EarlyChild, exitOf, spawnChild } from './process.js'
+import { type EarlyChild, exitOf, signalGroup, spawnChild } from './process.js'
 import { fifoCounts, fifosOf, openStandardFifos } from './standard-fifos.js'
 
 /** Options that an early child must share with the worker that it becomes. */
@@ -56,7 +56,7 @@ export class EarlyChildren {
     const left = this.#children
     this.#children = []
     for (const { child, fifos } of left) {
-      child.kill('SIGKILL')
+      if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL')
       for (const fifo of fifosOf(fifos)) fifo.close()
     }
   }

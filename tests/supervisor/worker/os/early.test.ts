@@ -45,6 +45,18 @@ test('children that nobody took over are killed', async (t) => {
   await eventually(() => !isAlive(pid))
 })
 
+test('what a child has started is killed with it', async (t) => {
+  const folder = await testFolder(t)
+  const pidFile = join(folder, 'pid')
+  const words = ['sh', '-c', `sleep 60 & echo $! >${pidFile}.new; mv ${pidFile}.new ${pidFile}; wait`]
+  const children = new EarlyChildren({ ...facts, words })
+  children.start(1, (at) => join(folder, `fifo-${at}`))
+  await eventually(() => existsSync(pidFile))
+  const pid = Number(readFileSync(pidFile, 'utf8'))
+  children.discard()
+  await eventually(() => !isAlive(pid))
+})
+
 test('a program that is not there is told by the ordinary start: nothing is left of the attempt', async (t) => {
   const folder = await testFolder(t)
   const children = new EarlyChildren({ ...facts, words: ['no-such-program'] })
