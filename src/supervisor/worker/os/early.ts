@@ -3,6 +3,7 @@
  * the same words, folder and environment; what is left over is killed. Until its first job the end of its input ends a child.
  */
 import { spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import type { LaunchSettings } from './launcher.js'
 import { type EarlyChild, exitOf, signalGroup, spawnChild } from './process.js'
 import { fifoCounts, fifosOf, openStandardFifos } from './standard-fifos.js'
@@ -28,21 +29,31 @@ export class EarlyChildren {
     this.#facts = facts
   }
 
-  /** Starts `count` of them; `pathOf` names their FIFOs. Throws what keeps one from being started. */
+  /** Starts `count` of them; `pathOf` names their FIFOs. Throws what keeps one from being started: none is left then. */
   start(count: number, pathOf: (at: number) => string): void {
-    const { words, cwd, env } = this.#facts
     const paths = Array.from({ length: count * fifoCounts.relay }, (_, at) => pathOf(at))
-    makeFifosNow(paths)
-    for (let left = count; left > 0; left -= 1) {
-      const fifos = openStandardFifos(paths.splice(-fifoCounts.relay), 'relay')
-      try {
-        const about = { words, cwd, env, usesPipes: true, fifos, watchdog: undefined, settings: noSettings }
-        const { child } = spawnChild(about)
-        this.#children.push({ child, exited: exitOf(child), fifos })
-      } catch (error) {
-        for (const fifo of fifosOf(fifos)) fifo.close()
-        throw error
-      }
+    try {
+      makeFifosNow(paths)
+      for (let left = count; left > 0; left -= 1) this.#startOne(paths.splice(-fifoCounts.relay))
+    } catch (error) {
+      this.discard()
+      for (const path of paths) rmSync(path, { force: true })
+      throw error
+    }
+  }
+
+  #startOne(paths: readonly string[]): void {
+    const { words, cwd, env } = this.#facts
+    const fifos = openStandardFifos(paths, 'relay')
+    try {
+      const about = { words, cwd, env, usesPipes: true, fifos, watchdog: undefined, settings: noSettings }
+      const { child } = spawnChild(about)
+      const exited = exitOf(child)
+      if (child.pid === undefined) throw new Error(`the system could not start ${words.join(' ')}`)
+      this.#children.push({ child, exited, fifos })
+    } catch (error) {
+      for (const fifo of fifosOf(fifos)) fifo.close()
+      throw error
     }
   }
 

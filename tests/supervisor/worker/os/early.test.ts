@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { EarlyChildren } from '../../../../src/supervisor/worker/os/early.js'
+import { fifoCounts } from '../../../../src/supervisor/worker/os/standard-fifos.js'
 import { isAlive } from '../../../helpers/pool.js'
 import { testFolder } from '../../../helpers/rr.js'
 import { eventually } from '../../../helpers/wait.js'
@@ -55,6 +56,20 @@ test('what a child has started is killed with it', async (t) => {
   const pid = Number(readFileSync(pidFile, 'utf8'))
   children.discard()
   await eventually(() => !isAlive(pid))
+})
+
+test('an early start that fails leaves no FIFO, whether mkfifo or the system refused', async (t) => {
+  const folder = await testFolder(t)
+  const children = new EarlyChildren(facts)
+  const last = 2 * fifoCounts.relay - 1
+  const pathOf = (at: number) => join(folder, at === last ? 'no-folder/fifo' : `fifo-${at}`)
+  assert.throws(() => children.start(2, pathOf), /mkfifo/)
+  assert.deepEqual(readdirSync(folder), [])
+  const nowhere = { ...facts, cwd: join(folder, 'no-folder') }
+  const none = new EarlyChildren(nowhere)
+  assert.throws(() => none.start(2, (at) => join(folder, `fifo-${at}`)), /could not start cat/)
+  assert.equal(none.take(nowhere), undefined)
+  assert.deepEqual(readdirSync(folder), [])
 })
 
 test('a program that is not there is told by the ordinary start: nothing is left of the attempt', async (t) => {
