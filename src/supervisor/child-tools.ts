@@ -32,10 +32,11 @@ export class ChildTools {
     return this.#watchdog
   }
 
-  /** Ends the watchdog, which kills every child that is still there. */
+  /** Ends the watchdog, which kills every child that is still there, and removes the FIFOs that were made ahead. */
   async close(): Promise<void> {
     const watchdog = await this.#watchdog
     await watchdog?.close()
+    await this.fifos.empty()
   }
 
   async #start(): Promise<Watchdog | undefined> {

@@ -2,6 +2,7 @@
  * Named pipes for the standard streams of workers, made ahead: `mkfifo` is a program, and one call of it makes them for all
  * workers that boot together. Where there is none, workers get socket pairs and a warning says what that costs.
  */
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../../core/errors.js'
 import type { Logger } from '../../../logging/logger.js'
@@ -46,6 +47,12 @@ export class FifoStock {
   /** Takes back FIFOs that were not opened. */
   giveBack(paths: readonly string[]): void {
     this.#ready.push(...paths)
+  }
+
+  /** Removes those that nobody took. */
+  async empty(): Promise<void> {
+    await this.#making
+    for (const path of this.#ready.splice(0)) rmSync(path, { force: true })
   }
 
   async #make(count: number): Promise<void> {

@@ -75,6 +75,8 @@ export class EarlyChildren {
 
 /** In one call, and waited for: nothing else is to be done meanwhile. */
 function makeFifosNow(paths: readonly string[]): void {
+  // Left by a killed server that had our pid.
+  for (const path of paths) rmSync(path, { force: true })
   for (const program of ownFiles) {
     const { error, status } = spawnSync(program, ['-m', '600', '--', ...paths], {
       stdio: 'ignore',

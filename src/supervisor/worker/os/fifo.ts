@@ -12,17 +12,18 @@ const mkfifoTimeoutMs = 10_000
 const triesMax = 5
 
 /**
- * Makes FIFOs with mode 0600, all with one call of `mkfifo`; rejects when the program is missing or a path exists. A
- * `mkfifo` that was killed is called again: without FIFOs there would be no watchdog.
+ * Makes FIFOs with mode 0600, all with one call of `mkfifo`; rejects when the program is missing. The names are to hold our pid: a file
+ * that has one was left by a killed server of the same pid, and is replaced. A `mkfifo` that was killed is called again: without FIFOs
+ * there would be no watchdog.
  */
 export async function makeFifos(paths: readonly string[]): Promise<void> {
   for (let left = triesMax - 1; ; left -= 1) {
+    for (const path of paths) rmSync(path, { force: true })
     try {
       await promisify(execFile)('mkfifo', ['-m', '600', '--', ...paths], { timeout: mkfifoTimeoutMs })
       return
     } catch (error) {
       if (left === 0 || !wasKilled(error)) throw error
-      for (const path of paths) rmSync(path, { force: true })
     }
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { EarlyChildren } from '../../../../src/supervisor/worker/os/early.js'
@@ -70,6 +70,15 @@ test('an early start that fails leaves no FIFO, whether mkfifo or the system ref
   assert.throws(() => none.start(2, (at) => join(folder, `fifo-${at}`)), /could not start cat/)
   assert.equal(none.take(nowhere), undefined)
   assert.deepEqual(readdirSync(folder), [])
+})
+
+test('a FIFO that a killed server of the same pid left is replaced', async (t) => {
+  const folder = await testFolder(t)
+  writeFileSync(join(folder, 'fifo-1'), '')
+  const children = new EarlyChildren(facts)
+  t.after(() => children.discard())
+  children.start(1, (at) => join(folder, `fifo-${at}`))
+  assert.ok(children.take(facts))
 })
 
 test('a program that is not there is told by the ordinary start: nothing is left of the attempt', async (t) => {
