@@ -14,6 +14,7 @@ export function runBootstrap({ handler, ...options }: BootstrapWords, prepared: 
     await bootstrap(handler, { ...options, ...prepared })
   }
   run().catch((error: unknown) => {
-    process.exitCode = sayFault(error)
+    // Something may be left that keeps the process alive: an early worker, a timer.
+    process.exit(sayFault(error))
   })
 }
