@@ -22,6 +22,9 @@ else {
   delete process.env._RELAYRUNNER_SAVE_CACHE
   const compiledFolder = folder || join(import.meta.dirname, 'compiled')
   const notes: string[] = []
+  // Else a signal would end the process and leave the early workers. Libuv hands it over in the next turn of the loop, where the
+  // listener of the server is there, too: nothing is awaited until then.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => undefined)
   const compiled = readCompiled(compiledFolder, version, notes)
   const early = startEarly(words, compiled, notes)
   const name = cacheName([version, bundleHash], process.execArgv)

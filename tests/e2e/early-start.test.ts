@@ -17,10 +17,11 @@ interface Deployment {
 }
 
 /** A folder with a compiled configuration of two workers, each of which writes down its pid first. */
-async function deploy(t: TestContext, { worker = 'echo', more = '' } = {}): Promise<Deployment> {
+async function deploy(t: TestContext, { worker = 'echo', more = '', first = ':' } = {}): Promise<Deployment> {
   const folder = await testFolder(t)
-  const pids = join(folder, 'pids')
-  const command = ['sh', '-c', `echo $$ >>${pids}; exec ${workerText(worker)}`]
+  const [pids, before] = [join(folder, 'pids'), join(folder, 'before.sh')]
+  writeFileSync(before, first)
+  const command = ['sh', '-c', `echo $$ >>${pids}; . ${before}; exec ${workerText(worker)}`]
   const pool = `lambda: { pool: { num_workers: 2 } }\nlogs: { level: debug }\n${more}`
   writeFileSync(
     join(folder, 'rr.yaml'),
@@ -85,3 +86,11 @@ test('a file that was changed since starts no worker early', async (t) => {
   assert.equal(await faulty.ended, 78)
   assert.deepEqual(deployment.started(), [])
 })
+
+for (const signal of ['TERM', 'INT', 'HUP'] as const)
+  test(`SIG${signal} while the server is loaded stops it in order, and its early worker`, async (t) => {
+    const [api, deployment] = [await testApi(t), await deploy(t, { first: `kill -${signal} $PPID` })]
+    const rr = await start(t, api, deployment)
+    assert.equal(await rr.ended, 0)
+    await eventually(() => !deployment.started().some(isAlive))
+  })
