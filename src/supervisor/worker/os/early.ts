@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import type { LaunchSettings } from './launcher.js'
-import { type EarlyChild, exitOf, signalGroup, spawnChild } from './process.js'
+import { type EarlyChild, exitOf, signalWorkerGroup, spawnChild } from './process.js'
 import { fifoCounts, fifosOf, openStandardFifos } from './standard-fifos.js'
 
 /** Options that an early child must share with the worker that it becomes. */
@@ -67,7 +67,7 @@ export class EarlyChildren {
     const left = this.#children
     this.#children = []
     for (const { child, fifos } of left) {
-      if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL')
+      if (child.pid !== undefined) signalWorkerGroup(child.pid, 'SIGKILL')
       for (const fifo of fifosOf(fifos)) fifo.close()
     }
   }

@@ -162,7 +162,7 @@ function setOomScore(pid: number, score: number | undefined): void {
   try {
     writeFileSync(`/proc/${pid}/oom_score_adj`, String(score))
   } catch (error) {
-    signalGroup(pid, 'SIGKILL')
+    signalWorkerGroup(pid, 'SIGKILL')
     const what = `oom_score_adj ${score} was refused: ${messageOf(error)}`
     throw new RelayError(ErrorCode.WorkerBoot, what, {
       hint: 'Lowering it needs CAP_SYS_RESOURCE.',
@@ -191,8 +191,8 @@ function watch(child: ChildProcess, exited: Promise<ProcessExit>, options: Spawn
     input: child.stdin ?? undefined,
     output: options.usesPipes ? (child.stdout ?? undefined) : undefined,
     exited,
-    kill: () => signalGroup(pid, 'SIGKILL'),
-    terminate: () => signalGroup(pid, 'SIGTERM'),
+    kill: () => signalWorkerGroup(pid, 'SIGKILL'),
+    terminate: () => signalWorkerGroup(pid, 'SIGTERM'),
   }
 }
 
@@ -204,7 +204,7 @@ function outputOf(fifo: OpenFifo | undefined, stream: Readable | null): OutputSt
 }
 
 /** Sends a signal to the process group of a child; does nothing when it has gone. */
-export function signalGroup(pid: number, signal: NodeJS.Signals): void {
+export function signalWorkerGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal)
   } catch {

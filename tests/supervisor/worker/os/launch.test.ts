@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ErrorCode, hasCode, RelayError } from '../../../../src/core/errors.js'
 import { lambdaPlatform } from '../../../../src/platform/lambda.js'
 import { processSettings } from '../../../../src/supervisor/pool/boot/process-settings.js'
@@ -95,7 +94,7 @@ test('an oom_score_adj refused after an exact launch leaves the FIFOs to whoever
   for (const fifo of fifosOf(fifos)) fifo.close()
   // Has the number of a descriptor that was closed, which nothing may close again.
   const next = openSync(join(folder, 'next'), 'w')
-  await sleep(20)
+  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve))
   assert.equal(writeSync(next, 'x'), 1)
   closeSync(next)
 })
