@@ -109,7 +109,7 @@ async function batchCost(records: number): Promise<number> {
   const body = Buffer.from(JSON.stringify({ Records }))
   const act = () => {
     const plan = planEvent(body, split)
-    if (plan.kind !== 'batch') throw new Error('the event is no batch')
+    if (plan.kind !== 'batch') throw new Error('the event is not a batch')
     const verdicts = plan.records.map(() => ({ kind: 'done', body: nothing }) as const)
     answerBatch({ records: plan.records, verdicts, isFailed: () => true, isPartial: true })
   }

@@ -27,7 +27,7 @@ export interface Case {
   readonly env: Readonly<Record<string, string>>
 }
 
-/** What the workers of a row are. */
+/** Kind of the workers of a row. */
 export interface Work {
   readonly workers: number
   /** Time that a job takes, in ms. */

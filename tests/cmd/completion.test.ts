@@ -7,7 +7,7 @@ function completion(shell: string) {
   return spawnSync(process.execPath, [rrCommand, 'completion', shell], { encoding: 'utf8' })
 }
 
-/** What bash itself offers after these words, the last of which is being typed. */
+/** Words that bash itself offers after these, the last of which is being typed. */
 function offered(words: readonly string[]): readonly string[] {
   const text = words.map((word) => `'${word}'`).join(' ')
   const script = [

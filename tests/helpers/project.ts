@@ -14,7 +14,7 @@ export const projectFolder = (() => {
   return folder
 })()
 
-/** What ships, `dist`: tests that start a command start its bundles. */
+/** Folder of what ships, `dist`: tests that start a command start its bundles. */
 export const shippedFolder = join(projectFolder, 'dist')
 
 /** The command line under test. */

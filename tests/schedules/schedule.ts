@@ -196,7 +196,7 @@ class Play {
   #invocations = 0
   #restarts = 0
   #waited = 0
-  /** How often a worker began a message of the running invocation. */
+  /** Number of times that a worker began a message of the running invocation. */
   readonly #begun = new Map<string, number>()
   readonly #over = new AbortController()
   readonly #ended = new Promise<void>((resolve) =>

@@ -111,7 +111,7 @@ class Peer {
   #exit!: (exit: ProcessExit) => void
   #timer: Timer | undefined
   #isGone = false
-  /** What lies in its pipe while it is busy. */
+  /** Messages in its pipe while it is busy. */
   readonly #pipe: (() => void)[] = []
   #isBusy = false
   /** The number of its job, as the last key of an answer's context. */

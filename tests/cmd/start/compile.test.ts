@@ -47,7 +47,7 @@ function cacheIn(out: string): string {
   return readdirSync(out).find((name) => name.startsWith(preparedNames.cache)) ?? ''
 }
 
-/** What the start said of the compiled parts. */
+/** Log lines of the start about the compiled parts. */
 function notes(rr: RunningRr): readonly string[] {
   return rr.lines().flatMap(({ logger, message }) => (logger === 'start' ? [message] : []))
 }

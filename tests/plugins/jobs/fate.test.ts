@@ -59,13 +59,13 @@ const cases: readonly [title: string, verdict: NotDone, changes: Partial<FateFac
   ['nack is a retry', asked('nack'), {}, { kind: 'again', afterMs: 1000, isFree: false }],
   ['nack drops where RoadRunner does', asked('nack'), { dropsNacked: true }, { kind: 'drop' }],
   [
-    'a stop is no try',
+    'a stop is not a try',
     { kind: 'retry', why: makeFault(FaultKind.stopped, 'm') },
     { policy: max3, attempt: 9 },
     { kind: 'release' },
   ],
   [
-    'no worker is no try',
+    'a missing worker is not a try',
     { kind: 'retry', why: makeFault(FaultKind.noWorkers, 'm') },
     { policy: max3, attempt: 9 },
     { kind: 'release' },

@@ -6,7 +6,7 @@ import { hasCode } from '../../../src/core/errors.js'
 import { fixtureCommand, isAlive, job, startPool, type TestPool, textOf } from '../../helpers/pool.js'
 import { eventually } from '../../helpers/wait.js'
 
-/** What the descriptors 0 and 1 of a process are: `pipe` for named pipes, `socket` for socket pairs. */
+/** Kind of the descriptors 0 and 1 of a process: `pipe` for named pipes, `socket` for socket pairs. */
 function kindsOf(pid: number): readonly string[] {
   return [0, 1].map((fd) => {
     const target = readlinkSync(`/proc/${pid}/fd/${fd}`)
