@@ -39,7 +39,14 @@ const stateRow = record({
   dropped: number,
   lost: number,
 })
-const failedRow = record({ pipeline: text, id: text, job: text, attempt: number, failed_at: text, why: text })
+const failedRow = record({
+  pipeline: text,
+  id: text,
+  job: text,
+  attempt: orNull(number),
+  failed_at: orNull(text),
+  why: text,
+})
 
 type StateRow = ShapeOf<typeof stateRow>
 type FailedRow = ShapeOf<typeof failedRow>
@@ -236,8 +243,8 @@ function deadTable(rows: readonly FailedRow[]): string {
     row.pipeline,
     row.id,
     row.job,
-    String(row.attempt),
-    row.failed_at,
+    shown(row.attempt),
+    row.failed_at ?? '-',
     row.why,
   ])
   return table(['PIPELINE', 'ID', 'JOB', 'TRIES', 'FAILED', 'WHY'], cells)

@@ -141,6 +141,7 @@ const configFaults = [
   ErrorCode.ConfigNotFound,
   ErrorCode.NothingToPull,
   ErrorCode.WorkerSettings,
+  ErrorCode.DriverPackage,
 ] as const
 
 /** True for a fault that only a change of the configuration, or of how `rr` is started, can mend. */

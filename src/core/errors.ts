@@ -52,6 +52,10 @@ export const ErrorCode = {
   RuntimeApi: 'RR_RUNTIME_API',
   QueueRefused: 'RR_QUEUE_REFUSED',
   SnapshotHook: 'RR_SNAPSHOT_HOOK',
+  QueueUnreachable: 'RR_QUEUE_UNREACHABLE',
+  QueueDenied: 'RR_QUEUE_DENIED',
+  QueueMissing: 'RR_QUEUE_MISSING',
+  DriverPackage: 'RR_DRIVER_PACKAGE',
   AwsPackage: 'RR_AWS_PACKAGE',
   AwsCall: 'RR_AWS_CALL',
 } as const

@@ -23,7 +23,10 @@ export { recordHeaders } from './protocols/record-headers.js'
 export type { SettledSource, SettleFaults } from './settler.js'
 export type {
   Delivery,
+  FailedDelivery,
+  FailedStore,
   Headers,
+  KeptMessage,
   NewJob,
   SettledDelivery,
   Source,

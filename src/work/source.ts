@@ -46,14 +46,45 @@ export interface NewJob {
   readonly autoAck?: true
 }
 
-/** Number of messages, by where they are. */
+/** A delivery that failed for good, to be kept by its queue. */
+export interface FailedDelivery {
+  readonly delivery: Delivery
+  readonly why: string
+  /** Tries that it had. */
+  readonly attempt: number
+}
+
+/** A message that failed for good, as its queue lists it. */
+export interface KeptMessage {
+  readonly id: string
+  /** Name of the job; empty where it has none. */
+  readonly name: string
+  /** Tries that it had; undefined where the queue does not know. */
+  readonly attempt: number | undefined
+  readonly why: string
+  /** Wall-clock ms of the last try; undefined where the queue does not know. */
+  readonly atMs: number | undefined
+}
+
+/** Messages that failed for good, where the queue itself keeps them: they outlive this process, and all servers on the queue see them. */
+export interface FailedStore {
+  /** Takes a delivery out of the queue's turn. Rejects when it could not: the message is then delivered again. */
+  keep(failed: FailedDelivery): Promise<void>
+  /** Lists up to `max`, the oldest first. */
+  list(max: number): Promise<readonly KeptMessage[]>
+  /** Puts messages back, those of these ids or all, with all tries ahead. Resolves with their number. */
+  redrive(ids?: readonly string[]): Promise<number>
+  count(): Promise<number>
+}
+
+/** Number of messages, by where they are; undefined where the queue cannot say. */
 export interface SourceCounts {
   /** Ready to be delivered. */
-  readonly active: number
+  readonly active: number | undefined
   /** Held back until a time. */
-  readonly delayed: number
+  readonly delayed: number | undefined
   /** Delivered and not settled. */
-  readonly reserved: number
+  readonly reserved: number | undefined
 }
 
 /** A queue. Lists are batches; their answers have one entry an item, in the order of the items: the fault, or undefined. */
@@ -87,6 +118,8 @@ export interface Source {
   keepsFailed?(): Promise<boolean>
   /** Hides deliveries that nobody is to run for now, for as long as the queue can; absent where they stay until they are settled. */
   park?(deliveries: readonly Delivery[]): Promise<readonly (Error | undefined)[]>
+  /** Keeps what failed for good in the queue itself; absent: the plugin `jobs` keeps it, hidden by `park`, as long as it runs. */
+  readonly failed?: FailedStore
   /** Ms until a failed delivery comes again, where the queue's own settings say so; absent: the caller of `settle` decides. */
   readonly retryMs?: number | undefined
   /** True where a message that a worker of RoadRunner's does not acknowledge is dropped, as by RoadRunner's driver of this name. */

@@ -2,7 +2,15 @@
  * Deliveries of one pipeline that failed for good and are still in its queue. Kept ones are neither settled nor run until they are
  * redriven; left ones are not run until the queue's own policy has moved them.
  */
-import { type Delivery, type Fault, FaultKind, makeFault, type Verdict } from '../../work/index.js'
+import {
+  type Delivery,
+  type Fault,
+  FaultKind,
+  type KeptMessage,
+  makeFault,
+  type Verdict,
+} from '../../work/index.js'
+import { ownAttribute } from '../../work/protocols/record-headers.js'
 
 /** A kept delivery. */
 export interface FailedJob {
@@ -22,6 +30,12 @@ export const leftVerdict: Verdict = {
   kind: 'retry',
   why: makeFault(FaultKind.failed, 'the job has failed for good'),
   afterMs: 1000,
+}
+
+/** Describes a kept delivery as a queue would that keeps it itself. */
+export function keptOf({ delivery, why, attempt, atMs }: FailedJob): KeptMessage {
+  const name = ownAttribute(delivery.record, 'rr_job') ?? ''
+  return { id: delivery.id, name, attempt, why: why.message, atMs }
 }
 
 /** Kept deliveries by their ids. */

@@ -1,33 +1,29 @@
 /** Procedures beside RoadRunner's: the full state of pipelines, and the jobs that failed for good. What `rr jobs` asks. */
 import { procedure, type RpcService } from '../../index.js'
-import { ownAttribute } from '../../work/protocols/record-headers.js'
-import type { FailedJob } from './failed-set.js'
+import type { KeptMessage } from '../../work/index.js'
 import type { PipelineState } from './pipeline-state.js'
 import type { Pipelines } from './pipelines.js'
 
-const name = { type: 'string' } as const
+const text = { type: 'string' } as const
 
 /** The procedures by name. */
 export function inspectionProcedures(pipelines: Pipelines): Parameters<RpcService['register']>[1] {
   return {
     States: procedure({ call: async () => ({ pipelines: (await pipelines.states()).map(stateRow) }) }),
     Failed: procedure({
-      input: { type: 'object', properties: { pipeline: name } },
-      call: ({ pipeline }) => {
+      input: { type: 'object', properties: { pipeline: text } },
+      call: async ({ pipeline }) => {
         const names = pipeline === undefined ? pipelines.names() : [pipeline]
-        const rows = names.flatMap((one) =>
-          pipelines
-            .find(one)
-            .failed()
-            .map((job) => failedRow(one, job)),
+        const rows = names.map(async (one) =>
+          (await pipelines.find(one).failed()).map((job) => failedRow(one, job)),
         )
-        return { jobs: rows }
+        return { jobs: (await Promise.all(rows)).flat() }
       },
     }),
     Redrive: procedure({
       input: {
         type: 'object',
-        properties: { pipeline: { ...name, required: true }, ids: { type: 'array', items: name } },
+        properties: { pipeline: { ...text, required: true }, ids: { type: 'array', items: text } },
       },
       audited: true,
       call: async ({ pipeline, ids }) => {
@@ -61,13 +57,8 @@ function stateRow(state: PipelineState): object {
   }
 }
 
-function failedRow(pipeline: string, { delivery, why, attempt, atMs }: FailedJob): object {
-  return {
-    pipeline,
-    id: delivery.id,
-    job: ownAttribute(delivery.record, 'rr_job') ?? '',
-    attempt,
-    failed_at: new Date(atMs).toISOString(),
-    why: why.message,
-  }
+/** Facts that a queue does not know are null. */
+function failedRow(pipeline: string, { id, name, why, attempt, atMs }: KeptMessage): object {
+  const failedAt = atMs === undefined ? null : new Date(atMs).toISOString()
+  return { pipeline, id, job: name, attempt: attempt ?? null, failed_at: failedAt, why }
 }

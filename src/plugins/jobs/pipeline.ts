@@ -7,15 +7,19 @@ import type { JobDriver } from '../../work/driver.js'
 import {
   type Delivery,
   Dispatcher,
+  type KeptMessage,
   type NewJob,
   PoisonRecords,
   type Protocol,
   type Source,
   VisibilityExtender,
 } from '../../work/index.js'
+import { isQueueFault } from '../../work/queues/queue-fault.js'
 import { Attempts } from './attempts.js'
-import { type FailedJob, FailedSet, leftVerdict } from './failed-set.js'
+import { acknowledgeEarly } from './auto-ack.js'
+import { FailedSet, keptOf, leftVerdict } from './failed-set.js'
 import type { RetryPolicy } from './fate.js'
+import { tellLost } from './lost-jobs.js'
 import type { PipelineState } from './pipeline-state.js'
 import { QueueLink } from './queue-link.js'
 import type { Scheduler, Taker } from './scheduler.js'
@@ -48,6 +52,9 @@ export interface PipelineOptions {
 
 /** Deaths of workers after which a job runs on a worker of its own. */
 const quarantineAfter = 3
+/** Failed jobs that a queue is asked for. */
+const keptShownMax = 1000
+
 /** A pipeline. */
 export class JobPipeline implements Taker {
   readonly name: string
@@ -88,7 +95,7 @@ export class JobPipeline implements Taker {
     try {
       this.#use(await this.#openSource())
     } catch (error) {
-      if (error instanceof RelayError) throw error
+      if (error instanceof RelayError && !isQueueFault(error)) throw error
       this.#link.failed(error)
       void this.#openLater()
     }
@@ -130,9 +137,11 @@ export class JobPipeline implements Taker {
       this.#link.failed(error)
       return undefined
     })
+    const kept = (await this.#storedCount()) ?? this.#failed.size
     const { error } = this.#link
     const { queue } = this.#options.config
-    const kept = this.#failed.size
+    // What is kept here is hidden in the queue, and no worker has it.
+    const hidden = this.#failed.size
     return {
       pipeline: this.name,
       driver: this.driver,
@@ -142,8 +151,7 @@ export class JobPipeline implements Taker {
       error,
       active: counts?.active,
       delayed: counts?.delayed,
-      // What is kept is hidden in the queue, and no worker has it.
-      reserved: counts === undefined ? undefined : Math.max(0, counts.reserved - kept),
+      reserved: counts?.reserved === undefined ? undefined : Math.max(0, counts.reserved - hidden),
       oldestMs: this.#source?.oldestMs?.(),
       running: scheduler.heldOf(this),
       waiting: scheduler.waitingOf(this),
@@ -153,13 +161,16 @@ export class JobPipeline implements Taker {
     }
   }
 
-  /** The jobs that failed for good and are kept. */
-  failed(): readonly FailedJob[] {
-    return this.#failed.list()
+  /** The jobs that failed for good and are kept: by the queue, else here. Rejects when the queue cannot be reached. */
+  async failed(): Promise<readonly KeptMessage[]> {
+    const store = this.#source?.failed
+    return store === undefined ? this.#failed.list().map(keptOf) : store.list(keptShownMax)
   }
 
   /** Puts kept jobs back into the queue, those of these ids or all; their tries are counted anew. Resolves with their number. */
   async redrive(ids?: readonly string[]): Promise<number> {
+    const store = this.#source?.failed
+    if (store !== undefined) return store.redrive(ids)
     const jobs = this.#failed.take(ids)
     for (const { delivery } of jobs) {
       this.#poison.forget(delivery.id)
@@ -198,16 +209,16 @@ export class JobPipeline implements Taker {
     const source = this.#source
     if (source === undefined) return
     await this.finished()
-    if (source.isVolatile === true) await this.#tellLost(source)
+    if (source.isVolatile === true)
+      await tellLost(source, { pipeline: this.name, driver: this.driver }, this.#context.log)
     await source.close()
   }
 
-  async #tellLost(source: Source): Promise<void> {
-    const { active, delayed, reserved } = (await source.counts?.()) ?? { active: 0, delayed: 0, reserved: 0 }
-    const count = active + delayed + reserved
-    if (count === 0) return
-    const fields = { pipeline: this.name, driver: this.driver, count }
-    this.#context.log.warn(fields, 'jobs are lost: their queue is in the memory of this process')
+  async #storedCount(): Promise<number | undefined> {
+    return this.#source?.failed?.count().catch((error: unknown) => {
+      this.#link.failed(error)
+      return undefined
+    })
   }
 
   #openSource(): Promise<Source> {
@@ -291,7 +302,7 @@ export class JobPipeline implements Taker {
   }
 
   async #take(source: Source, taken: readonly Delivery[], signal: AbortSignal): Promise<void> {
-    const runnable = await this.#acknowledged(source, await this.#withoutFailed(source, taken))
+    const runnable = await acknowledgeEarly(source, await this.#withoutFailed(source, taken))
     if (signal.aborted) {
       await this.#giveBack(runnable)
       return
@@ -310,21 +321,6 @@ export class JobPipeline implements Taker {
     if (left.length > 0) await source.settle(left.map((delivery) => ({ delivery, verdict: leftVerdict })))
     const isOut = new Set([...kept, ...left])
     return isOut.size === 0 ? taken : taken.filter((delivery) => !isOut.has(delivery))
-  }
-
-  /** Acknowledges what asks for it; from then on it cannot expire. */
-  async #acknowledged(source: Source, taken: readonly Delivery[]): Promise<readonly Delivery[]> {
-    const early = taken.filter(({ autoAck }) => autoAck === true)
-    if (early.length === 0) return taken
-    const done = { kind: 'done', body: new Uint8Array() } as const
-    const faults = await source.settle(early.map((delivery) => ({ delivery, verdict: done })))
-    return taken.flatMap((delivery) => {
-      if (delivery.autoAck !== true) return [delivery]
-      // Not acknowledged: it comes again.
-      if (faults[early.indexOf(delivery)] !== undefined) return []
-      const { expiresAtMs: _, ...kept } = delivery
-      return [kept]
-    })
   }
 
   /** A lane keeps its order only with one priority. */

@@ -1,5 +1,5 @@
 /** Knows whether the queue of a pipeline can be reached: tells of a change in one line, and waits longer after each failure. */
-import { type Clock, type Logger, messageOf, sleep } from '../../index.js'
+import { type Clock, type Logger, messageOf, RelayError, sleep } from '../../index.js'
 import { type RetryPolicy, waitMs } from './fate.js'
 
 /** Options of a link. */
@@ -44,8 +44,13 @@ export class QueueLink {
     const isNew = this.#error === undefined
     this.#failures += 1
     this.#error = messageOf(error)
-    if (isNew)
-      log.warn({ pipeline, driver, error: this.#error }, 'a pipeline cannot reach its queue, trying again')
+    if (!isNew) return
+    const { code, hint } = error instanceof RelayError ? error : { code: undefined, hint: undefined }
+    const about = { ...(code === undefined ? {} : { code }), ...(hint === undefined ? {} : { hint }) }
+    log.warn(
+      { pipeline, driver, error: this.#error, ...about },
+      'a pipeline cannot reach its queue, trying again',
+    )
   }
 
   /** Waits before the next try: 0.2 s, doubled with each failure up to 30 s; less when `signal` aborts. */

@@ -3,7 +3,7 @@
  * is handed on as it is.
  */
 import { type Logger, messageOf } from '../../index.js'
-import type { Delivery, Headers, NewJob, SettledDelivery, Source } from '../../work/index.js'
+import type { Delivery, FailedStore, Headers, NewJob, SettledDelivery, Source } from '../../work/index.js'
 import { ownAttribute } from '../../work/protocols/record-headers.js'
 import type { Attempts } from './attempts.js'
 import type { FailedSet } from './failed-set.js'
@@ -150,7 +150,7 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
       random,
     }
     const fate = fateOf(delivery, verdict, facts)
-    const isNoRoom = fate.kind === 'park' && failed.isFull
+    const isNoRoom = fate.kind === 'park' && source.failed === undefined && failed.isFull
     return isNoRoom ? { kind: 'again', afterMs: fullSetMs, isFree: false } : fate
   }
 
@@ -178,8 +178,7 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
         failed.leave(delivery.id)
         return { delivery, verdict: { kind: 'fail', why: verdict.why } }
       case 'park':
-        await this.#park(delivery, verdict, attempt)
-        return undefined
+        return this.#park(delivery, verdict, attempt)
       default:
         tally.dropped += 1
         attempts.forget(delivery)
@@ -221,14 +220,37 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
     return done(delivery)
   }
 
-  async #park(delivery: Delivery, { why }: NotDone, attempt: number): Promise<void> {
+  async #park(delivery: Delivery, verdict: NotDone, attempt: number): Promise<SettledDelivery | undefined> {
     const { source, failed, tally, log, pipeline, nowMs } = this.#options
+    const { why } = verdict
+    if (source.failed !== undefined) return this.#store(source.failed, delivery, verdict, attempt)
     tally.failed += 1
     failed.add({ delivery, why, attempt, atMs: nowMs() })
     const [fault] = (await source.park?.([delivery])) ?? []
-    if (fault === undefined) return
+    if (fault === undefined) return undefined
     const fields = { pipeline, job: delivery.id, error: messageOf(fault) }
     log.warn(fields, 'a failed job could not be hidden: its queue delivers it again, it is not run')
+    return undefined
+  }
+
+  /** Lets the queue keep it; where that fails, it is tried once more. */
+  async #store(
+    store: FailedStore,
+    delivery: Delivery,
+    verdict: NotDone,
+    attempt: number,
+  ): Promise<SettledDelivery | undefined> {
+    const { attempts, tally, log, pipeline, policy, random } = this.#options
+    try {
+      await store.keep({ delivery, why: verdict.why.message, attempt })
+    } catch (error) {
+      const fields = { pipeline, job: delivery.id, error: messageOf(error) }
+      log.warn(fields, 'a failed job could not be kept by its queue, it comes again')
+      return this.#again(delivery, verdict, { afterMs: waitMs(attempt, policy, random), isFree: false })
+    }
+    tally.failed += 1
+    attempts.forget(delivery)
+    return undefined
   }
 }
 

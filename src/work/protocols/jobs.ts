@@ -23,7 +23,7 @@ export interface JobsContextParts {
 /** The context of one delivery, as RoadRunner writes it. */
 export function jobsContext({ id, source, record, headers }: Delivery, parts: JobsContextParts) {
   const own = (key: string) => ownAttribute(record, key)
-  const queue = textOf(record.topic) ?? queueOf(textOf(record.eventSourceARN))
+  const queue = textOf(record.topic) ?? textOf(record.queue) ?? queueOf(textOf(record.eventSourceARN))
   const context = {
     id: own('rr_id') ?? id,
     job: own('rr_job') ?? foreignJob,
