@@ -12,6 +12,7 @@ export {
   type MetricsService,
 } from './contracts/metrics.js'
 export { Probe } from './contracts/probe.js'
+export { type QueueState, QueueStates, type QueueStatesService } from './contracts/queue-states.js'
 export { RuntimeApi, type RuntimeApiFacts, type RuntimeApiService } from './contracts/runtime-api.js'
 export { onAbort, type Undo } from './core/abort.js'
 export { unreachable } from './core/assert.js'
@@ -21,6 +22,13 @@ export { ErrorCode, hasCode, messageOf, RelayError, type RelayErrorOptions } fro
 export { isObject, type JsonObject, objectOf, parseJson, textOf } from './core/json.js'
 export { isLoopback } from './core/loopback.js'
 export { listen, listenAddress } from './ipc/address.js'
+export {
+  type FieldKind,
+  type MessageFields,
+  type MessageValue,
+  protoMessage,
+  type TableMessage,
+} from './ipc/rpc/message-table.js'
 export type { ProtoMessage, RemoteProcedure } from './ipc/rpc/procedure.js'
 export { type Shape, type ShapeOf, shape } from './ipc/rpc/shape.js'
 export { type LogFields, type Logger, LogLevel, silentLogger } from './logging/logger.js'

@@ -17,7 +17,7 @@ import { connectRpc } from '../src/ipc/rpc/client.js'
 import { serverPlatform } from '../src/platform/server.js'
 import { builtInPlugins } from '../src/plugins/index.js'
 import { formatProblem } from '../src/schema/tree.js'
-import type { AnyPlugin } from '../src/supervisor/plugins/definition.js'
+import type { Announcement, AnyPlugin } from '../src/supervisor/plugins/definition.js'
 import type { ServiceKey } from '../src/supervisor/plugins/keys.js'
 import {
   builtInFile,
@@ -56,6 +56,8 @@ export interface TestServer {
   line(isWanted: (line: LogLine) => boolean, timeoutMs?: number): Promise<LogLine>
   /** Returns the service of a key that some plugin provides. */
   service<T>(key: ServiceKey<T>): T | undefined
+  /** Announcements of the plugins: where they listen, with real ports. */
+  readonly announced: readonly Announcement[]
   /** Address in the workers' RR_RPC. */
   readonly rpcAddress: string
   /** Resolves with the error of a plugin whose `serve` threw. */
@@ -105,6 +107,7 @@ function testServer(server: Server, log: MemoryLog, stop: () => Promise<void>): 
     lines: log.lines,
     line: (isWanted, timeoutMs = lineMsMax) => log.find(isWanted, AbortSignal.timeout(timeoutMs)),
     service: (key) => server.service(key),
+    announced: server.announced(),
     rpcAddress: server.rpc.address,
     failed: server.failed,
     rpc: async (method, argument) => {

@@ -35,7 +35,6 @@ export const plannedSections: ReadonlySet<string> = new Set([
   'http',
   'kv',
   'metrics',
-  'status',
   'service',
   'grpc',
   'tcp',

@@ -25,8 +25,13 @@ export function poolsForPlugin(
 }
 
 /** Returns the state of a pool; of one that is not open when `pool` is undefined. */
-export function poolState(name: string, pool: ManagedPool | undefined): PoolState {
-  if (pool === undefined) return { name, isOpen: false, liveCount: 0, waitingCount: 0, isDegraded: false }
+export function poolState(
+  name: string,
+  plugins: readonly string[],
+  pool: ManagedPool | undefined,
+): PoolState {
+  if (pool === undefined)
+    return { name, plugins, isOpen: false, liveCount: 0, waitingCount: 0, isDegraded: false }
   const { liveCount, waitingCount, health } = pool
-  return { name, isOpen: true, liveCount, waitingCount, isDegraded: health.isDegraded }
+  return { name, plugins, isOpen: true, liveCount, waitingCount, isDegraded: health.isDegraded }
 }

@@ -12,17 +12,26 @@ export class PoolUsers {
   /** Pools by the name of a user, its first one each. */
   readonly #pools = new Map<string, string>()
 
+  readonly #byPool = new Map<string, Set<string>>()
+
   /** Notes that a plugin uses a pool. Throws RR_POOL_MODE when another one uses it in another mode. */
   add(pool: string, user: OpenPool): void {
     const first = this.#first.get(pool)
     if (first === undefined) this.#first.set(pool, user)
     else if (first.mode !== user.mode) throw twoModes(pool, first, user)
-    if (user.name !== serverUser && !this.#pools.has(user.name)) this.#pools.set(user.name, pool)
+    if (user.name === serverUser) return
+    this.#byPool.set(pool, (this.#byPool.get(pool) ?? new Set()).add(user.name))
+    if (!this.#pools.has(user.name)) this.#pools.set(user.name, pool)
   }
 
   /** Names of the plugins that have workers. */
   names(): readonly string[] {
     return [...this.#pools.keys()]
+  }
+
+  /** Names of the plugins that use a pool. */
+  of(pool: string): readonly string[] {
+    return [...(this.#byPool.get(pool) ?? [])]
   }
 
   /** Pool of a plugin; undefined when it has none. */

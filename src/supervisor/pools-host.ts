@@ -131,7 +131,7 @@ export class PoolsHost implements Omit<PoolsService, 'on'> {
   }
 
   list(): readonly PoolState[] {
-    return this.names().map((name) => poolState(name, this.#pools.get(name)))
+    return this.names().map((name) => poolState(name, this.#users.of(name), this.#pools.get(name)))
   }
 
   /** Returns the pools as one plugin sees them: its listeners are removed by what is handed to `defer`. */

@@ -26,6 +26,8 @@ export interface OpenPool {
 /** State of one pool. The counts of a pool that is not open are 0. */
 export interface PoolState {
   readonly name: string
+  /** Names of the plugins that use it, in the order in which they opened it. */
+  readonly plugins: readonly string[]
   /** False while a pool of `pools:` has no workers, because nobody has opened it yet. */
   readonly isOpen: boolean
   /** Number of workers that are idle or busy. */

@@ -8,7 +8,7 @@ import { workerText } from '../helpers/rr.js'
 import { eventually } from '../helpers/wait.js'
 
 const shared = { ...poolDefaults, command: fixtureCommand('echo') }
-const idle = { liveCount: 0, waitingCount: 0, isDegraded: false }
+const idle = { plugins: [], liveCount: 0, waitingCount: 0, isDegraded: false }
 
 test('a plugin that looks at pools boots nothing, and hears of their workers and jobs', async (t) => {
   const heard: string[] = []

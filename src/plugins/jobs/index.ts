@@ -1,5 +1,5 @@
 /** The plugin `jobs`: takes jobs from pipelines and deals them to workers. */
-import { all, definePlugin, Pools, Rpc } from '../../index.js'
+import { all, definePlugin, Pools, QueueStates, Rpc } from '../../index.js'
 import { JobDriver } from '../../work/driver.js'
 import { jobsSection } from './section.js'
 
@@ -7,6 +7,7 @@ export default definePlugin({
   name: 'jobs',
   on: 'section',
   needs: { pools: Pools, rpc: Rpc, drivers: all(JobDriver) },
+  provides: QueueStates,
   config: jobsSection,
   async setup({ config: settings, needs, log, clock, announce, defer }) {
     // Workers that speak `raw` are those of `lambda`.

@@ -5,14 +5,17 @@ import {
   ErrorCode,
   type Logger,
   onAbort,
-  type PluginLife,
   type Pool,
+  type QueueState,
+  type QueueStates,
   RelayError,
   type RpcService,
+  type RunningPlugin,
 } from '../../index.js'
 import type { JobDriver } from '../../work/driver.js'
 import { jobsProtocol, rawProtocol } from '../../work/index.js'
 import { inspectionProcedures } from './inspection.js'
+import type { PipelineState } from './pipeline-state.js'
 import { Pipelines } from './pipelines.js'
 import { jobsProcedures } from './rpc.js'
 import { Scheduler } from './scheduler.js'
@@ -34,7 +37,7 @@ export interface JobsOptions {
 const priorityDefault = 10
 
 /** Opens all pipelines; those of `consume` take jobs once the server serves. Rejects with a fault of the configuration. */
-export async function startJobs(options: JobsOptions): Promise<PluginLife> {
+export async function startJobs(options: JobsOptions): Promise<RunningPlugin<typeof QueueStates>> {
   const { settings, pool, rpc, log, clock, announce, defer } = options
   const drivers = new Map([...options.drivers.values()].map((driver) => [driver.name, driver]))
   const pipelines = new Pipelines({
@@ -62,6 +65,7 @@ export async function startJobs(options: JobsOptions): Promise<PluginLife> {
   })
   announce({ what: 'jobs', where: placesOf(settings) })
   return {
+    service: { states: async () => (await pipelines.states()).map(queueState) },
     async serve() {
       for (const name of settings.consume) pipelines.resume(name)
     },
@@ -70,6 +74,10 @@ export async function startJobs(options: JobsOptions): Promise<PluginLife> {
       await Promise.race([pipelines.finished(), new Promise<void>((resolve) => onAbort(signal, resolve))])
     },
   }
+}
+
+function queueState({ state, ...rest }: PipelineState): QueueState {
+  return { ...rest, isReady: state === 'consuming' }
 }
 
 /** A pipeline's own `priority` wins over its driver's key of that name, which the driver gives to jobs that have none. */
