@@ -10,8 +10,24 @@ use RelayRunner\Context;
 /** The file `config/relayrunner.php`, checked as it is read. */
 final class Settings
 {
+    /** What keys can be; the first is the default. */
+    private const CHOICES = [
+        'attempts' => ['auto', 'cache', 'receive_count'],
+        'failed' => ['laravel', 'queue', 'both'],
+        'transactions' => ['roll_back', 'fail', 'off'],
+        'maintenance' => ['run', 'retry'],
+    ];
+
+    /** Throws an InvalidArgumentException for a value that no key takes. */
     public function __construct(private readonly Config $config)
     {
+        foreach (self::CHOICES as $key => $values) {
+            $value = $config->get("relayrunner.$key", $values[0]);
+            if (!in_array($value, $values, true)) {
+                $text = is_scalar($value) ? var_export($value, true) : get_debug_type($value);
+                throw new \InvalidArgumentException("config/relayrunner.php: $key is $text; it can be " . implode(', ', $values));
+            }
+        }
     }
 
     /** Name of the cache store for attempts, done jobs and restarts; null is the default one. */
@@ -23,7 +39,7 @@ final class Settings
     /** Tells whether runs are counted in the cache. */
     public function countsRuns(): bool
     {
-        $way = $this->oneOf('attempts', ['auto', 'cache', 'receive_count']);
+        $way = $this->choice('attempts');
         if ($way !== 'auto') {
             return $way === 'cache';
         }
@@ -34,27 +50,27 @@ final class Settings
 
     public function writesFailedJobs(): bool
     {
-        return $this->oneOf('failed', ['laravel', 'queue', 'both']) !== 'queue';
+        return $this->choice('failed') !== 'queue';
     }
 
     public function leavesFailedToQueue(): bool
     {
-        return $this->oneOf('failed', ['laravel', 'queue', 'both']) !== 'laravel';
+        return $this->choice('failed') !== 'laravel';
     }
 
     public function endsTransactions(): bool
     {
-        return $this->oneOf('transactions', ['roll_back', 'fail', 'off']) !== 'off';
+        return $this->choice('transactions') !== 'off';
     }
 
     public function failsOpenTransactions(): bool
     {
-        return $this->oneOf('transactions', ['roll_back', 'fail', 'off']) === 'fail';
+        return $this->choice('transactions') === 'fail';
     }
 
     public function waitsInMaintenance(): bool
     {
-        return $this->oneOf('maintenance', ['run', 'retry']) === 'retry';
+        return $this->choice('maintenance') === 'retry';
     }
 
     public function remembersDone(): bool
@@ -88,14 +104,8 @@ final class Settings
         return $handlers[$arn ?? ''] ?? $handlers[$context->queue() ?? ''] ?? $handlers['*'] ?? null;
     }
 
-    /** @param non-empty-list<string> $values the first is the default */
-    private function oneOf(string $key, array $values): string
+    private function choice(string $key): string
     {
-        $value = $this->config->get("relayrunner.$key", $values[0]);
-        if (!in_array($value, $values, true)) {
-            $text = is_scalar($value) ? var_export($value, true) : get_debug_type($value);
-            throw new \InvalidArgumentException("config/relayrunner.php: $key is $text; it can be " . implode(', ', $values));
-        }
-        return $value;
+        return $this->config->get("relayrunner.$key", self::CHOICES[$key][0]);
     }
 }
