@@ -20,7 +20,7 @@ export interface SqsServer {
 }
 
 /** Starts it on a free port, or on one that is given; it goes with the test. */
-export async function startSqsServer(t: TestContext, port = 0): Promise<SqsServer> {
+export async function startSqsServer(t: Pick<TestContext, 'after'>, port = 0): Promise<SqsServer> {
   const server = await startFauxqs({ port, logger: false })
   let isStopped = false
   const stop = async () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Codec, definePlugin, type PoolState, Pools } from '../../src/index.js'
-import { startServer } from '../../testing/index.js'
+import { startServer } from '../../testing/start-server.js'
 import { fixtureCommand, job, poolDefaults, startPool } from '../helpers/pool.js'
 import { workerText } from '../helpers/rr.js'
 import { eventually } from '../helpers/wait.js'
