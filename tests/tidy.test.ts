@@ -27,6 +27,7 @@ test('each package has one home, and none is imported where a cold start would p
     yaml: 'config/',
     commander: 'cmd/',
     undici: 'cmd/',
+    'prom-client': 'src/plugins/metrics/',
     tinypool: 'src/supervisor/',
     pbf: 'src/ipc/rpc/',
     '@msgpack/msgpack': 'src/ipc/rpc/',

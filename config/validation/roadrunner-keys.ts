@@ -34,7 +34,6 @@ export function insteadOf(path: string): string | undefined {
 export const plannedSections: ReadonlySet<string> = new Set([
   'http',
   'kv',
-  'metrics',
   'service',
   'grpc',
   'tcp',

@@ -1,12 +1,12 @@
 /** The plugin `jobs`: takes jobs from pipelines and deals them to workers. */
-import { all, definePlugin, Pools, QueueStates, Rpc } from '../../index.js'
+import { all, definePlugin, Metrics, optional, Pools, QueueStates, Rpc } from '../../index.js'
 import { JobDriver } from '../../work/driver.js'
 import { jobsSection } from './section.js'
 
 export default definePlugin({
   name: 'jobs',
   on: 'section',
-  needs: { pools: Pools, rpc: Rpc, drivers: all(JobDriver) },
+  needs: { pools: Pools, rpc: Rpc, drivers: all(JobDriver), metrics: optional(Metrics) },
   provides: QueueStates,
   config: jobsSection,
   async setup({ config: settings, needs, log, clock, announce, defer }) {
@@ -14,6 +14,6 @@ export default definePlugin({
     const mode = settings.mode === 'raw' ? 'lambda' : 'jobs'
     const pool = needs.pools.open(settings.pool, { name: 'jobs', mode })
     const { startJobs } = await import('./start.js')
-    return startJobs({ settings, pool, drivers: needs.drivers, rpc: needs.rpc, log, clock, announce, defer })
+    return startJobs({ settings, pool, ...needs, log, clock, announce, defer })
   },
 })

@@ -1,6 +1,7 @@
 /** The pipelines of one server by name: declared by the file and over RPC, pushed to, paused, resumed and destroyed. */
 import { type Clock, messageOf } from '../../index.js'
 import type { NewJob } from '../../work/index.js'
+import type { PushEnd } from './metrics.js'
 import { JobPipeline, type PipelineContext, type PipelineOptions } from './pipeline.js'
 import type { PipelineState } from './pipeline-state.js'
 
@@ -9,6 +10,8 @@ export interface PipelinesOptions {
   readonly context: Omit<PipelineContext, 'push'>
   /** Ms that a push, or a change of a pipeline, may take. */
   readonly timeoutMs: number
+  /** Told of each push that has ended. */
+  readonly onPushed?: ((push: PushEnd) => void) | undefined
 }
 
 /** The pipelines. */
@@ -16,11 +19,13 @@ export class Pipelines {
   readonly #context: PipelinesOptions['context']
   readonly #clock: Clock
   readonly #timeoutMs: number
+  readonly #onPushed: PipelinesOptions['onPushed']
   readonly #byName = new Map<string, JobPipeline>()
   /** Names of those that are being destroyed. */
   readonly #leaving = new Set<string>()
 
-  constructor({ context, timeoutMs }: PipelinesOptions) {
+  constructor({ context, timeoutMs, onPushed }: PipelinesOptions) {
+    this.#onPushed = onPushed
     this.#timeoutMs = timeoutMs
     this.#clock = context.clock
     this.#context = context
@@ -60,7 +65,17 @@ export class Pipelines {
 
   /** Pushes jobs in their order. Rejects when the pipeline is not there, or its queue does not take them in time. */
   async push(name: string, jobs: readonly NewJob[]): Promise<void> {
-    await this.#pushInto(this.#findStaying(name), jobs)
+    const pipeline = this.#findStaying(name)
+    if (this.#onPushed === undefined) return this.#pushInto(pipeline, jobs)
+    const startedAt = this.#clock.monotonicMs()
+    let isFailed = true
+    try {
+      await this.#pushInto(pipeline, jobs)
+      isFailed = false
+    } finally {
+      const tookMs = this.#clock.monotonicMs() - startedAt
+      this.#onPushed({ pipeline: name, driver: pipeline.driver, count: jobs.length, tookMs, isFailed })
+    }
   }
 
   async pause(name: string): Promise<void> {

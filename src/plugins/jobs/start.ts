@@ -4,6 +4,7 @@ import {
   type Clock,
   ErrorCode,
   type Logger,
+  type MetricsService,
   onAbort,
   type Pool,
   type QueueState,
@@ -15,6 +16,7 @@ import {
 import type { JobDriver } from '../../work/driver.js'
 import { jobsProtocol, rawProtocol } from '../../work/index.js'
 import { inspectionProcedures } from './inspection.js'
+import { watchPipelines } from './metrics.js'
 import type { PipelineState } from './pipeline-state.js'
 import { Pipelines } from './pipelines.js'
 import { jobsProcedures } from './rpc.js'
@@ -27,6 +29,7 @@ export interface JobsOptions {
   readonly pool: Pool
   readonly drivers: ReadonlyMap<string, JobDriver>
   readonly rpc: RpcService
+  readonly metrics: MetricsService | undefined
   readonly log: Logger
   readonly clock: Clock
   readonly announce: (place: Announcement) => void
@@ -38,9 +41,10 @@ const priorityDefault = 10
 
 /** Opens all pipelines; those of `consume` take jobs once the server serves. Rejects with a fault of the configuration. */
 export async function startJobs(options: JobsOptions): Promise<RunningPlugin<typeof QueueStates>> {
-  const { settings, pool, rpc, log, clock, announce, defer } = options
+  const { settings, pool, rpc, metrics, log, clock, announce, defer } = options
   const drivers = new Map([...options.drivers.values()].map((driver) => [driver.name, driver]))
-  const pipelines = new Pipelines({
+  const pipelines: Pipelines = new Pipelines({
+    onPushed: metrics === undefined ? undefined : watchPipelines(metrics, () => pipelines.states()),
     timeoutMs: settings.timeout * 1000,
     context: {
       pool,
