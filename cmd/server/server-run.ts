@@ -265,6 +265,7 @@ export class ServerRun {
       log: this.#log,
       splitCommand: (text) => commandWords(text) ?? [],
       checkInput,
+      config: async () => (await import('./effective-config.js')).effectiveConfig(plan),
       onStopAsked: () => this.#end.ask(),
       tellsBootsOnce: manner.tellsBootsOnce,
       onHeld: manner.watches ? (held) => this.#step('held', { held }) : undefined,

@@ -14,6 +14,13 @@ export interface DecoderSink {
   junk(bytes: Buffer): void
 }
 
+/** Header of a frame that is larger than its limit, and how many of its bytes are still to come. */
+export interface RefusedFrame {
+  readonly flags: number
+  readonly options: readonly number[]
+  readonly leftBytes: number
+}
+
 const headerWordsMin = headerBytesMin / 4
 const headerWordsMax = headerWordsMin + optionsMax
 const excerptBytes = 32
@@ -121,19 +128,16 @@ export class FrameDecoder {
     const { payloadBytesMax } = this.#limits
     if (payloadBytes > payloadBytesMax) {
       const text = `a frame announces ${payloadBytes} bytes; the limit is ${payloadBytesMax}`
-      this.#fail(
-        new RelayError(ErrorCode.FrameTooLarge, text, { hint: 'Send a smaller answer, or stream it.' }),
-      )
+      const hint = 'Send a smaller answer, or stream it.'
+      const details = { frame: refusedFrame(bytes.subarray(at)) }
+      this.#fail(new RelayError(ErrorCode.FrameTooLarge, text, { hint, details }))
     }
     return ((bytes[at] as number) & 0x0f) * 4 + payloadBytes
   }
 
   #emit(bytes: Buffer, at: number): void {
     const headerBytes = ((bytes[at] as number) & 0x0f) * 4
-    const options: number[] = []
-    for (let offset = headerBytesMin; offset < headerBytes; offset += 4) {
-      options.push(bytes.readUInt32LE(at + offset))
-    }
+    const options = optionsOf(bytes, at)
     this.#junkBytes = 0
     this.#junkExcerpt = noBytes
     const start = at + headerBytes
@@ -188,4 +192,27 @@ export class FrameDecoder {
     this.#fault = fault
     this.#forget()
   }
+}
+
+function optionsOf(bytes: Buffer, at: number): number[] {
+  const options: number[] = []
+  const headerBytes = ((bytes[at] as number) & 0x0f) * 4
+  for (let offset = headerBytesMin; offset < headerBytes; offset += 4)
+    options.push(bytes.readUInt32LE(at + offset))
+  return options
+}
+
+/** The header of a frame that is not read; undefined when the chunk ends within it. */
+function refusedFrame(bytes: Buffer): RefusedFrame | undefined {
+  const headerBytes = ((bytes[0] as number) & 0x0f) * 4
+  if (bytes.length < headerBytes) return undefined
+  const frameBytes = headerBytes + bytes.readUInt32LE(2)
+  return { flags: bytes[1] as number, options: optionsOf(bytes, 0), leftBytes: frameBytes - bytes.length }
+}
+
+/** Reads the header of the frame out of the fault RR_IPC_FRAME_TOO_LARGE; undefined for other faults, and where it was not whole. */
+export function refusedFrameOf(fault: RelayError): RefusedFrame | undefined {
+  return fault.code === ErrorCode.FrameTooLarge
+    ? (fault.details.frame as RefusedFrame | undefined)
+    : undefined
 }

@@ -79,6 +79,8 @@ export interface ServerOptions {
   readonly tellsBootsOnce?: boolean
   /** Called when a pool of which no worker has ever booted waits for a reset; without it the pool keeps trying. */
   readonly onHeld?: ((held: HeldPool) => void) | undefined
+  /** Returns the configuration in force, with secrets masked; without it clients are told of none. */
+  readonly config?: () => Promise<object>
   /** Called when a client asks the server to stop. */
   readonly onStopAsked: () => void
 }
@@ -180,6 +182,7 @@ export class Server {
       pid: process.pid,
       version: this.#options.version,
       path: this.#options.identity.path,
+      config: this.#options.config ?? (async () => ({})),
       isStopping: () => this.#isStopping,
       stop: this.#options.onStopAsked,
     })

@@ -1,9 +1,11 @@
 /** RoadRunner's procedures `jobs.*` on a running server, in JSON and in PROTO, with its texts of errors. */
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { encodeFrame, FrameFlag } from '../../src/ipc/frame.js'
 import { rpcParts } from '../../src/ipc/rpc/codec.js'
+import { phpJobsClient } from '../fixtures/php-jobs-client.js'
 import { startQueues, statOf } from '../helpers/queues.js'
 import { rawRpc } from '../helpers/rpc.js'
 import { eventually } from '../helpers/wait.js'
@@ -76,7 +78,11 @@ test('errors have RoadRunner’s texts', async (t) => {
   const texts: readonly [method: string, argument: object, text: string][] = [
     ['Push', { job: job('nosuch') }, `rpc_push:\n\tjobs_plugin_push: ${none}`],
     ['Push', { job: job('mail', '') }, 'rpc_push: empty ID field not allowed'],
-    ['PushBatch', { jobs: [job('mail'), job('nosuch')] }, `rpc_push_batch:\n\tjobs_plugin_push: ${none}`],
+    [
+      'PushBatch',
+      { jobs: [job('mail'), job('nosuch')] },
+      `rpc_push_batch:\n\tjobs_plugin_push_batch: ${none}`,
+    ],
     ['Pause', { pipelines: ['nosuch'] }, none],
     ['Resume', { pipelines: ['nosuch'] }, none],
     ['Destroy', { pipelines: ['nosuch'] }, `rpc_destroy_pipeline:\n\tjobs_plugin_destroy: ${none}`],
@@ -99,4 +105,41 @@ test('errors have RoadRunner’s texts', async (t) => {
   for (const [method, argument, text] of texts)
     await assert.rejects(server.call(`jobs.${method}`, argument), { message: text }, method)
   await eventually(() => server.lines('tries').length === 1)
+})
+
+test('the PHP client’s calls are answered byte for byte as by RoadRunner', async (t) => {
+  const server = await startQueues(t, { jobs })
+  const socket = connect(join(server.folder, 'rpc-test.sock'))
+  t.after(() => socket.destroy())
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk) => chunks.push(chunk))
+  for (const { call, request, answer } of phpJobsClient) {
+    chunks.length = 0
+    socket.write(Buffer.from(request, 'hex'))
+    await eventually(() => Buffer.concat(chunks).length >= answer.length / 2)
+    assert.equal(Buffer.concat(chunks).toString('hex'), answer, call)
+  }
+})
+
+test('informer tells of pipelines, and rpc of the configuration with its secrets masked', async (t) => {
+  const server = await startQueues(t, { jobs, pool: 'env: { TOKEN: geheim }' })
+  assert.deepEqual(await server.call('informer.Jobs', 'jobs'), [
+    {
+      Pipeline: 'mail',
+      Driver: 'memory',
+      Queue: 'mail',
+      Active: 0,
+      Delayed: 0,
+      Reserved: 0,
+      Ready: true,
+      Priority: 7,
+      ErrorMessage: '',
+    },
+  ])
+  assert.equal(await server.call('informer.Jobs', 'nosuch'), null)
+  const text = Buffer.from(String(await server.call('rpc.Config', true)), 'base64').toString()
+  const config = JSON.parse(text)
+  assert.deepEqual(config.jobs.consume, ['mail'])
+  assert.deepEqual(config.jobs.pool.env, { TOKEN: '***' })
+  assert.doesNotMatch(text, /geheim/)
 })

@@ -16,7 +16,7 @@ export interface RpcMessage {
 }
 
 /** Bytes of one request or answer at most, in either direction. */
-export const rpcBytesMax = 16 * 1024 * 1024
+export const rpcBytesMax = 64 * 1024 * 1024
 // `service.Method`; no service has a longer name.
 const methodBytesMax = 256
 
@@ -30,10 +30,15 @@ export function readRpc({ flags, options, payload }: Frame): RpcMessage | undefi
   return {
     sequence,
     method: payload.toString('utf8', 0, methodBytes),
-    codec: codecs.find((codec) => (flags & codec) !== 0) ?? 0,
+    codec: codecOf(flags),
     isError: (flags & FrameFlag.error) !== 0,
     data: Buffer.from(payload.subarray(methodBytes)),
   }
+}
+
+/** The codec's flag bit; 0 when there is none. */
+export function codecOf(flags: number): number {
+  return codecs.find((codec) => (flags & codec) !== 0) ?? 0
 }
 
 /** Makes a frame of a message. */

@@ -5,9 +5,9 @@
  */
 import type { Socket } from 'node:net'
 import type { Clock, Timer } from '../../core/clock.js'
-import { FrameDecoder } from '../decoder.js'
+import { FrameDecoder, type RefusedFrame, refusedFrameOf } from '../decoder.js'
 import { encodeFrame, type Frame } from '../frame.js'
-import { errorText, type RpcMessage, readRpc, rpcBytesMax, rpcParts } from './codec.js'
+import { codecOf, errorText, type RpcMessage, readRpc, rpcBytesMax, rpcParts } from './codec.js'
 
 /** Identity that a client claims; it is not verified. */
 export interface ClaimedIdentity {
@@ -58,7 +58,9 @@ const limits = { payloadBytesMax: rpcBytesMax, junkBytesMax: 0 }
 export class RpcConnection {
   readonly #socket: Socket
   readonly #host: ConnectionHost
-  readonly #decoder: FrameDecoder
+  #decoder: FrameDecoder
+  /** Bytes of a request that was refused as too large, which are still to come. */
+  #refusedBytes = 0
   readonly #waiting: RpcMessage[] = []
   #running: RpcMessage | undefined
   #call: AbortController | undefined
@@ -73,10 +75,7 @@ export class RpcConnection {
   constructor(socket: Socket, host: ConnectionHost) {
     this.#socket = socket
     this.#host = host
-    this.#decoder = new FrameDecoder(limits, {
-      frame: (frame) => this.#take(frame),
-      junk: () => this.close('it sent bytes that are not a frame'),
-    })
+    this.#decoder = this.#newDecoder()
     socket.setNoDelay(true)
     socket.on('data', (chunk) => this.#push(chunk))
     socket.on('end', () => this.#inputOver())
@@ -119,8 +118,12 @@ export class RpcConnection {
 
   #push(chunk: Buffer): void {
     if (this.#isClosed) return
-    const fault = this.#decoder.push(chunk)
-    if (fault !== undefined) {
+    const refused = Math.min(this.#refusedBytes, chunk.length)
+    this.#refusedBytes -= refused
+    const fault = this.#decoder.push(chunk.subarray(refused))
+    const frame = fault === undefined ? undefined : refusedFrameOf(fault)
+    if (frame !== undefined && this.isIdle) this.#refuse(frame)
+    else if (fault !== undefined) {
       this.close(fault.message)
       return
     }
@@ -129,6 +132,24 @@ export class RpcConnection {
       this.#socket.pause()
     this.#account()
     this.#watch()
+  }
+
+  #newDecoder(): FrameDecoder {
+    return new FrameDecoder(limits, {
+      frame: (frame) => this.#take(frame),
+      junk: () => this.close('it sent bytes that are not a frame'),
+    })
+  }
+
+  /** Answers a request that is too large with an error. Its bytes are dropped as they come, and the client may go on. */
+  #refuse({ flags, options: [sequence = 0], leftBytes }: RefusedFrame): void {
+    const data = `rpc: the request has more than ${rpcBytesMax} bytes`
+    const codec = codecOf(flags)
+    // The name of its method is not read.
+    this.#socket.write(encodeFrame(rpcParts({ sequence, method: '', codec, isError: true, data })))
+    this.#hasAsked = true
+    this.#refusedBytes = leftBytes
+    this.#decoder = this.#newDecoder()
   }
 
   #take(frame: Frame): void {
@@ -195,7 +216,7 @@ export class RpcConnection {
     this.#isInputOver = true
     this.#call?.abort()
     // A client that has closed its sending side is still answered.
-    if (this.#decoder.bufferedBytes > 0) this.close('it ended within a frame')
+    if (this.#decoder.bufferedBytes + this.#refusedBytes > 0) this.close('it ended within a frame')
     else if (this.isIdle) this.#socket.end()
   }
 
@@ -218,7 +239,7 @@ export class RpcConnection {
     if (this.#isClosed) return
     const owes = !this.isIdle
       ? undefined
-      : this.#decoder.bufferedBytes > 0
+      : this.#decoder.bufferedBytes + this.#refusedBytes > 0
         ? 'frame'
         : this.#hasAsked
           ? undefined

@@ -16,12 +16,13 @@ export interface RpcServerOptions {
    * (`silent`), or any without a running request (`idle`). If there is none, the new client is refused.
    */
   readonly evicts: 'silent' | 'idle'
+  /** Bytes of the requests and answers of all clients at most; 256 MB by default. */
+  readonly heldBytesMax?: number
   readonly clock: Clock
   readonly log: Logger
 }
 
-// Requests and answers of all clients of one socket.
-const heldBytesMax = 64 * 1024 * 1024
+const heldBytesMaxDefault = 256 * 1024 * 1024
 
 /** A server that listens to nothing yet: hand it to `listenUnix` or `listenTcp`. */
 export class RpcServer {
@@ -53,7 +54,7 @@ export class RpcServer {
       socket.destroy()
       return
     }
-    const { name, dispatch, clock } = this.#options
+    const { name, dispatch, clock, heldBytesMax = heldBytesMaxDefault } = this.#options
     const connection = new RpcConnection(socket, {
       caller: { socket: name, claimed: undefined },
       dispatch,

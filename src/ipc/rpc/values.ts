@@ -29,7 +29,7 @@ export async function decodeInput(codecs: ProcedureCodecs, message: RpcMessage):
   return codec === FrameFlag.json ? decodeJson(data) : decodePack(data)
 }
 
-/** An answer in the codec of its request. Rejects for what the codec cannot express, and for over 16 MB. */
+/** An answer in the codec of its request. Rejects for what the codec cannot express, and for over 64 MB. */
 export async function encodeAnswer(
   codecs: ProcedureCodecs,
   codec: number,

@@ -50,7 +50,7 @@ export function jobsProcedures(options: JobsRpcOptions): Parameters<RpcService['
       reply: emptyMessage,
       call: ({ jobs = [] }) =>
         as('rpc_push_batch', () =>
-          as('jobs_plugin_push', async () => {
+          as('jobs_plugin_push_batch', async () => {
             await pushAll(pipelines, jobs)
             return {}
           }),
@@ -92,6 +92,8 @@ export function jobsProcedures(options: JobsRpcOptions): Parameters<RpcService['
       reply: statsMessage,
       call: () => as('rpc_stats', async () => ({ stats: (await pipelines.states()).map(statOf) })),
     }),
+    // What `informer.Jobs` answers for this plugin.
+    InformerJobs: { call: async () => (await pipelines.states()).map(informerStateOf) },
   }
 }
 
@@ -124,13 +126,16 @@ function push(pipelines: Pipelines, message: JobMessage): Promise<void> {
   return pipelines.push(name, [newJobOf(message, pipelines.find(name).priority)])
 }
 
+/** Jobs of one push of a batch: each has the whole time of `timeout`. */
+const pushedTogetherMax = 256
+
 /** One after the other; neighbours of one pipeline in one push. Stops at the first that is refused. */
 async function pushAll(pipelines: Pipelines, messages: readonly JobMessage[]): Promise<void> {
   for (let at = 0; at < messages.length; ) {
     const name = messages[at]?.options?.pipeline ?? ''
     const { priority } = pipelines.find(name)
     const next = messages.findIndex(({ options }, index) => index > at && (options?.pipeline ?? '') !== name)
-    const end = next < 0 ? messages.length : next
+    const end = Math.min(next < 0 ? messages.length : next, at + pushedTogetherMax)
     await pipelines.push(
       name,
       messages.slice(at, end).map((message) => newJobOf(message, priority)),
@@ -175,6 +180,22 @@ async function declare(
 
 function nested(text: string): Error {
   return new OperationError(`jobs_plugin_declare: ${text}`)
+}
+
+/** Under the names of Go's fields, as RoadRunner's JSON has them. */
+function informerStateOf(state: PipelineState): object {
+  const { pipeline, driver, queue, active = 0, delayed = 0, reserved = 0, priority, error = '' } = state
+  return {
+    Pipeline: pipeline,
+    Driver: driver,
+    Queue: queue,
+    Active: active,
+    Delayed: delayed,
+    Reserved: reserved,
+    Ready: state.state === 'consuming',
+    Priority: priority,
+    ErrorMessage: error,
+  }
 }
 
 /** Fields that are zero are left out, as RoadRunner's JSON leaves them out. */

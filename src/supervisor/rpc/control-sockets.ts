@@ -125,6 +125,11 @@ export class ControlSockets implements RpcService {
     return this.#public.register(service, procedures)
   }
 
+  /** Calls a procedure that every client may call, without input; undefined where there is none. */
+  callPublic(name: string, call: ProcedureCall): unknown {
+    return this.#public.get(name)?.procedure.call(undefined, call)
+  }
+
   /** The service as one plugin is handed it: what the plugin registers is removed with it. */
   forPlugin(defer: (undo: () => unknown) => void): RpcService {
     const host = this

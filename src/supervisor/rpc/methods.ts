@@ -39,6 +39,8 @@ export interface ServerFacts {
   readonly version: string
   /** The configuration file, or the working directory. */
   readonly path: string
+  /** The configuration in force, with secrets masked. */
+  readonly config: () => Promise<object>
   /** True as soon as the server has begun to stop. */
   readonly isStopping: () => boolean
   /** Begins to stop the server; the caller is answered first. */
@@ -69,7 +71,7 @@ export function registerServerMethods(rpc: ControlSockets, facts: ServerFacts): 
   registerOwnMethods(rpc, facts)
 }
 
-function registerRoadRunnerMethods(rpc: ControlSockets, { pools }: ServerFacts): void {
+function registerRoadRunnerMethods(rpc: ControlSockets, { pools, config }: ServerFacts): void {
   const names = () => pools.all().map((pool) => pool.name)
   const resizeBy = (by: number): AnyProcedure => ({
     audited: true,
@@ -79,7 +81,11 @@ function registerRoadRunnerMethods(rpc: ControlSockets, { pools }: ServerFacts):
       return true
     },
   })
-  rpc.register('rpc', { Version: { call: () => roadRunnerVersion } })
+  rpc.register('rpc', {
+    Version: { call: () => roadRunnerVersion },
+    // Bytes in RoadRunner, which its JSON codec writes as base64.
+    Config: { call: async () => Buffer.from(JSON.stringify(await config())).toString('base64') },
+  })
   rpc.register('informer', {
     // RoadRunner's clients ask it for a plugin, e.g. `jobs`.
     List: { call: () => pools.allNames() },
@@ -89,6 +95,8 @@ function registerRoadRunnerMethods(rpc: ControlSockets, { pools }: ServerFacts):
         return { workers: pool === undefined ? null : (await pool.workers()).map(roadRunnerWorker) }
       },
     },
+    // A plugin with queues answers for itself.
+    Jobs: { call: (name: unknown, call) => rpc.callPublic(`${String(name)}.InformerJobs`, call) ?? null },
     AddWorker: resizeBy(1),
     RemoveWorker: resizeBy(-1),
   })

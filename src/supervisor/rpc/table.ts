@@ -51,6 +51,12 @@ export class RpcTable<C = ProcedureCall> {
     return this.#services.has(service)
   }
 
+  /** The procedure of a full name; undefined where there is none. */
+  get(name: string): TableEntry<C> | undefined {
+    const dot = name.lastIndexOf('.')
+    return dot < 0 ? undefined : this.#services.get(name.slice(0, dot))?.get(name.slice(dot + 1))
+  }
+
   /** The procedure of a full name. Throws with RoadRunner's texts: clients match on them. */
   find(name: string): TableEntry<C> {
     const dot = name.lastIndexOf('.')

@@ -17,6 +17,7 @@ interface Setting {
   readonly dispatch?: Dispatch
   readonly placesMax?: number
   readonly evicts?: 'silent' | 'idle'
+  readonly heldBytesMax?: number
 }
 
 async function serve(t: TestContext, setting: Setting = {}) {
@@ -24,7 +25,8 @@ async function serve(t: TestContext, setting: Setting = {}) {
   t.after(() => rm(folder, { recursive: true, force: true }))
   const clock = new ManualClock()
   const { dispatch = plainDispatch((_method, input) => input), placesMax = 100, evicts = 'silent' } = setting
-  const server = new RpcServer({ name: 'test', dispatch, placesMax, evicts, clock, log: silentLogger })
+  const limits = { placesMax, heldBytesMax: setting.heldBytesMax ?? 256 * 1024 * 1024 }
+  const server = new RpcServer({ name: 'test', dispatch, ...limits, evicts, clock, log: silentLogger })
   const path = join(folder, 'rpc.sock')
   await listenUnix(server.server, path)
   t.after(() => server.close())
@@ -214,8 +216,8 @@ test('a client that leaves keeps its place until its request is done, which boun
   })
 })
 
-test('all clients together hold at most 64 MB, and a small request is answered all the same', async (t) => {
-  const { path } = await serve(t)
+test('all clients together hold a bounded number of bytes, and a small request is answered all the same', async (t) => {
+  const { path } = await serve(t, { heldBytesMax: 64 * 1024 * 1024 })
   const part = requestBytes(1, 'a.M', 'x'.repeat(15 * 1024 * 1024)).subarray(0, 14 * 1024 * 1024)
   const greedy = await Promise.all(Array.from({ length: 6 }, () => rawRpc(t, path)))
   const ends = greedy.map((one) => one.closed.then(() => 'closed'))
@@ -245,7 +247,7 @@ test('whatever a method throws or returns is an answer', async (t) => {
     ],
     [() => 10n, /BigInt/],
     [() => circle, /circular/i],
-    [() => 'x'.repeat(17 * 1024 * 1024), /the answer has \d+ bytes, 16777216 fit/],
+    [() => 'x'.repeat(65 * 1024 * 1024), /the answer has \d+ bytes, 67108864 fit/],
     [() => ({ toJSON: () => assert.fail('not now') }), /not now/],
     [() => undefined, /^null$/],
     [() => () => 1, /^null$/],
@@ -283,10 +285,24 @@ test('bytes that are not request end the connection, and nobody else’s', async
   }
 })
 
-test('a frame over 16 MB is refused at its header', async (t) => {
+test('a request over 64 MB is answered at its header, dropped, and the client may go on', async (t) => {
   const { path } = await serve(t)
   const client = await rawRpc(t, path)
-  client.socket.write(requestBytes(1, 'a.M', 'x'.repeat(16 * 1024 * 1024)).subarray(0, 200))
+  const request = requestBytes(1, 'a.M', 'x'.repeat(64 * 1024 * 1024))
+  client.socket.write(request.subarray(0, 200))
+  const { data, isError, codec } = await client.answer(1)
+  assert.deepEqual(
+    [data.toString(), isError, codec],
+    ['rpc: the request has more than 67108864 bytes', true, FrameFlag.json],
+  )
+  client.socket.write(request.subarray(200))
+  assert.equal(await client.call('a.M', 'still here'), '"still here"')
+})
+
+test('a request over 64 MB whose header comes in two chunks ends the connection', async (t) => {
+  const { path } = await serve(t)
+  const client = await rawRpc(t, path)
+  client.socket.write(requestBytes(1, 'a.M', 'x'.repeat(64 * 1024 * 1024)).subarray(0, 14))
   await client.closed
 })
 
