@@ -22,6 +22,7 @@ test('each package has one home, and none is imported where a cold start would p
     '@aws-sdk/client-sqs': ['src/work/queues/sqs/', 'src/lambda-check/'],
     '@aws-sdk/client-lambda': 'src/lambda-check/',
     '@fastify/busboy': 'src/work/http/',
+    pg: 'src/plugins/postgres/',
     pino: 'src/logging/',
     ajv: 'config/',
     yaml: 'config/',
@@ -41,7 +42,7 @@ test('each package has one home, and none is imported where a cold start would p
     )
   }
   const heavy =
-    /^(ajv|pino|yaml|undici|tinypool|pbf|@msgpack\/msgpack|@fastify\/busboy|@aws-sdk\/client-(lambda|sqs))$/
+    /^(ajv|pino|yaml|undici|tinypool|pg|pbf|@msgpack\/msgpack|@fastify\/busboy|@aws-sdk\/client-(lambda|sqs))$/
   for (const { from, to, isType, isLazy } of imports)
     assert.ok(!heavy.test(to) || isType || isLazy, `${from} imports ${to} eagerly`)
 })

@@ -6,11 +6,21 @@ import jobs from './jobs/index.js'
 import lambda from './lambda/index.js'
 import memory from './memory/index.js'
 import metrics from './metrics/index.js'
+import postgres from './postgres/index.js'
 import sqs from './sqs/index.js'
 import status from './status/index.js'
 
 /** Plugins that need no npm package. */
-export const builtInPlugins: readonly AnyPlugin[] = [emulator, jobs, lambda, memory, metrics, sqs, status]
+export const builtInPlugins: readonly AnyPlugin[] = [
+  emulator,
+  jobs,
+  lambda,
+  memory,
+  metrics,
+  postgres,
+  sqs,
+  status,
+]
 
 export { type EmulatorIdentity, identityRoute, readIdentity } from './emulator/http/identity.js'
 export { EmulatorQueue, EmulatorSend, EmulatorTarget, type PolledCounts } from './emulator/procedures.js'

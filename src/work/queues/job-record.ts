@@ -14,13 +14,15 @@ export interface JobFacts {
   readonly pipeline?: string | undefined
   /** Table, stream, tube or topic. */
   readonly queue: string
+  /** By which the queue knows this delivery. */
+  readonly receipt?: string
   /** Texts about the message, in SQS's names where there is one. */
   readonly attributes?: Readonly<Record<string, string>>
 }
 
 /** Makes the record. RoadRunner's properties are where its protocol looks for them. */
 export function jobRecord(facts: JobFacts): Readonly<Record<string, unknown>> {
-  const { kind, id, ownId, name, pipeline, queue, attributes = {} } = facts
+  const { kind, id, ownId, name, pipeline, queue, receipt, attributes = {} } = facts
   const own = { rr_id: ownId, rr_job: name, rr_pipeline: pipeline }
   const entries = Object.entries(own).flatMap(([key, stringValue]) =>
     stringValue === undefined || stringValue === ''
@@ -29,6 +31,7 @@ export function jobRecord(facts: JobFacts): Readonly<Record<string, unknown>> {
   )
   return {
     messageId: id,
+    ...(receipt === undefined ? {} : { receiptHandle: receipt }),
     attributes,
     messageAttributes: Object.fromEntries(entries),
     eventSource: kind,
