@@ -2,6 +2,7 @@
 import type { AnyPlugin } from '../index.js'
 import type { ExecutionEnvironment } from './emulator/environment/execution-environment.js'
 import emulator from './emulator/index.js'
+import http from './http/index.js'
 import jobs from './jobs/index.js'
 import lambda from './lambda/index.js'
 import memory from './memory/index.js'
@@ -13,6 +14,7 @@ import status from './status/index.js'
 /** Plugins that need no npm package. */
 export const builtInPlugins: readonly AnyPlugin[] = [
   emulator,
+  http,
   jobs,
   lambda,
   memory,
