@@ -4,6 +4,9 @@ import type { ExecutionEnvironment } from './emulator/environment/execution-envi
 import emulator from './emulator/index.js'
 import http from './http/index.js'
 import jobs from './jobs/index.js'
+import kv from './kv/index.js'
+import kvMemory from './kv-memory/index.js'
+import kvRedis from './kv-redis/index.js'
 import lambda from './lambda/index.js'
 import memory from './memory/index.js'
 import metrics from './metrics/index.js'
@@ -20,6 +23,9 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   memory,
   metrics,
   postgres,
+  kv,
+  kvMemory,
+  kvRedis,
   sqs,
   status,
 ]
