@@ -56,6 +56,5 @@ function withUnit(value: unknown, node: SourceNode | undefined): unknown {
 
 function sourceOf({ tree, schema }: SourceNode): Scalar | undefined {
   if (tree?.kind === 'scalar') return tree.value
-  const fallback = 'default' in schema ? schema.default : undefined
-  return typeof fallback === 'object' ? undefined : fallback
+  return 'default' in schema ? schema.default : undefined
 }

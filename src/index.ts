@@ -2,6 +2,7 @@
  * The public API for plugin authors; built-in plugins import only this. Nothing is exported by `*`, nothing here runs.
  */
 
+export { BoltDb, type BoltDbFiles } from './contracts/boltdb.js'
 export { HttpMiddleware, type Next } from './contracts/http-middleware.js'
 export {
   type Metric,
@@ -31,6 +32,7 @@ export {
 } from './ipc/rpc/message-table.js'
 export type { ProtoMessage, RemoteProcedure } from './ipc/rpc/procedure.js'
 export { type Shape, type ShapeOf, shape } from './ipc/rpc/shape.js'
+export { type Journal, type JournalChange, type JournalOptions, openJournal } from './journal/journal.js'
 export { type LogFields, type Logger, LogLevel, silentLogger } from './logging/logger.js'
 export { type DefaultsOf, defaultsOf } from './schema/defaults.js'
 export type { ConfigOf, Part, Properties, Schema } from './schema/kinds.js'

@@ -142,6 +142,7 @@ const configFaults = [
   ErrorCode.NothingToPull,
   ErrorCode.WorkerSettings,
   ErrorCode.DriverPackage,
+  ErrorCode.BoltDbFile,
 ] as const
 
 /** True for a fault that only a change of the configuration, or of how `rr` is started, can mend. */

@@ -16,6 +16,7 @@ const surroundings = [
   ErrorCode.PrivateFolder,
   ErrorCode.PoolUnknown,
   ErrorCode.PluginMissingNeed,
+  ErrorCode.JournalLocked,
 ] as const
 
 /** Tells why the server could not run. Inside Lambda the log is all that there is to read. */

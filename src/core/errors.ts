@@ -56,6 +56,11 @@ export const ErrorCode = {
   QueueDenied: 'RR_QUEUE_DENIED',
   QueueMissing: 'RR_QUEUE_MISSING',
   DriverPackage: 'RR_DRIVER_PACKAGE',
+  BoltDbFile: 'RR_BOLTDB_FILE',
+  JournalLocked: 'RR_JOURNAL_LOCKED',
+  JournalFull: 'RR_JOURNAL_FULL',
+  JournalFailed: 'RR_JOURNAL_FAILED',
+  JournalCorrupt: 'RR_JOURNAL_CORRUPT',
   AwsPackage: 'RR_AWS_PACKAGE',
   AwsCall: 'RR_AWS_CALL',
 } as const

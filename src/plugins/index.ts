@@ -1,12 +1,10 @@
 /** Built-in plugins: their list in the order of set-up, and the parts that commands use without a server. */
 import type { AnyPlugin } from '../index.js'
+import boltdb from './boltdb/index.js'
 import type { ExecutionEnvironment } from './emulator/environment/execution-environment.js'
 import emulator from './emulator/index.js'
-import http from './http/index.js'
 import jobs from './jobs/index.js'
-import kv from './kv/index.js'
-import kvMemory from './kv-memory/index.js'
-import kvRedis from './kv-redis/index.js'
+import journal from './journal/index.js'
 import lambda from './lambda/index.js'
 import memory from './memory/index.js'
 import metrics from './metrics/index.js'
@@ -16,16 +14,14 @@ import status from './status/index.js'
 
 /** Plugins that need no npm package. */
 export const builtInPlugins: readonly AnyPlugin[] = [
+  boltdb,
   emulator,
-  http,
   jobs,
+  journal,
   lambda,
   memory,
   metrics,
   postgres,
-  kv,
-  kvMemory,
-  kvRedis,
   sqs,
   status,
 ]

@@ -1,0 +1,45 @@
+/** Opens the pipelines of drivers that keep jobs in a journal. */
+import { type Clock, type Journal, type Logger, openJournal } from '../../../index.js'
+import { JournalSource } from './journal-source.js'
+import { readKey, stateKey } from './stored-job.js'
+
+/** A pipeline in a journal. */
+export interface JournalPipeline {
+  readonly folder: string
+  /** Name of the driver. */
+  readonly kind: string
+  readonly pipeline: string
+  readonly priority: number
+  readonly pullMax: number
+  /** Header that names the lane of a job; empty: none does. */
+  readonly laneHeader: string
+}
+
+/** Opens it. Rejects with RR_JOURNAL_LOCKED while another server has the folder, and with RR_JOURNAL_CORRUPT when it cannot be read. */
+export async function openJournalSource(
+  { folder, ...about }: JournalPipeline,
+  { clock, log }: { readonly clock: Clock; readonly log: Logger },
+): Promise<JournalSource> {
+  const journal = await openJournal({ folder, name: `jobs/${about.pipeline}`, clock, log })
+  try {
+    await removeOrphans(journal)
+    return new JournalSource({ ...about, journal, clock, log })
+  } catch (error) {
+    await journal.close()
+    throw error
+  }
+}
+
+/** A crash between the two deletions of a job leaves its changes behind. */
+async function removeOrphans(journal: Journal): Promise<void> {
+  const sequences = new Map<number, boolean>()
+  for (const [key] of journal.entries()) {
+    const known = readKey(key)
+    if (known?.kind === 'j') sequences.set(known.sequence, true)
+    else if (known?.kind === 's' && !sequences.has(known.sequence)) sequences.set(known.sequence, false)
+  }
+  const orphans = [...sequences].flatMap(([sequence, hasJob]) =>
+    hasJob ? [] : [{ key: stateKey(sequence) }],
+  )
+  if (orphans.length > 0) await journal.write(orphans, { isEssential: true })
+}
