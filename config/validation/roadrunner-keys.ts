@@ -37,7 +37,6 @@ export const plannedSections: ReadonlySet<string> = new Set([
   'service',
   'grpc',
   'tcp',
-  'lock',
   'sqs',
   'amqp',
   'nats',

@@ -1,11 +1,13 @@
 /** Built-in plugins: their list in the order of set-up, and the parts that commands use without a server. */
 import type { AnyPlugin } from '../index.js'
+import app from './app/index.js'
 import boltdb from './boltdb/index.js'
 import type { ExecutionEnvironment } from './emulator/environment/execution-environment.js'
 import emulator from './emulator/index.js'
 import jobs from './jobs/index.js'
 import journal from './journal/index.js'
 import lambda from './lambda/index.js'
+import lock from './lock/index.js'
 import memory from './memory/index.js'
 import metrics from './metrics/index.js'
 import postgres from './postgres/index.js'
@@ -15,10 +17,12 @@ import status from './status/index.js'
 /** Plugins that need no npm package. */
 export const builtInPlugins: readonly AnyPlugin[] = [
   boltdb,
+  app,
   emulator,
   jobs,
   journal,
   lambda,
+  lock,
   memory,
   metrics,
   postgres,
