@@ -20,6 +20,7 @@ const meaninglessKeys: Readonly<Record<string, string>> = {
   'jobs.pipelines.*.config.max_messages_in_flight': 'as many jobs are taken as workers can soon run',
   'jobs.pipelines.*.config.retain_failed_jobs': 'a failed job always stays in its queue: use jobs.retry',
   'jobs.pipelines.*.config.skip_queue_declaration': 'queues are not created here: leave it out',
+  'jobs.pipelines.*.config.rate_limit': 'as many jobs are taken as workers can soon run',
   'jobs.pipelines.*.config.attributes': 'set them where the queue is created',
   'jobs.pipelines.*.config.tags': 'set them where the queue is created',
 }
@@ -39,7 +40,6 @@ export const plannedSections: ReadonlySet<string> = new Set([
   'tcp',
   'sqs',
   'amqp',
-  'nats',
   'kafka',
   'beanstalk',
   'redis',

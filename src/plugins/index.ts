@@ -10,6 +10,7 @@ import lambda from './lambda/index.js'
 import lock from './lock/index.js'
 import memory from './memory/index.js'
 import metrics from './metrics/index.js'
+import nats from './nats/index.js'
 import postgres from './postgres/index.js'
 import sqs from './sqs/index.js'
 import status from './status/index.js'
@@ -25,6 +26,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   lock,
   memory,
   metrics,
+  nats,
   postgres,
   sqs,
   status,

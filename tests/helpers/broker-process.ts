@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
 import { createConnection } from 'node:net'
+import { delimiter, join } from 'node:path'
 import { endingWithUs } from './mortal.js'
 
 /** A broker that a test may end and start again with what it had. */
@@ -21,6 +22,12 @@ export function missingBroker(name: string, path: string | undefined): string | 
   const why = `${name} is not on this machine`
   if (process.env.CI) throw new Error(`${why}: in CI nothing may be skipped, install it (see .ci/run)`)
   return why
+}
+
+/** Path of a program on the PATH, or where Debian has programs of the system. */
+export function programPath(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/bin', '/usr/local/bin']
+  return folders.map((folder) => join(folder, name)).find(isExecutable)
 }
 
 /** True for a program. */
