@@ -56,5 +56,6 @@ function withUnit(value: unknown, node: SourceNode | undefined): unknown {
 
 function sourceOf({ tree, schema }: SourceNode): Scalar | undefined {
   if (tree?.kind === 'scalar') return tree.value
-  return 'default' in schema ? schema.default : undefined
+  const fallback = 'default' in schema ? schema.default : undefined
+  return typeof fallback === 'object' ? undefined : fallback
 }

@@ -30,10 +30,15 @@ export function isHangupIgnored(signs: HangupSigns): boolean {
   return signs.isNamedByShell || signs.isIgnoredByParent || signs.isInputUnreadable || signs.isDetached
 }
 
-/** Looks at this process, and takes the variable out of its environment: it says nothing about our children. */
-export function readHangupSigns(): HangupSigns {
+/** Takes the word of the shell out of the environment: it says nothing about our children. */
+export function takeHangupWord(): string | undefined {
   const told = process.env[hangupVariable]
   delete process.env[hangupVariable]
+  return told
+}
+
+/** Looks at this process. `told` is the shell's word. */
+export function readHangupSigns(told: string | undefined): HangupSigns {
   return {
     told,
     isNamedByShell: basename(process.env._ ?? '') === 'nohup',

@@ -42,6 +42,14 @@ const manners: Readonly<Record<RunMode, Manner>> = {
   bootstrap: { isInLambda: true, watches: false, tellsBootsOnce: true },
 }
 
+/**
+ * Keeps an error of standard output or error from ending the process. Their reader may have closed them: the log counts what it could not
+ * write, and nothing else depends on them. To make the two streams takes a millisecond, for which a cold start need not wait.
+ */
+function ignoreLostReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+}
+
 async function run(mode: RunMode, options: StartOptions): Promise<number> {
   const manner = manners[mode]
   const platform = manner.isInLambda ? lambdaPlatform(process.env) : serverPlatform
@@ -51,8 +59,8 @@ async function run(mode: RunMode, options: StartOptions): Promise<number> {
     isTerminal: isatty(2),
     clock: systemClock,
   })
-  // Their reader may have closed them: the log counts what it could not write, and nothing else depends on them.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  if (manner.isInLambda) setImmediate(ignoreLostReaders)
+  else ignoreLostReaders()
   const code = await new ServerRun({ mode, manner, platform, log }).run(options)
   // What the last step rejected without a handler is told in a turn of its own.
   await new Promise<void>((resolve) => setImmediate(resolve))

@@ -5,7 +5,7 @@
  */
 import { type Clock, systemClock } from '../../src/core/clock.js'
 import { deferred } from '../../src/core/deferred.js'
-import { isHangupIgnored, readHangupSigns } from './hangup.js'
+import { isHangupIgnored, readHangupSigns, takeHangupWord } from './hangup.js'
 
 const endSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 type EndSignal = (typeof endSignals)[number]
@@ -37,11 +37,17 @@ export class EndAsked {
 
   /** Takes the signals of this process from now on. */
   listen(): this {
-    const isDeaf = isHangupIgnored(readHangupSigns())
+    const told = takeHangupWord()
+    let found: boolean | undefined
+    const isDeaf = () => {
+      found ??= isHangupIgnored(readHangupSigns(told))
+      return found
+    }
+    // Reading them takes most of a millisecond, for which the first workers need not wait. Signals come no sooner either.
+    setImmediate(isDeaf)
     for (const signal of endSignals) {
       // An ignored SIGHUP needs a listener, too: Node has reset it to its default, which ends the process.
-      const take = signal === 'SIGHUP' && isDeaf ? () => undefined : () => this.take(signal)
-      process.on(signal, take)
+      process.on(signal, () => (signal === 'SIGHUP' && isDeaf() ? undefined : this.take(signal)))
     }
     return this
   }

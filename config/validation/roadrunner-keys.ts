@@ -33,8 +33,6 @@ export function insteadOf(path: string): string | undefined {
 
 /** Sections of RoadRunner that are planned and not built. */
 export const plannedSections: ReadonlySet<string> = new Set([
-  'http',
-  'kv',
   'service',
   'grpc',
   'tcp',

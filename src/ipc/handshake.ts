@@ -12,6 +12,8 @@ export interface HandshakeOptions {
   readonly timeoutMs: number
   readonly clock: Clock
   readonly signal?: AbortSignal
+  /** The request was sent before; only the reply is waited for. */
+  readonly isAsked?: boolean
   /** Called with bytes that the worker printed before its reply; a view, valid during the call only. */
   readonly onJunk: (bytes: Buffer) => void
 }
@@ -20,7 +22,7 @@ const excerptBytes = 64
 const givenUp = 'it ended, or was cancelled, before it reported that it is ready'
 
 /**
- * Asks for the pid and waits. Rejects with RR_IPC_HANDSHAKE (time is up, given up, another frame came, or a second one with
+ * Asks for the pid, unless that was done before, and waits. Rejects with RR_IPC_HANDSHAKE (time is up, given up, another frame came, or a second one with
  * the reply) or with the relay's end (RR_IPC_RELAY_CLOSED or its fault). The relay stays open either way; it is the caller's.
  */
 export function handshake(relay: Relay, options: HandshakeOptions): Promise<PidReply> {
@@ -61,7 +63,7 @@ export function handshake(relay: Relay, options: HandshakeOptions): Promise<PidR
         queueMicrotask(() => resolve(good))
       },
     })
-    relay.send(pidRequest(options.ownPid))
+    if (options.isAsked !== true) relay.send(pidRequest(options.ownPid))
   })
 }
 

@@ -4,8 +4,12 @@ import app from './app/index.js'
 import boltdb from './boltdb/index.js'
 import type { ExecutionEnvironment } from './emulator/environment/execution-environment.js'
 import emulator from './emulator/index.js'
+import http from './http/index.js'
 import jobs from './jobs/index.js'
 import journal from './journal/index.js'
+import kv from './kv/index.js'
+import kvMemory from './kv-memory/index.js'
+import kvRedis from './kv-redis/index.js'
 import lambda from './lambda/index.js'
 import lock from './lock/index.js'
 import memory from './memory/index.js'
@@ -20,6 +24,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   boltdb,
   app,
   emulator,
+  http,
   jobs,
   journal,
   lambda,
@@ -28,6 +33,9 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   metrics,
   nats,
   postgres,
+  kv,
+  kvMemory,
+  kvRedis,
   sqs,
   status,
 ]

@@ -53,10 +53,11 @@ export interface MapSchema extends Described {
   readonly pairs?: true
   readonly keyPattern?: string
 }
-/** A list. */
+/** A list; empty unless `default` says otherwise. */
 export interface ArraySchema extends Described {
   readonly type: 'array'
   readonly items: Schema
+  readonly default?: readonly string[]
 }
 /** One of several kinds, told apart by what was written (a list, an object, a scalar), first match wins. */
 export interface AnyOfSchema extends Described {

@@ -86,7 +86,7 @@ const reader: SchemaVisitor<unknown, [tree: Tree | undefined, spot: Spot]> = {
   map: readMap,
   array(schema, tree, spot) {
     const given = present(tree)
-    if (given === undefined) return []
+    if (given === undefined) return [...(schema.default ?? [])]
     // One value where a list is meant is a list of one.
     const items = given.kind === 'list' ? given.items : [given]
     return items.map((item, at) => read(schema.items, item, below(spot, at, item.at)))

@@ -14,6 +14,7 @@ export {
 } from './http/message.js'
 export type { HttpRequest, HttpSource, MultiValues } from './http/request.js'
 export { Jobs, type JobsService } from './jobs.js'
+export { KvDriver, type KvItem, type KvStorage, kvDriver } from './key-value.js'
 export { PoisonRecords } from './poison-records.js'
 export { Prefetch, type PrefetchMode } from './prefetch.js'
 export type { Protocol } from './protocol.js'

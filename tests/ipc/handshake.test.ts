@@ -46,6 +46,19 @@ test('the server says its pid and hears the worker’s, with its features', asyn
   assert.equal(clock.timerCount, 0)
 })
 
+test('a peer that was asked before is only waited for', async (t) => {
+  const [ours, peer] = memoryStreamPair()
+  const relay = new StreamRelay(sourceOf(ours), ours, testLimits)
+  t.after(() => relay.close())
+  const sent: Buffer[] = []
+  peer.on('data', (chunk: Buffer) => sent.push(chunk))
+  const clock = new ManualClock()
+  const done = handshake(relay, { ownPid: 12, timeoutMs, clock, isAsked: true, onJunk: () => undefined })
+  peer.write(reply)
+  assert.equal((await done).pid, 77)
+  assert.deepEqual(sent, [])
+})
+
 test('what is printed before the reply is junk and does no harm', async (t) => {
   const { done, text } = begin(t, (peer) => {
     peer.write('Deprecated: hello\n')

@@ -66,8 +66,9 @@ export class ControlSockets implements RpcService {
   readonly #public = new RpcTable()
   /** Further procedures that only clients of `rpc.sock` may call. */
   readonly #own = new RpcTable<OwnCall>()
-  readonly #operator: RpcServer
-  readonly #workers: RpcServer
+  /** Made when they open: some starts open them late. */
+  #operator: RpcServer | undefined
+  #workers: RpcServer | undefined
   #asked: RpcServer | undefined
   #address: string
   #giveBack: (() => void) | undefined
@@ -76,8 +77,6 @@ export class ControlSockets implements RpcService {
     this.#options = options
     this.#folder = privateFolderPath(options.identity)
     this.#address = `unix://${this.#folder}/${workerSocketName}`
-    this.#operator = this.#makeServer(controlSocketName, 'operator')
-    this.#workers = this.#makeServer(workerSocketName, 'client')
   }
 
   get address(): string {
@@ -91,10 +90,14 @@ export class ControlSockets implements RpcService {
 
   /** Takes the private folder and opens its sockets. Rejects with RR_ALREADY_RUNNING when a live server holds it. */
   async open(): Promise<void> {
+    const operator = this.#makeServer(controlSocketName, 'operator')
+    const workers = this.#makeServer(workerSocketName, 'client')
+    this.#operator = operator
+    this.#workers = workers
     this.#giveBack = await claimFolder(this.#options, async (folder) => {
       try {
-        await listenUnix(this.#operator.server, `${folder}/${controlSocketName}`)
-        await listenUnix(this.#workers.server, `${folder}/${workerSocketName}`)
+        await listenUnix(operator.server, `${folder}/${controlSocketName}`)
+        await listenUnix(workers.server, `${folder}/${workerSocketName}`)
       } catch (error) {
         await this.close()
         throw error
@@ -151,7 +154,7 @@ export class ControlSockets implements RpcService {
   }
 
   async close(): Promise<void> {
-    const closing = [this.#operator.close(), this.#workers.close(), this.#asked?.close()]
+    const closing = [this.#operator?.close(), this.#workers?.close(), this.#asked?.close()]
     // In the same turn as the sockets' files are removed: a server that starts now finds either everything or nothing.
     this.#giveBack?.()
     this.#giveBack = undefined

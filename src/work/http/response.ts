@@ -29,7 +29,7 @@ export function encodeResponse(call: HttpCall, head: HttpReplyHead, body: Uint8A
 }
 
 /** True for an answer that can have a body; Go drops the body of others. */
-export function hasBody({ method }: HttpCall, status: number): boolean {
+export function hasBody({ method }: Pick<HttpCall, 'method'>, status: number): boolean {
   return method !== 'HEAD' && status !== 204 && status !== 304
 }
 

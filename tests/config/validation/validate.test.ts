@@ -67,7 +67,7 @@ const faults: readonly [text: string, problem: RegExp][] = [
   ['server: { relay: carrier-pigeon }', /2:18: .*expected auto, fifo, pipes, unix/],
   ['server: { command: "php \'open" }', /2:20: .*leaves a quote open|2:20: .*expected/],
   ['server: { env: { "not a name": x } }', /2:18: .*the name "not a name"/],
-  ['http: { address: ":8080" }', /2:1: section "http" is not supported yet/],
+  ['grpc: { listen: ":8080" }', /2:1: section "grpc" is not supported yet/],
   ['logs: { level: loud }', /2:16: .*"loud", expected one of debug, info, warn, error, off/],
   ['logs: { line_max: big }', /2:19: .*expected a size such as 16MB/],
   ['logs: [1]', /2:7: "logs": a list, expected keys with values/],

@@ -35,6 +35,8 @@ export interface LoopOptions extends HandlerOptions {
   readonly minReady: number
   /** Runs before the first `/next`: registering as an extension, the snapshot. Its fault ends the server. */
   readonly beforeFirst: () => Promise<void>
+  /** The connection is made while the workers boot. Not before a snapshot, which it would not outlive. */
+  readonly connectsAhead?: boolean
   /** Workers that want to know are told how long they were frozen. */
   readonly tellsThaw: boolean
   /** An answer and the next `/next` go out in one write, where nothing has to happen between them. */
@@ -81,6 +83,7 @@ export class Loop implements NextSink {
     const { pool, client, minReady } = this.#options
     this.#signal = signal
     const stopListening = onAbort(signal, () => client.close())
+    if (this.#options.connectsAhead === true) client.open()
     await whenReady(pool, minReady, signal)
     if (!signal.aborted) await this.#options.beforeFirst()
     this.#ask()

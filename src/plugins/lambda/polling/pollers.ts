@@ -85,6 +85,7 @@ export async function startPollers(options: PollersOptions): Promise<RunningPlug
       ...(options.ledger === undefined ? {} : { ledger: options.ledger }),
       minReady: Math.min(settings.min_ready, pool.size),
       beforeFirst: () => ready,
+      connectsAhead: isBootstrap && !isSnapStart(env),
       // Managed Instances are never frozen, and neither is a server of one's own.
       tellsThaw: isBootstrap && !isManaged,
     })

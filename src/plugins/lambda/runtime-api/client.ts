@@ -50,6 +50,11 @@ export class RuntimeClient {
     this.#getNext = this.#get('/invocation/next')
   }
 
+  /** Connects ahead of the first request. */
+  open(): void {
+    this.#connection.open()
+  }
+
   /** Waits for the next event, as long as it takes. `onSent` is called once the request is out. */
   next(sink: NextSink, onSent?: () => void): void {
     this.#connection.send({ head: this.#getNext, onSent }, new Next(sink))

@@ -58,6 +58,11 @@ export class ApiConnection {
     this.#port = Number(address.slice(colon + 1))
   }
 
+  /** Connects before there is a request to send. What becomes of it is told to nobody: the first request connects again where it must. */
+  open(): void {
+    if (this.#socket === undefined) this.#connect()
+  }
+
   /** Sends one request, or two in one write, whose responses go to `sinks` in this order. */
   send(outgoing: Outgoing, ...sinks: readonly ResponseSink[]): void {
     this.#waiting.push(...sinks)

@@ -99,7 +99,12 @@ async function startProcess(options: ProcessBootOptions, signal: AbortSignal): P
         ? guarded(
             options,
             process,
-            connectStandard(options, { process, output, relay: standardRelay(process, fifos) }),
+            connectStandard(options, {
+              process,
+              output,
+              relay: standardRelay(process, fifos),
+              isAsked: early !== undefined,
+            }),
           )
         : (alive) =>
             listener.expect(process.id.pid, { timeoutMs: options.config.allocate_timeout, signal: alive }),
@@ -200,7 +205,17 @@ function standardRelay(process: WorkerProcess, fifos: StandardFifos | undefined)
 
 function connectStandard(
   { config, clock }: ProcessBootOptions,
-  { process, output, relay }: { process: WorkerProcess; output: WorkerOutput; relay: Relay },
+  {
+    process,
+    output,
+    relay,
+    isAsked,
+  }: {
+    readonly process: WorkerProcess
+    readonly output: WorkerOutput
+    readonly relay: Relay
+    readonly isAsked: boolean
+  },
 ): Started['connect'] {
   return async (signal) => {
     try {
@@ -209,6 +224,7 @@ function connectStandard(
         timeoutMs: config.allocate_timeout,
         clock,
         signal: abortedLater(clock, signal),
+        isAsked,
         onJunk: (bytes) => output.addStray(bytes),
       })
       // A wrapper that did not become the worker would die of a signal that is meant for the worker.

@@ -1,9 +1,12 @@
 /**
  * Children that were started before the server was loaded. Each waits to be taken over by the worker that would have been started with
- * the same words, folder and environment; what is left over is killed. Until its first job the end of its input ends a child.
+ * the same words, folder and environment, and has been asked for its pid; what is left over is killed. Until its first job the end of its
+ * input ends a child.
  */
 import { spawnSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { rmSync, writeSync } from 'node:fs'
+import { pidRequest } from '../../../ipc/control.js'
+import { encodeFrame } from '../../../ipc/frame.js'
 import type { LaunchSettings } from './launcher.js'
 import { type EarlyChild, exitOf, signalWorkerGroup, spawnChild } from './process.js'
 import { fifoCounts, fifosOf, openStandardFifos } from './standard-fifos.js'
@@ -33,7 +36,7 @@ export class EarlyChildren {
   start(count: number, pathOf: (at: number) => string): void {
     const paths = Array.from({ length: count * fifoCounts.relay }, (_, at) => pathOf(at))
     try {
-      makeFifosNow(paths)
+      makeFifosNow(paths, this.#facts.env.PATH)
       for (let left = count; left > 0; left -= 1) this.#startOne(paths.splice(-fifoCounts.relay))
     } catch (error) {
       this.discard()
@@ -46,6 +49,8 @@ export class EarlyChildren {
     const { words, cwd, env } = this.#facts
     const fifos = openStandardFifos(paths, 'relay')
     try {
+      // It answers as soon as it has booted, while the server is loaded. Nobody has read the pipe yet, so the bytes have room.
+      if (fifos.relay !== undefined) writeSync(fifos.relay.stdin.fd, encodeFrame(pidRequest(process.pid)))
       const about = { words, cwd, env, usesPipes: true, fifos, watchdog: undefined, settings: noSettings }
       const { child } = spawnChild(about)
       const exited = exitOf(child)
@@ -74,12 +79,14 @@ export class EarlyChildren {
 }
 
 /** In one call, and waited for: nothing else is to be done meanwhile. */
-function makeFifosNow(paths: readonly string[]): void {
+function makeFifosNow(paths: readonly string[], path: string | undefined): void {
   // Left by a killed server that had our pid.
   for (const path of paths) rmSync(path, { force: true })
   for (const program of ownFiles) {
     const { error, status } = spawnSync(program, ['-m', '600', '--', ...paths], {
       stdio: 'ignore',
+      // Without one it loads the thirteen files of its language.
+      env: { LC_ALL: 'C', PATH: path },
       timeout: mkfifoMsMax,
     })
     if (status === 0) return

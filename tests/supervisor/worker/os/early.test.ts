@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { EarlyChildren } from '../../../../src/supervisor/worker/os/early.js'
+import type { EarlyChild } from '../../../../src/supervisor/worker/os/process.js'
 import { fifoCounts } from '../../../../src/supervisor/worker/os/standard-fifos.js'
 import { isAlive } from '../../../helpers/pool.js'
 import { testFolder } from '../../../helpers/rr.js'
@@ -10,7 +11,7 @@ import { eventually } from '../../../helpers/wait.js'
 
 const facts = { words: ['cat'], cwd: '/', env: { PATH: '/usr/bin:/bin', A: '1' } }
 
-test('a child is handed over to the worker that would have been started just so, and to no other', async (t) => {
+test('a child is asked for its pid, and handed only to the worker that would have been started so', async (t) => {
   const folder = await testFolder(t)
   const children = new EarlyChildren(facts)
   t.after(() => children.discard())
@@ -26,12 +27,25 @@ test('a child is handed over to the worker that would have been started just so,
   const child = children.take({ ...facts })
   assert.ok(child)
   assert.equal(children.take(facts), undefined)
+  // `cat` sends back what it was asked.
+  await eventually(() => answerOf(child)?.includes(`{"pid":${process.pid}}`) === true)
   // The end of its input ends it, as when the server is killed.
   child.fifos.stderr.close()
   child.fifos.relay?.stdout.close()
   child.fifos.relay?.stdin.close()
   assert.deepEqual(await child.exited, { code: 0, signal: null })
 })
+
+/** What the child has written to its relay meanwhile. */
+function answerOf({ fifos }: EarlyChild): string | undefined {
+  const bytes = Buffer.alloc(100)
+  try {
+    return bytes.toString('latin1', 0, readSync(fifos.relay?.stdout.fd ?? -1, bytes))
+  } catch {
+    // EAGAIN: nothing yet.
+    return undefined
+  }
+}
 
 test('children that nobody took over are killed', async (t) => {
   const folder = await testFolder(t)

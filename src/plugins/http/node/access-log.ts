@@ -1,0 +1,85 @@
+/** One line of the log for each request, when it has ended. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock, Logger } from '../../../index.js'
+import { remoteAddress } from './request.js'
+
+/** Contents of a line, whichever reader read the request. */
+export interface RequestLine {
+  readonly status: number
+  readonly method: string
+  readonly uri: string
+  readonly protocol: string
+  readonly host: string
+  readonly remote: string
+  readonly userAgent: string
+  readonly referer: string
+  /** Bytes of the answer's body, as far as they are known. */
+  readonly bytes: number | undefined
+  readonly tookMs: number
+}
+
+/** The log of requests: at `info` where the file asks for it, else at `debug`, in the words that Laravel Octane reads there. */
+export class AccessLog {
+  readonly #log: Logger
+  readonly #isAsked: boolean
+  readonly #clock: Clock
+
+  constructor(options: { readonly log: Logger; readonly clock: Clock; readonly isAsked: boolean }) {
+    this.#log = options.log
+    this.#clock = options.clock
+    this.#isAsked = options.isAsked
+  }
+
+  /** True when lines are written: ask before a request's facts are put together. */
+  get isOn(): boolean {
+    return this.#isAsked || this.#log.isEnabled('debug')
+  }
+
+  /** Monotonic ms, for `tookMs`. */
+  nowMs(): number {
+    return this.#clock.monotonicMs()
+  }
+
+  /** Writes the line of one request. */
+  add(line: RequestLine): void {
+    const { status, method, uri, remote, tookMs, bytes, userAgent, referer, protocol, host } = line
+    const elapsed = `${tookMs.toFixed(3)}ms`
+    if (!this.#isAsked) {
+      this.#log.debug({ remote, elapsed }, `${status} ${method} http://${host}${uri}`)
+      return
+    }
+    const fields = {
+      status,
+      method,
+      uri,
+      protocol,
+      host,
+      remote,
+      elapsed,
+      elapsedMs: Number(tookMs.toFixed(3)),
+    }
+    this.#log.info({ ...fields, bytes, userAgent, referer }, 'request')
+  }
+
+  /** Follows a request of node:http to its end. */
+  follow(request: IncomingMessage, response: ServerResponse): void {
+    const startedAt = this.nowMs()
+    response.on('close', () => {
+      const { method = 'GET', url = '/', headers, httpVersion } = request
+      const length = response.getHeader('content-length')
+      this.add({
+        // A client that left before its answer: nginx's number for it.
+        status: response.headersSent ? response.statusCode : 499,
+        method,
+        uri: url,
+        protocol: `HTTP/${httpVersion}`,
+        host: String(headers[':authority'] ?? headers.host ?? ''),
+        remote: remoteAddress(request),
+        userAgent: headers['user-agent'] ?? '',
+        referer: headers.referer ?? '',
+        bytes: length === undefined ? undefined : Number(length),
+        tookMs: this.nowMs() - startedAt,
+      })
+    })
+  }
+}

@@ -1,0 +1,18 @@
+/** Properties of a request that middleware finds out and workers are told. */
+import type { IncomingMessage } from 'node:http'
+import type { MultiValues } from '../../../work/http/index.js'
+
+/** Facts about one request. */
+export interface RequestFacts {
+  /** The client's address, from a proxy that is trusted. */
+  remoteAddr?: string
+  /** Attributes of the request (PSR-7), by name. */
+  attributes?: MultiValues
+}
+
+const facts = new WeakMap<IncomingMessage, RequestFacts>()
+
+/** Facts that are known about a request. */
+export function factsOf(request: IncomingMessage): RequestFacts | undefined {
+  return facts.get(request)
+}

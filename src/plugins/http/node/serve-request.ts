@@ -1,0 +1,132 @@
+/** Serves one request that node:http read: its body is read, then it runs as a job. A slow client costs no worker meanwhile. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Codec, type Job, messageOf } from '../../../index.js'
+import {
+  encodeRequest,
+  FormFault,
+  type FormSettings,
+  type HttpCodec,
+  readBody,
+} from '../../../work/http/index.js'
+import { type AnswerHead, ownHead } from '../serving/answer-head.js'
+import { RequestRun, type RunParts } from '../serving/request-run.js'
+import { NodeAnswer } from './answer.js'
+import { type BodyBudget, collectBody, type HeldBody } from './body.js'
+import { readRequestHead } from './request.js'
+
+/** Settings of requests, and what all of them share. */
+export interface ServeOptions {
+  readonly run: RunParts
+  readonly codec: HttpCodec
+  readonly isRaw: boolean
+  readonly bodyBytesMax: number
+  readonly room: BodyBudget
+  readonly forms: FormSettings
+  /** Makes the id of a request's job. */
+  readonly newId: () => string
+  readonly isStopping: () => boolean
+}
+
+const badRequest = 400
+// A client that is refused goes on sending for a while; closing at once would destroy the answer on its way.
+const lingerMs = 1000
+
+/** Serves the request; every end of it is an answer. */
+export function serveRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: ServeOptions,
+): void {
+  const { method = 'GET' } = request
+  const answer = new NodeAnswer(response, method, options.isStopping)
+  if (hasNoBody(request)) {
+    begin(request, response, { body: '', isParsed: false, uploads: undefined }, { answer, options })
+    return
+  }
+  void readForm(request, options).then(
+    (form) => {
+      if (response.destroyed) form.clean()
+      else begin(request, response, form, { answer, options })
+    },
+    (error: unknown) => {
+      if (!response.destroyed) refuse(request, { answer, error })
+    },
+  )
+}
+
+interface Form {
+  readonly body: Buffer | string
+  readonly isParsed: boolean
+  readonly uploads: string | undefined
+  /** Frees what the body took. */
+  readonly clean?: () => void
+}
+
+/** Most requests have none; RoadRunner reads none of HEAD and OPTIONS. */
+function hasNoBody({ method, headers }: IncomingMessage): boolean {
+  if (method === 'HEAD' || method === 'OPTIONS') return true
+  return (
+    headers['transfer-encoding'] === undefined &&
+    (headers['content-length'] === undefined || headers['content-length'] === '0') &&
+    // An empty form is one all the same; in HTTP/2 nothing announces a body.
+    headers['content-type'] === undefined
+  )
+}
+
+async function readForm(
+  request: IncomingMessage,
+  { bodyBytesMax, room, isRaw, forms }: ServeOptions,
+): Promise<Form & { readonly clean: () => void }> {
+  const held: HeldBody = await collectBody(request, bodyBytesMax, room)
+  const { method = 'GET', headers } = request
+  try {
+    const contentType = headers['content-type'] ?? ''
+    const form = await readBody({ method, contentType, body: held.bytes }, { ...forms, isRaw })
+    return {
+      ...form,
+      clean: () => {
+        held.free()
+        void form.clean()
+      },
+    }
+  } catch (error) {
+    held.free()
+    throw error
+  }
+}
+
+function begin(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { body, isParsed, uploads, clean }: Form,
+  { answer, options }: { readonly answer: NodeAnswer; readonly options: ServeOptions },
+): void {
+  const { codec, newId } = options
+  const context = encodeRequest({ ...readRequestHead(request), isParsed, uploads }, codec)
+  const job: Job = { context, body, codec: codec === 'json' ? Codec.json : Codec.proto, id: newId() }
+  const run = new RequestRun(options.run, job, answer, clean)
+  response.on('close', () => run.leave())
+  run.begin()
+}
+
+function refuse(
+  request: IncomingMessage,
+  { answer, error }: { readonly answer: NodeAnswer; readonly error: unknown },
+): void {
+  const status = error instanceof FormFault ? error.status : badRequest
+  const fields = { 'Content-Type': 'text/plain; charset=utf-8' }
+  const head: AnswerHead = ownHead(status, status === 503 ? { ...fields, 'Retry-After': '1' } : fields)
+  const text = Buffer.from(`${messageOf(error)}\n`)
+  if (request.complete) {
+    answer.whole(head, text)
+    return
+  }
+  answer.begin({ ...head, isLast: true })
+  void answer.write(text)
+  request.resume()
+  const timer = setTimeout(() => answer.end(new Uint8Array(0)), lingerMs)
+  request.once('end', () => {
+    clearTimeout(timer)
+    answer.end(new Uint8Array(0))
+  })
+}

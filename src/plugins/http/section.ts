@@ -1,0 +1,146 @@
+/** The keys of `http:`, RoadRunner's names, and what no key can say alone. */
+import { listenAddress, poolOrName, type SectionConfig, section } from '../../index.js'
+
+/** Limits of connections and requests that RoadRunner has built in, or not at all. */
+const limits = {
+  type: 'object',
+  description: 'Limits of connections and requests.',
+  properties: {
+    connections: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 1_000_000,
+      default: 0,
+      description:
+        'Connections at once; more are closed. 0: as many as file descriptors allow, 10,000 at most.',
+    },
+    head_size: {
+      type: 'string',
+      format: 'size',
+      default: '64KB',
+      description: 'Bytes of the request line and the headers; more are answered with 431.',
+    },
+    head_timeout: {
+      type: 'string',
+      format: 'duration',
+      default: '30s',
+      description: 'How long a client may take to send the head of a request; then 408.',
+    },
+    request_timeout: {
+      type: 'string',
+      format: 'duration',
+      default: '5m',
+      description: 'How long a client may take to send a whole request, its body included; then 408.',
+    },
+    idle_timeout: {
+      type: 'string',
+      format: 'duration',
+      default: '5m',
+      description:
+        'How long a connection without a request stays open. A proxy in front must close its idle connections sooner.',
+    },
+    write_timeout: {
+      type: 'string',
+      format: 'duration',
+      default: '2m',
+      description: 'How long a client may take nothing of its answer; then the connection is closed.',
+    },
+    buffered: {
+      type: 'string',
+      format: 'size',
+      default: '256MB',
+      description:
+        'Bytes of request bodies held in memory at once; a request that finds no room is answered with 503.',
+    },
+  },
+} as const
+
+/** RoadRunner's keys of uploaded files, and two limits. */
+const uploads = {
+  type: 'object',
+  description: 'Uploaded files.',
+  properties: {
+    dir: {
+      type: 'string',
+      default: '',
+      description: 'The folder for uploads; empty: the system’s temporary folder.',
+    },
+    forbid: {
+      type: 'array',
+      items: { type: 'string' },
+      default: ['.php', '.exe', '.bat'],
+      description: 'File extensions that are refused.',
+    },
+    allow: {
+      type: 'array',
+      items: { type: 'string' },
+      description: 'The only file extensions that are accepted; empty: all.',
+    },
+    max_files: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 1000,
+      default: 20,
+      description:
+        'Files of one form; PHP’s `max_file_uploads`. More are answered with 413. Fields left blank do not count.',
+    },
+    max_fields: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 10_000,
+      default: 1000,
+      description: 'Other parts of a multipart form; PHP’s `max_input_vars`. More are answered with 413.',
+    },
+  },
+} as const
+
+/** The section. */
+export const httpSection = section(
+  {
+    address: listenAddress(),
+    pool: poolOrName(),
+    codec: {
+      type: 'string',
+      enum: ['auto', 'json', 'proto'],
+      default: 'auto',
+      description:
+        'How requests are encoded. `auto` is JSON, which every version of RoadRunner’s PHP package reads; `proto` is for workers that read only protobuf.',
+    },
+    max_request_size: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 1000,
+      description:
+        'Megabytes of a request’s body; more are answered with 413. A body that is handed to a worker in one piece (any but uploads) has at most 64 MB.',
+    },
+    internal_error_code: {
+      type: 'integer',
+      minimum: 100,
+      maximum: 599,
+      description:
+        'Status of the answer when a request failed in the pool. Not set: 503 no worker was free, 504 `exec_ttl`, 502 the worker died, 500 it answered with an error.',
+    },
+    raw_body: { type: 'boolean', default: false, description: 'Forms are passed on unparsed.' },
+    access_logs: {
+      type: 'boolean',
+      default: false,
+      description: 'One line of the log for each request. Off: at the level debug.',
+    },
+    middleware: {
+      type: 'array',
+      items: { type: 'string' },
+      description: 'Middleware around the workers, by name. As in RoadRunner the last one is the outermost.',
+    },
+    uploads,
+    limits,
+  },
+  'HTTP: requests to workers, as RoadRunner’s http plugin does it.',
+  ({ address }) =>
+    address === undefined
+      ? [{ key: 'address', what: 'there is no address to listen on', hint: 'add `address: 127.0.0.1:8080`' }]
+      : [],
+)
+
+/** Validated value of the section. */
+export type HttpConfig = SectionConfig<typeof httpSection>

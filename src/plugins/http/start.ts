@@ -1,0 +1,107 @@
+/** Starts the plugin: its listener, the requests' way to the pool, and its life. */
+import { randomBytes } from 'node:crypto'
+import {
+  type Announcement,
+  type Clock,
+  type Logger,
+  listen,
+  onAbort,
+  type PluginLife,
+  type Pool,
+} from '../../index.js'
+import { sweepUploads, uploadId, uploadRemover } from '../../work/http/index.js'
+import { httpListener } from './listening/http-server.js'
+import { AccessLog } from './node/access-log.js'
+import { BodyBudget } from './node/body.js'
+import { type ServeOptions, serveRequest } from './node/serve-request.js'
+import type { HttpConfig } from './section.js'
+import { readReplyHead } from './serving/request-run.js'
+
+/** Services and settings of the plugin. */
+export interface HttpOptions {
+  readonly settings: HttpConfig
+  readonly pool: Pool
+  readonly log: Logger
+  readonly clock: Clock
+  readonly announce: (place: Announcement) => void
+  readonly defer: (undo: () => unknown) => void
+}
+
+const bytesPerMb = 1024 * 1024
+// A frame holds 64 MB, its context included.
+const frameBytesMax = 63 * bytesPerMb
+
+/** Begins to listen; requests wait for the first worker. Rejects when the address cannot be listened on. */
+export async function startHttp(options: HttpOptions): Promise<PluginLife> {
+  const { settings, log, clock, announce, defer } = options
+  const listener = httpListener(settings.limits)
+  const stopping = new AbortController()
+  const serving = serveOptions(options, () => stopping.signal.aborted)
+  const accessLog = new AccessLog({ log, clock, isAsked: settings.access_logs })
+  listener.server.on('request', (request, response) => {
+    if (accessLog.isOn) accessLog.follow(request, response)
+    serveRequest(request, response, serving)
+  })
+  const address = await listen(listener.server, settings.address ?? '', stopping.signal)
+  defer(() => listener.destroy())
+  sweep(options)
+  announce({ what: 'http', where: address.startsWith('unix:') ? address : `http://${shown(address)}` })
+  let closed = Promise.resolve()
+  return {
+    stopTaking: () => {
+      stopping.abort()
+      closed = listener.close()
+    },
+    drain: (signal) => Promise.race([closed, new Promise<void>((resolve) => onAbort(signal, resolve))]),
+  }
+}
+
+function serveOptions({ settings, pool, log, clock }: HttpOptions, isStopping: () => boolean): ServeOptions {
+  const codec = settings.codec === 'proto' ? 'proto' : 'json'
+  return {
+    run: {
+      pool,
+      log,
+      faults: { status: settings.internal_error_code, isShown: isDebug(settings) },
+      readHead: readReplyHead,
+    },
+    codec,
+    isRaw: settings.raw_body,
+    bodyBytesMax: Math.min(settings.max_request_size * bytesPerMb, frameBytesMax),
+    room: new BodyBudget(settings.limits.buffered),
+    forms: {
+      uploads: { ...settings.uploads, owner: pool.identity },
+      newId: uploadId,
+      remove: uploadRemover({ log, clock }),
+      // Older packages, which know only JSON, take no empty body for a form.
+      emptyForm: codec === 'json' ? '{}' : '',
+    },
+    newId: idMaker(),
+    isStopping,
+  }
+}
+
+/** Makes ids of jobs that are unique over servers: a random beginning, and a number. */
+function idMaker(): () => string {
+  const start = randomBytes(4).toString('hex')
+  let count = 0
+  return () => {
+    count += 1
+    return `${start}-${count}`
+  }
+}
+
+function isDebug({ pool }: HttpConfig): boolean {
+  return typeof pool === 'object' && pool.debug
+}
+
+function sweep({ settings, log, clock }: HttpOptions): void {
+  void sweepUploads(settings.uploads.dir, clock.nowMs()).then((count) => {
+    if (count > 0) log.info({ count }, 'removed uploaded files that an earlier server had left')
+  })
+}
+
+/** `:8080` is every interface. */
+function shown(address: string): string {
+  return address.startsWith(':') ? `0.0.0.0${address}` : address
+}

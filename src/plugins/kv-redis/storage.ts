@@ -1,0 +1,73 @@
+/** A storage in Redis. Commands of one turn go out in one write; each has one key, so that a cluster takes them, too. */
+import type { KvItem, KvStorage } from '../../work/key-value.js'
+import type { RedisClient } from './client.js'
+
+const missing = -2
+const endless = -1
+
+/** Keeps values in Redis. */
+export class RedisStorage implements KvStorage {
+  readonly #client: RedisClient
+  readonly #nowMs: () => number
+
+  constructor(client: RedisClient, nowMs: () => number) {
+    this.#client = client
+    this.#nowMs = nowMs
+  }
+
+  async has(keys: readonly string[]): Promise<readonly string[]> {
+    const found = await this.#each(keys, (key) => this.#client.exists(key))
+    return found.filter(([, count]) => count > 0).map(([key]) => key)
+  }
+
+  async get(keys: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
+    const found = await this.#each(keys, (key) => this.#client.getBuffer(key))
+    return new Map(found.flatMap(([key, value]) => (value === null ? [] : [[key, value] as const])))
+  }
+
+  async set(items: readonly KvItem[]): Promise<void> {
+    await Promise.all(
+      items.map(({ key, value, expiresAtMs }) => {
+        if (expiresAtMs === undefined) return this.#client.set(key, Buffer.from(value))
+        // Redis refuses an end in the past.
+        return expiresAtMs <= this.#nowMs()
+          ? this.#client.del(key)
+          : this.#client.set(key, Buffer.from(value), 'PXAT', expiresAtMs)
+      }),
+    )
+  }
+
+  async expire(ends: readonly { readonly key: string; readonly expiresAtMs: number }[]): Promise<void> {
+    await Promise.all(ends.map(({ key, expiresAtMs }) => this.#client.pexpireat(key, expiresAtMs)))
+  }
+
+  async ends(keys: readonly string[]): Promise<ReadonlyMap<string, number | undefined>> {
+    const found = await this.#each(keys, (key) => this.#client.pttl(key))
+    return new Map(
+      found
+        .filter(([, leftMs]) => leftMs !== missing)
+        .map(([key, leftMs]) => [key, leftMs === endless ? undefined : this.#nowMs() + leftMs]),
+    )
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    await Promise.all(keys.map((key) => this.#client.del(key)))
+  }
+
+  /** Empties the whole database, as RoadRunner does. */
+  async clear(): Promise<void> {
+    const masters = 'nodes' in this.#client ? this.#client.nodes('master') : [this.#client]
+    await Promise.all(masters.map((one) => one.flushdb()))
+  }
+
+  async close(): Promise<void> {
+    this.#client.disconnect()
+  }
+
+  #each<T>(
+    keys: readonly string[],
+    ask: (key: string) => Promise<T>,
+  ): Promise<readonly (readonly [key: string, answer: T])[]> {
+    return Promise.all([...new Set(keys)].map(async (key) => [key, await ask(key)] as const))
+  }
+}

@@ -1,0 +1,14 @@
+/** The door of HTTP for plugins of this package: requests and replies as RoadRunner's workers know them, forms and uploads. */
+export { FormFault, type FormSettings, readBody } from './body.js'
+export {
+  decodeReply,
+  encodeRequest,
+  type HttpCodec,
+  type HttpHead,
+  type HttpReplyHead,
+} from './message.js'
+export type { MultiValues } from './request.js'
+export { hasBody } from './response.js'
+export { canonicalName, isToken, readCookies } from './text.js'
+export { uploadRemover } from './upload-removal.js'
+export { sweepUploads, uploadId } from './upload-sweep.js'
