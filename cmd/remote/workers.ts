@@ -37,14 +37,17 @@ function workersTable(rows: readonly WorkerRow[]): string {
   return pools
     .map((pool) => {
       const own = rows.filter((row) => row.pool === pool)
+      const hasSeveral = own.some(({ places }) => places !== undefined)
       const cells = own.map((row) => [
         row.thread === undefined ? String(row.pid) : `${row.pid}:${row.thread}`,
         row.state,
+        ...(hasSeveral ? [`${row.running ?? 0}/${row.places ?? 1}`] : []),
         String(row.jobs),
         `${(row.memory_bytes / 2 ** 20).toFixed(1)} MB`,
         row.created_at,
       ])
-      return `Workers of [${printable(pool)}]:\n${table(['PID', 'STATUS', 'JOBS', 'MEMORY', 'CREATED'], cells)}`
+      const headings = ['PID', 'STATUS', ...(hasSeveral ? ['RUNNING'] : []), 'JOBS', 'MEMORY', 'CREATED']
+      return `Workers of [${printable(pool)}]:\n${table(headings, cells)}`
     })
     .join('\n\n')
 }

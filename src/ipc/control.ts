@@ -1,6 +1,6 @@
 /**
- * Control messages: the JSON of frames with the CONTROL flag. There are two, "who are you" and "stop"; any other message
- * kills a PHP worker, so the server sends no third. Pure.
+ * Control messages: the JSON of frames with the CONTROL flag. There are two for every worker, "who are you" and "stop"; any other message
+ * kills a PHP worker, so the server sends a third only to those that announced it. Pure.
  */
 import { type Frame, FrameFlag, type FrameParts } from './frame.js'
 
@@ -14,15 +14,27 @@ export function pidRequest(ownPid: number): FrameParts {
 /** Server to worker: exit with code 0. */
 export const stopRequest: FrameParts = { flags: controlJson, options: [], head: '{"stop":true}' }
 
-/** Answer of a worker to the PID request: its pid, and the extensions of ours that it understands. */
-export interface PidReply {
-  readonly pid: number
+/** Server to worker: the job of this number is not waited for any more; the worker ends it and answers it all the same. */
+export function cancelRequest(jobId: number): FrameParts {
+  return { flags: controlJson, options: [], head: `{"cancel":{"jobId":${jobId}}}` }
+}
+
+/** Extensions that a worker announced. */
+export interface Announced {
+  /** Names of the extensions of ours that it understands. */
   readonly features: readonly string[]
+  /** Number of jobs that it runs at once, 1 or more; undefined when it did not say. */
+  readonly concurrency?: number | undefined
+}
+
+/** Answer of a worker to the PID request: its pid, and what it announces. */
+export interface PidReply extends Announced {
+  readonly pid: number
 }
 
 /** Worker to server: the answer to the PID request, without `features` when there are none. */
-export function pidReply({ pid, features }: PidReply): FrameParts {
-  const message = features.length === 0 ? { pid } : { pid, features }
+export function pidReply({ pid, features, concurrency }: PidReply): FrameParts {
+  const message = features.length === 0 ? { pid } : { pid, features, concurrency }
   return { flags: FrameFlag.control, options: [], head: JSON.stringify(message) }
 }
 
@@ -33,7 +45,12 @@ export function readPidReply(frame: Frame): PidReply | undefined {
   const { pid } = message
   if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0) return undefined
   const features = 'features' in message && Array.isArray(message.features) ? message.features : []
-  return { pid, features: features.filter((one): one is string => typeof one === 'string') }
+  const concurrency = 'concurrency' in message ? message.concurrency : undefined
+  return {
+    pid,
+    features: features.filter((one): one is string => typeof one === 'string'),
+    ...(typeof concurrency === 'number' && concurrency >= 1 ? { concurrency: Math.floor(concurrency) } : {}),
+  }
 }
 
 /** The JSON object of a control frame; undefined when the frame has no CONTROL flag or holds anything else. */

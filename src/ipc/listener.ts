@@ -8,7 +8,7 @@ import { assert } from '../core/assert.js'
 import type { Clock, Timer } from '../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 import type { Logger } from '../logging/logger.js'
-import type { PidReply } from './control.js'
+import type { Announced, PidReply } from './control.js'
 import { handshake } from './handshake.js'
 import { listenTcp, listenUnix } from './listen.js'
 import type { Relay, RelayLimits } from './relay.js'
@@ -34,9 +34,8 @@ export interface ListenerOptions {
 }
 
 /** A worker that has reported its pid. */
-interface Introduced {
+interface Introduced extends Announced {
   readonly relay: Relay
-  readonly features: readonly string[]
 }
 
 /** Options of an expected connection. */
@@ -123,7 +122,7 @@ class Listener implements RelayListener {
     assert(!this.#expected.has(pid), `pid ${pid} is expected twice`)
     if (this.#isClosed) return Promise.reject(this.#closedError())
     const early = this.#takeEarly(pid)
-    if (early !== undefined) return Promise.resolve({ relay: early.relay, features: early.features })
+    if (early !== undefined) return Promise.resolve(early)
     const givenUp = 'it ended, or was cancelled, before it connected'
     if (signal?.aborted === true) return Promise.reject(new RelayError(ErrorCode.Handshake, givenUp))
     return new Promise((resolve, reject) => {
@@ -222,10 +221,10 @@ class Listener implements RelayListener {
     log.warn(fields, message)
   }
 
-  #introduce({ pid, features }: PidReply, relay: Relay): void {
+  #introduce({ pid, ...announced }: PidReply, relay: Relay): void {
     const expectation = this.#expected.get(pid)
     if (expectation !== undefined) {
-      expectation.resolve({ relay, features })
+      expectation.resolve({ relay, ...announced })
       return
     }
     if (this.#isClosed || this.#early.has(pid)) {
@@ -234,7 +233,7 @@ class Listener implements RelayListener {
       return
     }
     if (this.#early.size >= this.#unexpectedMax) this.#closeFirstEarly()
-    this.#keepEarly(pid, { relay, features })
+    this.#keepEarly(pid, { relay, ...announced })
   }
 
   #closeFirstEarly(): void {

@@ -35,13 +35,18 @@ export interface RunOptions {
   readonly deadlineMs?: number
   /** The longest run in ms; the pool's `exec_ttl` may be shorter. */
   readonly execTtlMs?: number
-  /** Aborting cancels the job: a waiting one leaves the line, for a running one its worker is killed. */
+  /**
+   * Aborting cancels the job: a waiting one leaves the line; for a running one its worker is killed, or, where it runs several, asked to
+   * cancel it.
+   */
   readonly signal?: AbortSignal
   /**
    * Takes the frames of a streamed answer but for its last, which is the reply. While a promise that it returned is pending
    * nothing more is read from the worker. Without it a streamed answer is a fault.
    */
   readonly onChunk?: (chunk: Reply) => void | Promise<void>
+  /** True for a job beside which its worker must run no other; without effect in a worker that runs one at a time. */
+  readonly isAlone?: boolean
   /** Aborting asks a worker that streams to end early; one that does not within `stream_timeout` is killed. */
   readonly stopStream?: AbortSignal
 }

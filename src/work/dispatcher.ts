@@ -233,7 +233,8 @@ export class Dispatcher {
       held.follow(deliveries, pool.runAlone(job, options))
       return false
     }
-    const end = held.start(deliveries, job, options)
+    const isSuspect = this.#judge.isSuspect(first)
+    const end = held.start(deliveries, job, isSuspect ? { ...options, isAlone: true } : options)
     return end !== undefined && this.#endJob(held.takeEnded(), end, held)
   }
 

@@ -39,9 +39,14 @@ export function faultOfError(error: unknown): Fault {
 /** Verdict on a job whose run rejected. */
 export function verdictOfError(error: unknown): Verdict {
   const why = faultOfError(error)
-  return hasCode(error, ErrorCode.WorkerCrashed)
-    ? { kind: 'retry', why, isDeath: true }
-    : { kind: 'retry', why }
+  if (!hasCode(error, ErrorCode.WorkerCrashed)) return { kind: 'retry', why }
+  return { kind: 'retry', why, isDeath: true, ...(wasShared(error) ? { isShared: true } : {}) }
+}
+
+/** True for the death of a worker that had other jobs, too. */
+function wasShared(error: unknown): boolean {
+  const details: unknown = error instanceof Error && 'details' in error ? error.details : undefined
+  return isObject(details) && typeof details.sharedWith === 'number' && details.sharedWith > 0
 }
 
 /** The text of the ERROR frame as it came; undefined for an error that the pool made itself. */

@@ -55,7 +55,9 @@ export class Judge {
     const isDeath = verdict.kind === 'retry' && verdict.isDeath === true
     const [first] = deliveries
     if (isDeath && isAlone && first !== undefined) return [this.#giveUp(first.id, verdict.why.message)]
-    if (isDeath) this.#poison.addDeath(deliveries.map(({ id }) => id))
+    const ids = deliveries.map(({ id }) => id)
+    if (isDeath && verdict.isShared === true) this.#poison.addSuspects(ids)
+    else if (isDeath) this.#poison.addDeath(ids)
     return sameForAll(deliveries, verdict)
   }
 

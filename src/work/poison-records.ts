@@ -41,7 +41,12 @@ export class PoisonRecords {
   addDeath(ids: readonly string[]): void {
     const [first] = ids
     if (ids.length === 1 && first !== undefined) this.#set(first, this.count(first) + 1)
-    else for (const id of ids) this.#set(id, this.count(id))
+    else this.addSuspects(ids)
+  }
+
+  /** Remembers those that were in a worker which died, without a death of their own: each runs alone next. */
+  addSuspects(ids: readonly string[]): void {
+    for (const id of ids) this.#set(id, this.count(id))
   }
 
   /** Marks a delivery that must not run again in this process. */

@@ -58,6 +58,8 @@ export type Verdict =
       readonly afterMs?: number
       /** True when it killed its worker. */
       readonly isDeath?: boolean
+      /** True when its worker had other jobs: any of them may have killed it. */
+      readonly isShared?: boolean
       /** The wish behind it; absent for errors, deaths and replies of other protocols. */
       readonly asked?: Asked
       /** Headers of the next try, in place of those that the delivery had. */

@@ -21,6 +21,7 @@ export function idlePool(idle: number): IdlePool {
       return count
     },
     liveCount: 1,
+    placeCount: 1,
     booted: Promise.resolve([]),
     workers: async () => [],
     run: unused,

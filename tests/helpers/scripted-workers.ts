@@ -11,6 +11,8 @@ const noEvents: WorkerCallbacks = {
   onLeaving: () => undefined,
   onExited: () => undefined,
   onDeadline: () => undefined,
+  onWithdraw: () => undefined,
+  onPlace: () => undefined,
 }
 
 /** Makes a boot of workers that take 10 ms to boot and 1 ms a job, unless `options` say otherwise. */

@@ -51,6 +51,7 @@ export function turnPool(
       return idle
     },
     liveCount: size,
+    placeCount: size,
     booted: Promise.resolve([]),
     workers: async () => [],
     run: () => Promise.reject(new Error('not used')),

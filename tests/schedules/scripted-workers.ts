@@ -97,9 +97,13 @@ export function scriptedBoot(options: ScriptedOptions): BootWorker {
       onLeaving: events.onLeaving,
       onExited: events.onExited,
       onDeadline: events.onDeadline,
+      cancelGraceMs: 1000,
+      leaveTimeoutMs: 60_000,
+      onWithdraw: events.onWithdraw,
+      onPlace: events.onPlace,
     })
     options.onUp?.(worker.pid, () => peer.end({ code: 9, signal: null }))
-    worker.adopt(ours, options.isNumbered === true ? ['job_id'] : [])
+    worker.adopt(ours, { features: options.isNumbered === true ? ['job_id'] : [] })
     return worker
   }
 }

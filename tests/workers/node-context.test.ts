@@ -29,7 +29,13 @@ test('a context that is not an object is empty', () => {
   for (const value of [null, 1, 'x', [{ kind: 'record' }]]) assert.deepEqual(contextOf(value).values, {})
 })
 
-const silent = { asksPid: false, asksStop: false, gapMs: undefined, snapshot: undefined }
+const silent = {
+  asksPid: false,
+  asksStop: false,
+  gapMs: undefined,
+  snapshot: undefined,
+  cancels: undefined,
+}
 const controls: readonly [payload: string, read: object][] = [
   ['{"pid":true}', { ...silent, asksPid: true }],
   ['{"stop":true}', { ...silent, asksStop: true }],
@@ -37,6 +43,7 @@ const controls: readonly [payload: string, read: object][] = [
   ['{"thaw":{"gap_ms":6000}}', { ...silent, gapMs: 6000 }],
   ['{"snapshot":"before"}', { ...silent, snapshot: 'before' }],
   ['{"snapshot":"after"}', { ...silent, snapshot: 'after' }],
+  ['{"cancel":{"jobId":7}}', { ...silent, cancels: '7' }],
   ['null', silent],
   ['[]', silent],
 ]

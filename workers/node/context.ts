@@ -28,12 +28,17 @@ export interface JobContext {
   readonly record: Readonly<Record<string, unknown>> | null
   /** The context as it came, whatever the plugin that sent the job puts there. */
   readonly values: Readonly<Record<string, unknown>>
+  /** Aborted when the server cancels the job, which it does in workers that run several at once; others it ends. */
+  readonly signal: AbortSignal
   /** Milliseconds until Lambda's deadline; Infinity without one. */
   remainingMs(): number
 }
 
-/** Reads the context. Anything but a JSON object is taken as empty, and a value of another type than its own as absent. */
-export function readContext(bytes: Buffer): JobContext {
+/**
+ * Reads the context. Anything but a JSON object is taken as empty, and a value of another type than its own as absent. `cancel` aborts its
+ * signal; without one it is made when a handler asks for the signal.
+ */
+export function readContext(bytes: Buffer, cancel?: AbortController): JobContext {
   const values = parse(bytes)
   const deadlineMs = numberOf(values.deadlineMs)
   const record = isObject(values.record) ? values.record : null
@@ -55,6 +60,10 @@ export function readContext(bytes: Buffer): JobContext {
     record,
     values,
     deadlineMs,
+    get signal() {
+      cancel ??= new AbortController()
+      return cancel.signal
+    },
     remainingMs: () => (deadlineMs === null ? Number.POSITIVE_INFINITY : deadlineMs - Date.now()),
   }
 }

@@ -23,16 +23,19 @@ export interface ControlMessage {
   /** Time in ms that Lambda froze the environment, after a thaw. */
   readonly gapMs: number | undefined
   readonly snapshot: 'before' | 'after' | undefined
+  /** Number of the job that is to end. */
+  readonly cancels: string | undefined
 }
 
 /** Reads a control message. Ignores unknown members and those of another type; throws when it is not JSON. */
 export function readControl(payload: Buffer): ControlMessage {
-  const { pid, stop, thaw, snapshot } = membersOf(JSON.parse(payload.toString('utf8')))
+  const { pid, stop, thaw, snapshot, cancel } = membersOf(JSON.parse(payload.toString('utf8')))
   return {
     asksPid: pid !== undefined,
     asksStop: stop === true,
     gapMs: thaw === undefined ? undefined : Number(membersOf(thaw).gap_ms),
     snapshot: snapshot === undefined ? undefined : snapshot === 'before' ? 'before' : 'after',
+    cancels: cancel === undefined ? undefined : String(membersOf(cancel).jobId),
   }
 }
 

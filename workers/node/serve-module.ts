@@ -18,7 +18,8 @@ export async function serveModule(file: string): Promise<void> {
   const found = [member(loaded, 'handle'), inner, member(inner, 'handle'), member(inner, 'default')]
   const handle = found.find(isHandler)
   const ordinary = [member(loaded, 'handler'), member(inner, 'handler')].find(isLambdaHandler)
-  if (handle !== undefined) await serve(handle)
+  const concurrency = member(loaded, 'concurrency') ?? member(inner, 'concurrency')
+  if (handle !== undefined) await serve(handle, typeof concurrency === 'number' ? { concurrency } : {})
   else if (ordinary !== undefined) await runOrdinary(() => Promise.resolve(ordinary))
   else process.stderr.write(`${file} exports no function; waiting for it to call serve()\n`)
 }

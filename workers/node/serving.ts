@@ -1,14 +1,16 @@
-/** Takes jobs from the relay, one at a time and in order, and sends each handler's answer. */
+/** Takes jobs from the relay, one at a time and in order, or several at once, and sends each handler's answer. */
 import { pidReply } from '../../src/ipc/control.js'
 import { type Frame, FrameFlag } from '../../src/ipc/frame.js'
 import type { Relay } from '../../src/ipc/relay.js'
-import { answerHead, stopHead } from './answer-head.js'
+import { answerHead, jobIdOf, stopHead } from './answer-head.js'
 import type { RelayLink } from './connect.js'
 import { type JobContext, readContext } from './context.js'
+import { type CurrentJob, currentJob, findJobsBy } from './current-job.js'
 import { errorText } from './error-text.js'
 import { flushOutput } from './flush.js'
 import { featuresOf, type Hooks, readControl, runHook } from './hooks.js'
 import { isReply } from './reply.js'
+import type { SeveralJobs } from './several-jobs.js'
 import { listenForStack } from './stack.js'
 import { isStream, StreamTurns, sendStream } from './stream.js'
 import { isVerdict } from './verdict.js'
@@ -25,6 +27,13 @@ interface Job {
   readonly flags: number
 }
 
+/** Options of the conversation. */
+export interface ServingOptions {
+  readonly hooks?: Hooks
+  /** Absent in a worker that runs one job at a time. */
+  readonly several?: { readonly jobs: SeveralJobs; readonly concurrency: number }
+}
+
 /** Conversation of a worker with the server. */
 export class Serving {
   readonly #relay: Relay
@@ -33,15 +42,25 @@ export class Serving {
   readonly #features: readonly string[]
   readonly #turns = new StreamTurns()
   #jobs = Promise.resolve()
+  readonly #several: SeveralJobs | undefined
+  readonly #concurrency: number | undefined
+  /** Context of the job that runs, when only one does. */
+  #context: JobContext | undefined
   #busyCount = 0
   /** True when no further job may run in this process. */
   #isLeaving = false
 
-  constructor({ relay }: RelayLink, handler: Handler, hooks: Hooks = {}) {
+  constructor({ relay }: RelayLink, handler: Handler, { hooks = {}, several }: ServingOptions = {}) {
     this.#relay = relay
     this.#handler = handler
     this.#hooks = hooks
-    this.#features = ['job_id', ...listenForStack(() => this.#busyCount > 0), ...featuresOf(hooks)]
+    this.#several = several?.jobs
+    this.#concurrency = several?.concurrency
+    if (several === undefined)
+      findJobsBy(() => (this.#context === undefined ? undefined : { context: this.#context }))
+    const ofSeveral = several === undefined ? [] : ['concurrency', 'cancel']
+    const stack = listenForStack(() => this.#busyCount > 0)
+    this.#features = ['job_id', ...ofSeveral, ...stack, ...featuresOf(hooks)]
     relay.read({
       junk: (bytes) => log('warn', 'the server sent bytes that are not a frame', { bytes: bytes.length }),
       closed: () => process.exit(0),
@@ -75,37 +94,49 @@ export class Serving {
       flags: frame.flags,
     }
     this.#busyCount += 1
-    this.#jobs = this.#jobs
-      .then(() => this.#run(job))
-      .finally(() => {
-        this.#busyCount -= 1
-      })
+    const jobId = jobIdOf(job.context)
+    const end = () => {
+      this.#busyCount -= 1
+      this.#context = undefined
+    }
+    if (this.#several !== undefined)
+      this.#several.start(jobId, (cancel) => this.#run(job, jobId, cancel).finally(end))
+    else this.#jobs = this.#jobs.then(() => this.#run(job, jobId)).finally(end)
   }
 
   /** Handles a control frame in its turn among the jobs; resolves when it is done. */
   #onControl(frame: Frame): Promise<void> {
     const message = readControl(frame.payload)
-    if (message.asksStop) return this.#jobs.then(() => process.exit(0))
+    if (message.cancels !== undefined) {
+      this.#several?.cancel(message.cancels)
+      return this.#jobs
+    }
+    if (message.asksStop) return this.#ended().then(() => process.exit(0))
     if (!message.asksPid) {
       const answered = { ...frame, payload: Buffer.from(frame.payload) }
       const onFault = (error: unknown) => log('error', 'the hook onThaw failed', { error: errorText(error) })
-      return this.#jobs.then(() => runHook(this.#relay, this.#hooks, message, answered)).catch(onFault)
+      return this.#ended()
+        .then(() => runHook(this.#relay, this.#hooks, message, answered))
+        .catch(onFault)
     }
-    this.#relay.send(pidReply({ pid: process.pid, features: this.#features }))
+    this.#relay.send(pidReply({ pid: process.pid, features: this.#features, concurrency: this.#concurrency }))
     return this.#jobs
   }
 
-  async #run(job: Job): Promise<void> {
+  #ended(): Promise<void> {
+    return this.#several?.ended() ?? this.#jobs
+  }
+
+  async #run(job: Job, jobId: string | undefined, cancel?: AbortController): Promise<void> {
     const { flags } = job
-    const toHead = answerHead(job.context, () => this.#isLeaving)
+    const toHead = answerHead(jobId, () => this.#isLeaving)
     if (this.#isLeaving) {
       this.#relay.send({ flags, options: 'head', head: toHead(stopHead) })
       return
     }
     try {
-      const context = readContext(job.context)
-      setTraceId(context)
-      const result = await this.#handler(job.body, context)
+      const context = readContext(job.context, cancel)
+      const result = await this.#call(job.body, { context, jobId }, cancel)
       if (isVerdict(result)) {
         await flushOutput()
         this.#tell(result, flags, toHead)
@@ -128,6 +159,15 @@ export class Serving {
     }
   }
 
+  #call(body: Buffer, job: CurrentJob, cancel: AbortController | undefined): unknown {
+    const { context } = job
+    if (this.#several !== undefined && cancel !== undefined)
+      return this.#several.within(job, cancel, () => this.#handler(body, context))
+    setTraceId(context)
+    this.#context = context
+    return this.#handler(body, context)
+  }
+
   #tell(error: unknown, flags: number, toHead: ReturnType<typeof answerHead>): void {
     if (isVerdict(error)) {
       this.#relay.send({ flags, options: 'head', head: toHead(error.outcome) })
@@ -139,9 +179,13 @@ export class Serving {
   }
 }
 
-/** Writes one line of JSON to standard error, where the server makes it a line of its own log. */
+/**
+ * Writes one line of JSON to standard error, where the server makes it a line of its own log, with the job in which it is called.
+ */
 export function log(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: object = {}): void {
-  process.stderr.write(`${JSON.stringify({ level, message, ...fields })}\n`)
+  const line = JSON.stringify({ level, message, ...fields })
+  const jobId = currentJob()?.jobId
+  process.stderr.write(jobId === undefined ? `${line}\n` : `${line.slice(0, -1)},"jobId":${jobId}}\n`)
 }
 
 /** Sets the trace id in the environment, where tracing libraries look for it; an event without one must not find an earlier event's. */

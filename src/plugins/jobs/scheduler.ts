@@ -23,10 +23,10 @@ interface Waiting {
   readonly delivery: Delivery
 }
 
-// Jobs that take less on average are taken ahead, one for each worker: their wait is short, and the worker's pause would show.
+// Jobs that take less on average are taken ahead, one for each place of a worker: their wait is short, and the worker's pause would show.
 const shortMs = 100
 const averageShare = 0.1
-/** Deliveries of one pipeline that dispatchers hold at most, for each worker: an ordered lane takes many and runs one. */
+/** Deliveries of one pipeline that dispatchers hold at most, for each place of a worker: an ordered lane takes many and runs one. */
 const heldPerWorkerMax = 10
 
 /** The scheduler of one pool. */
@@ -58,9 +58,9 @@ export class Scheduler {
 
   /** Number of deliveries that a pipeline may take from its queue now. */
   wantOf(taker: Taker): number {
-    const { idleCount, size, isStopping } = this.#pool
+    const { idleCount, size, placeCount, isStopping } = this.#pool
     if (isStopping) return 0
-    const room = heldPerWorkerMax * size - this.heldOf(taker)
+    const room = heldPerWorkerMax * Math.max(size, placeCount) - this.heldOf(taker)
     return Math.max(0, Math.min(idleCount + this.#ahead - this.waitingOf(taker), room))
   }
 
@@ -114,13 +114,13 @@ export class Scheduler {
 
   /** Jobs beyond those that idle workers take. */
   get #ahead(): number {
-    return this.#averageMs < shortMs ? this.#pool.liveCount : 0
+    return this.#averageMs < shortMs ? this.#pool.placeCount : 0
   }
 
   get #hasRoom(): boolean {
-    const { idleCount, liveCount } = this.#pool
+    const { idleCount, placeCount } = this.#pool
     const ahead = this.#ahead
-    return idleCount > 0 || (ahead > 0 && this.#held.size < liveCount + ahead)
+    return idleCount > 0 || (ahead > 0 && this.#held.size < placeCount + ahead)
   }
 
   #pump(): void {

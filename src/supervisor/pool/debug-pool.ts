@@ -83,6 +83,10 @@ export class DebugPool implements ManagedPool {
     return this.isStopping ? 0 : this.#size
   }
 
+  get placeCount() {
+    return this.liveCount
+  }
+
   bootLines() {
     return this.#workers.bootLines()
   }

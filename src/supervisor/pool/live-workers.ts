@@ -21,7 +21,7 @@ export interface LiveWorkersOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly boot: BootWorker
-  readonly calls: Pick<WorkerCallbacks, 'onDue' | 'onLeaving' | 'onDeadline'>
+  readonly calls: Pick<WorkerCallbacks, 'onDue' | 'onLeaving' | 'onDeadline' | 'onWithdraw' | 'onPlace'>
   readonly events: PoolEmitter
 }
 
@@ -145,6 +145,8 @@ export class LiveWorkers {
         state: worker.state,
         why: worker.why,
         jobs: worker.jobCount,
+        running: worker.runningCount,
+        places: worker.places.length,
         memoryBytes: await measure(worker),
         createdAtMs: worker.createdAtMs,
         command,

@@ -30,7 +30,7 @@ export interface JobSink {
   returned?(): void
 }
 
-/** The right to one idle worker. Release it when you are done; releasing twice is harmless. */
+/** The right to one idle worker, or to one place of a worker that runs several jobs at once. Release it when you are done; releasing twice is harmless. */
 export interface Lease {
   /**
    * Runs one job. A worker that left before the job was sent, or that asked to leave instead of answering, is
@@ -79,6 +79,10 @@ export interface WorkerInfo {
   readonly why: string | undefined
   /** Jobs sent to it so far. */
   readonly jobs: number
+  /** Jobs that it has now. */
+  readonly running: number
+  /** Jobs that it takes at once. */
+  readonly places: number
   readonly memoryBytes: number
   readonly createdAtMs: number
   readonly command: string
@@ -124,10 +128,12 @@ export interface Pool {
   readonly size: number
   /** True when it takes no work any more; `whenIdle` resolves at once. */
   readonly isStopping: boolean
-  /** Number of workers that wait for a job and are not reserved. */
+  /** Number of workers that wait for a job and are not reserved; one that runs several at once counts once for each job that it takes. */
   readonly idleCount: number
   /** Number of workers that are idle or busy: booting and leaving ones do not count. */
   readonly liveCount: number
+  /** Number of jobs that those workers can run at once. */
+  readonly placeCount: number
   /** Acquire, run, release. Waits at most `queue_timeout` for a worker (RR_POOL_NO_WORKERS). */
   run(job: Job, options?: RunOptions & AcquireOptions): Promise<Reply>
   /**

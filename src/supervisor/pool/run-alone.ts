@@ -1,8 +1,10 @@
 /** Runs a job on a worker that boots for this job and leaves after it, so that the job cannot harm others. */
 import { onAbort } from '../../core/abort.js'
+import { assert } from '../../core/assert.js'
 import type { Clock } from '../../core/clock.js'
 import { ErrorCode, RelayError } from '../../core/errors.js'
 import type { Job, Reply, RunOptions } from '../job.js'
+import { runOn } from '../worker/place.js'
 import type { Worker } from '../worker/worker.js'
 import { labelOf } from '../worker/worker-id.js'
 import type { JobRecords } from './job-records.js'
@@ -48,7 +50,9 @@ export async function runAlone(pool: AloneOptions, job: Job, options: RunOptions
 async function runOnce(records: JobRecords, worker: Worker, job: Job, options: RunOptions): Promise<Reply> {
   const entry = records.assigned(job)
   const startedAt = records.startedAt()
-  const outcome = await worker.run(job, options)
+  const [place] = worker.places
+  assert(place !== undefined, 'a worker without a place')
+  const outcome = await runOn(place, job, options)
   records.settled(job, entry, startedAt, outcome)
   worker.retire('quarantine')
   if (outcome.kind === 'reply') return outcome.reply

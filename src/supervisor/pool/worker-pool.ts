@@ -88,6 +88,11 @@ export class WorkerPool implements ManagedPool {
     return this.isStopping ? 0 : this.#slots.workers.length
   }
 
+  get placeCount(): number {
+    if (this.isStopping) return 0
+    return this.#slots.workers.reduce((sum, { places }) => sum + places.length, 0)
+  }
+
   get busyCount(): number {
     return [...this.#live].filter((worker) => worker.score.isBusy).length
   }
@@ -210,6 +215,8 @@ export class WorkerPool implements ManagedPool {
           this.#slots.onLeaving(worker, worker.why)
         },
         onDeadline: (dueAt) => this.#deadlines.add(dueAt),
+        onWithdraw: (worker) => void this.#queue.idle.remove(worker),
+        onPlace: (place) => this.#queue.offer(place),
       },
     })
   }
@@ -267,7 +274,7 @@ export class WorkerPool implements ManagedPool {
   #onReady(worker: Worker): void {
     const { name: pool, events } = this
     if (events.has('ready')) events.emit('ready', { pool, worker: worker.id })
-    this.#queue.offer(worker)
+    for (const place of worker.places) this.#queue.offer(place)
   }
 
   #close(): void {

@@ -209,6 +209,8 @@ function ownWorker(worker: WorkerInfo): WorkerRow {
     thread: worker.thread,
     state: worker.state,
     jobs: worker.jobs,
+    running: worker.places > 1 ? worker.running : undefined,
+    places: worker.places > 1 ? worker.places : undefined,
     memory_bytes: worker.memoryBytes,
     created_at: new Date(worker.createdAtMs).toISOString(),
   }

@@ -10,6 +10,8 @@ const workerRow = record({
   thread: orAbsent(number),
   state: text,
   jobs: number,
+  running: orAbsent(number),
+  places: orAbsent(number),
   memory_bytes: number,
   created_at: text,
 })

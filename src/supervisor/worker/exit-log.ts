@@ -1,6 +1,7 @@
 /** Waits until the output of a worker that ended has been read, and logs how it ended. */
 import type { Clock } from '../../core/clock.js'
 import type { Logger } from '../../logging/logger.js'
+import type { StreamReader } from './job/stream.js'
 import type { ProcessExit } from './os/process.js'
 import type { KillReason, RetireReason } from './state.js'
 import type { WorkerId } from './worker-id.js'
@@ -17,13 +18,24 @@ const isNews: ReadonlySet<string> = new Set<KillReason>([
 ])
 
 /**
- * Resolves when all `ends` have, or at the latest when children of the process could no longer hold them open. While a slow
- * reader of a stream holds up the reading (`held`), no time counts.
+ * Resolves when all `ends` have, or at the latest when children of the process could no longer hold them open, and what came has been
+ * settled. While a slow reader of its stream holds up the reading, no time counts.
  */
 export async function drained(
   clock: Clock,
   ends: readonly (Promise<void> | undefined)[],
-  held: () => Promise<void> | undefined,
+  stream: () => StreamReader | undefined,
+): Promise<void> {
+  await drainedIn(clock, ends, stream)
+  await stream()?.taken
+  // An answer that came with the last bytes is settled in a `setImmediate` of its own, before this one.
+  await new Promise<void>((resolve) => setImmediate(resolve))
+}
+
+async function drainedIn(
+  clock: Clock,
+  ends: readonly (Promise<void> | undefined)[],
+  stream: () => StreamReader | undefined,
 ): Promise<void> {
   const all = Promise.all(ends).then(() => true)
   for (;;) {
@@ -31,7 +43,7 @@ export async function drained(
       clock.timer(drainMsMax, () => resolve(false), { unref: true }),
     )
     const hasEnded = await Promise.race([all, late])
-    const holding = held()
+    const holding = stream()?.held
     await holding
     if (hasEnded || holding === undefined) return
   }

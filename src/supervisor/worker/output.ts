@@ -19,6 +19,12 @@ export interface WorkerOutputOptions {
   readonly writeLine: (line: WorkerLine) => void
 }
 
+/** A line with the job that it belongs to, as it is logged. */
+export interface TaggedLine {
+  readonly job: Job | undefined
+  readonly text: string
+}
+
 const keptMax = 20
 const keptLengthMax = 2048
 
@@ -30,6 +36,7 @@ export class WorkerOutput {
   readonly #readers: OutputReader[] = []
   #lineCount = 0
   #jobOf: () => Job | undefined = () => undefined
+  #tag: ((text: string) => TaggedLine) | undefined
   #listener: ((line: string) => void) | undefined
 
   constructor(options: WorkerOutputOptions) {
@@ -60,6 +67,11 @@ export class WorkerOutput {
   /** Tags lines with the job that `jobOf` returns. */
   tagWith(jobOf: () => Job | undefined): void {
     this.#jobOf = jobOf
+  }
+
+  /** Tags each line with the job that `tag` finds for it, and logs the text that it returns. */
+  tagEach(tag: (text: string) => TaggedLine): void {
+    this.#tag = tag
   }
 
   /** Calls `listener` with each whole line from now on; undefined ends that. */
@@ -98,12 +110,13 @@ export class WorkerOutput {
     if (this.#kept.push(text.slice(0, keptLengthMax)) > keptMax) this.#kept.shift()
     this.#listener?.(text)
     const { pool, id, writeLine } = this.#options
-    const job = this.#jobOf()
+    const tagged = this.#tag?.(text)
+    const job = tagged === undefined ? this.#jobOf() : tagged.job
     writeLine({
       pool,
       ...id,
       stream,
-      text,
+      text: tagged?.text ?? text,
       ...(job?.id === undefined ? {} : { job: job.id }),
       ...(job?.tags === undefined ? {} : { tags: job.tags }),
       ...(part === undefined ? {} : { part }),

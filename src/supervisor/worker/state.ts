@@ -25,7 +25,9 @@ export type WorkerEvent = 'ready' | 'assign' | 'settle' | 'retire' | 'kill' | 'e
 /** The next state; `ignore`: nothing happens; `never`: only a bug of ours gets here (a peer cannot). */
 export type Cell = WorkerState | 'ignore' | 'never'
 
-/** Reason to retire a worker once it is free. `leave` and `self_stop` come from the worker; `wrong_job`: it answered for another job. */
+/**
+ * Reason to retire a worker once it is free. `leave` and `self_stop` come from the worker; `wrong_job`: it answered for another job;
+ * `uncancelled`: one of its jobs did not end in time, and others run. */
 export type RetireReason =
   | 'max_jobs'
   | 'leave'
@@ -38,6 +40,7 @@ export type RetireReason =
   | 'shutdown'
   | 'self_stop'
   | 'quarantine'
+  | 'uncancelled'
 
 /** Reason to kill a worker. `ended`: it ends by itself; `relay_lost`: it closed its relay and did not end. */
 export type KillReason =

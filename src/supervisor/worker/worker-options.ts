@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.js'
 import type { Logger } from '../../logging/logger.js'
 import type { WorkerProcess } from './os/process.js'
 import type { WorkerOutput } from './output.js'
+import type { WorkerPlace } from './place.js'
 
 /** Parts and limits of a worker. */
 export interface WorkerOptions<Self> {
@@ -29,6 +30,14 @@ export interface WorkerOptions<Self> {
   readonly onLeaving: (worker: Self) => void
   /** Called once, the last of all, when its process has gone. */
   readonly onExited: (worker: Self) => void
+  /** Time that a worker with several jobs has to end one that it was asked to cancel, in ms. */
+  readonly cancelGraceMs: number
+  /** Longest time that its other jobs have when it does not, in ms. */
+  readonly leaveTimeoutMs: number
+  /** Called when a worker with several places takes no job for now: those that are offered are to be parked. */
+  readonly onWithdraw: (worker: Self) => void
+  /** Called when a place that was parked takes jobs again. */
+  readonly onPlace: (place: WorkerPlace) => void
   /** Called when a job begins: its warning or limit is due at `dueAt` (monotonic ms), Infinity when it has none. */
   readonly onDeadline: (dueAt: number) => void
 }

@@ -1,11 +1,12 @@
 /**
- * One worker: a process, its relay, at most one job, and the one field that says where it is. The pool decides when it is
- * replaced; this file moves it along `state.ts` and turns anything its peer does into exactly one outcome per job.
+ * One worker: a process, its relay, at most one job, and the one field that says where it is. The pool decides when it is replaced; this file
+ * moves it along `state.ts` and turns anything its peer does into exactly one outcome per job. `shared/` has the jobs of one that runs several.
  */
 import type { Undo } from '../../core/abort.js'
 import { assert } from '../../core/assert.js'
 import { deferred } from '../../core/deferred.js'
 import { ErrorCode, type RelayError } from '../../core/errors.js'
+import type { Announced } from '../../ipc/control.js'
 import { FrameFlag } from '../../ipc/frame.js'
 import type { Relay } from '../../ipc/relay.js'
 import type { Job, RunOptions } from '../job.js'
@@ -14,20 +15,14 @@ import { Answers } from './job/answers.js'
 import { jobIdFeature } from './job/id.js'
 import { crash, type Outcome, unsent } from './job/outcome.js'
 import type { JobHost, RunningJob } from './job/running.js'
-import { SentJobs } from './job/sent-jobs.js'
+import { type JobBook, SentJobs } from './job/sent-jobs.js'
 import type { JobScore } from './job/tally.js'
-import { logIgnoredConcurrency } from './job/wrong-answers.js'
 import type { ProcessExit } from './os/process.js'
+import type { PlaceGroup, WorkerPlace } from './place.js'
+import { type SharedJobs, shareJobs } from './shared/shared-jobs.js'
 import { requestStack, stackSignalOf } from './stack-request.js'
-import {
-  isPeaceful,
-  type KillReason,
-  type RetireReason,
-  takesJobs,
-  transitions,
-  type WorkerEvent,
-  WorkerState,
-} from './state.js'
+import type { KillReason, RetireReason, WorkerEvent } from './state.js'
+import { isPeaceful, takesJobs, transitions, WorkerState } from './state.js'
 import { Termination } from './terminate.js'
 import { numberOf, type WorkerId } from './worker-id.js'
 import type { WorkerOptions } from './worker-options.js'
@@ -35,7 +30,7 @@ import type { WorkerOptions } from './worker-options.js'
 const controlJson = FrameFlag.control | FrameFlag.json
 
 /** One supervised child. */
-export class Worker {
+export class Worker implements WorkerPlace {
   readonly id: WorkerId
   readonly createdAtMs: number
   readonly #options: WorkerOptions<Worker>
@@ -46,6 +41,8 @@ export class Worker {
   #features: readonly string[] = []
   readonly #jobs: SentJobs
   readonly #answers: Answers
+  /** Jobs in place of those in `#jobs`, when it runs several at once. */
+  #shared: SharedJobs | undefined
   /** The job in which it was killed: what it says until its end is tagged with it. */
   #lastJob: Job | undefined
   #readyAt = 0
@@ -87,7 +84,21 @@ export class Worker {
 
   /** Jobs sent to it so far. */
   get jobCount(): number {
-    return this.#jobs.count
+    return this.#book.count
+  }
+
+  /** Jobs that it has now. */
+  get runningCount(): number {
+    return this.#shared?.running ?? (this.#jobs.running === undefined ? 0 : 1)
+  }
+
+  get group(): PlaceGroup | undefined {
+    return this.#shared
+  }
+
+  /** Places for one job each: itself, or those of a worker that runs several at once. */
+  get places(): readonly WorkerPlace[] {
+    return this.#shared?.places ?? [this]
   }
 
   /** Monotonic ms at which it answered the PID request. */
@@ -102,39 +113,44 @@ export class Worker {
 
   /** Score of its jobs. */
   get score(): JobScore {
-    return {
-      answered: this.#jobs.tally.answered,
-      failed: this.#jobs.tally.failed,
-      isGone: !takesJobs(this.#state),
-      hasLeftInPeace: isPeaceful(this.#why),
-      isBusy: this.#jobs.running !== undefined,
-    }
+    const { answered, failed } = this.#book.tally
+    const isGone = !takesJobs(this.#state)
+    return { answered, failed, isGone, hasLeftInPeace: isPeaceful(this.#why), isBusy: this.runningCount > 0 }
   }
 
   /** Resolves when `count` jobs have been answered, or it leaves. */
   answered(count: number): Promise<void> {
-    return takesJobs(this.#state) ? this.#jobs.tally.reach(count) : Promise.resolve()
+    return takesJobs(this.#state) ? this.#book.tally.reach(count) : Promise.resolve()
   }
 
-  /** The job that runs, or in which it was killed, for the tags of its log lines: some are read after it has been settled. */
+  /** The only job that runs, or in which it was killed, for the tags of its log lines: some are read after it has been settled. */
   get job(): Job | undefined {
-    return this.#jobs.running?.job ?? this.#lastJob
+    return this.#shared?.only ?? this.#jobs.running?.job ?? this.#lastJob
   }
 
-  /** Monotonic ms at which the running job is warned of or over its limit; Infinity when none runs or it has no limit. */
+  /** Monotonic ms at which a running job is warned of or over its limit; Infinity when none runs or has a limit. */
   get dueAt(): number {
-    return this.#jobs.dueAt
+    return this.#book.dueAt
   }
 
   /** Takes the relay over which it answered the PID request: from now on it takes jobs, and control messages of what it announced. */
-  adopt(relay: Relay, features: readonly string[] = []): void {
+  adopt(relay: Relay, announced: Announced = { features: [] }): void {
     this.#relay = relay
-    this.#features = features
-    this.#jobs.isNumbered = features.includes(jobIdFeature)
-    if (features.includes('concurrency') && !this.#jobs.isNumbered) logIgnoredConcurrency(this.#host)
+    this.#features = announced.features
+    this.#jobs.isNumbered = announced.features.includes(jobIdFeature)
+    const shared = shareJobs(announced, {
+      ...this.#options,
+      host: this.#host,
+      worker: this,
+      step: (event) => this.#step(event),
+      countJob: () => this.#countJob(),
+      termination: this.#termination,
+      withdraw: () => this.#options.onWithdraw(this),
+    })
+    this.#shared = shared
     this.#readyAt = this.#options.clock.monotonicMs()
     relay.read({
-      frame: (frame) => this.#answers.take(frame),
+      frame: shared === undefined ? (frame) => this.#answers.take(frame) : (frame) => shared.take(frame),
       junk: (bytes) => this.#onStray(bytes),
       closed: (fault) => this.#onRelayClosed(fault),
     })
@@ -187,11 +203,6 @@ export class Worker {
     this.#options.onDeadline(sent.dueAt)
   }
 
-  /** Sends a job as `start` does; resolves with its outcome, never rejects. */
-  run(job: Job, options: RunOptions = {}): Promise<Outcome> {
-    return new Promise((resolve) => this.start(job, options, resolve))
-  }
-
   /** True when it announced that it understands `feature`. */
   has(feature: string): boolean {
     return this.#features.includes(feature)
@@ -206,6 +217,7 @@ export class Worker {
 
   /** Warns of a job that has used most of its time; ends the worker when all of it is used up. */
   onDue(nowMonotonicMs: number): void {
+    this.#shared?.onDue(nowMonotonicMs)
     const { running } = this.#jobs
     this.#jobs.endWaitingIfDue(nowMonotonicMs)
     if (running === undefined || running.dueAt > nowMonotonicMs) return
@@ -213,8 +225,8 @@ export class Worker {
       running.warn(nowMonotonicMs, requestStack(this.id, stackSignalOf(this.#features, false)))
       return
     }
-    const stackSignal = stackSignalOf(this.#features, running.isMute)
-    this.#termination.setGrace({ graceMs: this.#options.killGraceMs, stackSignal })
+    const [graceMs, stackSignal] = [this.#options.killGraceMs, stackSignalOf(this.#features, running.isMute)]
+    this.#termination.setGrace({ graceMs, stackSignal })
     this.kill(running.deadlineWhy, running.lateError(nowMonotonicMs))
     this.#jobs.endWaitingIfDue(nowMonotonicMs)
   }
@@ -225,22 +237,20 @@ export class Worker {
     this.#step('retire')
   }
 
-  /**
-   * Ends its process group, by SIGKILL unless its job ran out of time; a second call does not wait for the grace. A running
-   * job fails with `error`, or with its end when there is none.
-   */
+  /** Ends its process group, by SIGKILL unless its job ran out of time or this is the second call. Its jobs fail with `error`, or its end. */
   kill(why: KillReason, error?: RelayError): void {
     this.#why ??= why
-    this.#lastJob ??= this.#jobs.running?.job
+    this.#lastJob ??= this.job
     if (why === 'bad_frame') this.#jobs.mayHaveMovedOn()
     if (error === undefined) this.#step('kill')
+    else if (this.#shared !== undefined) this.#shared.failAll('kill', () => error)
     else this.#settle({ kind: 'fault', error }, 'kill')
   }
 
   #countJob(): void {
     const { jobsMax, jobsDue, onDue } = this.#options
     if (jobsMax > 0 && this.jobCount >= jobsMax) this.retire('max_jobs')
-    else if (jobsDue > 0 && this.#jobs.reaches(jobsDue)) onDue(this)
+    else if (jobsDue > 0 && this.#book.reaches(jobsDue)) onDue(this)
   }
 
   #onStray(bytes: Buffer): void {
@@ -270,25 +280,31 @@ export class Worker {
     this.#features = []
     // Children that it forked hold the relay and the log pipe open, and nobody else would end them.
     process.kill()
-    await drained(
-      clock,
-      [this.#relay && this.#relayEnd.promise, output.ended],
-      () => this.#jobs.running?.stream?.held,
-    )
-    await this.#jobs.running?.stream?.taken
-    // An answer that came with the last bytes is settled in a `setImmediate` of its own, before this one.
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    await drained(clock, [this.#relay && this.#relayEnd.promise, output.ended], () => this.#book.stream)
     this.#why ??= 'ended'
     const lostRelayMs = this.#why === 'relay_lost' ? this.#options.killGraceMs : undefined
     const { running } = this.#jobs
-    const error = crash({ id: this.id, running, exit, lostRelayMs })
     const { id, why } = this
     logExit(log, { pool, id, why, exit, jobs: this.jobCount, lastLines: output.last() })
     this.#relay?.close()
+    const about = { id: this.id, exit, lostRelayMs }
+    if (this.#shared !== undefined) {
+      this.#shared.failAll('exit', (running, sharedWith) => crash({ ...about, running, sharedWith }))
+      return
+    }
     // With code 0 after it said that it leaves: it has not looked at what lay in its pipe.
     const isPassedOver = running?.isBehindLeaving === true && exit.code === 0
-    this.#settle(isPassedOver ? { kind: 'unserved', why: 'left' } : { kind: 'fault', error }, 'exit')
+    this.#settle(
+      isPassedOver
+        ? { kind: 'unserved', why: 'left' }
+        : { kind: 'fault', error: crash({ ...about, running }) },
+      'exit',
+    )
     this.#jobs.endWaiting({ kind: 'unserved', why: 'left' })
+  }
+
+  get #book(): JobBook {
+    return this.#shared ?? this.#jobs
   }
 
   /** Moves on by `event`, on which the running job, if there is one, has its outcome. Its caller comes last: it may act on the worker. */
@@ -318,8 +334,9 @@ export class Worker {
     this.#state = cell
     if (cell === WorkerState.idle) this.#idleSince = this.#options.clock.monotonicMs()
     if (wasTakingJobs && !takesJobs(this.#state)) {
-      this.#jobs.tally.end()
+      this.#book.tally.end()
       this.#options.onLeaving(this)
+      this.#shared?.leave()
     }
     if (cell === WorkerState.stopping) this.#askToStop()
     else if (cell === WorkerState.killing) this.#termination.force()

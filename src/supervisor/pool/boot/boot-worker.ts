@@ -1,4 +1,5 @@
 /** Types between a pool and what boots its workers. `process-boot.ts` and `thread-boot.ts` boot them. */
+import type { WorkerPlace } from '../../worker/place.js'
 import type { Worker } from '../../worker/worker.js'
 
 /** Calls by which a worker and its boot tell their pool what happens. */
@@ -10,6 +11,8 @@ export interface WorkerCallbacks {
   onLeaving(worker: Worker): void
   onExited(worker: Worker): void
   onDeadline(dueAt: number): void
+  onWithdraw(worker: Worker): void
+  onPlace(place: WorkerPlace): void
 }
 
 /** Boots one worker up to its PID reply. Rejects with a `BootFault`; aborting kills what was begun. */

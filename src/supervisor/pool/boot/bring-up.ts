@@ -6,6 +6,7 @@ import { onAbort } from '../../../core/abort.js'
 import type { Clock } from '../../../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../../../core/errors.js'
 import type { Random } from '../../../core/random.js'
+import type { Announced } from '../../../ipc/control.js'
 import type { Relay } from '../../../ipc/relay.js'
 import type { Logger } from '../../../logging/logger.js'
 import type { OutputPacer } from '../../../logging/output-pacer.js'
@@ -35,10 +36,9 @@ export interface BringUpOptions {
   readonly lines?: BootLines | undefined
 }
 
-/** Relay of a worker that has answered the PID request, and the features that it announced. */
-export interface ConnectedRelay {
+/** Relay of a worker that has answered the PID request, and what it announced. */
+export interface ConnectedRelay extends Announced {
   readonly relay: Relay
-  readonly features: readonly string[]
 }
 
 /** A started process or thread that is not a worker yet. */
@@ -71,6 +71,8 @@ const signalFeatures: ReadonlySet<string> = new Set(Object.values(stackFeatures)
 
 // How long a worker may take to leave after the stop message, as in RoadRunner.
 const stopTimeoutMs = 10_000
+// A handler that hears of its cancellation ends at once; one that does not will not end later, either.
+const cancelGraceMs = 1000
 // RoadRunner spreads `max_jobs` by up to 14 %, so that workers do not all leave at once; 1 stays 1.
 const jobsSpread = 0.15
 // The share of its `max_jobs` after which a worker's successor boots; below twenty jobs there is none to spare.
@@ -87,8 +89,8 @@ export async function bringUp(
   const worker = makeWorker(options, started, events)
   const bootEnded = events.onBooting(() => output.last())
   try {
-    const { relay, features } = await whileAlive(process, signal, connect)
-    worker.adopt(relay, features)
+    const { relay, ...announced } = await whileAlive(process, signal, connect)
+    worker.adopt(relay, announced)
     return worker
   } catch (error) {
     worker.kill(signal.aborted ? 'forced' : 'boot_failed')
@@ -102,8 +104,8 @@ export async function bringUp(
 }
 
 /** Leaves out the features that need a signal, for a wrapper that such a signal would kill. */
-export function withoutSignals(features: readonly string[]): readonly string[] {
-  return features.filter((feature) => !signalFeatures.has(feature))
+export function withoutSignals({ features, concurrency }: Announced): Announced {
+  return { features: features.filter((feature) => !signalFeatures.has(feature)), concurrency }
 }
 
 function makeWorker(options: BringUpOptions, started: Started, events: WorkerCallbacks): Worker {
@@ -126,6 +128,10 @@ function makeWorker(options: BringUpOptions, started: Started, events: WorkerCal
     onLeaving: events.onLeaving,
     onExited: events.onExited,
     onDeadline: events.onDeadline,
+    cancelGraceMs,
+    leaveTimeoutMs: config.destroy_timeout,
+    onWithdraw: events.onWithdraw,
+    onPlace: events.onPlace,
   })
 }
 

@@ -219,7 +219,7 @@ function connectStandard(
 ): Started['connect'] {
   return async (signal) => {
     try {
-      const { pid, features } = await handshake(relay, {
+      const { pid, ...announced } = await handshake(relay, {
         ownPid: globalThis.process.pid,
         timeoutMs: config.allocate_timeout,
         clock,
@@ -228,7 +228,7 @@ function connectStandard(
         onJunk: (bytes) => output.addStray(bytes),
       })
       // A wrapper that did not become the worker would die of a signal that is meant for the worker.
-      return { relay, features: pid === process.id.pid ? features : withoutSignals(features) }
+      return { relay, ...(pid === process.id.pid ? announced : withoutSignals(announced)) }
     } catch (error) {
       // A child that it left would hold the relay open.
       void process.exited.then(() => setImmediate(() => relay.close()))

@@ -79,7 +79,7 @@ async function connect(
   signal: AbortSignal,
 ): Promise<ConnectedRelay> {
   const relay = new StreamRelay(sourceOf(stream), stream, defaultRelayLimits)
-  const { features } = await handshake(relay, {
+  const announced = await handshake(relay, {
     ownPid: process.pid,
     timeoutMs: config.allocate_timeout,
     clock,
@@ -87,7 +87,7 @@ async function connect(
     onJunk: () => undefined,
   })
   // Its number is not a process that a signal could be sent to.
-  return { relay, features: withoutSignals(features) }
+  return { relay, ...withoutSignals(announced) }
 }
 
 /** Returns the last lines without the frames of the stack, which are Node's own for the most part; all lines are beside the fault. */

@@ -7,7 +7,7 @@ import type { Job, Reply, RunOptions } from '../../job.js'
 import type { LedgerEntry } from '../../ledger.js'
 import { jobIdFeature } from '../../worker/job/id.js'
 import type { Outcome } from '../../worker/job/outcome.js'
-import type { Worker } from '../../worker/worker.js'
+import type { WorkerPlace } from '../../worker/place.js'
 import { checkedJob, checkRunOptions } from '../job-check.js'
 import type { JobRecords } from '../job-records.js'
 import type { JobSink, Lease } from '../pool.js'
@@ -47,14 +47,14 @@ interface Call {
 /** A lease on workers of one pool. */
 export class PoolLease implements Lease {
   readonly #parts: LeaseParts
-  #worker: Worker | undefined
+  #worker: WorkerPlace | undefined
   #call: Call | undefined
   /** Call whose job waits in the worker's pipe. */
   #nextCall: Call | undefined
   #isSendingNext = false
   #isReleased = false
 
-  constructor(parts: LeaseParts, worker: Worker) {
+  constructor(parts: LeaseParts, worker: WorkerPlace) {
     this.#parts = parts
     this.#worker = worker
     parts.queue.lend()
@@ -126,7 +126,7 @@ export class PoolLease implements Lease {
     else this.#sendTo(this.#worker, call)
   }
 
-  #sendTo(worker: Worker, call: Call): void {
+  #sendTo(worker: WorkerPlace, call: Call): void {
     const { records } = this.#parts
     const { job, options } = call
     const { signal } = options

@@ -1,12 +1,12 @@
 /**
- * Gives the idle workers of a pool round-robin to callers: to those in the waiting line, and to those that wait for an idle
+ * Gives the idle workers of a pool, or their places, round-robin to callers: to those in the waiting line, and to those that wait for an idle
  * worker without taking it. The order of the line is in `waiting-line.ts`.
  */
 import type { Clock } from '../../../core/clock.js'
 import { ErrorCode, RelayError } from '../../../core/errors.js'
 import type { RunOptions } from '../../job.js'
 import { controlRequest } from '../../worker/job/running.js'
-import type { Worker } from '../../worker/worker.js'
+import { runOn, type WorkerPlace } from '../../worker/place.js'
 import type { PoolConfig } from '../keys.js'
 import type { AcquireOptions } from '../pool.js'
 import { IdleWorkers } from './idle-workers.js'
@@ -31,7 +31,7 @@ const lineLengthMax = 100_000
 /** Idle workers and waiting callers of one pool, and the leases on its workers. */
 export class WorkerQueue {
   readonly idle = new IdleWorkers()
-  readonly line: WaitingLine<Worker>
+  readonly line: WaitingLine<WorkerPlace>
   readonly idleWaiters = new Waiters()
   readonly #options: WorkerQueueOptions
   #leaseCount = 0
@@ -42,8 +42,11 @@ export class WorkerQueue {
   }
 
   /** Offers the worker to the line, or parks it as idle. Ignores workers that are not idle. */
-  offer(worker: Worker): void {
-    if (worker.state !== 'idle') return
+  offer(worker: WorkerPlace): void {
+    if (worker.state !== 'idle') {
+      worker.park?.()
+      return
+    }
     if (this.line.length > 0 && !this.#isTurnOfIdleWaiters()) {
       this.line.serve(worker)
       return
@@ -60,13 +63,13 @@ export class WorkerQueue {
   }
 
   /** Ends a lease; its worker, if it still has one, is free. */
-  giveBack(worker: Worker | undefined): void {
+  giveBack(worker: WorkerPlace | undefined): void {
     this.#leaseCount -= 1
     if (worker !== undefined) this.offer(worker)
   }
 
   /** Waits for a worker until `deadlineMs` (wall clock) at most. */
-  take(options: AcquireOptions, deadlineMs?: number): Promise<Worker> {
+  take(options: AcquireOptions, deadlineMs?: number): Promise<WorkerPlace> {
     const { clock, config, stopped, stoppedError, onWait } = this.#options
     if (stopped.aborted) return Promise.reject(stoppedError())
     const front = options.front === true
@@ -96,18 +99,20 @@ export class WorkerQueue {
 
   /** Sends a control request to every idle worker that announced `feature`; resolves with their number, rejects with the first fault. */
   async ask(feature: string, message: object, options: RunOptions): Promise<number> {
-    const asked: Worker[] = []
-    const held: Worker[] = []
-    for (let worker = this.idle.take(); worker !== undefined; worker = this.idle.take()) {
-      if (worker.has(feature)) asked.push(worker)
-      else held.push(worker)
+    const asked = new Map<number, WorkerPlace>()
+    const held: WorkerPlace[] = []
+    for (let place = this.idle.take(); place !== undefined; place = this.idle.take()) {
+      if (place.has(feature) && !asked.has(place.pid)) asked.set(place.pid, place)
+      else held.push(place)
     }
-    for (const worker of held) this.offer(worker)
+    for (const place of held) this.offer(place)
     const outcomes = await Promise.all(
-      asked.map((worker) => worker.run(controlRequest(message), options).finally(() => this.offer(worker))),
+      [...asked.values()].map((place) =>
+        runOn(place, controlRequest(message), options).finally(() => this.offer(place)),
+      ),
     )
     for (const outcome of outcomes) if (outcome.kind === 'fault') throw outcome.error
-    return asked.length
+    return asked.size
   }
 
   /** Throws RR_POOL_QUEUE_FULL when there is no room for one more job beside those that wait and those of leases. */

@@ -100,6 +100,7 @@ export class Autoscaler {
   #view(): ScaleView {
     const { slots, queue, retirement, clock } = this.#options
     const { idle, line, idleWaiters } = queue
+    const isIdle = new Set([...idle].map(({ pid }) => pid))
     const nowMs = clock.monotonicMs()
     const idleWaitMs = nowMs - (idleWaiters.oldestSince ?? nowMs)
     return {
@@ -109,7 +110,9 @@ export class Autoscaler {
       isDegraded: slots.health.isDegraded,
       waiting: idle.size > 0 ? 0 : line.length + idleWaiters.size,
       oldestMs: Math.max(line.oldestMs(), idleWaitMs),
-      idle: [...idle].map((worker) => ({ pid: worker.pid, idleMs: nowMs - slots.renewal.idleSince(worker) })),
+      idle: slots.workers
+        .filter((worker) => isIdle.has(worker.pid))
+        .map((worker) => ({ pid: worker.pid, idleMs: nowMs - slots.renewal.idleSince(worker) })),
       memoryRoom: retirement.memoryRoom,
       sinceGrowthMs: nowMs - this.#grownAt,
     }

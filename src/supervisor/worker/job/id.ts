@@ -2,6 +2,7 @@
  * Adds a job's number to its context and takes it out of the answer's. Only workers that announced `job_id` are sent one. Pure;
  * `reply.ts` decides what a wrong number means.
  */
+import { type Frame, FrameFlag } from '../../../ipc/frame.js'
 import { Codec, type Job } from '../../job.js'
 
 /** Feature of workers that echo the number of a job. */
@@ -62,20 +63,31 @@ export interface NumberedContext {
 const key = Buffer.from('"jobId"')
 const tailBytesMax = 32
 const noContext = Buffer.alloc(0)
+// In valid JSON a comma, this key and the last brace are the object's last member: within a text the quotes are escaped.
+const tailPattern = /[{,]"jobId":(\d{1,15})\}$/
 
 /**
  * Takes the number out of an answer's context; undefined when there is none. Writes into `context` where that saves a copy.
  */
 export function takeJobId(context: Buffer): NumberedContext | undefined {
   const from = Math.max(0, context.length - tailBytesMax)
-  // In valid JSON a comma, this key and the last brace are the object's last member: within a text the quotes are escaped.
-  const tail = /[{,]"jobId":(\d{1,15})\}$/.exec(context.toString('latin1', from))
+  const tail = tailPattern.exec(context.toString('latin1', from))
   const at = tail === null ? 0 : from + tail.index
   if (tail === null || (context[at] === openBrace && at > 0)) return takeParsed(context)
   const jobId = Number(tail[1])
   if (at === 0) return { jobId, context: noContext }
   context[at] = closeBrace
   return { jobId, context: context.subarray(0, at + 1) }
+}
+
+/** Returns the number in the context of an answer, without a change to it; undefined when it has none. */
+export function answeredJobId({ flags, options, payload }: Frame): number | undefined {
+  const [contextBytes = 0] = options
+  if (options.length !== 1 || contextBytes > payload.length || (flags & FrameFlag.proto) !== 0)
+    return undefined
+  const context = payload.subarray(0, contextBytes)
+  const tail = tailPattern.exec(context.toString('latin1', Math.max(0, context.length - tailBytesMax)))
+  return tail === null ? takeParsed(context)?.jobId : Number(tail[1])
 }
 
 /** Finds the number at other places, or with spaces: encoders differ. */

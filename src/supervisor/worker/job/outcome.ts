@@ -145,8 +145,10 @@ export function crash(about: {
   exit: ProcessExit
   /** Time that the worker had to end after it closed its relay; undefined when it did not close it. */
   lostRelayMs: number | undefined
+  /** Number of other jobs that it had: any of them may be the reason. */
+  sharedWith?: number
 }): RelayError {
-  const { id, running, exit, lostRelayMs } = about
+  const { id, running, exit, lostRelayMs, sharedWith = 0 } = about
   const job = running?.job
   const ended = exit.signal === null ? `with exit code ${exit.code ?? 'unknown'}` : `by ${exit.signal}`
   const end =
@@ -155,12 +157,16 @@ export function crash(about: {
       : `closed its relay, did not end within ${lostRelayMs} ms and was killed`
   return new RelayError(
     ErrorCode.WorkerCrashed,
-    `${labelOf(id)} ${end} before it answered ${named(job)}${said(running?.lines ?? [])}`,
+    `${labelOf(id)} ${end} before it answered ${named(job)}${beside(sharedWith)}${said(running?.lines ?? [])}`,
     {
       hint: 'The worker is replaced. Look at its log lines just before.',
-      details: { ...id, job: job?.id, exitCode: exit.code, signal: exit.signal },
+      details: { ...id, job: job?.id, exitCode: exit.code, signal: exit.signal, sharedWith },
     },
   )
+}
+
+function beside(count: number): string {
+  return count === 0 ? '' : `, and ${count} other${count === 1 ? '' : 's'} that it had`
 }
 
 /** Makes the error for a job that could not be encoded as a frame: nothing was sent, and the worker is free again. */

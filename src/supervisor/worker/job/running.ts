@@ -21,7 +21,7 @@ export function controlRequest(message: object): Job {
 export interface JobHost {
   readonly pool: string
   readonly id: WorkerId
-  readonly output: WorkerOutput
+  readonly output: Pick<WorkerOutput, 'lineCount' | 'since' | 'listen' | 'endLines'>
   readonly clock: Clock
   readonly log: Logger
   readonly relay: () => Relay | undefined

@@ -6,10 +6,24 @@ import type { Job, RunOptions } from '../../job.js'
 import { numbered } from './id.js'
 import { mayHaveBegun, type Outcome } from './outcome.js'
 import { type JobHost, RunningJob } from './running.js'
+import type { StreamReader } from './stream.js'
 import { JobTally } from './tally.js'
 
+/** Jobs of a worker as it sees them, whether it runs one at a time or several. */
+export interface JobBook {
+  readonly tally: JobTally
+  /** Jobs sent so far. */
+  readonly count: number
+  /** Monotonic ms at which one of them is due; Infinity when none is. */
+  readonly dueAt: number
+  /** Stream of the job that runs; undefined where it has none, or several run. */
+  readonly stream: StreamReader | undefined
+  /** True the first time that so many jobs were sent. */
+  reaches(count: number): boolean
+}
+
 /** The jobs of one worker. */
-export class SentJobs {
+export class SentJobs implements JobBook {
   readonly tally = new JobTally()
   /** True when the worker announced `job_id`. */
   isNumbered = false
@@ -44,6 +58,10 @@ export class SentJobs {
   get hasRoom(): boolean {
     const running = this.#running
     return running !== undefined && !running.isControl && !running.takesStream && this.#waiting === undefined
+  }
+
+  get stream(): StreamReader | undefined {
+    return this.#running?.stream
   }
 
   /** Monotonic ms at which one of them is due; Infinity when none is. */

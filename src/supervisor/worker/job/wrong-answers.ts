@@ -24,6 +24,20 @@ export function logAnonymous({ pool, id, log }: Names, runningJobId = 0): void {
   log.warn({ pool, ...id, runningJobId }, text)
 }
 
+/** Logs an answer with a number that no job of a worker with several has, or no longer has. */
+export function logUnknown({ pool, id, log }: Names, jobId: number, jobs: number): void {
+  const text = 'a worker answered a job that it does not have: the answer is dropped, the worker is replaced'
+  log.warn({ pool, ...id, jobId, jobs }, text)
+}
+
+/** Logs that a worker announced more jobs at once than it may have. */
+export function logCutConcurrency(
+  { pool, id, log }: Names,
+  facts: { concurrency: number; placesMax: number },
+): void {
+  log.warn({ pool, ...id, ...facts }, 'a worker announced more jobs at once than it is sent')
+}
+
 /** Logs that `concurrency` is ignored: without numbers, answers of several jobs cannot be told apart. */
 export function logIgnoredConcurrency({ pool, id, log }: Names): void {
   log.warn({ pool, ...id }, 'a worker announced concurrency without job_id: it is ignored')

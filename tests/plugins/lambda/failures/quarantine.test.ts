@@ -32,6 +32,9 @@ function watched(pool: Pool, ran: { readonly ids: readonly string[]; readonly is
     get idleCount() {
       return pool.idleCount
     },
+    get placeCount() {
+      return pool.placeCount
+    },
     get liveCount() {
       return pool.liveCount
     },

@@ -3,7 +3,6 @@ import { test } from 'node:test'
 import { ErrorCode, hasCode, RelayError } from '../../../../src/core/errors.js'
 import type { PoolConfig } from '../../../../src/supervisor/pool/keys.js'
 import { WorkerQueue } from '../../../../src/supervisor/pool/queue/worker-queue.js'
-import type { Worker } from '../../../../src/supervisor/worker/worker.js'
 import { poolDefaults } from '../../../helpers/pool.js'
 import { scriptedWorkers } from '../../../helpers/scripted-workers.js'
 import { VirtualTime } from '../../../schedules/virtual-time.js'
@@ -25,7 +24,7 @@ async function makeQueue({ count = 3, config = {} }: { count?: number; config?: 
   return { queue, workers, time, waits, stop }
 }
 
-const pidOf = (worker: Worker | undefined) => worker?.pid
+const pidOf = (worker: { readonly pid: number } | undefined) => worker?.pid
 
 test('idle workers are given out in the order in which they became free', async () => {
   const { queue, workers } = await makeQueue()

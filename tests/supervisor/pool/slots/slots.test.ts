@@ -34,6 +34,8 @@ function makeSlots(options: Partial<SlotsOptions> = {}) {
           onLeaving: (worker) => slots.onLeaving(worker, worker.why),
           onExited: (worker) => exited.get(worker)?.(),
           onDeadline: () => undefined,
+          onWithdraw: () => undefined,
+          onPlace: () => undefined,
         },
         stop.signal,
       ),
