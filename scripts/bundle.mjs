@@ -25,7 +25,7 @@ const bundles = {
 const late = ['crypto', 'fs/promises', 'http', 'os', 'url', 'util', 'worker_threads']
 
 /** Packages that stay outside: AWS's clients are the user's own, and tinypool starts files of its own package as threads. */
-const external = [/^@aws-sdk\//, 'tinypool']
+const external = [/^@aws-sdk\//, 'ioredis', 'tinypool']
 
 // The first modules of a bundle are loaded later by name, too: on purpose.
 const checks = { ineffectiveDynamicImport: false }

@@ -11,6 +11,7 @@ import kv from './kv/index.js'
 import kvMemory from './kv-memory/index.js'
 import kvRedis from './kv-redis/index.js'
 import lambda from './lambda/index.js'
+import laravelRedis from './laravel-redis/index.js'
 import lock from './lock/index.js'
 import memory from './memory/index.js'
 import metrics from './metrics/index.js'
@@ -29,6 +30,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   journal,
   lambda,
   lock,
+  laravelRedis,
   memory,
   metrics,
   nats,
