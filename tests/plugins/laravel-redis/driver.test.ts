@@ -7,29 +7,30 @@ import { laravelRedisPart } from '../../../src/plugins/laravel-redis/part.js'
 import type { Delivery, NewJob } from '../../../src/work/index.js'
 import { LostMessage } from '../../../src/work/queues/lost-message.js'
 import { laravelApp, noLaravel } from '../../helpers/laravel.js'
-import { missingRedis, startRedis } from '../../helpers/redis.js'
+import { noRedis, redisServer } from '../../helpers/redis-server.js'
 import { startRr, testFolder } from '../../helpers/rr.js'
 import { eventually } from '../../helpers/wait.js'
 
 const never = new AbortController().signal
-const skip = missingRedis
+const skip = noRedis
 
 async function open(t: TestContext, retryAfter = 90) {
-  const redis = await startRedis(t)
-  const client = new Redis(redis.url)
+  const redis = await redisServer(t)
+  const url = `redis://${redis.address}/0`
+  const client = new Redis(url)
   t.after(() => client.disconnect())
   const defaults = Object.fromEntries(
     Object.entries(laravelRedisPart.properties).flatMap(([key, schema]) =>
       'default' in schema ? [[key, schema.default]] : [],
     ),
   )
-  const config = { ...defaults, url: redis.url, prefix: 'app_', retry_after: retryAfter }
+  const config = { ...defaults, url, prefix: 'app_', retry_after: retryAfter }
   const openSource = async () => {
     const source = await laravelRedisDriver(systemClock).open({ name: 'mail', config })
     t.after(() => source.close())
     return source
   }
-  return { redis, client, source: await openSource(), openSource }
+  return { redis, url, client, source: await openSource(), openSource }
 }
 
 function payload(id: string, attempts = 0): string {
@@ -141,10 +142,10 @@ test('failed jobs are kept in Redis and go back with all tries ahead', { skip },
 test('a Redis that is down, or asks for a password, is a fault that names what to do', {
   skip,
 }, async (t) => {
-  const { redis, source, client } = await open(t)
+  const { redis, url: address, source, client } = await open(t)
   await assert.rejects(async () => source.push?.([jobOf('no payload')]), /takes payloads of Laravel only/)
   await client.config('SET', 'requirepass', 'hidden')
-  const url = redis.url.replace('//', '//:wrong@')
+  const url = address.replace('//', '//:wrong@')
   const config = { url, queue: 'q', prefix: '', retry_after: 90, priority: 10 }
   const open2 = () => laravelRedisDriver(systemClock).open({ name: 'mail', config })
   await assert.rejects(open2, (error: Error) => {
@@ -158,9 +159,11 @@ test('a Redis that is down, or asks for a password, is a fault that names what t
 test('jobs that Laravel dispatches to Redis run in rr, beside a worker of Laravel’s own', {
   skip: noLaravel ?? skip,
 }, async (t) => {
-  const redis = await startRedis(t)
+  const { address } = await redisServer(t)
   const folder = await testFolder(t)
-  const app = laravelApp(folder, { env: { QUEUE_CONNECTION: 'redis', REDIS_PORT: String(redis.port) } })
+  const app = laravelApp(folder, {
+    env: { QUEUE_CONNECTION: 'redis', REDIS_PORT: address.split(':')[1] ?? '' },
+  })
   app.php(`
     foreach (range(1, 20) as $n) { Jobs\\Plain::dispatch("n$n"); }
     Jobs\\Throws::dispatch('three times'); Jobs\\Plain::dispatch('later')->delay(2);
@@ -173,7 +176,7 @@ jobs:
   mode: raw
   consume: [mail]
   pool: { num_workers: 2 }
-  pipelines: { mail: { driver: laravel-redis, config: { url: "${redis.url}" } } }
+  pipelines: { mail: { driver: laravel-redis, config: { url: "redis://${address}/0" } } }
 `
   const rr = await startRr(t, ['serve'], { folder, config, env: app.env })
   await rr.line((line) => line.message === 'server started')
