@@ -33,7 +33,6 @@ export function insteadOf(path: string): string | undefined {
 
 /** Sections of RoadRunner that are planned and not built. */
 export const plannedSections: ReadonlySet<string> = new Set([
-  'service',
   'grpc',
   'tcp',
   'sqs',

@@ -17,6 +17,7 @@ import memory from './memory/index.js'
 import metrics from './metrics/index.js'
 import nats from './nats/index.js'
 import postgres from './postgres/index.js'
+import service from './service/index.js'
 import sqs from './sqs/index.js'
 import status from './status/index.js'
 
@@ -38,6 +39,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   kv,
   kvMemory,
   kvRedis,
+  service,
   sqs,
   status,
 ]

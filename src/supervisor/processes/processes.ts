@@ -17,8 +17,10 @@ export interface ProcessOptions {
   readonly restartMs?: number
   /** The longest run in ms; then it is stopped, which counts as a failure. Absent: no limit. */
   readonly runMsMax?: number
-  /** The longest time in ms from SIGTERM to SIGKILL when it is stopped. Default: 5 s. */
+  /** The longest time in ms from `stopSignal` to SIGKILL when it is stopped. Default: 5 s. */
   readonly stopMsMax?: number
+  /** Signal that asks its process group to end. Default: SIGTERM. */
+  readonly stopSignal?: 'SIGTERM' | 'SIGINT' | 'SIGQUIT'
 }
 
 /** End of a process that is not started again. */
@@ -46,7 +48,7 @@ export interface SupervisedProcess {
   memoryBytes(): Promise<number>
   /** Resolves with the end after which it is not started again. Never rejects. */
   readonly ended: Promise<ProcessEnd>
-  /** Ends it: SIGTERM to its group, SIGKILL after `stopMsMax`. Resolves when it has gone; again: waits for the same end. */
+  /** Ends it: `stopSignal` to its group, SIGKILL after `stopMsMax`. Resolves when it has gone; again: waits for the same end. */
   stop(): Promise<ProcessEnd>
 }
 

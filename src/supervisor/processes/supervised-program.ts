@@ -107,7 +107,7 @@ export class SupervisedProgram implements SupervisedProcess {
 
   /** Waits for the end of a run, which a stop or the limit of its time may bring about. */
   async #untilEnd(run: ProgramRun): Promise<ProcessEnd> {
-    const { clock, log, runMsMax, stopMsMax = stopMsDefault, name } = this.#options
+    const { clock, log, runMsMax, stopMsMax = stopMsDefault, stopSignal, name } = this.#options
     const { process, output } = run
     const { pid } = process.id
     this.#run = run
@@ -119,7 +119,7 @@ export class SupervisedProgram implements SupervisedProcess {
       undos.push(() => timer.clear())
     }
     const terminate = () => {
-      process.terminate()
+      process.terminate(stopSignal)
       later(stopMsMax, () => process.kill())
     }
     undos.push(onAbort(this.#stopping.signal, terminate))

@@ -31,8 +31,8 @@ export interface WorkerProcess {
   readonly exited: Promise<ProcessExit>
   /** Sends SIGKILL to the whole process group; does nothing when it has ended. */
   kill(): void
-  /** Sends SIGTERM to the whole process group. */
-  terminate(): void
+  /** Sends SIGTERM, or another signal, to the whole process group. */
+  terminate(signal?: NodeJS.Signals): void
 }
 
 /** Options of a process. */
@@ -192,7 +192,7 @@ function watch(child: ChildProcess, exited: Promise<ProcessExit>, options: Spawn
     output: options.usesPipes ? (child.stdout ?? undefined) : undefined,
     exited,
     kill: () => signalWorkerGroup(pid, 'SIGKILL'),
-    terminate: () => signalWorkerGroup(pid, 'SIGTERM'),
+    terminate: (signal = 'SIGTERM') => signalWorkerGroup(pid, signal),
   }
 }
 
