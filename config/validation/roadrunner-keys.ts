@@ -19,10 +19,7 @@ const meaninglessKeys: Readonly<Record<string, string>> = {
   'jobs.options': 'pipelines are opened one after the other; leave it out',
   'jobs.pipelines.*.config.max_messages_in_flight': 'as many jobs are taken as workers can soon run',
   'jobs.pipelines.*.config.retain_failed_jobs': 'a failed job always stays in its queue: use jobs.retry',
-  'jobs.pipelines.*.config.skip_queue_declaration': 'queues are not created here: leave it out',
   'jobs.pipelines.*.config.rate_limit': 'as many jobs are taken as workers can soon run',
-  'jobs.pipelines.*.config.attributes': 'set them where the queue is created',
-  'jobs.pipelines.*.config.tags': 'set them where the queue is created',
 }
 
 /** Returns what to use instead of a key that has no meaning here; undefined for every other key, `constructor` and its kind included. */
@@ -35,7 +32,6 @@ export function insteadOf(path: string): string | undefined {
 export const plannedSections: ReadonlySet<string> = new Set([
   'grpc',
   'tcp',
-  'sqs',
   'amqp',
   'kafka',
   'beanstalk',

@@ -121,7 +121,7 @@ test('a queue that cannot be reached is told once and seen, and is used again wh
   const [state] = Object(await server.call('jobs.States')).pipelines
   assert.deepEqual([state.state, state.active], ['unreachable', null])
   assert.match(state.error, /ECONNREFUSED/)
-  await assert.rejects(server.push('mail', { id: 'x' }), /rpc_push_batch:\n\tjobs_plugin_push: /)
+  await assert.rejects(server.push('mail', { id: 'x' }), /rpc_push_batch:\n\tjobs_plugin_push_batch: /)
   const again = await startSqsServer(t, port)
   again.createQueue('work', { visibilitySeconds: 30 })
   await server.rr.line(({ message }) => message === 'a pipeline reaches its queue again')

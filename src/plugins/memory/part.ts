@@ -1,17 +1,12 @@
 /** The part `memory` of a pipeline: its keys. */
+import { priorityKey } from '../../work/queues/pipeline-keys.js'
 
 /** Keys of a pipeline in memory. */
 export const memoryPart = {
   name: 'memory',
   description: 'Jobs that are kept in this process and are lost with it.',
   properties: {
-    priority: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1000,
-      default: 10,
-      description: 'Priority of jobs that have none; less is more often.',
-    },
+    priority: priorityKey,
     prefetch: {
       type: 'integer',
       minimum: 1,

@@ -3,12 +3,15 @@ import type { Clock, ConfigOf, Logger } from '../../index.js'
 import { type JobDriver, jobDriver, type Pipeline } from '../../work/driver.js'
 import { QueueSource } from '../../work/queues/queue-source.js'
 import { sqsPart } from './part.js'
+import type { SqsSectionSettings } from './section.js'
 
 /** Services of the server that the driver uses. */
 export interface SqsDriverOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly env: Readonly<Record<string, string | undefined>>
+  /** The section `sqs`. */
+  readonly access?: SqsSectionSettings
 }
 
 type SqsConfig = ConfigOf<typeof sqsPart.properties>
@@ -18,11 +21,10 @@ export function sqsDriver(options: SqsDriverOptions): JobDriver {
   return jobDriver(sqsPart, (pipeline) => openPipeline(pipeline, options))
 }
 
-async function openPipeline({ name, config }: Pipeline<SqsConfig>, { clock, log, env }: SqsDriverOptions) {
-  const { openSqsQueue } = await import('../../work/queues/sqs/sqs-queue.js')
-  const { queue: url, priority, prefetch, message_group_id: group, wait_time_seconds: waitSeconds } = config
-  const key = `jobs.pipelines.${name}.config.queue`
-  const queue = await openSqsQueue({ url, clock, env, key, instead: 'another driver' })
+async function openPipeline({ name, config }: Pipeline<SqsConfig>, options: SqsDriverOptions) {
+  const { clock, log } = options
+  const { priority, prefetch, message_group_id: group, wait_time_seconds: waitSeconds } = config
+  const queue = await openQueue(`jobs.pipelines.${name}.config.queue`, config, options)
   return new QueueSource({
     queue,
     kind: 'aws:sqs',
@@ -36,6 +38,14 @@ async function openPipeline({ name, config }: Pipeline<SqsConfig>, { clock, log,
     visibilityMs: msOf(config.visibility_timeout),
     retryMs: msOf(config.error_visibility_timeout),
   })
+}
+
+async function openQueue(key: string, config: SqsConfig, { clock, env, access }: SqsDriverOptions) {
+  const { openNamedSqsQueue, openSqsQueue } = await import('../../work/queues/sqs/sqs-queue.js')
+  const { queue, skip_queue_declaration: skips, attributes, tags } = config
+  const client = { clock, env, key, instead: 'another driver', ...(access === undefined ? {} : { access }) }
+  if (queue.includes('/')) return openSqsQueue({ ...client, url: queue })
+  return openNamedSqsQueue(client, { name: queue, creates: !skips, attributes, tags })
 }
 
 /** Ms of seconds; 0 is undefined. */

@@ -1,24 +1,31 @@
 /** The part `sqs` of a pipeline: its keys. */
-import { required } from '../../index.js'
+import { priorityKey } from '../../work/queues/pipeline-keys.js'
 
 /** Keys of a pipeline over SQS. */
 export const sqsPart = {
   name: 'sqs',
   description: 'A queue of SQS, AWS’s or a compatible server’s.',
   properties: {
-    queue: required({
+    queue: {
       type: 'string',
-      pattern: '^https?://[^/]+/.*[^/]$',
-      patternText: 'the URL of a queue',
-      description: 'URL of the queue.',
-    }),
-    priority: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1000,
-      default: 10,
-      description: 'Priority of jobs that have none; less is more often.',
+      pattern: '^(https?://[^/]+/.*[^/]|[A-Za-z0-9_-]{1,80}([.]fifo)?)$',
+      patternText: 'the name or the URL of a queue',
+      default: 'default',
+      description:
+        'Name or URL of the queue. A queue that is named and not there is created; one with a URL is not.',
     },
+    skip_queue_declaration: {
+      type: 'boolean',
+      default: false,
+      description: 'A queue that is named and not there is not created.',
+    },
+    attributes: {
+      type: 'map',
+      values: { type: 'string' },
+      description: 'Attributes of the queue when it is created, by SQS’s names.',
+    },
+    tags: { type: 'map', values: { type: 'string' }, description: 'Tags of the queue when it is created.' },
+    priority: priorityKey,
     prefetch: {
       type: 'integer',
       minimum: 1,
@@ -38,7 +45,7 @@ export const sqsPart = {
       minimum: 0,
       maximum: 43_200,
       default: 0,
-      description: 'Seconds until a failed message is delivered again; 0: when its visibility timeout ends.',
+      description: 'Seconds until a failed message is delivered again; 0: as `jobs.retry` says.',
     },
     wait_time_seconds: {
       type: 'integer',

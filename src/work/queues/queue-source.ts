@@ -135,11 +135,12 @@ export class QueueSource implements Source {
     if (fault !== undefined) throw fault
   }
 
-  /** One after the other, so that a lane keeps its order. */
+  /** In their order, where the queue keeps one. */
   async push(jobs: readonly NewJob[]): Promise<void> {
     const { queue, pipeline = '', group } = this.#options
     const facts = { pipeline, group, isFifo: queue.isFifo }
-    for (const job of jobs) await queue.send(messageOfJob(job, facts))
+    const sent = await Promise.allSettled(jobs.map((job) => queue.send(messageOfJob(job, facts))))
+    for (const one of sent) if (one.status === 'rejected') throw one.reason
   }
 
   /** True also while the queue cannot be asked: what may be kept is not deleted. */

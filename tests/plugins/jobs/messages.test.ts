@@ -92,9 +92,12 @@ test('the texts of a declaration become the values of its driver’s keys', () =
   const { properties } = sqsPart
   const queue = 'http://127.0.0.1:4566/000000000000/mail'
   assert.deepEqual(
-    declaredConfig({ driver: 'sqs', name: 'm', queue, wait_time: '5', tags: '{}' }, properties),
+    declaredConfig({ driver: 'sqs', name: 'm', queue, wait_time: '5', tags: '{"team":"a"}' }, properties),
     {
       queue,
+      skip_queue_declaration: false,
+      attributes: {},
+      tags: { team: 'a' },
       priority: 10,
       prefetch: 10,
       visibility_timeout: 0,
@@ -104,10 +107,11 @@ test('the texts of a declaration become the values of its driver’s keys', () =
     },
   )
   assert.throws(
-    () => declaredConfig({ queue: 'mail' }, properties),
-    /"queue": "mail" is not the URL of a queue/,
+    () => declaredConfig({ queue: 'a mail' }, properties),
+    /"queue": "a mail" is not the name or the URL of a queue/,
   )
-  assert.throws(() => declaredConfig({}, properties), /"queue" is missing/)
+  const needed = { queue: { type: 'string', required: true } } as const
+  assert.throws(() => declaredConfig({}, needed), /"queue" is missing/)
   assert.throws(
     () => declaredConfig({ queue, prefetch: '11' }, properties),
     /"11" is not a number from 1 to 10/,

@@ -24,6 +24,9 @@ const defaults = {
   visibility_timeout: 0,
   error_visibility_timeout: 0,
   wait_time_seconds: 0,
+  skip_queue_declaration: false,
+  attributes: {},
+  tags: {},
 }
 
 async function open(t: TestContext, name: string, config: object) {
@@ -59,21 +62,91 @@ test('SQS refuses a body that is not text', async (t) => {
   await assert.rejects(async () => source.push?.([job]), { code: 'RR_QUEUE_REFUSED', message: /not UTF-8/ })
 })
 
-test('a pipeline over SQS without a queue, or with a queue’s name, is a fault at its place', async () => {
+test('a queue that is named is created with its attributes and tags, and is found the next time', async (t) => {
+  const server = await startSqsServer(t)
+  const driver = sqsDriver({ clock: systemClock, log: silentLogger, env: server.env })
+  const config = {
+    ...defaults,
+    queue: 'orders',
+    attributes: { visibilitytimeout: '77', DelaySeconds: '0' },
+    tags: { team: 'a' },
+  }
+  const first = await driver.open({ name: 'mail', config })
+  t.after(() => first.close())
+  await first.push?.([newJob({ id: 'a' })])
+  const second = await driver.open({ name: 'mail', config: { ...config, skip_queue_declaration: true } })
+  t.after(() => second.close())
+  const before = Date.now()
+  const [delivery] = await second.pull(1, never)
+  const hiddenMs = (delivery?.expiresAtMs ?? 0) - before
+  assert.ok(hiddenMs > 70_000 && hiddenMs < 80_000, String(hiddenMs))
+})
+
+test('a FIFO queue is created by its name', async (t) => {
+  const server = await startSqsServer(t)
+  const driver = sqsDriver({ clock: systemClock, log: silentLogger, env: server.env })
+  const source = await driver.open({ name: 'mail', config: { ...defaults, queue: 'orders.fifo' } })
+  t.after(() => source.close())
+  await source.push?.(
+    Array.from({ length: 25 }, (_, at) => newJob({ id: `${at}`, body: `${at}`, lane: 'one' })),
+  )
+  const bodies: unknown[] = []
+  while (bodies.length < 25) {
+    const deliveries = await source.pull(10, never)
+    bodies.push(...deliveries.map(({ body }) => body))
+    await source.settle(
+      deliveries.map((delivery) => ({ delivery, verdict: { kind: 'done', body: Buffer.of() } })),
+    )
+  }
+  assert.deepEqual(
+    bodies,
+    Array.from({ length: 25 }, (_, at) => `${at}`),
+  )
+})
+
+test('a named queue that is missing and may not be created is a fault that time may mend', async (t) => {
+  const server = await startSqsServer(t)
+  const driver = sqsDriver({ clock: systemClock, log: silentLogger, env: server.env })
+  const config = { ...defaults, queue: 'nosuch', skip_queue_declaration: true }
+  await assert.rejects(driver.open({ name: 'mail', config }), {
+    code: 'RR_QUEUE_MISSING',
+    message: /no queue "nosuch" of SQS/,
+  })
+})
+
+test('the section `sqs` says where queues are and who asks', async (t) => {
+  const server = await startSqsServer(t)
+  const access = {
+    endpoint: server.env.AWS_ENDPOINT_URL_SQS,
+    region: 'eu-west-1',
+    key: 'k',
+    secret: 's',
+    session_token: undefined,
+  }
+  const driver = sqsDriver({ clock: systemClock, log: silentLogger, env: {}, access })
+  const source = await driver.open({ name: 'mail', config: { ...defaults, queue: 'here' } })
+  t.after(() => source.close())
+  await source.push?.([newJob({ id: 'a' })])
+  const [delivery] = await source.pull(1, never)
+  assert.equal(delivery?.id.length, 36)
+})
+
+test('faults of a pipeline over SQS and of its section are told at their places', async () => {
   const jobs = definePlugin({
     name: 'own',
     config: mapSection(variant('driver', JobDriver)),
     setup() {},
   })
   const text = `own:
-  mail: { driver: sqs, config: { prefetch: 1 } }
-  more: { driver: sqs, config: { queue: more } }`
+  more: { driver: sqs, config: { queue: "a queue" } }
+sqs: { key: id, endpoint: here }`
   const { tree } = await parseYaml(text, { file: 'rr.yaml', env: {} })
   assert.ok(tree.kind === 'map')
-  const { problems } = await validateConfig(tree.entries, sectionsOf([jobs, sqs]), new Set())
+  const { problems } = await validateConfig(tree.entries, sectionsOf([jobs, sqs]), new Set(['sqs']))
   assert.deepEqual(problems.map(formatProblem), [
-    'rr.yaml:2:32: "own.mail.config" has no "queue", expected the URL of a queue',
-    'rr.yaml:3:41: "own.more.config.queue": "more", expected the URL of a queue',
+    'rr.yaml:2:41: "own.more.config.queue": "a queue", expected the name or the URL of a queue',
+    'rr.yaml:3:8: "sqs.key": `sqs.key` and `sqs.secret` belong together, give both, or neither',
+    'rr.yaml:3:17: "sqs.endpoint": "here" is not an address, write http://HOST:PORT',
   ])
 })
 

@@ -14,10 +14,21 @@ export interface LoadedSqs {
   readonly client: SQSClient
 }
 
+/** Place of queues and credentials, as RoadRunner's section `sqs` has it; empty texts are not set. */
+interface SqsAccess {
+  readonly key?: string | undefined
+  readonly secret?: string | undefined
+  readonly session_token?: string | undefined
+  readonly region?: string | undefined
+  readonly endpoint?: string | undefined
+}
+
 /** Options of a client. */
 export interface SqsClientOptions {
-  /** URL of the queue that it is for. */
-  readonly url: string
+  /** URL of the queue that it is for; absent: it is found by its name. */
+  readonly url?: string
+  /** Settings of the file; they come before the environment. */
+  readonly access?: SqsAccess
   readonly env: Readonly<Record<string, string | undefined>>
   /**
    * Key of the config file that names the queue, and an alternative value: for the error when the package is missing.
@@ -42,7 +53,7 @@ export async function loadSqs(options: SqsClientOptions): Promise<LoadedSqs> {
   const sdk = await import('@aws-sdk/client-sqs').catch((error: unknown) => {
     throw new RelayError(
       ErrorCode.AwsPackage,
-      `\`${options.key}\` is the URL of a queue, and @aws-sdk/client-sqs is not installed`,
+      `\`${options.key}\` names a queue of SQS, and @aws-sdk/client-sqs is not installed`,
       {
         hint: `Run \`npm install @aws-sdk/client-sqs\` beside relayrunner, or use ${options.instead}.`,
         cause: error,
@@ -62,12 +73,17 @@ export function placeOfQueue(url: string): QueuePlace {
   return { region, endpoint: isAws ? undefined : origin, name, arn }
 }
 
-/** The endpoint: AWS's environment variables, else the URL's host, where that is not AWS's. The region: the URL's host, else the environment. */
-function clientConfig({ url, env }: SqsClientOptions): SQSClientConfig {
-  const { region: own, endpoint: ownEndpoint } = placeOfQueue(url)
-  const endpoint = env.AWS_ENDPOINT_URL_SQS ?? env.AWS_ENDPOINT_URL ?? ownEndpoint
-  const region = own ?? env.AWS_REGION ?? (endpoint === undefined ? undefined : 'us-east-1')
-  const credentials = credentialsOf(env, endpoint)
+/**
+ * The endpoint: the file's, AWS's environment variables, else the URL's host, where that is not AWS's. The region: the URL's host, the file's,
+ * else the environment.
+ */
+function clientConfig({ url, env, access = {} }: SqsClientOptions): SQSClientConfig {
+  const { region: own, endpoint: ownEndpoint } = url === undefined ? noPlace : placeOfQueue(url)
+  const { AWS_ENDPOINT_URL_SQS: sqsEndpoint, AWS_ENDPOINT_URL: anyEndpoint } = env
+  const endpoint = (access.endpoint || undefined) ?? sqsEndpoint ?? anyEndpoint ?? ownEndpoint
+  const known = own ?? (access.region || undefined) ?? env.AWS_REGION
+  const region = known ?? (endpoint === undefined ? undefined : 'us-east-1')
+  const credentials = credentialsOf(env, access, endpoint)
   return {
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -75,16 +91,22 @@ function clientConfig({ url, env }: SqsClientOptions): SQSClientConfig {
   }
 }
 
+const noPlace = { region: undefined, endpoint: undefined }
+
 /**
- * Credentials of our environment, which `--dotenv` adds to; undefined: AWS's client looks for them in all its sources.
+ * Credentials of the file, else of our environment, which `--dotenv` adds to; undefined: AWS's client looks for them in all its sources.
  */
-function credentialsOf(env: SqsClientOptions['env'], endpoint: string | undefined) {
-  if (env.AWS_PROFILE !== undefined) return undefined
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env
-  const { AWS_SESSION_TOKEN: sessionToken } = env
-  if (accessKeyId && secretAccessKey)
-    return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) }
+function credentialsOf(env: SqsClientOptions['env'], access: SqsAccess, endpoint: string | undefined) {
+  const own = credentials(access.key, access.secret, access.session_token)
+  if (own !== undefined || env.AWS_PROFILE !== undefined) return own
+  const found = credentials(env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY, env.AWS_SESSION_TOKEN)
+  if (found !== undefined) return found
   // Servers on the same machine want a signature and do not check it.
   const isHere = endpoint !== undefined && /^(localhost$|127\.|\[::1\])/.test(new URL(endpoint).hostname)
   return isHere ? { accessKeyId: 'local', secretAccessKey: 'local' } : undefined
+}
+
+function credentials(accessKeyId = '', secretAccessKey = '', sessionToken = '') {
+  if (accessKeyId === '' || secretAccessKey === '') return undefined
+  return { accessKeyId, secretAccessKey, ...(sessionToken === '' ? {} : { sessionToken }) }
 }

@@ -7,6 +7,7 @@ import type {
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import { type Clock, ErrorCode, messageOf, onAbort, RelayError } from '../../../index.js'
+import { CallBatches } from '../call-batches.js'
 import { LostMessage } from '../lost-message.js'
 import type {
   ItemFaults,
@@ -21,19 +22,37 @@ import type {
 } from '../message-queue.js'
 import { bodyText, isText } from '../text.js'
 import { type LoadedSqs, loadSqs, placeOfQueue, type SqsClientOptions, type SqsSdk } from './client.js'
+import { type NamedQueue, urlOfNamed } from './named-queue.js'
 
 const batchMax = 10
+// The limit of a batch in servers that follow SQS before it took 1 MB.
+const batchBytesMax = 256_000
 // A call of SQS takes milliseconds; a server that no longer answers must not block its caller for ever.
 const callMsMax = 15_000
 
 /** Options of a queue. */
 export interface SqsQueueOptions extends SqsClientOptions {
+  readonly url: string
   readonly clock: Clock
 }
 
 /** Opens the queue of a URL; sends nothing. Rejects with RR_AWS_PACKAGE when AWS's client is not installed. */
 export async function openSqsQueue(options: SqsQueueOptions): Promise<SqsQueue> {
   return new SqsQueue(await loadSqs(options), options)
+}
+
+/** Opens a queue by its name, and creates it where it is not there. Rejects as `urlOfNamed` does, too. */
+export async function openNamedSqsQueue(
+  options: SqsClientOptions & { readonly clock: Clock },
+  named: NamedQueue,
+): Promise<SqsQueue> {
+  const loaded = await loadSqs(options)
+  try {
+    return new SqsQueue(loaded, { url: await urlOfNamed(loaded, named), clock: options.clock })
+  } catch (error) {
+    loaded.client.destroy()
+    throw error
+  }
 }
 
 /** A queue of a server. */
@@ -44,6 +63,9 @@ export class SqsQueue implements MessageQueue {
   readonly #client: SQSClient
   readonly #url: string
   readonly #clock: Clock
+  readonly #sends: CallBatches<NewMessage, string | Error>
+  readonly #deletes: CallBatches<string, Error | undefined>
+  readonly #changes: CallBatches<VisibilityChange, Error | undefined>
 
   /** Takes a client that is made already; see `openSqsQueue`. */
   constructor({ sdk, client }: LoadedSqs, { url, clock }: Pick<SqsQueueOptions, 'url' | 'clock'>) {
@@ -54,19 +76,23 @@ export class SqsQueue implements MessageQueue {
     this.#clock = clock
     this.arn = arn
     this.isFifo = name.endsWith('.fifo')
+    this.#sends = new CallBatches({
+      call: (batch) => this.#sendBatch(batch),
+      countMax: batchMax,
+      bytesOf: bytesOfMessage,
+      bytesMax: batchBytesMax,
+      isOrdered: this.isFifo,
+    })
+    this.#deletes = new CallBatches({ call: (batch) => this.#deleteBatch(batch), countMax: batchMax })
+    this.#changes = new CallBatches({ call: (batch) => this.#changeBatch(batch), countMax: batchMax })
   }
 
   async send(message: NewMessage): Promise<string> {
     if (!isText(message.body))
       throw new RelayError(ErrorCode.QueueRefused, 'SQS takes text, and the body is not UTF-8')
-    const command = new this.#sdk.SendMessageCommand(inputOf(this.#url, message))
-    try {
-      const { MessageId: id = '' } = await this.#client.send(command, { abortSignal: soon() })
-      return id
-    } catch (error) {
-      if (!isOurFault(error)) throw error
-      throw new RelayError(ErrorCode.QueueRefused, messageOf(error), { cause: error })
-    }
+    const sent = await this.#sends.add(message)
+    if (typeof sent === 'string') return sent
+    throw sent
   }
 
   async receive({ max, waitMs, visibilityMs, signal }: ReceiveOptions): Promise<readonly ReceivedMessage[]> {
@@ -96,24 +122,11 @@ export class SqsQueue implements MessageQueue {
   }
 
   delete(receiptHandles: readonly string[]): Promise<ItemFaults> {
-    return inBatches(receiptHandles, async (batch) => {
-      const entries = batch.map((ReceiptHandle, at) => ({ Id: String(at), ReceiptHandle }))
-      const command = new this.#sdk.DeleteMessageBatchCommand({ QueueUrl: this.#url, Entries: entries })
-      const { Failed: failed = [] } = await this.#client.send(command, { abortSignal: soon() })
-      return failed
-    })
+    return each(receiptHandles, this.#deletes)
   }
 
   changeVisibility(changes: readonly VisibilityChange[]): Promise<ItemFaults> {
-    return inBatches(changes, async (batch) => {
-      const entries = batch.map(({ receiptHandle: ReceiptHandle, afterMs }, at) => {
-        return { Id: String(at), ReceiptHandle, VisibilityTimeout: secondsOf(afterMs) }
-      })
-      const input = { QueueUrl: this.#url, Entries: entries }
-      const command = new this.#sdk.ChangeMessageVisibilityBatchCommand(input)
-      const { Failed: failed = [] } = await this.#client.send(command, { abortSignal: soon() })
-      return failed
-    })
+    return each(changes, this.#changes)
   }
 
   async counts(): Promise<QueueCounts> {
@@ -140,6 +153,55 @@ export class SqsQueue implements MessageQueue {
     this.#client.destroy()
   }
 
+  /** Sends one alone by the call for one: servers say more clearly why they refuse it. */
+  async #sendBatch(batch: readonly NewMessage[]): Promise<readonly (string | Error)[]> {
+    const [first] = batch
+    if (batch.length === 1 && first !== undefined) return [await this.#sendOne(first)]
+    const entries = batch.map((message, at) => ({ Id: String(at), ...entryOf(message) }))
+    const command = new this.#sdk.SendMessageBatchCommand({ QueueUrl: this.#url, Entries: entries })
+    const { Successful: taken = [], Failed: failed = [] } = await this.#client.send(command, {
+      abortSignal: soon(),
+    })
+    const answers: (string | Error)[] = batch.map(
+      () => new Error('the server did not say what became of the message'),
+    )
+    for (const { Id: id, MessageId: messageId = '' } of taken) answers[Number(id)] = messageId
+    for (const { Id: id, Message: message, Code: code, SenderFault: isOurs } of failed)
+      answers[Number(id)] =
+        isOurs === true
+          ? new RelayError(ErrorCode.QueueRefused, message ?? code ?? '')
+          : new Error(message ?? code)
+    return answers
+  }
+
+  async #sendOne(message: NewMessage): Promise<string | Error> {
+    const command = new this.#sdk.SendMessageCommand({ QueueUrl: this.#url, ...entryOf(message) })
+    try {
+      const { MessageId: id = '' } = await this.#client.send(command, { abortSignal: soon() })
+      return id
+    } catch (error) {
+      if (!isOurFault(error)) throw error
+      return new RelayError(ErrorCode.QueueRefused, messageOf(error), { cause: error })
+    }
+  }
+
+  async #deleteBatch(batch: readonly string[]): Promise<ItemFaults> {
+    const entries = batch.map((ReceiptHandle, at) => ({ Id: String(at), ReceiptHandle }))
+    const command = new this.#sdk.DeleteMessageBatchCommand({ QueueUrl: this.#url, Entries: entries })
+    const { Failed: failed = [] } = await this.#client.send(command, { abortSignal: soon() })
+    return faultsOf(batch.length, failed)
+  }
+
+  async #changeBatch(batch: readonly VisibilityChange[]): Promise<ItemFaults> {
+    const entries = batch.map(({ receiptHandle: ReceiptHandle, afterMs }, at) => {
+      return { Id: String(at), ReceiptHandle, VisibilityTimeout: secondsOf(afterMs) }
+    })
+    const input = { QueueUrl: this.#url, Entries: entries }
+    const command = new this.#sdk.ChangeMessageVisibilityBatchCommand(input)
+    const { Failed: failed = [] } = await this.#client.send(command, { abortSignal: soon() })
+    return faultsOf(batch.length, failed)
+  }
+
   async #attributes(names: AttributeNames): Promise<Partial<Record<string, string>>> {
     const command = new this.#sdk.GetQueueAttributesCommand({ QueueUrl: this.#url, AttributeNames: names })
     const { Attributes: attributes = {} } = await this.#client.send(command, { abortSignal: soon() })
@@ -155,21 +217,15 @@ type AttributeNames = (
   | 'RedrivePolicy'
 )[]
 
-/** Runs a call for each ten items, SQS's limit of a batch. A call that fails is the fault of each of its items. */
-async function inBatches<T>(
-  items: readonly T[],
-  call: (batch: readonly T[]) => Promise<readonly BatchResultErrorEntry[]>,
-): Promise<ItemFaults> {
-  const faults: (Error | undefined)[] = items.map(() => undefined)
-  for (let at = 0; at < items.length; at += batchMax) {
-    const batch = items.slice(at, at + batchMax)
-    try {
-      for (const entry of await call(batch)) faults[at + Number(entry.Id)] = faultOf(entry)
-    } catch (error) {
-      const fault = error instanceof Error ? error : new Error(messageOf(error))
-      faults.fill(fault, at, at + batch.length)
-    }
-  }
+/** Adds each item to its batches. A call that fails is the fault of each of its items. */
+function each<T>(items: readonly T[], batches: CallBatches<T, Error | undefined>): Promise<ItemFaults> {
+  const asFault = (error: unknown) => (error instanceof Error ? error : new Error(messageOf(error)))
+  return Promise.all(items.map((item) => batches.add(item).catch(asFault)))
+}
+
+function faultsOf(count: number, failed: readonly BatchResultErrorEntry[]): ItemFaults {
+  const faults: (Error | undefined)[] = Array.from({ length: count })
+  for (const entry of failed) faults[Number(entry.Id)] = faultOf(entry)
   return faults
 }
 
@@ -191,10 +247,17 @@ function soon(): AbortSignal {
   return AbortSignal.timeout(callMsMax)
 }
 
-function inputOf(url: string, message: NewMessage): SendMessageCommandInput {
+function bytesOfMessage({ body, messageAttributes = {} }: NewMessage): number {
+  return Object.entries(messageAttributes).reduce(
+    (sum, [name, { dataType, stringValue = '', binaryValue = '' }]) =>
+      sum + name.length + dataType.length + Buffer.byteLength(stringValue) + binaryValue.length,
+    Buffer.byteLength(body),
+  )
+}
+
+function entryOf(message: NewMessage): Omit<SendMessageCommandInput, 'QueueUrl'> {
   const { body, group, deduplicationId, delayMs, messageAttributes = {} } = message
   return {
-    QueueUrl: url,
     MessageBody: bodyText(body),
     MessageAttributes: Object.fromEntries(
       Object.entries(messageAttributes).map(([name, value]) => [name, sdkAttribute(value)]),
