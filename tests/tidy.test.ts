@@ -22,6 +22,8 @@ test('each package has one home, and none is imported where a cold start would p
     '@aws-sdk/client-sqs': ['src/work/queues/sqs/', 'src/lambda-check/'],
     '@aws-sdk/client-lambda': 'src/lambda-check/',
     '@fastify/busboy': 'src/work/http/',
+    compression: 'src/work/http/',
+    send: 'src/work/http/',
     pg: 'src/plugins/postgres/',
     '@nats-io/jetstream': 'src/plugins/nats/',
     '@nats-io/transport-node': 'src/plugins/nats/',
@@ -45,7 +47,7 @@ test('each package has one home, and none is imported where a cold start would p
     )
   }
   const heavy =
-    /^(ajv|pino|yaml|undici|tinypool|pg|@nats-io\/(?:jetstream|transport-node)|pbf|@msgpack\/msgpack|@fastify\/busboy|@aws-sdk\/client-(lambda|sqs))$/
+    /^(ajv|pino|yaml|undici|tinypool|pg|@nats-io\/(?:jetstream|transport-node)|pbf|@msgpack\/msgpack|@fastify\/busboy|compression|send|@aws-sdk\/client-(lambda|sqs))$/
   for (const { from, to, isType, isLazy } of imports)
     assert.ok(!heavy.test(to) || isType || isLazy, `${from} imports ${to} eagerly`)
 })

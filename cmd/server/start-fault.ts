@@ -21,8 +21,7 @@ const surroundings = [
 
 /** Tells why the server could not run. Inside Lambda the log is all that there is to read. */
 export function tellStartFault(error: unknown, log: LogHost, isInLambda: boolean): void {
-  // Its problems have been printed, each with its place.
-  if (hasCode(error, ErrorCode.ConfigInvalid)) return
+  if (error instanceof RelayError && error.details.isPrinted === true) return
   const isKnown = isToldAlready(error)
   const isPlain = !isInLambda && surroundings.some((code) => hasCode(error, code))
   if (!isConfigFault(error) && !isPlain)
@@ -47,7 +46,10 @@ export function checkProblems(problems: readonly Problem[]): void {
   const faults = problems.filter(({ severity }) => severity === 'error')
   const count = `${faults.length} fault${faults.length === 1 ? '' : 's'}`
   const text = faults.map(formatProblem).join('\n')
-  const error = new RelayError(ErrorCode.ConfigInvalid, `the configuration has ${count}:\n${text}`)
+  // Its problems are printed here, each with its place.
+  const error = new RelayError(ErrorCode.ConfigInvalid, `the configuration has ${count}:\n${text}`, {
+    details: { isPrinted: true },
+  })
   const isKnown = faults.length > 0 && isToldAlready(error)
   if (!isKnown) for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`)
   if (faults.length > 0) throw error

@@ -1,16 +1,17 @@
 /** The plugin `http`: takes HTTP requests and deals them to workers, as RoadRunner's plugin of this name does. */
-import { definePlugin, Pools } from '../../index.js'
+import { all, definePlugin, HttpMiddleware, Metrics, optional, Pools } from '../../index.js'
 import { httpSection } from './section.js'
 
 export default definePlugin({
   name: 'http',
   on: 'section',
-  needs: { pools: Pools },
+  needs: { pools: Pools, metrics: optional(Metrics), middleware: all(HttpMiddleware) },
   config: httpSection,
   async setup({ config: settings, needs, log, clock, announce, defer }) {
     // The workers boot while the rest is loaded.
     const pool = needs.pools.open(settings.pool, { name: 'http', mode: 'http' })
     const { startHttp } = await import('./start.js')
-    return startHttp({ settings, pool, log, clock, announce, defer })
+    const { metrics, middleware } = needs
+    return startHttp({ settings, pool, metrics, middleware, log, clock, announce, defer })
   },
 })

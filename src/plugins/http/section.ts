@@ -1,5 +1,6 @@
 /** The keys of `http:`, RoadRunner's names, and what no key can say alone. */
 import { listenAddress, poolOrName, type SectionConfig, section } from '../../index.js'
+import { headersKeys, staticKeys } from './middleware-keys.js'
 
 /** Limits of connections and requests that RoadRunner has built in, or not at all. */
 const limits = {
@@ -132,6 +133,14 @@ export const httpSection = section(
       items: { type: 'string' },
       description: 'Middleware around the workers, by name. As in RoadRunner the last one is the outermost.',
     },
+    trusted_subnets: {
+      type: 'array',
+      items: { type: 'string' },
+      description:
+        'For the middleware `proxy_ip_parser`: proxies whose word about the client’s address counts. Empty: the private networks.',
+    },
+    static: staticKeys,
+    headers: headersKeys,
     uploads,
     limits,
   },

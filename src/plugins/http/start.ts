@@ -3,14 +3,18 @@ import { randomBytes } from 'node:crypto'
 import {
   type Announcement,
   type Clock,
+  type HttpMiddleware,
   type Logger,
   listen,
+  type MetricsService,
   onAbort,
   type PluginLife,
   type Pool,
 } from '../../index.js'
-import { sweepUploads, uploadId, uploadRemover } from '../../work/http/index.js'
+import { fileSender, sweepUploads, uploadId, uploadRemover } from '../../work/http/index.js'
 import { httpListener } from './listening/http-server.js'
+import { middlewareOf } from './middleware/built-in.js'
+import { chained } from './middleware/chain.js'
 import { AccessLog } from './node/access-log.js'
 import { BodyBudget } from './node/body.js'
 import { type ServeOptions, serveRequest } from './node/serve-request.js'
@@ -23,6 +27,9 @@ export interface HttpOptions {
   readonly pool: Pool
   readonly log: Logger
   readonly clock: Clock
+  readonly metrics: MetricsService | undefined
+  /** Middleware of other plugins, by the plugin's name. */
+  readonly middleware: ReadonlyMap<string, HttpMiddleware>
   readonly announce: (place: Announcement) => void
   readonly defer: (undo: () => unknown) => void
 }
@@ -36,11 +43,14 @@ export async function startHttp(options: HttpOptions): Promise<PluginLife> {
   const { settings, log, clock, announce, defer } = options
   const listener = httpListener(settings.limits)
   const stopping = new AbortController()
-  const serving = serveOptions(options, () => stopping.signal.aborted)
+  const serving = await serveOptions(options, () => stopping.signal.aborted)
+  const provided = [...options.middleware.values()]
+  const middleware = await middlewareOf({ config: settings, clock, metrics: options.metrics, provided })
+  const handle = chained(middleware, (request, response) => serveRequest(request, response, serving), log)
   const accessLog = new AccessLog({ log, clock, isAsked: settings.access_logs })
   listener.server.on('request', (request, response) => {
     if (accessLog.isOn) accessLog.follow(request, response)
-    serveRequest(request, response, serving)
+    handle(request, response)
   })
   const address = await listen(listener.server, settings.address ?? '', stopping.signal)
   defer(() => listener.destroy())
@@ -56,7 +66,10 @@ export async function startHttp(options: HttpOptions): Promise<PluginLife> {
   }
 }
 
-function serveOptions({ settings, pool, log, clock }: HttpOptions, isStopping: () => boolean): ServeOptions {
+async function serveOptions(
+  { settings, pool, log, clock }: HttpOptions,
+  isStopping: () => boolean,
+): Promise<ServeOptions> {
   const codec = settings.codec === 'proto' ? 'proto' : 'json'
   return {
     run: {
@@ -78,6 +91,10 @@ function serveOptions({ settings, pool, log, clock }: HttpOptions, isStopping: (
     },
     newId: idMaker(),
     isStopping,
+    // Workers are trusted with all files that the server can read.
+    sendFile: namesSendfile(settings)
+      ? await fileSender({ root: '/', hasDotFiles: true, etag: true })
+      : undefined,
   }
 }
 
@@ -89,6 +106,10 @@ function idMaker(): () => string {
     count += 1
     return `${start}-${count}`
   }
+}
+
+function namesSendfile({ middleware }: HttpConfig): boolean {
+  return middleware.some((one) => /\bsendfile\b/.test(one))
 }
 
 function isDebug({ pool }: HttpConfig): boolean {

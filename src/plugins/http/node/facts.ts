@@ -8,6 +8,8 @@ export interface RequestFacts {
   remoteAddr?: string
   /** Attributes of the request (PSR-7), by name. */
   attributes?: MultiValues
+  /** True when the worker may name a file that is sent in place of its body. */
+  sendsFiles?: boolean
 }
 
 const facts = new WeakMap<IncomingMessage, RequestFacts>()
@@ -15,4 +17,11 @@ const facts = new WeakMap<IncomingMessage, RequestFacts>()
 /** Facts that are known about a request. */
 export function factsOf(request: IncomingMessage): RequestFacts | undefined {
   return facts.get(request)
+}
+
+/** Adds facts about a request. */
+export function addFacts(request: IncomingMessage, more: RequestFacts): void {
+  const known = facts.get(request)
+  const attributes = { ...known?.attributes, ...more.attributes }
+  facts.set(request, { ...known, ...more, attributes })
 }

@@ -7,11 +7,15 @@ import {
   type FormSettings,
   type HttpCodec,
   readBody,
+  type SendFile,
 } from '../../../work/http/index.js'
 import { type AnswerHead, ownHead } from '../serving/answer-head.js'
+import type { ClientAnswer } from '../serving/client-answer.js'
 import { RequestRun, type RunParts } from '../serving/request-run.js'
 import { NodeAnswer } from './answer.js'
 import { type BodyBudget, collectBody, type HeldBody } from './body.js'
+import { factsOf } from './facts.js'
+import { FileAnswer } from './file-answer.js'
 import { readRequestHead } from './request.js'
 
 /** Settings of requests, and what all of them share. */
@@ -25,6 +29,8 @@ export interface ServeOptions {
   /** Makes the id of a request's job. */
   readonly newId: () => string
   readonly isStopping: () => boolean
+  /** Sends the files that workers name; undefined without the middleware `sendfile`. */
+  readonly sendFile: SendFile | undefined
 }
 
 const badRequest = 400
@@ -38,7 +44,10 @@ export function serveRequest(
   options: ServeOptions,
 ): void {
   const { method = 'GET' } = request
-  const answer = new NodeAnswer(response, method, options.isStopping)
+  const plain = new NodeAnswer(response, method, options.isStopping)
+  const { sendFile: send } = options
+  const isPlain = send === undefined || factsOf(request)?.sendsFiles !== true
+  const answer = isPlain ? plain : new FileAnswer({ request, response, plain, send })
   if (hasNoBody(request)) {
     begin(request, response, { body: '', isParsed: false, uploads: undefined }, { answer, options })
     return
@@ -99,7 +108,7 @@ function begin(
   request: IncomingMessage,
   response: ServerResponse,
   { body, isParsed, uploads, clean }: Form,
-  { answer, options }: { readonly answer: NodeAnswer; readonly options: ServeOptions },
+  { answer, options }: { readonly answer: ClientAnswer; readonly options: ServeOptions },
 ): void {
   const { codec, newId } = options
   const context = encodeRequest({ ...readRequestHead(request), isParsed, uploads }, codec)
@@ -111,7 +120,7 @@ function begin(
 
 function refuse(
   request: IncomingMessage,
-  { answer, error }: { readonly answer: NodeAnswer; readonly error: unknown },
+  { answer, error }: { readonly answer: ClientAnswer; readonly error: unknown },
 ): void {
   const status = error instanceof FormFault ? error.status : badRequest
   const fields = { 'Content-Type': 'text/plain; charset=utf-8' }

@@ -1,0 +1,42 @@
+/** The middleware `http_metrics`: RoadRunner's counters of requests, where the plugin `metrics` is on. */
+import type { HttpMiddleware, MetricsService } from '../../../index.js'
+
+const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60] as const
+
+/** Makes the middleware. */
+export function httpMetrics(metrics: MetricsService, nowMs: () => number): HttpMiddleware {
+  const requests = metrics.declare('rr_http_request_total', {
+    type: 'counter',
+    help: 'Requests that have ended, by status.',
+    labels: ['status'],
+  })
+  const seconds = metrics.declare('rr_http_request_duration_seconds', {
+    type: 'histogram',
+    help: 'Time of requests in seconds, by status.',
+    labels: ['status'],
+    buckets,
+  })
+  const refused = metrics.declare('rr_http_no_free_workers_total', {
+    type: 'counter',
+    help: 'Requests that found no free worker.',
+  })
+  const uptime = metrics.declare('rr_http_uptime_seconds', {
+    type: 'gauge',
+    help: 'Seconds for which the server has been up.',
+  })
+  const startedAt = nowMs()
+  metrics.collect(() => uptime.of().set((nowMs() - startedAt) / 1000))
+  return {
+    name: 'http_metrics',
+    handle(_request, response, next) {
+      const beganAt = nowMs()
+      response.once('close', () => {
+        const status = String(response.headersSent ? response.statusCode : 499)
+        requests.of(status).add()
+        seconds.of(status).observe((nowMs() - beganAt) / 1000)
+        if (response.getHeader('No-Workers') !== undefined) refused.of().add()
+      })
+      next()
+    },
+  }
+}
