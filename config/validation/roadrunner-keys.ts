@@ -34,7 +34,6 @@ export const plannedSections: ReadonlySet<string> = new Set([
   'tcp',
   'amqp',
   'kafka',
-  'beanstalk',
   'redis',
   'temporal',
   'centrifuge',

@@ -1,6 +1,7 @@
 /** Built-in plugins: their list in the order of set-up, and the parts that commands use without a server. */
 import type { AnyPlugin } from '../index.js'
 import app from './app/index.js'
+import beanstalk from './beanstalk/index.js'
 import boltdb from './boltdb/index.js'
 import type { ExecutionEnvironment } from './emulator/environment/execution-environment.js'
 import emulator from './emulator/index.js'
@@ -23,6 +24,7 @@ import status from './status/index.js'
 
 /** Plugins that need no npm package. */
 export const builtInPlugins: readonly AnyPlugin[] = [
+  beanstalk,
   boltdb,
   app,
   emulator,

@@ -3,6 +3,7 @@ import type { Clock } from '../../index.js'
 import { LostMessage } from '../../work/queues/lost-message.js'
 import { receiptOf } from '../../work/queues/message.js'
 import { Persistence } from '../../work/queues/persistence.js'
+import { ProgressKeeper } from '../../work/queues/progress-keeper.js'
 import { isQueueFault } from '../../work/queues/queue-fault.js'
 import type {
   Delivery,
@@ -15,7 +16,6 @@ import type {
 import type { Nats, NatsLink } from './connection.js'
 import { FailedStream, publish } from './failed-stream.js'
 import { dueInMs, natsDelivery, placeOf, writeJob } from './message.js'
-import { ProgressKeeper } from './progress.js'
 import { pullMessages } from './pull.js'
 import { type ConsumerFacts, type NatsKeys, openConsumer } from './stream.js'
 
@@ -53,11 +53,7 @@ export class NatsSource implements Source {
     this.#options = options
     this.#facts = facts
     this.#persistence = new Persistence(clock)
-    this.#progress = new ProgressKeeper({
-      clock,
-      ackWaitMs: facts.ackWaitMs,
-      tell: (one) => this.#tellProgress(one),
-    })
+    this.#progress = new ProgressKeeper({ clock, tell: (one) => this.#tellProgress(one) })
     // Where JetStream gives up by itself it keeps what it gave up.
     if (facts.hasDeliveryLimit) return
     this.failed = new FailedStream({
@@ -173,9 +169,10 @@ export class NatsSource implements Source {
     if (place === undefined) return []
     const { pipeline, keys } = this.#options
     const { subject, priority } = keys
-    const expiresAtMs = nowMs + (this.#facts?.ackWaitMs ?? 0) - travelMs
+    const ackWaitMs = this.#facts?.ackWaitMs ?? 0
+    const expiresAtMs = nowMs + ackWaitMs - travelMs
     const delivery = natsDelivery(message, place, { pipeline, subject, priority, expiresAtMs })
-    this.#progress.began(delivery, expiresAtMs)
+    this.#progress.began(delivery, expiresAtMs, ackWaitMs)
     return [delivery]
   }
 

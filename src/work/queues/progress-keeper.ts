@@ -1,21 +1,21 @@
 /**
- * Knows until when deliveries are ours. JetStream extends a delivery by the consumer's own time and by no other: for a longer extension it
- * is told again and again.
+ * Knows until when deliveries are ours, for queues that extend a delivery by its own time and by no other (JetStream, beanstalkd): for a
+ * longer extension they are told again and again.
  */
 import type { Clock, Timer } from '../../index.js'
-import { receiptOf } from '../../work/queues/message.js'
-import type { Delivery } from '../../work/source.js'
+import type { Delivery } from '../source.js'
+import { receiptOf } from './message.js'
 
 /** Options of a keeper. */
 export interface ProgressOptions {
   readonly clock: Clock
-  /** Ms by which JetStream extends. */
-  readonly ackWaitMs: number
-  /** Tells JetStream that a delivery is in progress. */
+  /** Tells the queue that a delivery is in progress. Never throws. */
   readonly tell: (delivery: Delivery) => void
 }
 
 interface Kept {
+  /** Ms by which the queue extends it. */
+  readonly grantMs: number
   expiresAtMs: number
   timer: Timer | undefined
 }
@@ -34,27 +34,28 @@ export class ProgressKeeper {
   }
 
   /** A delivery has come. */
-  began(delivery: Delivery, expiresAtMs: number): void {
+  began(delivery: Delivery, expiresAtMs: number, grantMs: number): void {
     if (this.#kept.size >= sweepAt) this.#sweep()
-    this.#kept.set(receiptOf(delivery), { expiresAtMs, timer: undefined })
+    this.#kept.set(receiptOf(delivery), { grantMs, expiresAtMs, timer: undefined })
   }
 
-  /** A delivery was extended: it is ours for `byMs`, for which JetStream may have to be told more than once. */
+  /** A delivery was extended: it is ours for `byMs`, for which the queue may have to be told more than once. */
   extended(delivery: Delivery, byMs: number): void {
     const kept = this.#kept.get(receiptOf(delivery))
     if (kept === undefined) return
-    const { clock, ackWaitMs, tell } = this.#options
+    const { clock, tell } = this.#options
+    const { grantMs } = kept
     const nowMs = clock.nowMs()
     kept.timer?.clear()
     kept.timer = undefined
     kept.expiresAtMs = nowMs + byMs
-    if (byMs <= ackWaitMs) return
+    if (byMs <= grantMs) return
     const again = () => {
       tell(delivery)
       const leftMs = kept.expiresAtMs - clock.nowMs()
-      kept.timer = leftMs <= ackWaitMs ? undefined : clock.timer(ackWaitMs / 2, again, { unref: true })
+      kept.timer = leftMs <= grantMs ? undefined : clock.timer(grantMs / 2, again, { unref: true })
     }
-    kept.timer = clock.timer(ackWaitMs / 2, again, { unref: true })
+    kept.timer = clock.timer(grantMs / 2, again, { unref: true })
   }
 
   /** True when the time of a delivery is over, or it is not known. */
