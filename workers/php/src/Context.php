@@ -7,9 +7,39 @@ namespace RelayRunner;
 /** Context of a job as its handler sees it. Absent values are null. */
 final class Context
 {
+    private bool $isCancelled = false;
+    /** @var list<callable> */
+    private array $onCancel = [];
+
     /** @param array<string, mixed> $values the context JSON as it came */
     public function __construct(public readonly array $values)
     {
+    }
+
+    /** Tells whether the server cancelled the job, which it does in workers that run several at once; others it ends. */
+    public function isCancelled(): bool
+    {
+        return $this->isCancelled;
+    }
+
+    /** Calls `$act` when the server cancels the job; at once when it has. */
+    public function onCancel(callable $act): void
+    {
+        if ($this->isCancelled) {
+            $act();
+        } else {
+            $this->onCancel[] = $act;
+        }
+    }
+
+    /** Cancels the job. For the worker's own loop. */
+    public function cancel(): void
+    {
+        $this->isCancelled = true;
+        foreach ($this->onCancel as $act) {
+            $act();
+        }
+        $this->onCancel = [];
     }
 
     /** Returns any value of the context, e.g. `awsRequestId`, `record`, `tenantId`. */

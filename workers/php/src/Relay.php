@@ -44,6 +44,16 @@ final class Relay
     }
 
     /**
+     * The stream that is ready when there is something to read.
+     *
+     * @return resource
+     */
+    public function input()
+    {
+        return $this->input;
+    }
+
+    /**
      * The next frame; null at the end of input.
      *
      * @return array{flags: int, stream: int, options: list<int>, payload: string}|null

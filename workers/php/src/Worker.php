@@ -4,13 +4,15 @@ declare(strict_types=1);
 
 namespace RelayRunner;
 
-/** Serves jobs: one at a time, in order, until the server says stop or goes. */
+/** Serves jobs: one at a time, in order, or several at once, until the server says stop or goes. */
 final class Worker
 {
     private static ?Job $job = null;
     /** True when the worker takes no further job. */
     private static bool $isLeaving = false;
     private static int $bufferLevel = 0;
+    /** Context of the job that runs, when only one does. */
+    private static ?Context $context = null;
 
     /**
      * Runs until the end. What the handler returns is the result: a string as it is, a Reply with its context, a generator or an open
@@ -18,6 +20,9 @@ final class Worker
      *
      * Between jobs: `$onThaw` hears that Lambda froze us for so many milliseconds (5,000 or more), so that others may have closed our
      * connections; `$beforeSnapshot` and `$afterRestore` are SnapStart's, and what they throw fails the start.
+     *
+     * With a `$concurrency` above 1 so many jobs run at once, each in a fiber: while one waits by `Loop`, others run. A job that is over its
+     * limit is cancelled by a Cancelled where it waits. `$loop` is the event loop of the application's libraries, where that is another one.
      *
      * @param callable(string $body, Context $context): mixed $handler
      * @param ?callable(int $gapMs): mixed $onThaw
@@ -29,11 +34,21 @@ final class Worker
         ?callable $onThaw = null,
         ?callable $beforeSnapshot = null,
         ?callable $afterRestore = null,
+        int $concurrency = 1,
+        ?EventLoop $loop = null,
     ): void {
+        if ($concurrency < 1) {
+            throw new \InvalidArgumentException("concurrency is $concurrency; it must be 1 or more");
+        }
         $relay = Relay::connect(getenv('RR_RELAY') ?: 'pipes');
         $hooks = new Hooks($onThaw, $beforeSnapshot, $afterRestore);
         $features = ['job_id', ...(Stack::listen() ? ['stack'] : []), ...$hooks->features()];
         self::$bufferLevel = ob_get_level();
+        if ($concurrency > 1) {
+            $announced = ['features' => [...$features, 'concurrency', 'cancel'], 'concurrency' => $concurrency];
+            (new SeveralJobs($relay, $handler, $hooks, $loop ?? new NativeLoop(), $announced))->serve();
+            return;
+        }
         while (($frame = $relay->read()) !== null) {
             // A frame about a stream that has ended in the meantime.
             if ($frame['stream'] !== 0) {
@@ -87,7 +102,26 @@ final class Worker
     /** Writes one line of JSON to standard error, where the server makes it a line of its own log. */
     public static function log(string $level, string $message, array $fields = []): void
     {
-        fwrite(STDERR, Json::lenient(['level' => $level, 'message' => $message] + $fields) . "\n");
+        $line = ['level' => $level, 'message' => $message] + $fields;
+        $number = SeveralJobs::current()[1] ?? null;
+        if ($number !== null) {
+            // Last, where the server looks for it.
+            unset($line['jobId']);
+            $line['jobId'] = $number;
+        }
+        fwrite(STDERR, Json::lenient($line) . "\n");
+    }
+
+    /** The context of the job in which this is called; null outside of jobs. */
+    public static function context(): ?Context
+    {
+        return SeveralJobs::current()[0] ?? self::$context;
+    }
+
+    /** Tells whether the worker takes no further job. */
+    public static function isLeaving(): bool
+    {
+        return self::$isLeaving;
     }
 
     /**
@@ -110,13 +144,14 @@ final class Worker
         TraceId::set($values);
         self::$job = $job;
         try {
-            $job->answer(self::flushed($handler(substr($frame['payload'], $contextBytes), new Context($values))));
+            self::$context = new Context($values);
+            $job->answer(self::flushed($handler(substr($frame['payload'], $contextBytes), self::$context)));
         } catch (Verdict $verdict) {
             $job->answer(self::flushed($verdict));
         } catch (\Throwable $error) {
             $job->fail(self::flushed($error));
         }
-        self::$job = null;
+        self::$job = self::$context = null;
         return $job->leaves();
     }
 

@@ -1,8 +1,9 @@
 """Workers for RelayRunner and RoadRunner servers: `from relayrunner import serve`. No dependencies."""
 
 from .context import Context
+from .current import current_context
 from .reply import Reply, reply
 from .verdict import Verdict, fail, retry, stop
 from .worker import log, serve
 
-__all__ = ["Context", "Reply", "Verdict", "fail", "log", "reply", "retry", "serve", "stop"]
+__all__ = ["Context", "Reply", "Verdict", "current_context", "fail", "log", "reply", "retry", "serve", "stop"]

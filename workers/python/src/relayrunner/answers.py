@@ -17,9 +17,9 @@ _to_context = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Answers:
-    """Ways to answer one job. `job_id` is the job's number; None when the server sent none."""
+    """Ways to answer one job. `job_id` is the job's number; None when the server sent none. Without an inbox streams are sent by `piece`."""
 
-    def __init__(self, relay: Relay, inbox: Inbox, flags: int) -> None:
+    def __init__(self, relay: Relay, inbox: Inbox | None, flags: int) -> None:
         self._relay = relay
         self._inbox = inbox
         self._flags = flags
@@ -27,7 +27,7 @@ class Answers:
 
     def result(self, reply: Reply) -> None:
         """Answers with a body. Raises when it cannot be encoded, and what a stream raises."""
-        if not is_stream(reply.body):
+        if self._inbox is None or not is_stream(reply.body):
             self._send(reply.context, _encode(reply.body))
             return
         contexts = iter((reply.context,))
@@ -36,6 +36,10 @@ class Answers:
             self._send(next(contexts, {}), _encode(piece), stream)
 
         send_stream(self._inbox, reply.body, send)
+
+    def piece(self, context: dict, piece: Any, stream: int) -> None:
+        """Sends one frame of a stream."""
+        self._send(context, _encode(piece), stream)
 
     def verdict(self, verdict: Verdict) -> None:
         """Answers with the handler's verdict on the job."""

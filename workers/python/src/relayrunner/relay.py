@@ -73,6 +73,11 @@ class Relay:
         """False in a child that was forked from the worker: only the worker speaks to the server."""
         return os.getpid() == self._pid
 
+    @property
+    def descriptor(self) -> int:
+        """The descriptor that is ready when there is something to read."""
+        return self._reader
+
     def read(self) -> Frame | None:
         """The next frame; None at the end of input."""
         head = self._exactly(HEADER_BYTES)

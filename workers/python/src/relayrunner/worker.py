@@ -1,4 +1,4 @@
-"""Serves jobs: one at a time, in order, until the server says stop or goes."""
+"""Serves jobs: one at a time, in order, or several at once, until the server says stop or goes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import signal
 import sys
 from typing import Any, Callable
 
+from . import current
 from .answers import Answers
 from .awaiting import wait_for
 from .context import Context
@@ -35,13 +36,20 @@ class HandlerFault(Exception):
 
 def log(level: str, message: str, **fields: Any) -> None:
     """Writes one line of JSON to standard error, where the server makes it a line of its own log."""
-    sys.stderr.write(json.dumps({"level": level, "message": message, **fields}, default=str) + "\n")
+    line = {"level": level, "message": message, **fields}
+    number = current.current_number()
+    if number is not None:
+        # Last, where the server looks for it.
+        line.pop("jobId", None)
+        line["jobId"] = number
+    sys.stderr.write(json.dumps(line, default=str) + "\n")
     sys.stderr.flush()
 
 
 def serve(
     handler: Callable[[bytes, Context], Any],
     *,
+    concurrency: int = 1,
     on_thaw: Callable[[int], Any] | None = None,
     before_snapshot: Callable[[], Any] | None = None,
     after_restore: Callable[[], Any] | None = None,
@@ -51,10 +59,18 @@ def serve(
     A `reply(…)` has a context of its own. Between jobs: `on_thaw` hears that Lambda froze us for so many milliseconds (5,000 or more),
     so that others may have closed our connections; `before_snapshot` and `after_restore` are SnapStart's, and what they raise fails
     the start. What is no Exception (SystemExit, KeyboardInterrupt) ends the worker with the job.
+
+    With a `concurrency` above 1 so many jobs run at once, as tasks of one event loop: while an `async def` handler waits, others run. A
+    job that is over its limit is cancelled as tasks are, by a CancelledError at its `await`.
     """
+    if concurrency < 1:
+        raise ValueError(f"concurrency is {concurrency}; it must be 1 or more")
     relay = Relay.connect(os.environ.get("RR_RELAY", "pipes"))
     hooks = Hooks(on_thaw, before_snapshot, after_restore, log)
     features = ["job_id", *_stack_feature(), *hooks.features()]
+    if concurrency > 1:
+        _serve_several(handler, relay, hooks, features, concurrency)
+        return
     inbox = Inbox(relay)
     jobs = _Jobs(handler, relay, inbox)
     while (frame := inbox.next()) is not None:
@@ -68,6 +84,25 @@ def serve(
             relay.write(CONTROL, json.dumps({"pid": os.getpid(), "features": features}).encode())
         else:
             hooks.run(relay, message, frame.payload)
+
+
+def _serve_several(
+    handler: Callable[[bytes, Context], Any], relay: Relay, hooks: Hooks, features: list[str], concurrency: int
+) -> None:
+    # Only a worker that needs it loads asyncio.
+    import asyncio
+
+    from .several import SeveralJobs
+
+    announced = {"features": [*features, "concurrency", "cancel"], "concurrency": concurrency}
+
+    def greet() -> None:
+        relay.write(CONTROL, json.dumps({"pid": os.getpid(), **announced}).encode())
+
+    async def run() -> None:
+        await SeveralJobs(handler, relay, hooks, greet, _read_context).serve()
+
+    asyncio.run(run())
 
 
 def _stack_feature() -> list[str]:
@@ -94,6 +129,7 @@ class _Jobs:
             # Removed: a handler sees the context as the job's sender made it.
             answers.job_id = context.values.pop("jobId", None)
             _tell_trace_id(context.values.get("traceId"))
+            current.enter(context)
             result = self._call(frame.payload[context_bytes:], context)
             self._leave_if_forked()
             if isinstance(result, Verdict):
@@ -117,6 +153,9 @@ class _Jobs:
             if self._relay.is_ours and answers.job_id is not None:
                 answers.error(to_json(describe(error)), leaves=True)
             raise
+
+        finally:
+            current.leave()
 
     def _call(self, body: bytes, context: Context) -> Any:
         result = self._handler(body, context)
