@@ -24,6 +24,16 @@ export interface Delivery {
   readonly expiresAtMs?: number
   /** Acknowledged before it is run: its client accepts that it is run once at most. */
   readonly autoAck?: true
+  /** What RoadRunner's client wrote beside the body, where the record has no place for it. */
+  readonly job?: JobFactsOfClient
+}
+
+/** Facts about a job that its client gave. */
+export interface JobFactsOfClient {
+  readonly id?: string
+  readonly name?: string
+  readonly pipeline?: string
+  readonly queue?: string
 }
 
 /** A delivery with its verdict. */
@@ -116,6 +126,10 @@ export interface Source {
   oldestMs?(): number | undefined
   /** True where the queue moves what fails for good by a policy of its own; absent: it has none. */
   keepsFailed?(): Promise<boolean>
+  /** True where such a message has left the queue as soon as it is settled; absent: it may be delivered once more. */
+  readonly movesFailedAtOnce?: boolean
+  /** False where the count of deliveries leaves out those that were released; absent: it does not. */
+  readonly countsReleased?: boolean
   /** Hides deliveries that nobody is to run for now, for as long as the queue can; absent where they stay until they are settled. */
   park?(deliveries: readonly Delivery[]): Promise<readonly (Error | undefined)[]>
   /** Keeps what failed for good in the queue itself; absent: the plugin `jobs` keeps it, hidden by `park`, as long as it runs. */

@@ -10,7 +10,7 @@ import {
   makeFault,
   type Verdict,
 } from '../../work/index.js'
-import { ownAttribute } from '../../work/protocols/record-headers.js'
+import { jobFact } from '../../work/protocols/record-headers.js'
 
 /** A kept delivery. */
 export interface FailedJob {
@@ -34,7 +34,7 @@ export const leftVerdict: Verdict = {
 
 /** Describes a kept delivery as a queue would that keeps it itself. */
 export function keptOf({ delivery, why, attempt, atMs }: FailedJob): KeptMessage {
-  const name = ownAttribute(delivery.record, 'rr_job') ?? ''
+  const name = jobFact(delivery, 'name') ?? ''
   return { id: delivery.id, name, attempt, why: why.message, atMs }
 }
 

@@ -56,7 +56,8 @@ export function fateOf(delivery: Delivery, verdict: NotDone, facts: FateFacts): 
   if (verdict.kind === 'fail')
     return asked === 'fail' && !facts.hasDead ? { kind: 'drop' } : { kind: forGood(facts) }
   if (asked === 'requeue') return requeued(delivery, verdict)
-  if (asked === 'nack' && facts.dropsNacked) return { kind: 'drop' }
+  // RoadRunner rejects it, and a queue with dead letters keeps what is rejected.
+  if (asked === 'nack' && facts.dropsNacked) return { kind: facts.keepsFailed ? 'leave' : 'drop' }
   const { attempt, policy, retryMs, random } = facts
   if (policy.max > 0 && attempt >= policy.max) return { kind: forGood(facts) }
   const afterMs = verdict.afterMs ?? retryMs ?? waitMs(attempt, policy, random)

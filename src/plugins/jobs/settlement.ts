@@ -4,7 +4,7 @@
  */
 import { type Logger, messageOf } from '../../index.js'
 import type { Delivery, FailedStore, Headers, NewJob, SettledDelivery, Source } from '../../work/index.js'
-import { ownAttribute } from '../../work/protocols/record-headers.js'
+import { jobFact } from '../../work/protocols/record-headers.js'
 import type { Attempts } from './attempts.js'
 import type { FailedSet } from './failed-set.js'
 import { type Fate, fateOf, type NotDone, type RetryPolicy, waitMs } from './fate.js'
@@ -50,7 +50,7 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
     const { onDone, onEnd } = this.#options
     onDone(items.map(({ delivery }) => delivery))
     onEnd(items.length)
-    if (items.every(isPlain)) return this.#acknowledge(items)
+    if (items.every(isPlain)) return this.#told(items, await this.#acknowledge(items))
     const plain = items.filter(isPlain)
     const faults = new Map<SettledDelivery, Error | undefined>()
     const keep = async (list: readonly SettledDelivery[], told: Promise<Faults>) => {
@@ -60,7 +60,10 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
     const tellings = plain.length === 0 ? [] : [keep(plain, this.#acknowledge(plain))]
     for (const item of items) if (!isPlain(item)) tellings.push(keep([item], this.#settleOne(item)))
     await Promise.all(tellings)
-    return items.map((item) => faults.get(item))
+    return this.#told(
+      items,
+      items.map((item) => faults.get(item)),
+    )
   }
 
   /**
@@ -71,7 +74,7 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
     const { source, attempts, onDone } = this.#options
     onDone(deliveries)
     const kept = deliveries.filter(({ autoAck }) => autoAck !== true)
-    for (const delivery of kept) attempts.forgive(delivery)
+    if (source.countsReleased !== false) for (const delivery of kept) attempts.forgive(delivery)
     try {
       if (kept.length > 0) await source.release(kept)
     } finally {
@@ -101,10 +104,19 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
     return what === undefined ? [] : this.#options.source.settle([what])
   }
 
-  #unsettled(items: readonly SettledDelivery[], error: unknown): Faults {
+  /** Tells of jobs that ran and that the queue did not let go: in one line, as they are lost together. */
+  #told(items: readonly SettledDelivery[], faults: Faults): Faults {
     const { log, pipeline } = this.#options
-    const fields = { pipeline, count: items.length, error: messageOf(error) }
+    const [first, ...more] = faults.flatMap((fault, at) => (fault === undefined ? [] : [{ fault, at }]))
+    if (first === undefined) return faults
+    const job = items[first.at]?.delivery.id
+    const fields = { pipeline, job, count: more.length + 1, error: messageOf(first.fault) }
     log.warn(fields, 'jobs could not be settled and will be delivered again')
+    return faults
+  }
+
+  /** A fault of a whole call is a fault of each of its items. */
+  #unsettled(items: readonly SettledDelivery[], error: unknown): Faults {
     const fault = error instanceof Error ? error : new Error(messageOf(error))
     return items.map(() => fault)
   }
@@ -175,7 +187,7 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
         return this.#replace(delivery, verdict, dead, {})
       case 'leave':
         tally.failed += 1
-        failed.leave(delivery.id)
+        if (this.#options.source.movesFailedAtOnce !== true) failed.leave(delivery.id)
         return { delivery, verdict: { kind: 'fail', why: verdict.why } }
       case 'park':
         return this.#park(delivery, verdict, attempt)
@@ -268,10 +280,10 @@ const foreignJob = 'deduced_by_rr'
 
 /** A new job that stands for a delivery. */
 function copyOf(delivery: Delivery, changes: Partial<NewJob>): NewJob {
-  const { id, record, body, headers, priority, lane } = delivery
+  const { id, body, headers, priority, lane } = delivery
   return {
-    id: ownAttribute(record, 'rr_id') ?? id,
-    name: ownAttribute(record, 'rr_job') ?? foreignJob,
+    id: jobFact(delivery, 'id') ?? id,
+    name: jobFact(delivery, 'name') ?? foreignJob,
     body,
     headers,
     priority,

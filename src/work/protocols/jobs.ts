@@ -7,7 +7,7 @@ import { makeFault } from '../fault.js'
 import type { Protocol } from '../protocol.js'
 import type { Delivery, Headers } from '../source.js'
 import { FaultKind, type Verdict } from '../verdict.js'
-import { headersOf, ownAttribute, recordHeaders } from './record-headers.js'
+import { headersOf, jobFact, recordHeaders } from './record-headers.js'
 
 /** RoadRunner's name for a job that it did not push itself. */
 export const foreignJob = 'deduced_by_rr'
@@ -21,16 +21,17 @@ export interface JobsContextParts {
 }
 
 /** The context of one delivery, as RoadRunner writes it. */
-export function jobsContext({ id, source, record, headers }: Delivery, parts: JobsContextParts) {
-  const own = (key: string) => ownAttribute(record, key)
-  const queue = textOf(record.topic) ?? textOf(record.queue) ?? queueOf(textOf(record.eventSourceARN))
+export function jobsContext(delivery: Delivery, parts: JobsContextParts) {
+  const { id, source, record, headers, job } = delivery
+  const named = job?.queue ?? textOf(record.topic) ?? textOf(record.queue)
+  const queue = named ?? queueOf(textOf(record.eventSourceARN))
   const context = {
-    id: own('rr_id') ?? id,
-    job: own('rr_job') ?? foreignJob,
+    id: jobFact(delivery, 'id') ?? id,
+    job: jobFact(delivery, 'name') ?? foreignJob,
     driver: driverOf(source),
     headers: { ...parts.headers, ...headers },
     ...(queue === undefined ? {} : { queue }),
-    pipeline: own('rr_pipeline') ?? queue ?? parts.pipeline,
+    pipeline: jobFact(delivery, 'pipeline') ?? queue ?? parts.pipeline,
   }
   if (typeof record.partition !== 'number') return context
   return { ...context, topic: queue, partition: record.partition, offset: record.offset }
@@ -74,7 +75,8 @@ function queueOf(arn: string | undefined): string | undefined {
 
 /** Returns RoadRunner's name of the driver; for other sources the last part of the name. */
 export function driverOf(source: string): string {
-  return /kafka/i.test(source) ? 'kafka' : source.replace(/^aws:/, '')
+  if (/kafka/i.test(source)) return 'kafka'
+  return source === 'aws:rmq' ? 'amqp' : source.replace(/^aws:/, '')
 }
 
 const ReplyType = { complete: 0, fail: 1, ack: 2, nack: 3, requeue: 4 } as const

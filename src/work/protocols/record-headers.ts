@@ -1,6 +1,6 @@
 /** The headers of a record in the shape of AWS's event-source mapping, as a jobs worker of RoadRunner gets them. Pure. */
 import { isObject, objectOf, parseJson, textOf } from '../../index.js'
-import type { Headers } from '../source.js'
+import type { Delivery, Headers } from '../source.js'
 
 /** All headers of a record: SQS's attributes, Kafka's headers, and those that RoadRunner's own client wrote. */
 export function recordHeaders(record: Readonly<Record<string, unknown>>): Headers {
@@ -13,8 +13,18 @@ export function recordHeaders(record: Readonly<Record<string, unknown>>): Header
   }
 }
 
+/** A property that RoadRunner's client gave a job: from beside the record, or out of its attributes. */
+export function jobFact(
+  { job, record }: Pick<Delivery, 'job' | 'record'>,
+  fact: 'id' | 'name' | 'pipeline',
+): string | undefined {
+  return job?.[fact] ?? ownAttribute(record, attributeNames[fact])
+}
+
+const attributeNames = { id: 'rr_id', name: 'rr_job', pipeline: 'rr_pipeline' } as const
+
 /** One of the message attributes in which RoadRunner's client sends what SQS has no place for. */
-export function ownAttribute(record: Readonly<Record<string, unknown>>, key: string): string | undefined {
+function ownAttribute(record: Readonly<Record<string, unknown>>, key: string): string | undefined {
   return textOf(objectOf(objectOf(record.messageAttributes)[key]).stringValue)
 }
 
