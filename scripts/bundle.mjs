@@ -24,8 +24,11 @@ const bundles = {
 /** Modules of Node that `rr bootstrap` does not need before it asks for the first event: each is loaded where it is used. */
 const late = ['crypto', 'fs/promises', 'http', 'os', 'url', 'util', 'worker_threads']
 
-/** Packages that stay outside: AWS's clients are the user's own, and tinypool starts files of its own package as threads. */
-const external = [/^@aws-sdk\//, 'ioredis', 'tinypool']
+/** Packages that stay outside: optional ones are the user's own, and tinypool starts files of its own package as threads. */
+const optional = Object.keys(
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).peerDependencies,
+)
+const external = [...optional, 'tinypool']
 
 // The first modules of a bundle are loaded later by name, too: on purpose.
 const checks = { ineffectiveDynamicImport: false }

@@ -21,6 +21,7 @@ test('each package has one home, and none is imported where a cold start would p
   const homes: Readonly<Record<string, string | readonly string[]>> = {
     '@aws-sdk/client-sqs': ['src/work/queues/sqs/', 'src/lambda-check/'],
     '@aws-sdk/client-lambda': 'src/lambda-check/',
+    amqplib: 'src/plugins/amqp/',
     '@fastify/busboy': 'src/work/http/',
     compression: 'src/work/http/',
     send: 'src/work/http/',
@@ -47,7 +48,7 @@ test('each package has one home, and none is imported where a cold start would p
     )
   }
   const heavy =
-    /^(ajv|pino|yaml|undici|tinypool|pg|@nats-io\/(?:jetstream|transport-node)|pbf|@msgpack\/msgpack|@fastify\/busboy|compression|send|@aws-sdk\/client-(lambda|sqs))$/
+    /^(ajv|pino|yaml|undici|tinypool|pg|@nats-io\/(?:jetstream|transport-node)|pbf|@msgpack\/msgpack|@fastify\/busboy|amqplib|ioredis|compression|send|@aws-sdk\/client-(lambda|sqs))$/
   for (const { from, to, isType, isLazy } of imports)
     assert.ok(!heavy.test(to) || isType || isLazy, `${from} imports ${to} eagerly`)
 })

@@ -19,6 +19,9 @@ const meaninglessKeys: Readonly<Record<string, string>> = {
   'jobs.options': 'pipelines are opened one after the other; leave it out',
   'jobs.pipelines.*.config.max_messages_in_flight': 'as many jobs are taken as workers can soon run',
   'jobs.pipelines.*.config.retain_failed_jobs': 'a failed job always stays in its queue: use jobs.retry',
+  'jobs.pipelines.*.config.multiple_ack': 'acknowledgements are joined wherever that is safe: leave it out',
+  'jobs.pipelines.*.config.redial_timeout':
+    'a lost connection is tried again until it is there: leave it out',
   'jobs.pipelines.*.config.rate_limit': 'as many jobs are taken as workers can soon run',
 }
 
@@ -32,7 +35,6 @@ export function insteadOf(path: string): string | undefined {
 export const plannedSections: ReadonlySet<string> = new Set([
   'grpc',
   'tcp',
-  'amqp',
   'kafka',
   'redis',
   'temporal',

@@ -1,5 +1,6 @@
 /** Built-in plugins: their list in the order of set-up, and the parts that commands use without a server. */
 import type { AnyPlugin } from '../index.js'
+import amqp from './amqp/index.js'
 import app from './app/index.js'
 import beanstalk from './beanstalk/index.js'
 import boltdb from './boltdb/index.js'
@@ -24,6 +25,7 @@ import status from './status/index.js'
 
 /** Plugins that need no npm package. */
 export const builtInPlugins: readonly AnyPlugin[] = [
+  amqp,
   beanstalk,
   boltdb,
   app,

@@ -24,12 +24,12 @@ export interface Delivery {
   readonly expiresAtMs?: number
   /** Acknowledged before it is run: its client accepts that it is run once at most. */
   readonly autoAck?: true
-  /** What RoadRunner's client wrote beside the body, where the record has no place for it. */
+  /** Properties that RoadRunner’s client gave, where the record has no place for them. */
   readonly job?: JobFactsOfClient
 }
 
 /** Facts about a job that its client gave. */
-export interface JobFactsOfClient {
+interface JobFactsOfClient {
   readonly id?: string
   readonly name?: string
   readonly pipeline?: string

@@ -43,7 +43,7 @@ export function brokerCases(suite: JobDriverSuite): readonly JobDriverCase[] {
       )
       await emptied(server)
       // What ran when the broker went away, and what waited for a worker or an acknowledgement.
-      const inHandMax = workersDefault * 8
+      const inHandMax = workersDefault * 8 + (how === 'kill' ? (guarantees.forgottenMax ?? 0) : 0)
       const pushed = jobs.map(({ id }) => id)
       const ledger = { pushed, doubtful, done: servers.done(), crashes: 1, inHandMax }
       assert.deepEqual(judgeJobs(ledger, guarantees), [])

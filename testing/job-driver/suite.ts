@@ -49,6 +49,8 @@ export interface DriverGuarantees {
   readonly abortedPulls: 'clean' | 'lease'
   /** Times at which a job may be done twice: `never`; `crash`: when a server or the broker ends while the job is in hand; `always`: at any time. */
   readonly duplicates: 'never' | 'crash' | 'always'
+  /** Acknowledgements that a broker may forget when it is killed, beside what was in hand; absent: none. */
+  readonly forgottenMax?: number
   /** The queue counts deliveries of a message, also over a restart of the server. False: after a restart it begins anew, or it never counts. */
   readonly attempts: boolean
   /** Jobs outlive a server that is killed. */

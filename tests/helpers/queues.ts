@@ -36,12 +36,14 @@ export interface QueueServerOptions {
   readonly pool?: string
   readonly folder?: string
   readonly env?: Readonly<Record<string, string>>
+  /** Lines of other sections. */
+  readonly sections?: readonly string[]
 }
 
 /** Starts `rr serve`; its workers are those of the fixture `deeds` unless others are given. */
 export async function startQueues(t: TestContext, options: QueueServerOptions): Promise<QueueServer> {
   const folder = options.folder ?? (await testFolder(t))
-  const { workers = 2, worker = workerText('deeds', folder), pool = '', jobs, env } = options
+  const { workers = 2, worker = workerText('deeds', folder), pool = '', jobs, env, sections = [] } = options
   const config = [
     'version: "3"',
     `server: { command: ${JSON.stringify(worker)} }`,
@@ -49,6 +51,7 @@ export async function startQueues(t: TestContext, options: QueueServerOptions): 
     'jobs:',
     `  pool: { num_workers: ${workers}${pool === '' ? '' : `, ${pool}`} }`,
     ...jobs.map((line) => `  ${line}`),
+    ...sections,
     '',
   ].join('\n')
   const rr = await startRr(t, ['serve'], { folder, config, ...(env === undefined ? {} : { env }) })
