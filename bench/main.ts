@@ -1,10 +1,11 @@
 /**
  * `npm run bench -- [PART…] [--seconds N] [--peer NAME=COMMAND]… [--lambda "KEY: VALUE"]`. The first parts compare servers (events, batches,
  * large, start, memory, latency): ours, the floor in C where gcc is there, and any peer; the others look at pieces of ours (scale, pool,
- * threads, ledger, log), or take minutes and count instead of measuring (schedules, storms, pool-schedules, orphans [ROUNDS],
+ * threads, ledger, journal, log), or take minutes and count instead of measuring (schedules, storms, pool-schedules, orphans [ROUNDS],
  * soak [JOBS] [SEED]). How to read them is in docs/performance.md.
  */
 import { parseArgs } from 'node:util'
+import { benchJournal } from './journal.js'
 import { benchLedger } from './ledger.js'
 import { benchLog } from './log.js'
 import { benchOrphans } from './orphans.js'
@@ -32,6 +33,7 @@ const parts: Readonly<Record<string, () => void | Promise<void>>> = {
   pool: benchPool,
   threads: benchThreads,
   ledger: benchLedger,
+  journal: benchJournal,
   log: benchLog,
   schedules: benchSchedules,
   storms: benchStorms,

@@ -122,9 +122,12 @@ export class JournalLog {
     const { folder, liveBytesMax } = this.#options
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (this.#isClosed) return Promise.reject(new Error(`the journal ${folder} is closed`))
-    const bytes = changes.reduce((sum, change) => sum + recordBytes(change), 0)
-    const problem = changes.map(problemOf).find((one) => one !== undefined)
-    if (problem !== undefined) return Promise.reject(journalFull(folder, problem))
+    let bytes = 0
+    for (const change of changes) {
+      const problem = problemOf(change)
+      if (problem !== undefined) return Promise.reject(journalFull(folder, problem))
+      bytes += recordBytes(change)
+    }
     if (!isEssential && this.#liveBytes + this.#pendingBytes + bytes > liveBytesMax)
       return Promise.reject(journalFull(folder, `it holds ${this.#liveBytes} bytes of ${liveBytesMax}`))
     if (this.#pendingBytes + bytes > pendingBytesMax)
@@ -197,7 +200,10 @@ export class JournalLog {
     if (old !== undefined) this.#liveBytes -= recordBytes({ key, value: old })
     if (value === undefined) this.#live.delete(key)
     else {
-      this.#live.set(key, Buffer.from(value.buffer, value.byteOffset, value.length))
+      this.#live.set(
+        key,
+        Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.length),
+      )
       this.#liveBytes += recordBytes({ key, value })
     }
   }
@@ -305,7 +311,9 @@ export class JournalLog {
 }
 
 function problemOf({ key, value }: JournalChange): string | undefined {
-  if (Buffer.byteLength(key) > keyBytesMax) return `a key is longer than ${keyBytesMax} bytes`
+  // A character is three bytes at most.
+  if (key.length * 3 > keyBytesMax && Buffer.byteLength(key) > keyBytesMax)
+    return `a key is longer than ${keyBytesMax} bytes`
   const bytes = value?.length ?? 0
   return bytes > valueBytesMax ? `a value of ${bytes} bytes, at most ${valueBytesMax}` : undefined
 }

@@ -90,7 +90,9 @@ function journalOf(opened: JournalLog, prefix: string, leave: () => Promise<void
     },
     get: (key) => opened.get(prefix + key),
     write: (changes, options) => {
-      const own = changes.map((change) => ({ ...change, key: prefix + change.key }))
+      const own = changes.map(({ key, value }) =>
+        value === undefined ? { key: prefix + key } : { key: prefix + key, value },
+      )
       return opened.write(own, options?.isEssential === true)
     },
     close: () => {

@@ -27,7 +27,6 @@ export class LogFile {
     const file = await disk.create(path)
     try {
       await disk.write(file, encodeSegmentHead(salt), 0)
-      await disk.sync(file)
       await disk.syncFolder(dirname(path))
     } catch (error) {
       await disk.close(file)
@@ -50,19 +49,7 @@ export class LogFile {
   async append(changes: readonly JournalChange[]): Promise<void> {
     const bytes = encodeRecords(changes, this.#salt)
     await this.#disk.write(this.#file, bytes, this.#bytes)
-    await this.#disk.sync(this.#file)
     this.#bytes += bytes.length
-  }
-
-  /** Appends without waiting for the disk: `sync` does. */
-  async appendLater(changes: readonly JournalChange[]): Promise<void> {
-    const bytes = encodeRecords(changes, this.#salt)
-    await this.#disk.write(this.#file, bytes, this.#bytes)
-    this.#bytes += bytes.length
-  }
-
-  async sync(): Promise<void> {
-    await this.#disk.sync(this.#file)
   }
 
   /** Cuts off what a failed append has left. */

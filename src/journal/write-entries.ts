@@ -20,8 +20,7 @@ export async function writeEntries(
   rmSync(unfinished, { force: true })
   const file = await LogFile.create(unfinished, disk)
   try {
-    for (const chunk of chunksOf(entries)) await file.appendLater(chunk)
-    await file.sync()
+    for (const chunk of chunksOf(entries)) await file.append(chunk)
   } catch (error) {
     rmSync(unfinished, { force: true })
     throw error

@@ -68,11 +68,11 @@ test('what was written is there when the journal is opened again, and what was d
   await second.journal.close()
 })
 
-test('callers that write at the same time share a sync, and each sees its own changes afterwards', async (t) => {
+test('callers that write at the same time share a write, and each sees its own changes afterwards', async (t) => {
   const folder = testFolder(t)
   const disk = testDisk()
   const { journal } = await open(folder, { disk })
-  const before = disk.syncs
+  const before = disk.writes
   await Promise.all(
     Array.from({ length: 256 }, async (_, at) => {
       for (const round of [1, 2, 3]) {
@@ -81,7 +81,7 @@ test('callers that write at the same time share a sync, and each sees its own ch
       }
     }),
   )
-  assert.ok(disk.syncs - before <= 12, `${disk.syncs - before} syncs for 768 writes`)
+  assert.ok(disk.writes - before <= 12, `${disk.writes - before} writes of the disk for 768`)
   await journal.close()
 })
 
@@ -156,14 +156,14 @@ test('a journal takes no more live bytes than its limit, and room comes back wit
   await journal.close()
 })
 
-test('after a sync that fails a journal takes nothing any more, and reads back what was acknowledged', async (t) => {
+test('after a write that fails a journal takes nothing any more, and reads back what was acknowledged', async (t) => {
   const folder = testFolder(t)
   const disk = testDisk()
   const { journal, log } = await open(folder, { disk })
   await journal.write([put('a', '1')], false)
-  disk.syncFault = Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' })
+  disk.fault = Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' })
   await assert.rejects(journal.write([put('b', '2')], true), { code: 'RR_JOURNAL_FAILED' })
-  disk.syncFault = undefined
+  disk.fault = undefined
   await assert.rejects(journal.write([put('c', '3')], true), { code: 'RR_JOURNAL_FAILED' })
   assert.equal(log.lines.filter(({ level }) => level === 'error').length, 1)
   await journal.close()

@@ -4,7 +4,7 @@
  *
  * Invariant: a job is ready, waits for its time, waits in its lane, is in hand, or is not in the order.
  */
-import { Heap } from '../memory/heap.js'
+import { FirstHeap } from './first-heap.js'
 
 /** Properties by which a job is ordered; only `dueMs` may change, and only while the job is in hand or not in the order. */
 export interface OrderedJob {
@@ -16,13 +16,13 @@ export interface OrderedJob {
 }
 
 interface Lane<J> {
-  readonly waiting: Heap<J>
+  readonly waiting: FirstHeap<J>
   /** Job of the lane that is ready, waits for its next try, or is in hand. */
   front: J | undefined
 }
 
 interface PriorityClass<J> {
-  readonly jobs: Heap<J>
+  readonly jobs: FirstHeap<J>
   /** Virtual time at which its next service ends; the smallest is taken. */
   finish: number
 }
@@ -32,7 +32,7 @@ const bySequence = (a: OrderedJob, b: OrderedJob) => a.sequence < b.sequence
 /** The jobs of one pipeline. */
 export class JobOrder<J extends OrderedJob> {
   readonly #classes = new Map<number, PriorityClass<J>>()
-  readonly #later = new Heap<J>((a, b) => a.dueMs < b.dueMs)
+  readonly #later = new FirstHeap<J>((a, b) => a.dueMs < b.dueMs)
   readonly #lanes = new Map<string, Lane<J>>()
   #virtualTime = 0
   #ready = 0
@@ -89,11 +89,10 @@ export class JobOrder<J extends OrderedJob> {
     let cost = 0
     for (const [priority, one] of this.#classes)
       if (chosen === undefined || one.finish < chosen.finish) [chosen, cost] = [one, priority]
-    const job = chosen?.jobs.first
+    const job = chosen?.jobs.take()
     if (chosen === undefined || job === undefined) return undefined
     this.#virtualTime = chosen.finish
     chosen.finish += cost
-    chosen.jobs.remove(job)
     if (chosen.jobs.size === 0) this.#classes.delete(cost)
     this.#ready -= 1
     return job
@@ -101,7 +100,7 @@ export class JobOrder<J extends OrderedJob> {
 
   #surface(nowMs: number): void {
     for (let next = this.#later.first; next !== undefined && next.dueMs <= nowMs; next = this.#later.first) {
-      this.#later.remove(next)
+      this.#later.take()
       this.#enter(next)
     }
   }
@@ -111,7 +110,7 @@ export class JobOrder<J extends OrderedJob> {
       this.#makeReady(job)
       return
     }
-    const lane = this.#lanes.get(job.lane) ?? { waiting: new Heap<J>(bySequence), front: undefined }
+    const lane = this.#lanes.get(job.lane) ?? { waiting: new FirstHeap<J>(bySequence), front: undefined }
     this.#lanes.set(job.lane, lane)
     if (lane.front === job) {
       this.#makeReady(job)
@@ -124,12 +123,11 @@ export class JobOrder<J extends OrderedJob> {
 
   #advance(lane: Lane<J>, name: string): void {
     if (lane.front !== undefined) return
-    const next = lane.waiting.first
+    const next = lane.waiting.take()
     if (next === undefined) {
       this.#lanes.delete(name)
       return
     }
-    lane.waiting.remove(next)
     this.#inLanes -= 1
     lane.front = next
     this.#makeReady(next)
@@ -138,7 +136,7 @@ export class JobOrder<J extends OrderedJob> {
   /** A class that comes back begins at the present: it has saved nothing up while it was empty. */
   #makeReady(job: J): void {
     const known = this.#classes.get(job.priority)
-    const group = known ?? { jobs: new Heap<J>(bySequence), finish: this.#virtualTime + job.priority }
+    const group = known ?? { jobs: new FirstHeap<J>(bySequence), finish: this.#virtualTime + job.priority }
     if (known === undefined) this.#classes.set(job.priority, group)
     group.jobs.add(job)
     this.#ready += 1

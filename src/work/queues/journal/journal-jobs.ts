@@ -26,8 +26,19 @@ export interface JournalJob {
 type NewFacts = Pick<JournalJob, 'sequence' | 'priority' | 'lane' | 'dueMs' | 'pushedMs'>
 
 /** Makes a job that was just pushed. */
-export function newJournalJob(facts: NewFacts): JournalJob {
-  return { ...facts, tries: 0, deliveries: 0, failure: undefined, receipt: 0, hasState: false }
+export function newJournalJob({ sequence, priority, lane, dueMs, pushedMs }: NewFacts): JournalJob {
+  return {
+    sequence,
+    priority,
+    lane,
+    pushedMs,
+    dueMs,
+    tries: 0,
+    deliveries: 0,
+    failure: undefined,
+    receipt: 0,
+    hasState: false,
+  }
 }
 
 /** Loads the jobs of a pipeline, by their sequence numbers. */

@@ -127,18 +127,20 @@ export class JournalSource implements Source {
     if (this.#jobs.size + jobs.length > jobsMax)
       throw new Error(`pipeline "${pipeline}" holds ${this.#jobs.size} jobs, ${jobsMax} at most`)
     const nowMs = clock.nowMs()
-    const entries = jobs.map((job) => {
-      this.#sequence += 1
-      const own = this.#completed(job)
-      return { sequence: this.#sequence, own, entry: jobEntry(this.#sequence, own, nowMs) }
-    })
-    await journal.write(entries.map(({ entry }) => entry))
-    for (const { sequence, own } of entries) {
-      const { priority: weight, lane, delayMs } = own
+    const added: JournalJob[] = []
+    const entries = jobs.map((given) => {
+      const job = this.#completed(given)
+      const { priority, lane, delayMs } = job
       const dueMs = delayMs > 0 ? nowMs + delayMs : 0
-      const job: JournalJob = newJournalJob({ sequence, priority: weight, lane, dueMs, pushedMs: nowMs })
-      this.#jobs.set(sequence, job)
-      this.#order.add(job, clock.nowMs())
+      this.#sequence += 1
+      added.push(newJournalJob({ sequence: this.#sequence, priority, lane, dueMs, pushedMs: nowMs }))
+      return jobEntry(this.#sequence, job, nowMs)
+    })
+    await journal.write(entries)
+    const addedMs = clock.nowMs()
+    for (const job of added) {
+      this.#jobs.set(job.sequence, job)
+      this.#order.add(job, addedMs)
     }
     this.#wake()
   }
@@ -177,11 +179,9 @@ export class JournalSource implements Source {
   #completed(job: NewJob): NewJob {
     const { priority, laneHeader } = this.#options
     const lane = job.lane ?? (laneHeader === '' ? undefined : job.headers[laneHeader]?.[0])
-    return {
-      ...job,
-      priority: job.priority > 0 ? job.priority : priority,
-      ...(lane === undefined ? {} : { lane }),
-    }
+    if (job.priority > 0 && lane === job.lane) return job
+    const own = { ...job, priority: job.priority > 0 ? job.priority : priority }
+    return lane === undefined ? own : { ...own, lane }
   }
 
   /** The job of a delivery, which is no longer in hand afterwards; undefined when it has been settled or released. */
@@ -290,6 +290,7 @@ export class JournalSource implements Source {
   }
 
   #wake(): void {
+    if (this.#wakes.size === 0) return
     for (const wake of [...this.#wakes]) wake()
   }
 }

@@ -60,15 +60,15 @@ export function jobEntry(sequence: number, job: NewJob, nowMs: number): JournalC
     headers,
     priority,
     at: nowMs,
-    ...(delayMs > 0 ? { due: nowMs + delayMs } : {}),
-    ...(lane === undefined ? {} : { lane }),
-    ...(autoAck === true ? { ack: true } : {}),
+    due: delayMs > 0 ? nowMs + delayMs : undefined,
+    lane,
+    ack: autoAck,
   }
   const text = JSON.stringify(head)
   const headBytes = Buffer.byteLength(text)
   const bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length
-  // Not of Node's pool: it stays as long as the job, and would keep its neighbours' memory.
-  const value = Buffer.allocUnsafeSlow(lengthBytes + headBytes + bodyBytes)
+  // Of Node's pool where it is small: jobs that are pushed together mostly end together.
+  const value = Buffer.allocUnsafe(lengthBytes + headBytes + bodyBytes)
   value.writeUInt32LE(headBytes)
   value.write(text, lengthBytes)
   if (typeof body === 'string') value.write(body, lengthBytes + headBytes)
