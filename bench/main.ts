@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- [PART…] [--seconds N] [--peer NAME=COMMAND]… [--lambda "KEY: VALUE"]`. The first parts compare servers (events, batches,
  * large, start, memory, latency): ours, the floor in C where gcc is there, and any peer; the others look at pieces of ours (scale, pool,
- * threads, ledger, journal, log), or take minutes and count instead of measuring (schedules, storms, pool-schedules, orphans [ROUNDS],
+ * threads, several, ledger, journal, log), or take minutes and count instead of measuring (schedules, storms, pool-schedules, orphans [ROUNDS],
  * soak [JOBS] [SEED]). How to read them is in docs/performance.md.
  */
 import { parseArgs } from 'node:util'
@@ -12,6 +12,7 @@ import { benchOrphans } from './orphans.js'
 import { benchPool } from './pool.js'
 import { benchScale } from './scale.js'
 import { benchSchedules } from './schedules.js'
+import { benchSeveral } from './several.js'
 import { sideParts } from './side/main.js'
 import { benchSoak } from './soak.js'
 import { benchPoolSchedules, benchStorms } from './storms.js'
@@ -32,6 +33,7 @@ const parts: Readonly<Record<string, () => void | Promise<void>>> = {
   scale: benchScale,
   pool: benchPool,
   threads: benchThreads,
+  several: benchSeveral,
   ledger: benchLedger,
   journal: benchJournal,
   log: benchLog,

@@ -89,7 +89,10 @@ final class SeveralJobs
         if ($context === null) {
             return;
         }
+        // What was registered by `onCancel` is the job's own code.
+        self::$called = [$context, $id];
         $context->cancel();
+        self::$called = null;
         $this->loop->cancel($fiber);
     }
 
