@@ -262,8 +262,8 @@ export class Worker implements WorkerPlace {
     this.#relayEnd.resolve()
     if (this.#state === WorkerState.killing) return
     if (fault !== undefined && fault.code !== ErrorCode.RelayClosed) {
-      this.kill('bad_frame', fault)
-      return
+      this.#answers.settleFirst()
+      return this.kill('bad_frame', fault)
     }
     // A worker that was told to go closes its relay by leaving.
     if (this.#state === WorkerState.stopping) return

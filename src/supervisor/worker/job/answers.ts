@@ -31,6 +31,8 @@ export interface AnswersOptions {
 /** Answers of one worker. */
 export class Answers {
   readonly #options: AnswersOptions
+  /** Answer of the job that runs, until it is settled. */
+  #first: WholeAnswer | undefined
 
   constructor(options: AnswersOptions) {
     this.#options = options
@@ -57,11 +59,25 @@ export class Answers {
       return
     }
     if (answer.kind === 'bad') {
+      this.settleFirst()
       worker.kill('bad_frame', running.badAnswer(answer.what, frame))
       return
     }
     jobs.answered(running)
+    if (running === jobs.running) this.#first = answer
     running.settleLater(() => this.#settle(running, answer))
+  }
+
+  /**
+   * Settles the job that runs when its answer has been taken and another one waits behind it, before the worker is killed for what came
+   * next: that has nothing to do with it.
+   */
+  settleFirst(): void {
+    const { jobs } = this.#options
+    const [first, running] = [this.#first, jobs.running]
+    if (first === undefined || running?.isAnswered !== true || jobs.asked === undefined) return
+    // What it streamed is still on its way to its caller.
+    if (running.stream === undefined) this.#settle(running, first)
   }
 
   /** Ends the worker, or its service, after a frame that no job waits for. */
@@ -94,6 +110,7 @@ export class Answers {
     const { host, jobs, worker, settle } = this.#options
     // Killed in the meantime: a late answer must never reach the next job.
     if (jobs.running !== running) return
+    this.#first = undefined
     if (answer.kind === 'error' && answer.isAnonymous) {
       // It may have been an earlier job's: this one has failed, and may still run.
       logAnonymous(host, running.jobId)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { RelayError } from '../../../../src/core/errors.js'
+import { headerCrc } from '../../../../src/ipc/frame.js'
 import type { RunOptions } from '../../../../src/supervisor/job.js'
 import type { PoolConfig } from '../../../../src/supervisor/pool/keys.js'
 import type { JobSink, Lease } from '../../../../src/supervisor/pool/pool.js'
@@ -182,6 +183,24 @@ test('an answer that cannot be read fails both jobs: the second may have begun',
   start(told(['{}', 'a']), slowly(5000, 'b'))
   await bothEnded()
   assert.deepEqual(ends, ['first RR_IPC_BAD_FRAME', 'second RR_IPC_BAD_FRAME'])
+})
+
+/** Keeps this process from reading what the worker writes meanwhile: all of it comes in one turn then. */
+function sleepNow(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
+test('what the second job answers cannot fail the first, whose answer came in the same turn', async (t) => {
+  const huge = Buffer.from('1304ffffffff000000000000', 'hex')
+  huge.writeUInt32LE(headerCrc(huge, 0), 6)
+  for (const second of [told(['{}', 'b']), told(['', huge.toString('hex'), 'bytes'])]) {
+    const { ends, start, bothEnded } = await pairOf(t, 'numbers')
+    start(told([own, 'a']), second)
+    sleepNow(200)
+    await bothEnded()
+    assert.equal(ends[0], 'first a')
+    assert.match(ends[1] ?? '', /^second RR_IPC_(BAD_FRAME|FRAME_TOO_LARGE)$/)
+  }
 })
 
 test('a second answer to the first job does not count for the second where jobs are numbered', async (t) => {
