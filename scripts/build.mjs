@@ -1,12 +1,12 @@
 /**
  * Builds the package: types are checked and the sources compiled to `build/`, where the tests import them; then ajv's validators of
  * the built-in sections and the JSON Schema for editors are generated; then `dist/` is made, which is what ships: the modules that
- * others import, as they were compiled, and the command line as bundles. Exits non-zero on any fault.
+ * others import, as they were compiled, and the command line and what runs in workers as bundles. Exits non-zero on any fault.
  */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { writeBundles } from './bundle.mjs'
+import { writeBundles, writeWorkers } from './bundle.mjs'
 import { writeValidators } from './validators.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -28,3 +28,4 @@ for (const folder of ['config', 'src', 'testing', 'workers'])
   cpSync(`${build}/${folder}`, `${dist}/${folder}`, { recursive: true })
 writeFileSync(`${dist}/rr.schema.json`, `${JSON.stringify(schema, undefined, 2)}\n`)
 await writeBundles({ build, target: `${dist}/cmd` })
+await writeWorkers({ build, target: `${dist}/workers/node` })

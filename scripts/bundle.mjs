@@ -4,7 +4,7 @@
  * for scripts only. The bundles are two folders below `dist`, where `src/core/package-files.ts` expects the code that runs.
  */
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rolldown } from 'rolldown'
 
@@ -135,6 +135,20 @@ function writeLicences(target, modules) {
   })
   const head = 'The files in this folder contain code of these packages.\n'
   writeFileSync(join(target, 'LICENSES.txt'), [head, ...texts].join(`\n${'-'.repeat(80)}\n\n`))
+}
+
+/**
+ * Replaces the modules in `target` by bundles of what workers load: the loader of handlers, the SDK and the program of threads. They are made
+ * together, so that a handler which imports the SDK finds the state that the loader set up. Reading 42 modules took 17 of the 43 ms of CPU that are not node itself.
+ */
+export async function writeWorkers({ build, target }) {
+  for (const name of readdirSync(target, { recursive: true }))
+    if (/\.js(\.map)?$/.test(name)) rmSync(join(target, name))
+  const entries = ['index', 'loader', 'thread'].map((name) => [name, join(build, `workers/node/${name}.js`)])
+  const made = await rolldown({ input: Object.fromEntries(entries), platform: 'node', external, checks })
+  const names = { entryFileNames: '[name].js', chunkFileNames: '[name].js' }
+  await made.write({ format: 'esm', dir: target, ...names, sourcemap: true, comments: false })
+  await made.close()
 }
 
 /** Makes `target`, the command line, from the compiled sources. */

@@ -9,8 +9,16 @@ import { invokeAt, testFolder, workerText } from '../helpers/rr.js'
 import { testApi } from '../helpers/runtime-api.js'
 import { eventually } from '../helpers/wait.js'
 
-/** Modules that a start may load, beside Node's own and those of the recorder (net). `cluster` comes with a socket that listens. */
-const allowed: ReadonlySet<string> = new Set(['child_process', 'cluster', 'dgram', 'module', 'tty', 'vm'])
+/** Modules that a start may load, beside Node's own and those of the recorder (net). `cluster` comes with a socket that listens, `v8` 200 ms later. */
+const allowed: ReadonlySet<string> = new Set([
+  'child_process',
+  'cluster',
+  'dgram',
+  'module',
+  'tty',
+  'v8',
+  'vm',
+])
 
 test('a compiled start loads two of our programs and few modules of Node before it asks for an event', async (t) => {
   const folder = await testFolder(t)
