@@ -139,7 +139,7 @@ function writeLicences(target, modules) {
 
 /**
  * Replaces the modules in `target` by bundles of what workers load: the loader of handlers, the SDK and the program of threads. They are made
- * together, so that a handler which imports the SDK finds the state that the loader set up. Reading 42 modules took 17 of the 43 ms of CPU that are not node itself.
+ * together, so that a handler which imports the SDK finds the state that the loader set up. To read 42 modules took 17 ms of CPU more.
  */
 export async function writeWorkers({ build, target }) {
   for (const name of readdirSync(target, { recursive: true }))

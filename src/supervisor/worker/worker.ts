@@ -239,9 +239,9 @@ export class Worker implements WorkerPlace {
 
   /** Ends its process group, by SIGKILL unless its job ran out of time or this is the second call. Its jobs fail with `error`, or its end. */
   kill(why: KillReason, error?: RelayError): void {
+    if (why === 'bad_frame') this.#answers.endFirst()
     this.#why ??= why
     this.#lastJob ??= this.job
-    if (why === 'bad_frame') this.#jobs.mayHaveMovedOn()
     if (error === undefined) this.#step('kill')
     else if (this.#shared !== undefined) this.#shared.failAll('kill', () => error)
     else this.#settle({ kind: 'fault', error }, 'kill')
@@ -262,8 +262,8 @@ export class Worker implements WorkerPlace {
     this.#relayEnd.resolve()
     if (this.#state === WorkerState.killing) return
     if (fault !== undefined && fault.code !== ErrorCode.RelayClosed) {
-      this.#answers.settleFirst()
-      return this.kill('bad_frame', fault)
+      this.kill('bad_frame', fault)
+      return
     }
     // A worker that was told to go closes its relay by leaving.
     if (this.#state === WorkerState.stopping) return

@@ -59,7 +59,6 @@ export class Answers {
       return
     }
     if (answer.kind === 'bad') {
-      this.settleFirst()
       worker.kill('bad_frame', running.badAnswer(answer.what, frame))
       return
     }
@@ -70,10 +69,11 @@ export class Answers {
 
   /**
    * Settles the job that runs when its answer has been taken and another one waits behind it, before the worker is killed for what came
-   * next: that has nothing to do with it.
+   * next: that has nothing to do with it. The other one may have begun.
    */
-  settleFirst(): void {
+  endFirst(): void {
     const { jobs } = this.#options
+    jobs.mayHaveMovedOn()
     const [first, running] = [this.#first, jobs.running]
     if (first === undefined || running?.isAnswered !== true || jobs.asked === undefined) return
     // What it streamed is still on its way to its caller.
