@@ -2,7 +2,7 @@
 import { messageOf, RelayError } from '../src/core/errors.js'
 import { printable, printableLines } from './output.js'
 
-/** `-c`, `-w`, `-o`, `--dotenv` and `--json` as commander passes them. */
+/** Options of all commands as commander passes them. */
 export interface CommonOptions {
   /** `-c FILE`. */
   readonly config?: string
@@ -12,6 +12,12 @@ export interface CommonOptions {
   readonly override: readonly string[]
   /** `--dotenv FILE`. */
   readonly dotenv?: string
+  /** `-s`: no messages for people but errors. */
+  readonly silent?: boolean
+  /** `-p`: `serve` writes its pid to `.pid` in the working directory. */
+  readonly pid?: boolean
+  /** `-f`: `stop` does not wait for running jobs. */
+  readonly force?: boolean
   /** Data as one JSON document on standard output. */
   readonly json?: boolean
 }

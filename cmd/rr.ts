@@ -31,15 +31,24 @@ function collect(value: string, earlier: readonly string[]): readonly string[] {
 
 /** Adds the common options, which may stand before or after the command: `rr -c F serve` is `rr serve -c F`. */
 function withConfig(command: Command): Command {
-  return command
-    .option('-c, --config <file>', 'configuration file (else $RR_CONFIG, ./rr.yaml, ./.rr.yaml)')
-    .option('-w, --workdir <dir>', 'working directory of the server and its workers')
-    .addOption(
-      new Option('-o, --override <key=value>', 'override a key, e.g. -o lambda.pool.num_workers=2')
-        .argParser(collect)
-        .default([], 'none'),
-    )
-    .option('--dotenv <file>', 'read environment variables from a file first')
+  return (
+    command
+      .option('-c, --config <file>', 'configuration file (else $RR_CONFIG, ./rr.yaml, ./.rr.yaml)')
+      .option('-w, --workdir <dir>', 'working directory of the server and its workers')
+      .addOption(
+        new Option('-o, --override <key=value>', 'override a key, e.g. -o lambda.pool.num_workers=2')
+          .argParser(collect)
+          .default([], 'none'),
+      )
+      .option('--dotenv <file>', 'read environment variables from a file first')
+      .option('-s, --silent', 'print no messages but errors')
+      .addOption(new Option('-p, --pid', 'serve: write the pid to .pid in the working directory').hideHelp())
+      .addOption(new Option('-f, --force', 'stop: do not wait for running jobs').hideHelp())
+      // Flags of RoadRunner without a meaning here.
+      .addOption(new Option('-d, --debug').hideHelp())
+      .addOption(new Option('-e, --enable-experimental').hideHelp())
+      .addOption(new Option('--WorkDir <dir>').hideHelp())
+  )
 }
 
 const program = withConfig(new Command(isOwnName ? 'relayrunner' : 'rr'))
@@ -63,13 +72,20 @@ Examples:
   rr workers --json             list the workers of the running server as JSON`,
   )
 
+/** `-w` has RoadRunner's long name, too. */
+interface WrittenOptions extends CommonOptions {
+  readonly WorkDir?: string
+}
+
 /** Adds a command whose code is loaded when it is asked for. */
 function add(command: Command, load: () => Promise<Run>, parent: Command = program): void {
   command.exitOverride().action(async (...words: unknown[]) => {
     const own = words.pop() as Command
     words.pop()
-    const [all, local] = [program.opts<CommonOptions>(), own.opts<CommonOptions>()]
-    const options = { ...all, ...local, override: [...all.override, ...(local.override ?? [])] }
+    const [all, local] = [program.opts<WrittenOptions>(), own.opts<WrittenOptions>()]
+    const workdir = local.workdir ?? local.WorkDir ?? all.workdir ?? all.WorkDir
+    const folder = workdir === undefined ? {} : { workdir }
+    const options = { ...all, ...local, ...folder, override: [...all.override, ...(local.override ?? [])] }
     const run = await load()
     process.exitCode = await run(...([...words, options] as never[]))
   })

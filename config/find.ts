@@ -45,6 +45,11 @@ export function findConfig({ config, cwd, env, isBootstrap }: FindOptions): stri
   )
 }
 
+/** True for a file that was written for RoadRunner, and is read as RoadRunner reads it: `.rr.yaml`. */
+export function isRoadRunnerFile(file: string | undefined): boolean {
+  return file !== undefined && basename(file) === '.rr.yaml'
+}
+
 /**
  * Returns the path that identifies a server: the configuration file's as it was given, symbolic links kept, else the working
  * directory's. A relative path is resolved against PWD, the shell's path of the folder, where that leads to the same place:

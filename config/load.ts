@@ -4,7 +4,7 @@ import { ErrorCode, hasCode, messageOf } from '../src/core/errors.js'
 import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
 import { type compiledTree, unpackTree } from './compiled.js'
 import type { EnvironmentVariables } from './env.js'
-import { readConfig } from './find.js'
+import { isRoadRunnerFile, readConfig } from './find.js'
 import { emptyMap, parseYaml } from './yaml/yaml.js'
 
 /** A plugin that the file lists, with the folder that its path counts from. */
@@ -144,18 +144,20 @@ class Loader {
 
   checkVersion(entries: ReadonlyMap<string, Entry>, file: string | undefined): void {
     if (file === undefined || this.problems.some((problem) => problem.severity === 'error')) return
+    // RoadRunner reads a file of any version, and many of its files have none.
+    const isTheirs = isRoadRunnerFile(file)
     const entry = entries.get('version')
     if (entry === undefined) {
       const at = { file: this.#nameOf(file), line: 1, column: 1 }
-      this.#fail(at, 'the file has no version', 'version: "3"')
+      if (isTheirs) this.#warn(at, 'the file has no version; it is read as "3"')
+      else this.#fail(at, 'the file has no version', 'version: "3"')
       return
     }
     const { value } = entry
     const text = value.kind === 'scalar' ? String(value.value) : ''
     if (text === '3') return
-    if (/^2\./.test(text)) {
-      const what = `version "${text}" is from an older RoadRunner; it is read as "3"`
-      this.problems.push({ severity: 'warning', at: value.at, what })
+    if (isTheirs || /^2\./.test(text)) {
+      this.#warn(value.at, `version "${text}" is from an older RoadRunner; it is read as "3"`)
     } else this.#fail(value.at, `version ${JSON.stringify(text)}`, '"3"')
   }
 
@@ -176,6 +178,10 @@ class Loader {
   #nameOf(file: string): string {
     const below = relative(this.#options.cwd, file)
     return below.startsWith('..') ? file : below
+  }
+
+  #warn(at: Place, what: string): void {
+    this.problems.push({ severity: 'warning', at, what })
   }
 
   #fail(at: Place, what: string, expected?: string): void {

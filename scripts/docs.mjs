@@ -18,7 +18,7 @@ const head = `# Configuration
 \`rr.yaml\` is looked for in this order: \`-c FILE\`, \`$RR_CONFIG\`, \`./rr.yaml\`, \`./.rr.yaml\`, and under \`rr bootstrap\` those of
 \`$LAMBDA_TASK_ROOT\`. \`version: "3"\` is required. A built-in plugin is on when its section is present, a listed one always.
 
-- **Strict.** An unknown key is a fault with the nearest valid name; \`rr validate\` reports every fault with file, line and column.
+- **Strict.** A \`.rr.yaml\` is not: see [coming from RoadRunner](roadrunner.md). An unknown key is a fault with the nearest valid name; \`rr validate\` reports every fault with file, line and column.
   Keys of RoadRunner that have no meaning here are warnings that say what to use instead.
 - **Variables.** \`\${VAR}\`, \`\${VAR:-default}\` and \`$VAR\` are replaced after parsing, so a value can never add keys; what is not
   quoted is typed again. Inside \`{ }\` and \`[ ]\` it has to be quoted (\`{ FOO: "\${VAR}" }\`). \`--dotenv FILE\` (or \`DOTENV_PATH\`) adds variables beneath those of the environment.

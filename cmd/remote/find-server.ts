@@ -69,7 +69,12 @@ export function candidates(wanted: Wanted): readonly Candidate[] {
   checkPrivateFolder(root, wanted.uid)
   const alias = aliasPath(wanted)
   const places = [privateFolderPath(wanted), ...(alias === undefined ? [] : [alias])]
-  return places.flatMap((place) => checked(place, wanted.uid) ?? [])
+  const found = places.flatMap((place) => checked(place, wanted.uid) ?? [])
+  if (found.length > 0 || wanted.listen === '') return found
+  // RoadRunner knows a server by `rpc.listen` alone, and its tools name no file.
+  return runningFolders(wanted.uid)
+    .filter(({ card }) => card.listen === wanted.listen)
+    .flatMap(({ folder }) => checked(folder, wanted.uid) ?? [])
 }
 
 /** Makes the error for a server that does not run; its hint lists this user's running servers. */
@@ -130,12 +135,19 @@ function followed(place: string, uid: number): string | undefined {
 }
 
 function runningCards(uid: number): readonly ServerCard[] {
+  return runningFolders(uid).map(({ card }) => card)
+}
+
+function runningFolders(uid: number): readonly { readonly folder: string; readonly card: ServerCard }[] {
   const root = rootFolderPath(uid)
   if (statOf(root) === undefined) return []
   return readdirSync(root)
     .filter((name) => folderNamePattern.test(name) && statOf(join(root, name))?.isDirectory())
-    .flatMap((name) => readCard(join(root, name)) ?? [])
-    .filter(isCardAlive)
+    .flatMap((name) => {
+      const folder = join(root, name)
+      const card = readCard(folder)
+      return card !== undefined && isCardAlive(card) ? [{ folder, card }] : []
+    })
 }
 
 function statOf(path: string): Stats | undefined {

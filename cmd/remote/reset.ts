@@ -13,7 +13,8 @@ export async function reset(pools: readonly string[], options: CommonOptions): P
     for (const name of names) {
       try {
         await client.waitFor(Reset, name)
-        process.stderr.write(`pool ${printable(name)}: every worker was replaced\n`)
+        if (options.silent !== true)
+          process.stderr.write(`pool ${printable(name)}: every worker was replaced\n`)
       } catch (error) {
         if (!hasCode(error, ErrorCode.RpcFailed)) throw error
         // The message names the pool.

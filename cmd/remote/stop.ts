@@ -20,11 +20,14 @@ export async function stop(options: CommonOptions): Promise<number> {
   if (frozen !== undefined) return stopLambdaRun(frozen)
   await withServer(options, async (client) => {
     await client.call(Stop)
+    // The second request to end kills at once, as a second signal does.
+    if (options.force === true) process.kill(client.pid, 'SIGTERM')
     const isClosed = new AbortController()
     void client.closed.then(() => isClosed.abort())
     await Promise.race([client.closed, client.watch(isClosed.signal).then(() => client.closed)])
     await processGone({ pid: client.pid, startTicks: client.card?.startTicks, card: client.card })
-    process.stderr.write(`stopped: pid ${client.pid}, ${printable(client.path)}\n`)
+    if (options.silent !== true)
+      process.stderr.write(`stopped: pid ${client.pid}, ${printable(client.path)}\n`)
   })
   return ExitCode.ok
 }

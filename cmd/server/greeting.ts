@@ -13,6 +13,8 @@ export interface GreetingOptions {
   readonly server: Server
   readonly log: LogHost
   readonly clock: Clock
+  /** True: no banner. */
+  readonly isSilent: boolean
   /** `rpc.listen`; empty: not set. */
   readonly listen: string
 }
@@ -33,8 +35,8 @@ export class Greeting {
 
   /** Reports that everything listens and the workers boot. */
   starting(): void {
-    const { log, clock } = this.#options
-    if (this.#isForPeople) log.print(bannerLines(this.#facts()).join('\n'))
+    const { log, clock, isSilent } = this.#options
+    if (this.#isForPeople && !isSilent) log.print(bannerLines(this.#facts()).join('\n'))
     this.#late = clock.timer(lateMs, () => this.#sayLate(), { unref: true })
   }
 
@@ -43,6 +45,7 @@ export class Greeting {
     this.end()
     const pools = this.#pools(boots)
     if (this.#isForPeople) {
+      if (this.#options.isSilent) return
       for (const pool of pools) this.#options.log.print(readyLine(pool))
       return
     }

@@ -3,7 +3,7 @@ import { isBuiltin } from 'node:module'
 import { relative } from 'node:path'
 import { type CompiledConfig, compiledTree } from '../../config/compiled.js'
 import { type EnvironmentVariables, readEnvironment } from '../../config/env.js'
-import { findConfig, identityPath, workingFolder } from '../../config/find.js'
+import { findConfig, identityPath, isRoadRunnerFile, workingFolder } from '../../config/find.js'
 import type { LoaderPlaces } from '../../config/handler.js'
 import { type Loaded, loadConfig } from '../../config/load.js'
 import { validateConfig } from '../../config/validation/validate.js'
@@ -217,7 +217,13 @@ function check(
   for (const plugin of all) if (!active.includes(plugin)) entries.delete(plugin.name)
   const owners = sectionsOf(all).map((section) => ({ ...section, at: listed.get(section.name) }))
   const always = [...hostSections, ...active].map(({ name }) => name)
-  return validateConfig(entries, [...hostSections, ...owners], new Set(always), known)
+  return validateConfig(
+    entries,
+    [...hostSections, ...owners],
+    new Set(always),
+    known,
+    isRoadRunnerFile(loaded.file),
+  )
 }
 
 async function loadListed(

@@ -23,6 +23,7 @@ import type { Unwatched } from './dev/watch.js'
 import { killAtOnce, stopInOrder, stopWithin, watchExit } from './end.js'
 import { Greeting } from './greeting.js'
 import { exitCodeOf, type LifeEvent, LifeState, lifeTable } from './life.js'
+import { writePidFile } from './pid-file.js'
 import { alwaysActive, planStart, type StartOptions, type StartPlan } from './plan.js'
 import { listenForEnd } from './signals.js'
 import { checkProblems, checkRuntimeApi, tellStartFault } from './start-fault.js'
@@ -71,6 +72,7 @@ export class ServerRun {
   #plugins: readonly PluginPlace[] = []
   #server: Server | undefined
   #greeting: Greeting | undefined
+  #isSilent = false
 
   constructor(options: ServerRunOptions) {
     const { log } = options
@@ -123,6 +125,8 @@ export class ServerRun {
       this.#log.warn({}, 'rr is process 1 and reaps only its own children: start it with docker-entrypoint')
     const server = this.#makeServer(plan, options)
     this.#server = server
+    if (options.pid === true) this.#living.defer(writePidFile(plan.cwd))
+    this.#isSilent = options.silent === true
     // Before any worker boots: one that cannot says that a file change is waited for, and the change may come at once.
     if (manner.watches) await this.#watch(plan.cwd)
     if (!this.#isStarting()) return
@@ -145,6 +149,7 @@ export class ServerRun {
       server,
       log: this.#log,
       clock: this.#clock,
+      isSilent: this.#isSilent,
       listen: hostSettings(plan.values).rpc.listen,
     }
     for (const note of plan.notes) this.#log.named('start').debug({}, note)

@@ -37,8 +37,12 @@ export const plannedSections: ReadonlySet<string> = new Set([
   'tcp',
   'kafka',
   'redis',
-  'temporal',
   'centrifuge',
   'otel',
   'fileserver',
+])
+
+/** Sections of RoadRunner that will not be built, whose work would silently not be done, and what to use instead. */
+export const lostWork: ReadonlyMap<string, string> = new Map([
+  ['temporal', 'run Temporal’s own worker as a `service`'],
 ])

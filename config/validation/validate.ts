@@ -11,8 +11,9 @@ import { normalise } from '../../src/schema/normalise.js'
 import { type Section, type SectionFault, schemaOf } from '../../src/schema/section.js'
 import type { Entry, Place, Problem, Tree } from '../../src/schema/tree.js'
 import type { Violation } from './faults.js'
+import { lenientEntries } from './lenient.js'
 import { nearestName } from './nearest.js'
-import { insteadOf, plannedSections } from './roadrunner-keys.js'
+import { insteadOf, lostWork, plannedSections } from './roadrunner-keys.js'
 
 /** A plugin and its section. */
 export interface SectionOwner {
@@ -37,15 +38,18 @@ const ownKeys = ['version', 'plugins', 'include']
 
 /**
  * Checks every section. `always` names plugins that are on without a section: they get their defaults. `known` names sections whose
- * values are known to be within their constraints.
+ * values are known to be within their constraints. `isLenient`: the file is a `.rr.yaml`, read as RoadRunner reads it.
  */
 export async function validateConfig(
-  entries: ReadonlyMap<string, Entry>,
+  given: ReadonlyMap<string, Entry>,
   owners: readonly SectionOwner[],
   always: ReadonlySet<string>,
   known: ReadonlySet<string> = new Set(),
+  isLenient = false,
 ): Promise<Validated> {
-  const problems: Problem[] = []
+  const adapted = isLenient ? lenientEntries(given, owners, ownKeys) : { entries: given, problems: [] }
+  const { entries } = adapted
+  const problems: Problem[] = [...adapted.problems]
   const values = new Map<string, unknown>()
   const byName = new Map(owners.map((owner) => [owner.name, owner]))
   const check = async (owner: SectionOwner, tree?: Tree) => {
@@ -117,6 +121,9 @@ function unowned(key: string, at: Place, names: readonly string[]): Problem {
   const instead = insteadOf(key)
   if (instead !== undefined)
     return { severity: 'warning', at, what: `"${key}" has no meaning here`, hint: instead }
+  const lost = lostWork.get(key)
+  if (lost !== undefined)
+    return { severity: 'error', at, what: `section "${key}" is not supported`, hint: lost }
   if (plannedSections.has(key))
     return { severity: 'error', at, what: `section "${key}" is not supported yet` }
   const nearest = nearestName(key, names)

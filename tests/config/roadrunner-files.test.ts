@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { planStart } from '../../cmd/server/plan.js'
+import { formatProblem } from '../../src/schema/tree.js'
+import { testFolder } from '../helpers/rr.js'
+
+/** What a start would make of a file of this name. */
+async function plan(t: TestContext, name: string, text: string, override: readonly string[] = []) {
+  const file = join(await testFolder(t), name)
+  await writeFile(file, text)
+  const { values, problems } = await planStart('serve', { config: file, override })
+  const of = (severity: string) =>
+    problems
+      .filter((problem) => problem.severity === severity)
+      .map((problem) => formatProblem(problem).replace(/^.*?(?=:\d+:\d+: |-o )/, ''))
+  return { values, faults: of('error'), warnings: of('warning') }
+}
+
+const sample = `version: "3"
+rpc: { listen: "tcp://127.0.0.1:6001" }
+server:
+  command: "php app.php"
+  env: [{ APP_ENV: prod }, { Mixed_Case: "1" }]
+  relay: pipes
+logs: { level: panic, encoding: console }
+jobs:
+  num_pollers: 10
+  pipeline_size: 100000
+  consume: [test]
+  pool: { num_workers: 0, max_jobs: "64", allocate_timeout: 60s, destroy_timeout: 60s, supervisor: { ttl: 0s } }
+  pipelines: { test: { driver: memory, config: { priority: "10" } } }
+kv: { cache: { driver: memory, config: { interval: 60 } } }
+metrics: { address: "127.0.0.1:2112", collect: { app: { type: counter, help: x, labels: [a, b] } } }
+status: { address: "127.0.0.1:2114", unavailable_status_code: 503 }
+service: { some: { command: "php loop.php", process_num: 10, exec_timeout: 0, remain_after_exit: "true", restart_sec: 1 } }
+endure: { grace_period: 30s }
+reload: { interval: 1s }
+`
+
+test('a sample of RoadRunner’s sections loads, with a warning for what has no meaning here', async (t) => {
+  const { values, faults, warnings } = await plan(t, '.rr.yaml', sample)
+  assert.deepEqual(faults, [])
+  assert.deepEqual(warnings, [
+    ':9:3: warning: "jobs.num_pollers" has no meaning here, as many jobs are taken as workers can soon run: use jobs.pool.num_workers',
+    ':10:3: warning: "jobs.pipeline_size" has no meaning here, jobs wait in their queue: use jobs.pool.num_workers to run more at once',
+    ':18:1: warning: "endure" has no meaning here, stopping is bounded by destroy_timeout of each pool',
+    ':19:1: warning: "reload" has no meaning here, use `rr dev`, which restarts workers when files change',
+  ])
+  const value = (name: string) => values.get(name) as Record<string, Record<string, unknown>>
+  assert.equal(value('logs').level, 'error')
+  assert.equal(value('jobs').pool?.num_workers, 'auto')
+  assert.equal(value('jobs').pool?.max_jobs, 64)
+  assert.deepEqual(value('server').env, { APP_ENV: 'prod', Mixed_Case: '1' })
+  assert.equal(value('service').some?.remain_after_exit, true)
+})
+
+const outcomes: readonly (readonly [text: string, faults: readonly RegExp[], warnings: readonly RegExp[]])[] =
+  [
+    ['server: { command: php }\n', [], [/^:1:1: warning: the file has no version; it is read as "3"$/]],
+    ['version: "2.7"\n', [], [/^:1:10: warning: version "2.7" is from an older RoadRunner/]],
+    ['version: "1"\n', [], [/^:1:10: warning: version "1"/]],
+    // Three of twenty public files misplace keys that RoadRunner ignores.
+    [
+      'version: "3"\nstatic: { dir: public }\n',
+      [],
+      [/^:2:1: warning: section "static" is ignored: it belongs to no plugin/],
+    ],
+    [
+      'version: "3"\nserver: { command: php, comand: x }\n',
+      [],
+      [/^:2:25: warning: unknown key "comand" in "server" is ignored, did you mean "command"\?$/],
+    ],
+    ['version: "3"\nSERVER: { Command: [php] }\nLogs: { Level: WARNING }\n', [], []],
+    ['version: "3"\nserver: { command: "php,worker.php" }\n', [], []],
+    [
+      'version: "3"\ntemporal: { address: "x:1" }\n',
+      [/^:2:1: section "temporal" is not supported, run Temporal/],
+      [],
+    ],
+    // A bare number is nanoseconds there: nobody means that.
+    ['version: "3"\njobs: { pool: { allocate_timeout: 60 } }\n', [/^:2:35: .*duration/], []],
+    ['version: "3"\njobs: { consume: [a], pipelines: { a: { driver: odd } } }\n', [/^:2:\d+: .*odd/], []],
+    ['version: "3"\nstatus: { address: [":2114"], unavailable_status_code: "500" }\n', [], []],
+  ]
+
+test('each peculiarity of a `.rr.yaml` has its outcome', async (t) => {
+  for (const [text, faults, warnings] of outcomes) {
+    const found = await plan(t, '.rr.yaml', text)
+    for (const [what, expected] of [
+      [found.faults, faults],
+      [found.warnings, warnings],
+    ] as const) {
+      assert.equal(what.length, expected.length, `${text}${what.join('\n')}`)
+      for (const [at, one] of expected.entries()) assert.match(what[at] ?? '', one)
+    }
+  }
+})
+
+test('`rr.yaml` stays strict', async (t) => {
+  const { faults } = await plan(
+    t,
+    'rr.yaml',
+    'server: { comand: php }\nlogs: { level: warning }\nstatic: {}\n',
+  )
+  assert.equal(faults.length, 4, faults.join('\n'))
+})
+
+test('values on the command line of Octane are taken as RoadRunner takes them', async (t) => {
+  const { values, faults, warnings } = await plan(t, '.rr.yaml', '', [
+    'version=3',
+    'server.command=/usr/bin/php8.2,/app/vendor/bin/roadrunner-worker',
+    'rpc.listen=tcp://127.0.0.1:6001',
+    'logs.level=warning',
+  ])
+  assert.deepEqual([faults, warnings], [[], []])
+  const server = values.get('server') as { command: unknown }
+  assert.deepEqual(server.command, ['/usr/bin/php8.2', '/app/vendor/bin/roadrunner-worker'])
+  assert.equal((values.get('logs') as { level: unknown }).level, 'warn')
+})
