@@ -50,6 +50,7 @@ function settingsOf(mode: 'raw' | 'event' | 'jobs', pipelining: 'on' | 'off'): O
     fifo: 'group',
     records_per_job: 1,
     prefetch: 'off',
+    retry: 'log',
     failed: 'redrive',
     quarantine: { after: 3 },
     kafka_identifier: 'partition',

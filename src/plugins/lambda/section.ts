@@ -56,6 +56,13 @@ export const config = section(
       description:
         'What happens to a record that was given up: `redrive` leaves it to the queue’s redrive policy, `log` writes it into the log, the URL of an SQS queue sends it there.',
     },
+    retry: {
+      type: 'string',
+      enum: ['auto', 'visibility', 'log'],
+      default: 'auto',
+      description:
+        'What becomes of a wait that a worker asks for with `after_ms`: `visibility` changes the visibility of the record in SQS, `log` only logs it. `auto`: `visibility` under `rr bootstrap` where `@aws-sdk/client-sqs` is installed, else `log`.',
+    },
     quarantine: {
       type: 'object',
       description: 'Records that kill their workers.',

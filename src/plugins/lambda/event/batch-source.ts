@@ -6,6 +6,7 @@ import type { SettledSource, SettleFaults } from '../../../work/settler.js'
 import { FaultKind, type Verdict } from '../../../work/verdict.js'
 import { type Answer, answerBatch, type RecordVerdict } from '../answer/answer.js'
 import { reportHeldBack, reportRecord } from '../failures/report.js'
+import type { EventWaits } from '../failures/retry-waits.js'
 import { jobIdOf } from '../modes/record-job.js'
 import type { RecordDelivery } from '../plan/record-delivery.js'
 import type { EventPlan } from '../plan/split.js'
@@ -27,6 +28,8 @@ export class BatchSource implements SettledSource {
   readonly #verdicts: (RecordVerdict | undefined)[]
   /** The last record of each lane that comes again. */
   readonly #failedOfLane = new Map<string, RecordDelivery>()
+  /** Waits that workers asked for; undefined until the first. */
+  #waits: EventWaits | undefined
 
   constructor(run: EventRun, plan: BatchPlan) {
     this.#run = run
@@ -49,6 +52,13 @@ export class BatchSource implements SettledSource {
     if (failed === undefined) return
     const { tags, options } = this.#run
     reportHeldBack(options.log, tags, { records: deliveries.length, behind: this.#jobId(failed) })
+  }
+
+  /** The calls for waits that workers asked for; undefined where there are none. */
+  waits(): Promise<void> | undefined {
+    const { endMs, options } = this.#run
+    const leftMs = endMs === undefined ? Number.POSITIVE_INFINITY : endMs - options.clock.nowMs()
+    return this.#waits?.settled(leftMs)
   }
 
   /** The answer: what has no verdict yet has failed. */
@@ -84,7 +94,13 @@ export class BatchSource implements SettledSource {
     reportRecord(log, { tags, job, record: delivery.plan, verdict, policy: givenUp.policy })
     if (verdict.kind === 'done' || !givenUp.isFailed(verdict)) return undefined
     if (delivery.lane !== undefined) this.#failedOfLane.set(delivery.lane, delivery)
+    if (verdict.kind === 'retry' && verdict.afterMs !== undefined) this.#grant(delivery, verdict.afterMs)
     return new Error(verdict.why.message)
+  }
+
+  #grant(delivery: RecordDelivery, afterMs: number): void {
+    this.#waits ??= this.#run.options.retryWaits?.begin()
+    this.#waits?.grant(delivery.plan.rest, afterMs)
   }
 
   #jobId(delivery: RecordDelivery): string {

@@ -10,6 +10,7 @@ import { FaultKind, type Verdict } from '../../../work/verdict.js'
 import { type Answer, answerEvent } from '../answer/answer.js'
 import { ErrorType, toLambdaError } from '../errors.js'
 import type { GivenUp } from '../failures/given-up.js'
+import type { RetryWaits } from '../failures/retry-waits.js'
 import type { EventTags, Mode, Work } from '../modes/mode.js'
 import type { FunctionFacts } from '../plan/context.js'
 import type { SplitOptions } from '../plan/split.js'
@@ -29,6 +30,8 @@ export interface HandlerOptions {
   readonly recordsPerJob: number
   readonly hasPartialFailures: boolean
   readonly givenUp: GivenUp
+  /** Absent where `after_ms` is only logged. */
+  readonly retryWaits?: RetryWaits
   /** Records that have killed their workers. */
   readonly poison: PoisonRecords
   /** Absent where `lambda.prefetch` is off. */

@@ -28,5 +28,7 @@ export async function runBatch(run: EventRun, plan: BatchPlan, event: EventFacts
   }
   dispatcher.offer(deliveriesOf(plan))
   await dispatcher.finished()
+  const waits = source.waits()
+  if (waits !== undefined) await waits
   return source.answer()
 }

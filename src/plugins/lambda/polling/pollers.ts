@@ -12,6 +12,7 @@ import { PoisonRecords } from '../../../work/poison-records.js'
 import { Prefetch } from '../../../work/prefetch.js'
 import type { HandlerOptions } from '../event/event-run.js'
 import { GivenUp } from '../failures/given-up.js'
+import { RetryWaits } from '../failures/retry-waits.js'
 import type { Mode } from '../modes/mode.js'
 import type { RawOptions } from '../modes/raw.js'
 import type { FunctionFacts } from '../plan/context.js'
@@ -117,6 +118,7 @@ async function handlerOptions(options: PollersOptions): Promise<HandlerOptions> 
     splitsAmazonMq: settings.amazon_mq === 'split',
   }
   const hasPartialFailures = settings.partial_failures === 'on'
+  const retryWaits = await makeRetryWaits(options)
   return {
     pool,
     clock,
@@ -127,6 +129,7 @@ async function handlerOptions(options: PollersOptions): Promise<HandlerOptions> 
     recordsPerJob: settings.records_per_job,
     hasPartialFailures,
     givenUp: await makeGivenUp(options),
+    ...(retryWaits === undefined ? {} : { retryWaits }),
     poison: new PoisonRecords(settings.quarantine.after),
     ...(settings.prefetch === 'off' ? {} : { prefetch: new Prefetch(settings.prefetch, clock) }),
     marginMs: settings.deadline_margin,
@@ -170,6 +173,20 @@ async function makeGivenUp({ settings, log, clock, env }: PollersOptions): Promi
   if (failed === 'redrive' || failed === 'log') return new GivenUp({ policy: failed, log, nowMs })
   const { sqsSender } = await import('../failures/given-up-queue.js')
   return new GivenUp({ policy: { url: failed }, send: await sqsSender(failed, env), log, nowMs })
+}
+
+/** Makes the waits; undefined where they are only logged. Outside Lambda `auto` would ask AWS about invented records. */
+async function makeRetryWaits(options: PollersOptions): Promise<RetryWaits | undefined> {
+  const { settings, isBootstrap, log, clock, env } = options
+  const isAuto = settings.retry === 'auto'
+  if (settings.retry === 'log' || (isAuto && !isBootstrap)) return undefined
+  const loadChanger = async () => {
+    const { visibilityChanger } = await import('../failures/visibility.js')
+    return visibilityChanger(env, isAuto)
+  }
+  // Asked for by name, a missing package is a fault of the configuration; else it is loaded with the first wait.
+  const load = isAuto ? loadChanger : await loadChanger().then((change) => () => Promise.resolve(change))
+  return new RetryWaits({ load, clock, log })
 }
 
 async function streamOpener(address: string, agent: string, log: Logger) {
