@@ -122,6 +122,8 @@ export interface Source {
   /** Takes new messages; absent where a queue is only read. Rejects when one is refused. */
   push?(jobs: readonly NewJob[]): Promise<void>
   counts?(): Promise<SourceCounts>
+  /** Name of the queue for people; absent: the pipeline's key `queue`, or its own name. */
+  readonly queue?: string
   /** Age in ms of the oldest message that is ready to be delivered; undefined when none is. Absent where the queue cannot say. */
   oldestMs?(): number | undefined
   /** True where the queue moves what fails for good by a policy of its own; absent: it has none. */

@@ -36,6 +36,7 @@ const lost = 'beanstalkd has taken the job back'
 /** A source. */
 export class BeanstalkSource implements Source {
   readonly failed: FailedStore
+  readonly queue: string
   readonly #options: BeanstalkSourceOptions
   readonly #clock: Clock
   readonly #tube: Tube
@@ -57,6 +58,7 @@ export class BeanstalkSource implements Source {
     const { place, keys } = options
     const { clock } = place
     this.#options = options
+    this.queue = keys.tube
     this.#clock = clock
     this.#tube = new Tube(place, keys.tube)
     this.#progress = new ProgressKeeper({

@@ -139,13 +139,14 @@ export class JobPipeline implements Taker {
     })
     const kept = (await this.#storedCount()) ?? this.#failed.size
     const { error } = this.#link
-    const { queue } = this.#options.config
+    const { queue: given } = this.#options.config
+    const queue = this.#source?.queue ?? given
     // What is kept here is hidden in the queue, and no worker has it.
     const hidden = this.#failed.size
     return {
       pipeline: this.name,
       driver: this.driver,
-      queue: typeof queue === 'string' ? queue : this.name,
+      queue: typeof queue === 'string' && queue !== '' ? queue : this.name,
       priority: this.priority,
       state: error !== undefined ? 'unreachable' : this.isConsumed ? 'consuming' : 'paused',
       error,

@@ -37,6 +37,7 @@ const lost = 'its time is over: JetStream delivers the job again'
 /** A source. */
 export class NatsSource implements Source {
   readonly failed?: FailedStore
+  readonly queue: string
   readonly #options: NatsSourceOptions
   readonly #persistence: Persistence
   readonly #progress: ProgressKeeper
@@ -51,6 +52,7 @@ export class NatsSource implements Source {
   private constructor(options: NatsSourceOptions, facts: ConsumerFacts) {
     const { nats, clock, keys } = options
     this.#options = options
+    this.queue = keys.subject
     this.#facts = facts
     this.#persistence = new Persistence(clock)
     this.#progress = new ProgressKeeper({ clock, tell: (one) => this.#tellProgress(one) })

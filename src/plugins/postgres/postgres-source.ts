@@ -64,15 +64,15 @@ const lost = 'the lease is over: the job was delivered again, or has been settle
 /** A source. */
 export class PostgresSource implements Source {
   readonly failed: FailedStore
+  readonly queue: string
   readonly #options: PostgresSourceOptions
-  readonly #queue: string
   readonly #persistence: Persistence
   #oldestMs: number | undefined
 
   constructor(options: PostgresSourceOptions) {
     const { config, pipeline, clock } = options
     this.#options = options
-    this.#queue = config.queue === '' ? pipeline : config.queue
+    this.queue = config.queue === '' ? pipeline : config.queue
     this.#persistence = new Persistence(clock)
     this.failed = {
       keep: (failed) => this.#keep(failed),
@@ -87,7 +87,7 @@ export class PostgresSource implements Source {
     const endMs = clock.monotonicMs() + waitMs
     while (!signal.aborted) {
       await database.listen()
-      const ring = database.bells.listen(this.#queue)
+      const ring = database.bells.listen(this.queue)
       try {
         const taken = await this.#take(want)
         const leftMs = endMs - clock.monotonicMs()
@@ -140,7 +140,7 @@ export class PostgresSource implements Source {
     const { statements } = database
     const lanes = jobs.map((job) => this.#laneOf(job))
     const values = [
-      this.#queue,
+      this.queue,
       jobs.map(({ id }) => id),
       jobs.map(({ name }) => name),
       jobs.map(({ body }) => Buffer.from(body)),
@@ -153,15 +153,15 @@ export class PostgresSource implements Source {
     if (lanes.every((lane) => lane === null)) await database.ask(statements.push, values)
     else
       await database.transaction([
-        [statements.lockLanes, [this.#queue, lanes]],
+        [statements.lockLanes, [this.queue, lanes]],
         [statements.push, values],
       ])
-    database.bells.ring(this.#queue)
+    database.bells.ring(this.queue)
   }
 
   async counts(): Promise<SourceCounts> {
     const { database } = this.#options
-    const [counts] = await database.ask<Counts>(database.statements.counts, [this.#queue])
+    const [counts] = await database.ask<Counts>(database.statements.counts, [this.queue])
     this.#oldestMs = counts?.oldest_ms ?? undefined
     return { active: counts?.active, delayed: counts?.delayed, reserved: counts?.reserved }
   }
@@ -181,7 +181,7 @@ export class PostgresSource implements Source {
     const lease = randomUUID()
     const expiresAtMs = clock.nowMs() + config.lease
     const rows = await database.ask<JobRow>(database.statements.take, [
-      this.#queue,
+      this.queue,
       Math.min(want, config.prefetch),
       lease,
       config.lease,
@@ -203,7 +203,7 @@ export class PostgresSource implements Source {
         ownId: id,
         name,
         pipeline: this.#options.pipeline,
-        queue: this.#queue,
+        queue: this.queue,
         receipt: lease,
         attributes,
       }),
@@ -219,7 +219,7 @@ export class PostgresSource implements Source {
   /** Ms until the next job is due that waits for its time. */
   async #nextMs(): Promise<number> {
     const { database } = this.#options
-    const [next] = await database.ask<{ after_ms: number | null }>(database.statements.next, [this.#queue])
+    const [next] = await database.ask<{ after_ms: number | null }>(database.statements.next, [this.queue])
     return next?.after_ms ?? Number.POSITIVE_INFINITY
   }
 
@@ -255,7 +255,7 @@ export class PostgresSource implements Source {
 
   async #listFailed(max: number): Promise<readonly KeptMessage[]> {
     const { database } = this.#options
-    const rows = await database.ask<FailedRow>(database.statements.failed, [this.#queue, max])
+    const rows = await database.ask<FailedRow>(database.statements.failed, [this.queue, max])
     return rows.map(({ seq, name, attempts, error, failed_ms }) => {
       return { id: seq, name, attempt: attempts, why: error ?? '', atMs: failed_ms }
     })
@@ -264,24 +264,24 @@ export class PostgresSource implements Source {
   async #redrive(ids?: readonly string[]): Promise<number> {
     const { database } = this.#options
     const known = ids?.filter((id) => /^\d{1,18}$/.test(id)) ?? null
-    const rows = await database.ask(database.statements.redrive, [this.#queue, known, database.names.table])
+    const rows = await database.ask(database.statements.redrive, [this.queue, known, database.names.table])
     await this.#ring(true)
     return rows.length
   }
 
   async #countFailed(): Promise<number> {
     const { database } = this.#options
-    const [row] = await database.ask<{ count: number }>(database.statements.failedCount, [this.#queue])
+    const [row] = await database.ask<{ count: number }>(database.statements.failedCount, [this.queue])
     return row?.count ?? 0
   }
 
   /** Wakes who waits for jobs here, and on other servers. */
   async #ring(isForOthers: boolean): Promise<void> {
     const { database } = this.#options
-    database.bells.ring(this.#queue)
+    database.bells.ring(this.queue)
     if (!isForOthers) return
     // Others look by themselves after their poll interval.
-    await database.ask(database.statements.ring, [database.names.channel, this.#queue]).catch(() => undefined)
+    await database.ask(database.statements.ring, [database.names.channel, this.queue]).catch(() => undefined)
   }
 }
 

@@ -17,7 +17,9 @@ export async function loadClient<T>({ packages, driver, load }: ClientPackage<T>
   } catch (error) {
     const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
     const names = packages.join(' and ')
-    const why = isMissing ? 'is not installed' : `cannot be loaded: ${messageOf(error)}`
+    const why = isMissing
+      ? `${packages.length > 1 ? 'are' : 'is'} not installed`
+      : `cannot be loaded: ${messageOf(error)}`
     throw new RelayError(ErrorCode.DriverPackage, `the driver "${driver}" needs ${names}, which ${why}`, {
       hint: `Run \`npm install ${packages.join(' ')}\` beside relayrunner.`,
       cause: error,

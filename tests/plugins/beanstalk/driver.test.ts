@@ -115,6 +115,7 @@ test('jobs that run do not keep a server from waiting for the next one', { skip 
     )
   }
   assert.deepEqual(await source.counts?.(), { active: 0, delayed: 0, reserved: 3 })
+  assert.match(source.queue ?? '', /^own-/)
 })
 
 test('a beanstalkd that is down is told with its address, and a broken connection has lost its jobs', {

@@ -135,7 +135,7 @@ test('a stream that is there is left as it is, and `delete_after_ack` empties it
   assert.ok(delivery !== undefined)
   assert.deepEqual(await source.settle([{ delivery, verdict: done }]), [undefined])
   const { config, state } = await manager.streams.info(keys.stream)
-  assert.deepEqual([config.retention, state.messages], ['limits', 0])
+  assert.deepEqual([config.retention, state.messages, source.queue], ['limits', 0, keys.subject])
 })
 
 test('a stream that was deleted is made again; one of other subjects is told', { skip }, async (t) => {

@@ -53,6 +53,7 @@ test('a table that may not be made is told with the SQL that makes it, and used 
   const source = await open()
   await push(source, { id: 'a' })
   assert.equal((await source.pull(1, never)).length, 1)
+  assert.equal(source.queue, 'mail')
 })
 
 test('a table of another program is left alone', { skip }, async (t) => {

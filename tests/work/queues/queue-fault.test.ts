@@ -18,7 +18,7 @@ test('a client package that is not installed is told with the line that installs
   const loading = loadClient({ packages, driver: 'example', load: () => import(name) })
   await assert.rejects(loading, {
     code: 'RR_DRIVER_PACKAGE',
-    message: 'the driver "example" needs @example/one and two, which is not installed',
+    message: 'the driver "example" needs @example/one and two, which are not installed',
     hint: 'Run `npm install @example/one two` beside relayrunner.',
   })
 })
