@@ -234,6 +234,7 @@ export class SharedJobs implements PlaceOwner<SharedJob>, JobBook {
 
   /** Sends what may begin, in the order in which it came. */
   #pump(): void {
+    if (!this.#takesJobs) return
     for (let next = this.#line.next(this.inWorker); next !== undefined; next = this.#line.next(this.inWorker))
       this.#send(next)
     if (this.isClosed || this.#parkedCount === 0) return
@@ -302,6 +303,8 @@ export class SharedJobs implements PlaceOwner<SharedJob>, JobBook {
   }
 
   #endWaiting(job: SharedJob, outcome: Outcome): void {
+    // What ended before it may have let it begin.
+    if (!this.#line.has(job)) return
     this.#line.remove(job)
     this.#line.leave(job)
     job.place.job = undefined
