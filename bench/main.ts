@@ -1,7 +1,8 @@
 /**
- * `npm run bench -- [PART…] [--seconds N] [--peer NAME=COMMAND]… [--lambda "KEY: VALUE"]`. The first parts compare servers (events, batches,
- * large, start, memory, latency): ours, the floor in C where gcc is there, and any peer; the others look at pieces of ours (scale, pool,
- * threads, several, ledger, journal, log), or take minutes and count instead of measuring (schedules, storms, pool-schedules, orphans [ROUNDS],
+ * `npm run bench -- [PART…] [--seconds N] [--peer NAME=COMMAND]… [--lambda "KEY: VALUE"] [--jobs "KEY: VALUE"]`. The first parts compare
+ * servers (events, batches, large, start, memory, latency, jobs [COUNT]): ours, the floor in C where gcc is there, and any peer; the others
+ * look at pieces of ours (scale, pool, threads, several, ledger, journal, log), or take minutes and count instead of measuring (schedules,
+ * storms, pool-schedules, orphans [ROUNDS],
  * soak [JOBS] [SEED]). How to read them is in docs/performance.md.
  */
 import { parseArgs } from 'node:util'
@@ -24,12 +25,16 @@ const { values, positionals: asked } = parseArgs({
     // Runs the rest of the line as a server, with $WORKERS and $WORKER (the command of a worker) in its environment.
     peer: { type: 'string', multiple: true, default: [] },
     lambda: { type: 'string', default: '' },
+    jobs: { type: 'string', default: '' },
     seconds: { type: 'string', default: '20' },
   },
 })
 const numbers = asked.map(Number).filter((word) => word > 0)
 const parts: Readonly<Record<string, () => void | Promise<void>>> = {
-  ...sideParts({ peers: values.peer, lambda: values.lambda, seconds: Number(values.seconds) }),
+  ...sideParts(
+    { peers: values.peer, lambda: values.lambda, jobs: values.jobs, seconds: Number(values.seconds) },
+    numbers[0] ?? 100_000,
+  ),
   scale: benchScale,
   pool: benchPool,
   threads: benchThreads,

@@ -1,6 +1,6 @@
 <?php
 // The smallest Goridge worker: answers every job with {"ok":true}, after so many ms as its argument says; with the argument `echo` with the
-// job's own body. Blocking reads on STDIN, one write a frame.
+// job's own body, with `ack` with the answer of a worker of RoadRunner's jobs. Blocking reads on STDIN, one write a frame.
 stream_set_read_buffer(STDIN, 0);
 
 function exactly(int $count): string
@@ -40,6 +40,10 @@ while (true) {
     if ((int) $argument > 0) {
         usleep(1000 * (int) $argument);
     }
-    $body = $argument === 'echo' ? substr($payload, $context) : '{"ok":true}';
+    $body = match ($argument) {
+        'echo' => substr($payload, $context),
+        'ack' => '{"type":0,"data":[]}',
+        default => '{"ok":true}',
+    };
     fwrite(STDOUT, frame_head(4, 0x04, strlen($body)) . pack('V', 0) . $body);
 }

@@ -16,6 +16,8 @@ export interface Side {
   readonly peers: readonly string[]
   /** Keys of `lambda:` for our own server, from `--lambda`. */
   readonly lambda: string
+  /** Keys of `jobs:` for our own server, from `--jobs`. */
+  readonly jobs: string
   readonly seconds: number
 }
 
@@ -51,22 +53,33 @@ export async function casesOf(
   { workers, jobMs = 0, hasFloor = true }: Work,
 ): Promise<readonly Case[]> {
   const worker = workerCommand(jobMs)
-  const env = { WORKERS: String(workers), WORKER: worker }
+  const floor = side.native !== undefined && hasFloor ? `${side.native} floor ${worker}` : undefined
+  const cases = await serverCases(side, { WORKERS: String(workers), WORKER: worker }, 'bootstrap', floor)
+  const folder = cases.at(-1)?.folder ?? ''
+  await writeFile(join(folder, 'rr.yaml'), configOf({ worker, workers, lambda: side.lambda }))
+  return cases
+}
+
+/** Makes the cases of peers, of the floor, and of this project's command, which is the last one and has no file yet. */
+export async function serverCases(
+  side: Pick<Side, 'folder' | 'peers'>,
+  env: Case['env'],
+  command: 'bootstrap' | 'serve',
+  floor?: string,
+): Promise<readonly Case[]> {
   const cases: Case[] = []
-  const add = async (name: string, command: string) => {
+  const add = async (name: string, words: string) => {
     const folder = join(side.folder, name.replace(/\W/g, '-'))
     await mkdir(folder, { recursive: true })
-    cases.push({ name, folder, command, env })
-    return folder
+    cases.push({ name, folder, command: words, env })
   }
   for (const peer of side.peers) {
-    const [name = '', ...command] = peer.split('=')
-    await add(name, command.join('='))
+    const [name = '', ...words] = peer.split('=')
+    await add(name, words.join('='))
   }
-  if (side.native !== undefined && hasFloor) await add('floor', `${side.native} floor ${worker}`)
+  if (floor !== undefined) await add('floor', floor)
   const rr = join(projectFolder, 'dist/cmd/rr.js')
-  const folder = await add('relayrunner', `${process.execPath} ${rr} bootstrap -c rr.yaml`)
-  await writeFile(join(folder, 'rr.yaml'), configOf({ worker, workers, lambda: side.lambda }))
+  await add('relayrunner', `${process.execPath} ${rr} ${command} -c rr.yaml`)
   return cases
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { nativeIn } from './api.js'
 import type { Side } from './cases.js'
 import { batchEvent, plainEvent } from './events.js'
+import { benchJobs } from './jobs.js'
 import { benchLatency } from './latency.js'
 import { benchMemory } from './memory.js'
 import { ratesOf } from './rates.js'
@@ -14,7 +15,7 @@ import { benchStart } from './start.js'
 const foreignMax = 0.33
 
 /** Options that the rows share. */
-export type SideOptions = Pick<Side, 'peers' | 'lambda' | 'seconds'>
+export type SideOptions = Pick<Side, 'peers' | 'lambda' | 'jobs' | 'seconds'>
 
 /** Runs `part` with a folder and the program in C, both of which go afterwards. */
 async function withSide(options: SideOptions, part: (side: Side) => Promise<void>): Promise<void> {
@@ -27,7 +28,10 @@ async function withSide(options: SideOptions, part: (side: Side) => Promise<void
 }
 
 /** The comparing parts by name. */
-export function sideParts(options: SideOptions): Readonly<Record<string, () => Promise<void>>> {
+export function sideParts(
+  options: SideOptions,
+  jobCount: number,
+): Readonly<Record<string, () => Promise<void>>> {
   const rows = (
     title: string,
     fileOf: (folder: string) => string,
@@ -56,5 +60,6 @@ export function sideParts(options: SideOptions): Readonly<Record<string, () => P
     start: () => withSide(options, benchStart),
     memory: () => withSide(options, benchMemory),
     latency: () => withSide(options, benchLatency),
+    jobs: () => withSide(options, (side) => benchJobs(side, jobCount)),
   }
 }
