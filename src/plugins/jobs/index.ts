@@ -1,13 +1,14 @@
 /** The plugin `jobs`: takes jobs from pipelines and deals them to workers. */
-import { all, definePlugin, Metrics, optional, Pools, QueueStates, Rpc } from '../../index.js'
+import { all, definePlugin, Metrics, optional, Pools, Probe, QueueStates, Rpc } from '../../index.js'
 import { JobDriver } from '../../work/driver.js'
+import { Jobs } from '../../work/jobs.js'
 import { jobsSection } from './section.js'
 
 export default definePlugin({
   name: 'jobs',
   on: 'section',
   needs: { pools: Pools, rpc: Rpc, drivers: all(JobDriver), metrics: optional(Metrics) },
-  provides: QueueStates,
+  provides: [QueueStates, Jobs, Probe],
   config: jobsSection,
   async setup({ config: settings, needs, log, clock, announce, defer }) {
     // Workers that speak `raw` are those of `lambda`.

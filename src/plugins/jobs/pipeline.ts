@@ -90,6 +90,11 @@ export class JobPipeline implements Taker {
     return this.#consuming !== undefined
   }
 
+  /** False while its queue cannot be reached. */
+  get isReached(): boolean {
+    return this.#link.error === undefined
+  }
+
   /** Opens the queue. Rejects with a fault of the configuration; a queue that cannot be reached is tried again behind the scenes. */
   async open(): Promise<void> {
     try {

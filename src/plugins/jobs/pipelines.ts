@@ -105,6 +105,11 @@ export class Pipelines {
     }
   }
 
+  /** Names of the consumed pipelines whose queue cannot be reached. */
+  unreachable(): readonly string[] {
+    return [...this.#byName.values()].flatMap((one) => (one.isConsumed && !one.isReached ? [one.name] : []))
+  }
+
   /** States of all, each asked at the same time. */
   async states(): Promise<readonly PipelineState[]> {
     const asked = [...this.#byName.values()].map((pipeline) => pipeline.state())

@@ -3,18 +3,21 @@ import {
   type Announcement,
   type Clock,
   ErrorCode,
+  hasCode,
   type Logger,
   type MetricsService,
+  messageOf,
   onAbort,
   type Pool,
+  Probe,
   type QueueState,
-  type QueueStates,
+  QueueStates,
   RelayError,
   type RpcService,
   type RunningPlugin,
 } from '../../index.js'
 import type { JobDriver } from '../../work/driver.js'
-import { jobsProtocol, rawProtocol } from '../../work/index.js'
+import { Jobs, jobsProtocol, type NewJob, rawProtocol } from '../../work/index.js'
 import { inspectionProcedures } from './inspection.js'
 import { watchPipelines } from './metrics.js'
 import type { PipelineState } from './pipeline-state.js'
@@ -40,7 +43,7 @@ export interface JobsOptions {
 const priorityDefault = 10
 
 /** Opens all pipelines; those of `consume` take jobs once the server serves. Rejects with a fault of the configuration. */
-export async function startJobs(options: JobsOptions): Promise<RunningPlugin<typeof QueueStates>> {
+export async function startJobs(options: JobsOptions): Promise<JobsPlugin> {
   const { settings, pool, rpc, metrics, log, clock, announce, defer } = options
   const drivers = new Map([...options.drivers.values()].map((driver) => [driver.name, driver]))
   const pipelines: Pipelines = new Pipelines({
@@ -69,7 +72,17 @@ export async function startJobs(options: JobsOptions): Promise<RunningPlugin<typ
   })
   announce({ what: 'jobs', where: placesOf(settings) })
   return {
-    service: { states: async () => (await pipelines.states()).map(queueState) },
+    services: [
+      [QueueStates, { states: async () => (await pipelines.states()).map(queueState) }],
+      [Jobs, { pipelines: () => pipelines.names(), push: (name, jobs) => pushFor(pipelines, name, jobs) }],
+      [
+        Probe,
+        {
+          health: () => pool.liveCount > 0,
+          ready: () => pool.liveCount > 0 && pipelines.unreachable().length === 0,
+        },
+      ],
+    ],
     async serve() {
       for (const name of settings.consume) pipelines.resume(name)
     },
@@ -77,6 +90,18 @@ export async function startJobs(options: JobsOptions): Promise<RunningPlugin<typ
     async drain(signal) {
       await Promise.race([pipelines.finished(), new Promise<void>((resolve) => onAbort(signal, resolve))])
     },
+  }
+}
+
+type JobsPlugin = RunningPlugin<readonly [typeof QueueStates, typeof Jobs, typeof Probe]>
+
+/** Pushes for another plugin. Whatever keeps jobs out has the code that plugins know. */
+async function pushFor(pipelines: Pipelines, name: string, jobs: readonly NewJob[]): Promise<void> {
+  try {
+    await pipelines.push(name, jobs)
+  } catch (error) {
+    if (hasCode(error, ErrorCode.QueueRefused)) throw error
+    throw new RelayError(ErrorCode.QueueRefused, messageOf(error), { cause: error })
   }
 }
 
