@@ -109,6 +109,8 @@ export interface Source {
    * what has failed for good. An item's fault leaves its message to be delivered again.
    */
   settle(items: readonly SettledDelivery[]): Promise<readonly (Error | undefined)[]>
+  /** Acknowledges what is done, where the queue needs no time for that: it saves a promise for each job. Absent: `settle` is asked. */
+  acknowledge?(items: readonly SettledDelivery[]): void
   /**
    * Makes the deliveries expire `byMs` from now; absent where deliveries do not expire. An item's fault means that it is lost. Rejects
    * when the source could not be asked: it is then called again while there is time.

@@ -14,6 +14,7 @@ export async function acknowledgeEarly(
     if (delivery.autoAck !== true) return [delivery]
     // Not acknowledged: it comes again.
     if (faults[early.indexOf(delivery)] !== undefined) return []
+    if (delivery.expiresAtMs === undefined) return [delivery]
     const { expiresAtMs: _, ...kept } = delivery
     return [kept]
   })

@@ -53,6 +53,12 @@ function inner<T>(read: (reader: Reader, end?: number) => T, reader: Reader): T 
 }
 
 const noBytes = new Uint8Array()
+// A larger payload would keep the whole request in memory.
+const viewBytesMax = 4096
+
+function ownBytes(view: Uint8Array): Uint8Array {
+  return view.length > viewBytesMax ? view.slice() : view
+}
 
 const readHeaderValue = reads(
   (): { value: string[] } => ({ value: [] }),
@@ -87,8 +93,8 @@ const readJob = reads(
   (result, field, reader) => {
     if (field === 1) result.job = reader.readString()
     else if (field === 2) result.id = reader.readString()
-    // Copied: the bytes are a view into the request.
-    else if (field === 3) result.payload = reader.readBytes().slice()
+    // A view into the request, which the server has copied for it: small jobs of one batch live about as long.
+    else if (field === 3) result.payload = ownBytes(reader.readBytes())
     else if (field === 4) {
       const { key, value } = inner(readHeader, reader)
       result.entries.push([key, value])

@@ -132,16 +132,21 @@ const pushedTogetherMax = 256
 /** One after the other; neighbours of one pipeline in one push. Stops at the first that is refused. */
 async function pushAll(pipelines: Pipelines, messages: readonly JobMessage[]): Promise<void> {
   for (let at = 0; at < messages.length; ) {
-    const name = messages[at]?.options?.pipeline ?? ''
+    const name = pipelineOf(messages[at])
     const { priority } = pipelines.find(name)
-    const next = messages.findIndex(({ options }, index) => index > at && (options?.pipeline ?? '') !== name)
-    const end = Math.min(next < 0 ? messages.length : next, at + pushedTogetherMax)
+    let end = at + 1
+    while (end < messages.length && end < at + pushedTogetherMax && pipelineOf(messages[end]) === name)
+      end += 1
     await pipelines.push(
       name,
       messages.slice(at, end).map((message) => newJobOf(message, priority)),
     )
     at = end
   }
+}
+
+function pipelineOf(message: JobMessage | undefined): string {
+  return message?.options?.pipeline ?? ''
 }
 
 /** Priority 0 is the pipeline's; RoadRunner's other priorities are ranks beyond our weights, and become the nearest. */

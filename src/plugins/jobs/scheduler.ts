@@ -5,7 +5,7 @@
  */
 import type { Clock, Pool } from '../../index.js'
 import type { Delivery } from '../../work/index.js'
-import { FairLine } from './fair-line.js'
+import { FairLine } from '../../work/queues/fair-line.js'
 
 /** Name of a pipeline. */
 interface Named {
@@ -23,8 +23,10 @@ interface Waiting {
   readonly delivery: Delivery
 }
 
-// Jobs that take less on average are taken ahead, one for each place of a worker: their wait is short, and the worker's pause would show.
+// Jobs that a worker will have run within this time are taken ahead: their wait is short, and the worker's pause would show.
 const shortMs = 100
+/** Jobs that are taken ahead for each place of a worker at most. */
+const aheadPerPlaceMax = 64
 const averageShare = 0.1
 /** Deliveries of one pipeline that dispatchers hold at most, for each place of a worker: an ordered lane takes many and runs one. */
 const heldPerWorkerMax = 10
@@ -38,7 +40,7 @@ export class Scheduler {
   readonly #held = new Map<Delivery, number>()
   readonly #heldBy = new Map<string, number>()
   #averageMs = Number.POSITIVE_INFINITY
-  #waiters: (() => void)[] = []
+  #waiters: { readonly taker: Taker; readonly wake: () => void }[] = []
   #isWatching = false
 
   constructor(options: { readonly pool: Pool; readonly clock: Clock }) {
@@ -60,14 +62,18 @@ export class Scheduler {
   wantOf(taker: Taker): number {
     const { idleCount, size, placeCount, isStopping } = this.#pool
     if (isStopping) return 0
-    const room = heldPerWorkerMax * Math.max(size, placeCount) - this.heldOf(taker)
-    return Math.max(0, Math.min(idleCount + this.#ahead - this.waitingOf(taker), room))
+    const waiting = this.waitingOf(taker)
+    const ahead = this.#takenAhead
+    const want = idleCount + ahead - waiting
+    if (this.heldOf(taker) >= heldPerWorkerMax * Math.max(size, placeCount)) return 0
+    // Not one by one: half of what may be ahead has run when more is taken.
+    return waiting > idleCount && 2 * want < ahead ? 0 : Math.max(0, want)
   }
 
   /** Resolves when a pipeline may take more, or with `signal`. */
   async whenWanted(taker: Taker, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && this.wantOf(taker) === 0) {
-      const changed = new Promise<void>((resolve) => this.#waiters.push(resolve))
+      const changed = new Promise<void>((wake) => this.#waiters.push({ taker, wake }))
       this.#watch()
       await changed
     }
@@ -90,7 +96,7 @@ export class Scheduler {
   wake(): void {
     const waiters = this.#waiters
     this.#waiters = []
-    for (const wake of waiters) wake()
+    for (const { wake } of waiters) wake()
   }
 
   /** A delivery was settled or released by its dispatcher, or lost. */
@@ -110,6 +116,12 @@ export class Scheduler {
     if (left > 0) this.#heldBy.set(taker.name, left)
     else this.#heldBy.delete(taker.name)
     this.#pump()
+  }
+
+  /** Jobs that are taken from queues beyond those that idle workers take. */
+  get #takenAhead(): number {
+    const perPlace = Math.min(aheadPerPlaceMax, Math.floor(shortMs / Math.max(this.#averageMs, 1)))
+    return this.#pool.placeCount * perPlace
   }
 
   /** Jobs beyond those that idle workers take. */
@@ -134,7 +146,7 @@ export class Scheduler {
       this.#heldBy.set(taker.name, this.heldOf(taker) + deliveries.length)
       taker.offer(deliveries)
     }
-    if (this.#waiters.length > 0) this.wake()
+    if (this.#waiters.some(({ taker }) => this.wantOf(taker) > 0)) this.wake()
     if (this.#line.size > 0) this.#watch()
   }
 

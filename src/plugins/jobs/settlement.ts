@@ -3,7 +3,15 @@
  * is handed on as it is.
  */
 import { type Logger, messageOf } from '../../index.js'
-import type { Delivery, FailedStore, Headers, NewJob, SettledDelivery, Source } from '../../work/index.js'
+import type {
+  Delivery,
+  FailedStore,
+  Headers,
+  NewJob,
+  SettledDelivery,
+  SettledSource,
+  Source,
+} from '../../work/index.js'
 import { jobFact } from '../../work/protocols/record-headers.js'
 import type { Attempts } from './attempts.js'
 import type { FailedSet } from './failed-set.js'
@@ -38,7 +46,7 @@ type Faults = readonly (Error | undefined)[]
 const fullSetMs = 300_000
 
 /** The settlement of one pipeline. */
-export class Settlement implements Pick<Source, 'settle' | 'release'> {
+export class Settlement implements SettledSource {
   readonly #options: SettlementOptions
 
   constructor(options: SettlementOptions) {
@@ -46,11 +54,19 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
   }
 
   /** Tells the queue. A delivery of `auto_ack` was acknowledged before it ran: its queue is told nothing. */
-  async settle(items: readonly SettledDelivery[]): Promise<Faults> {
-    const { onDone, onEnd } = this.#options
+  settle(items: readonly SettledDelivery[]): Faults | Promise<Faults> {
+    const { onDone, onEnd, source } = this.#options
     onDone(items.map(({ delivery }) => delivery))
     onEnd(items.length)
-    if (items.every(isPlain)) return this.#told(items, await this.#acknowledge(items))
+    if (!items.every(isPlain)) return this.#settleEach(items)
+    if (source.acknowledge === undefined)
+      return this.#acknowledge(items).then((faults) => this.#told(items, faults))
+    this.#countDone(items)
+    source.acknowledge(items)
+    return items.map(() => undefined)
+  }
+
+  async #settleEach(items: readonly SettledDelivery[]): Promise<Faults> {
     const plain = items.filter(isPlain)
     const faults = new Map<SettledDelivery, Error | undefined>()
     const keep = async (list: readonly SettledDelivery[], told: Promise<Faults>) => {
@@ -122,10 +138,14 @@ export class Settlement implements Pick<Source, 'settle' | 'release'> {
   }
 
   async #acknowledge(items: readonly SettledDelivery[]): Promise<Faults> {
-    const { source, attempts, tally } = this.#options
+    this.#countDone(items)
+    return this.#options.source.settle(items)
+  }
+
+  #countDone(items: readonly SettledDelivery[]): void {
+    const { attempts, tally } = this.#options
     tally.done += items.length
     for (const { delivery } of items) attempts.forget(delivery)
-    return source.settle(items)
   }
 
   /** Returns the verdict for the queue on one delivery; undefined: the queue is told nothing. */

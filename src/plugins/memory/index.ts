@@ -1,5 +1,4 @@
 /** The plugin `memory`: provides the driver of pipelines in memory. */
-import { randomUUID } from 'node:crypto'
 import { definePlugin } from '../../index.js'
 import { JobDriver } from '../../work/driver.js'
 import { memoryPart } from './part.js'
@@ -9,8 +8,8 @@ export default definePlugin({
   on: (_, sections) => sections.has('jobs'),
   provides: JobDriver,
   parts: { [JobDriver.name]: [memoryPart] },
-  async setup({ clock, log }) {
+  async setup({ clock }) {
     const { memoryDriver } = await import('./driver.js')
-    return { service: memoryDriver({ clock, log, newId: randomUUID }) }
+    return { service: memoryDriver({ clock }) }
   },
 })

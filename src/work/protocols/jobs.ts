@@ -20,15 +20,20 @@ export interface JobsContextParts {
   readonly pipeline: string
 }
 
+const noRecord: Delivery['record'] = {}
+
 /** The context of one delivery, as RoadRunner writes it. */
 export function jobsContext(delivery: Delivery, parts: JobsContextParts) {
-  const { id, source, record, headers, job } = delivery
+  const { id, source, headers, job } = delivery
+  const driver = driverOf(source)
+  // A source may make the record when it is asked for.
+  const record = job?.queue === undefined || driver === 'kafka' ? delivery.record : noRecord
   const named = job?.queue ?? textOf(record.topic) ?? textOf(record.queue)
   const queue = named ?? queueOf(textOf(record.eventSourceARN))
   const context = {
     id: jobFact(delivery, 'id') ?? id,
     job: jobFact(delivery, 'name') ?? foreignJob,
-    driver: driverOf(source),
+    driver,
     headers: { ...parts.headers, ...headers },
     ...(queue === undefined ? {} : { queue }),
     pipeline: jobFact(delivery, 'pipeline') ?? queue ?? parts.pipeline,
@@ -45,16 +50,26 @@ export function jobsProtocol(pipeline: string): Protocol {
   return {
     toJob: ([delivery]) => {
       if (delivery === undefined) throw new Error('bug in relayrunner: a job without a delivery')
-      const { id, body, source, record } = delivery
-      const headers = source.startsWith('aws:') ? recordHeaders(record) : {}
-      const context = { ...jobsContext(delivery, { headers, pipeline }), pipeline }
+      const { id, body, source } = delivery
+      const more = source.startsWith('aws:') ? { headers: recordHeaders(delivery.record) } : {}
+      const context = { ...jobsContext(delivery, { ...more, pipeline }), pipeline }
       return { context: JSON.stringify(context), body, codec: Codec.raw, id, name: context.job }
     },
     verdicts: (reply, deliveries) => {
-      const verdict = unreadable(reply) ?? readJobsReply(reply)
+      const verdict = plainDone(reply) ?? unreadable(reply) ?? readJobsReply(reply)
       return deliveries.map(() => verdict)
     },
   }
+}
+
+// What PHP's client writes of `complete` and `ack`: nearly all replies, which need not be parsed.
+const doneTexts: ReadonlySet<string> = new Set(['{"type":0,"data":[]}', '{"type":2,"data":[]}', ''])
+const doneBytesMax = 20
+
+function plainDone({ body }: Reply): Verdict | undefined {
+  if (body.length > doneBytesMax) return undefined
+  const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1')
+  return doneTexts.has(text) ? { kind: 'done', body } : undefined
 }
 
 /** The verdict on a reply that has no meaning; undefined for one that has. */

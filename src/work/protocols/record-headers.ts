@@ -15,10 +15,10 @@ export function recordHeaders(record: Readonly<Record<string, unknown>>): Header
 
 /** A property that RoadRunner's client gave a job: from beside the record, or out of its attributes. */
 export function jobFact(
-  { job, record }: Pick<Delivery, 'job' | 'record'>,
+  delivery: Pick<Delivery, 'job' | 'record'>,
   fact: 'id' | 'name' | 'pipeline',
 ): string | undefined {
-  return job?.[fact] ?? ownAttribute(record, attributeNames[fact])
+  return delivery.job?.[fact] ?? ownAttribute(delivery.record, attributeNames[fact])
 }
 
 const attributeNames = { id: 'rr_id', name: 'rr_job', pipeline: 'rr_pipeline' } as const

@@ -1,10 +1,11 @@
 /**
- * Deliveries that wait for a worker, of all pipelines. Priorities are weights, not ranks: one of priority 1 is taken ten times as often
+ * Items that wait, such as deliveries of all pipelines for a worker. Priorities are weights, not ranks: one of priority 1 is taken ten times as often
  * as one of 10, so that a high one never stands behind a row of low ones, and no low one is starved. Within a priority the keys
  * (pipelines) take turns, within a key the first come is the first taken.
  *
  * Invariant: a class is in the map while it has items, and a key is in its class while it has items.
  */
+import { DoubleEnded } from './double-ended.js'
 
 const priorityMin = 1
 const priorityMax = 1000
@@ -14,7 +15,7 @@ interface PriorityClass<T> {
   readonly cost: number
   /** Virtual time at which its next service ends; the smallest is taken. */
   finish: number
-  readonly keys: Map<string, T[]>
+  readonly keys: Map<string, DoubleEnded<T>>
 }
 
 /** A line in memory, whose length the caller bounds. */
@@ -33,12 +34,21 @@ export class FairLine<T> {
     return this.#counts.get(key) ?? 0
   }
 
+  /** The items that are next within each priority. */
+  *firsts(): Generator<T> {
+    for (const { keys } of this.#classes.values())
+      for (const { first } of keys.values()) if (first !== undefined) yield first
+  }
+
   /** Puts an item at the end of its key. `priority`: 1 to 1000; whatever is outside is taken as the nearest. */
   add(item: T, priority: number, key: string): void {
-    const group = this.#classOf(Math.min(priorityMax, Math.max(priorityMin, Math.round(priority))))
-    const items = group.keys.get(key)
-    if (items === undefined) group.keys.set(key, [item])
-    else items.push(item)
+    this.#itemsOf(priority, key).add(item)
+    this.#count(key, 1)
+  }
+
+  /** Puts an item back at the front of its key. */
+  addFirst(item: T, priority: number, key: string): void {
+    this.#itemsOf(priority, key).addFirst(item)
     this.#count(key, 1)
   }
 
@@ -50,33 +60,31 @@ export class FairLine<T> {
     if (chosen === undefined) return undefined
     this.#virtualTime = chosen.finish
     chosen.finish += chosen.cost
-    for (const [key, items] of chosen.keys) {
-      const item = items.shift()
-      chosen.keys.delete(key)
+    const [entry] = chosen.keys
+    if (entry === undefined) return undefined
+    const [key, items] = entry
+    const item = items.takeFirst()
+    if (items.size === 0) chosen.keys.delete(key)
+    else if (chosen.keys.size > 1) {
       // To the end of the turn.
-      if (items.length > 0) chosen.keys.set(key, items)
-      if (chosen.keys.size === 0) this.#classes.delete(chosen.cost)
-      this.#count(key, -1)
-      return item
+      chosen.keys.delete(key)
+      chosen.keys.set(key, items)
     }
-    return undefined
+    if (chosen.keys.size === 0) this.#classes.delete(chosen.cost)
+    this.#count(key, -1)
+    return item
   }
 
   /** Takes those items of a key that match, in the order in which they came within each priority, which pays for each. */
   takeMatching(key: string, matches: (item: T) => boolean): readonly T[] {
     const taken: T[] = []
     for (const group of this.#classes.values()) {
-      const items = group.keys.get(key) ?? []
-      const matching = items.filter(matches)
-      if (matching.length === 0) continue
+      const items = group.keys.get(key)
+      const matching = items?.takeMatching(matches) ?? []
+      if (items === undefined || matching.length === 0) continue
       taken.push(...matching)
       group.finish += group.cost * matching.length
-      if (matching.length < items.length)
-        group.keys.set(
-          key,
-          items.filter((item) => !matching.includes(item)),
-        )
-      else group.keys.delete(key)
+      if (items.size === 0) group.keys.delete(key)
       if (group.keys.size === 0) this.#classes.delete(group.cost)
     }
     this.#count(key, -taken.length)
@@ -85,14 +93,16 @@ export class FairLine<T> {
 
   /** Takes all items of a key, in the order in which they came within each priority. */
   clear(key: string): readonly T[] {
-    const cleared: T[] = []
-    for (const [cost, { keys }] of this.#classes) {
-      cleared.push(...(keys.get(key) ?? []))
-      keys.delete(key)
-      if (keys.size === 0) this.#classes.delete(cost)
-    }
-    this.#count(key, -cleared.length)
-    return cleared
+    return this.takeMatching(key, () => true)
+  }
+
+  #itemsOf(priority: number, key: string): DoubleEnded<T> {
+    const { keys } = this.#classOf(Math.min(priorityMax, Math.max(priorityMin, Math.round(priority))))
+    const known = keys.get(key)
+    if (known !== undefined) return known
+    const items = new DoubleEnded<T>()
+    keys.set(key, items)
+    return items
   }
 
   /** A class that comes back begins at the present: it has saved nothing up while it was empty, and owes nothing. */

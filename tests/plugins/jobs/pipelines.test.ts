@@ -22,8 +22,7 @@ async function make(changes: Partial<Pool>) {
   const pool = Object.assign(idlePool(1), changes)
   const scheduler = new Scheduler({ pool, clock })
   const sources: Source[] = []
-  let ids = 0
-  const inMemory = memoryDriver({ clock, log, newId: () => `m${++ids}` })
+  const inMemory = memoryDriver({ clock })
   const driver: JobDriver = {
     ...inMemory,
     open: async (pipeline) => {

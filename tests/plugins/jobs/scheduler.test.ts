@@ -41,7 +41,7 @@ test('nothing is taken while no worker is idle, and one job when one falls idle'
   assert.deepEqual([scheduler.heldOf(mail), scheduler.waitingOf(mail)], [1, 1])
 })
 
-test('a job more for each worker is taken while jobs are short, and not once they are long', () => {
+test('as many jobs are taken ahead as a worker runs within 100 ms, and none once they are long', () => {
   const { scheduler, taker, end, priority } = make(1)
   const mail = taker('mail')
   const run = (id: string, tookMs: number) => {
@@ -50,7 +50,14 @@ test('a job more for each worker is taken while jobs are short, and not once the
     end(mail, one, tookMs)
   }
   run('1', 5)
-  assert.equal(scheduler.wantOf(mail), 1)
+  assert.equal(scheduler.wantOf(mail), 20)
+  scheduler.add(
+    mail,
+    Array.from({ length: 12 }, (_, at) => delivery(`more-${at}`)),
+    priority,
+  )
+  assert.equal(scheduler.wantOf(mail), 0, 'half of them have to run first')
+  scheduler.takeBack(mail)
   for (let at = 0; at < 20; at += 1) run(`long-${at}`, 1000)
   assert.equal(scheduler.wantOf(mail), 0)
 })

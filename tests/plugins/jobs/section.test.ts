@@ -44,8 +44,8 @@ const faults: readonly [lines: readonly string[], problem: RegExp][] = [
   ],
   [['dead: graves'], /^rr\.yaml:3:\d+: "jobs\.dead": there is no pipeline "graves"/],
   [
-    ['pipelines: { mail: { driver: amqp } }'],
-    /"jobs\.pipelines\.mail\.driver": "amqp", expected .*memory.*sqs/,
+    ['pipelines: { mail: { driver: nosuch } }'],
+    /"jobs\.pipelines\.mail\.driver": "nosuch", expected .*memory.*sqs/,
   ],
   [
     ['pipelines: { mail: { driver: sqs, config: { queue: a/b } } }'],

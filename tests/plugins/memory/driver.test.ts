@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { silentLogger } from '../../../src/logging/logger.js'
 import { memoryDriver } from '../../../src/plugins/memory/driver.js'
 import { newJob } from '../../helpers/queue-source.js'
 import { ManualClock } from '../../ipc/manual-clock.js'
@@ -10,8 +9,7 @@ const dayMs = 86_400_000
 
 async function open(config: object = {}) {
   const clock = new ManualClock()
-  let ids = 0
-  const driver = memoryDriver({ clock, log: silentLogger, newId: () => `m${++ids}` })
+  const driver = memoryDriver({ clock })
   const settings = { priority: 10, prefetch: 100_000, ...config }
   const source = await driver.open({ name: 'mail', config: settings })
   return { clock, driver, source }
@@ -78,4 +76,47 @@ test('jobs in memory that wait for their next try, and kept ones, hold no others
   await source.park?.(kept)
   const next = await source.pull(5, never, 0)
   assert.deepEqual([again.length, kept.length, next.length], [2, 2, 1])
+})
+
+test('a job of a higher priority is not held up by a row of lower ones, and each of these has its turn', async () => {
+  const { source } = await open()
+  await source.push?.([
+    ...Array.from({ length: 30 }, (_, at) => newJob({ id: `low-${at}`, priority: 100 })),
+    ...Array.from({ length: 30 }, (_, at) => newJob({ id: `high-${at}`, priority: 10 })),
+  ])
+  const first = await source.pull(22, never, 0)
+  assert.equal(first.filter(({ id }) => id.startsWith('low')).length, 2)
+})
+
+test('a second job of an id that is there has a number behind it, and its client’s id for workers', async () => {
+  const { source } = await open()
+  await source.push?.([newJob({ id: 'a' }), newJob({ id: 'a' })])
+  const deliveries = await source.pull(5, never, 0)
+  assert.deepEqual(
+    deliveries.map(({ id, job }) => [id, job?.id]),
+    [
+      ['a', 'a'],
+      ['a#1', 'a'],
+    ],
+  )
+})
+
+test('a pull that waits ends with a push, with a delay that is over, and with its signal', async () => {
+  const { clock, source } = await open()
+  const pushed = source.pull(5, never)
+  await source.push?.([newJob({ id: 'a' }), newJob({ id: 'later', delayMs: 500 })])
+  assert.deepEqual(
+    (await pushed).map(({ id }) => id),
+    ['a'],
+  )
+  const delayed = source.pull(5, never)
+  clock.advance(500)
+  assert.deepEqual(
+    (await delayed).map(({ id }) => id),
+    ['later'],
+  )
+  const stopping = new AbortController()
+  const ended = source.pull(5, stopping.signal)
+  stopping.abort()
+  assert.deepEqual(await ended, [])
 })

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { systemClock } from '../../../src/core/clock.js'
-import { silentLogger } from '../../../src/logging/logger.js'
 import { memoryDriver } from '../../../src/plugins/memory/driver.js'
 import type { JobDriver } from '../../../src/work/driver.js'
 import type { Source } from '../../../src/work/source.js'
@@ -26,8 +25,7 @@ const guarantees: DriverGuarantees = {
 
 /** A driver in memory with one fault; it has another name, as built-in ones are there already. */
 function broken(change: (source: Source) => Partial<Source>): JobDriver {
-  let ids = 0
-  const inner = memoryDriver({ clock: systemClock, log: silentLogger, newId: () => `m${++ids}` })
+  const inner = memoryDriver({ clock: systemClock })
   return {
     name: 'broken',
     part: { ...inner.part, name: 'broken' },

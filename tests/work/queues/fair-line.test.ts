@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FairLine } from '../../../src/plugins/jobs/fair-line.js'
+import { FairLine } from '../../../src/work/queues/fair-line.js'
 
 function taken(line: FairLine<string>, count: number): readonly string[] {
   return Array.from({ length: count }, () => line.take() ?? 'none')
