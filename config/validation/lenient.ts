@@ -33,7 +33,19 @@ export function lenientEntries(
     } else if (ownKeys.includes(key)) adapted.set(key, entry)
     else problems.push(unknownSection(key, entry.at, names))
   }
+  if (owners.some(({ name }) => name === 'logs')) adapted.set('logs', theirLog(adapted.get('logs')))
   return { entries: adapted, problems }
+}
+
+/** Readers of RoadRunner's log expect its members. */
+function theirLog(entry: Entry | undefined): Entry {
+  const { at = { file: '(default)', line: 1, column: 1 }, value } = entry ?? {}
+  const entries = new Map(value?.kind === 'map' ? value.entries : [])
+  if (value !== undefined && value.kind !== 'map' && !(value.kind === 'scalar' && value.value === null))
+    return { at, value }
+  if (!entries.has('shape'))
+    entries.set('shape', { at, value: { kind: 'scalar', value: 'roadrunner', isQuoted: false, at } })
+  return { at, value: { kind: 'map', entries, at: value?.at ?? at } }
 }
 
 interface Spot {

@@ -5,12 +5,16 @@ const meaninglessKeys: Readonly<Record<string, string>> = {
   envfile: 'use --dotenv FILE',
   endure: 'stopping is bounded by destroy_timeout of each pool',
   reload: 'use `rr dev`, which restarts workers when files change',
-  'logs.mode': 'use logs.encoding and logs.level',
-  'logs.output': 'the log goes to standard error; redirect it there',
   'logs.err_output': 'the log goes to standard error; redirect it there',
+  'logs.channels.*.output': 'all channels go where logs.output says',
+  'logs.channels.*.err_output': 'all channels go where logs.output says',
+  'logs.channels.*.line_ending': 'lines end with a newline',
+  'logs.channels.*.file_logger_options': 'all channels go where logs.output says',
+  'logs.file_logger_options.max_size': 'let a log collector rotate the file',
+  'logs.file_logger_options.max_age': 'let a log collector rotate the file',
+  'logs.file_logger_options.max_backups': 'let a log collector rotate the file',
+  'logs.file_logger_options.compress': 'let a log collector rotate the file',
   'logs.line_ending': 'lines end with a newline',
-  'logs.file_logger_options': 'the log goes to standard error; let a log collector rotate it',
-  'logs.channels': 'one log, one level: filter by its `logger` key',
   'server.on_init': 'run it before `rr serve`',
   'server.after_init': 'run it before `rr serve`',
   'server.relay_timeout': 'use allocate_timeout of the pool',
@@ -27,7 +31,9 @@ const meaninglessKeys: Readonly<Record<string, string>> = {
 
 /** Returns what to use instead of a key that has no meaning here; undefined for every other key, `constructor` and its kind included. */
 export function insteadOf(path: string): string | undefined {
-  const key = path.replace(/^jobs\.pipelines\.[^.]+\./, 'jobs.pipelines.*.')
+  const key = path
+    .replace(/^jobs\.pipelines\.[^.]+\./, 'jobs.pipelines.*.')
+    .replace(/^logs\.channels\.[^.]+\./, 'logs.channels.*.')
   return Object.hasOwn(meaninglessKeys, key) ? meaninglessKeys[key] : undefined
 }
 

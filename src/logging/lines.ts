@@ -4,13 +4,16 @@
  */
 import { createRequire } from 'node:module'
 import type { pino } from 'pino'
-import { consoleText, type LogRecord, membersText } from './encode.js'
+import type { LogEncoding } from './channels.js'
+import { consoleText, type LogRecord, membersText, roadRunnerText } from './encode.js'
 import { partsOf } from './long-lines.js'
 import type { LogShape } from './shape.js'
 
 /** Format of the lines. */
 export interface LineStyle {
-  readonly encoding: 'console' | 'json'
+  readonly encoding: LogEncoding
+  /** Members of a line of JSON. */
+  readonly keys: 'own' | 'roadrunner'
   readonly hasColor: boolean
   readonly shape: LogShape
 }
@@ -19,8 +22,9 @@ export interface LineStyle {
 export type LineMaker = (record: LogRecord) => readonly (string | Buffer)[]
 
 /** Makes the function that encodes. Loads pino where lines are JSON. */
-export function lineMaker({ encoding, hasColor, shape }: LineStyle): LineMaker {
-  const encode = encoding === 'json' ? jsonEncoder(shape) : consoleEncoder(hasColor)
+export function lineMaker(style: LineStyle): LineMaker {
+  const { encoding, shape } = style
+  const encode = encoder(style)
   const { lineBytesMax, frame } = shape
   const isJson = encoding === 'json'
   const made = (record: LogRecord) => {
@@ -35,6 +39,12 @@ export function lineMaker({ encoding, hasColor, shape }: LineStyle): LineMaker {
     if (parts.length > 1) cutCount += 1
     return parts.map(made)
   }
+}
+
+function encoder({ encoding, keys, hasColor, shape }: LineStyle): (record: LogRecord) => string {
+  if (encoding === 'raw') return ({ message }) => `${message}\n`
+  if (encoding === 'console') return consoleEncoder(hasColor)
+  return keys === 'roadrunner' ? (record) => `${roadRunnerText(record)}\n` : jsonEncoder(shape)
 }
 
 function consoleEncoder(hasColor: boolean): (record: LogRecord) => string {

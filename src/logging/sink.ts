@@ -6,6 +6,7 @@ import { openSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import type { Clock, Timer } from '../core/clock.js'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
+import { type ChannelSettings, channelName, type LogEncoding } from './channels.js'
 import type { LogRecord } from './encode.js'
 import { type LineMaker, lineMaker } from './lines.js'
 import { readCall } from './log-call.js'
@@ -13,13 +14,17 @@ import { type LogFields, type Logger, LogLevel } from './logger.js'
 import { OutputPacer } from './output-pacer.js'
 import { type LogShape, plainShape } from './shape.js'
 import { targetOf } from './target.js'
-import { readWorkerLine, type WorkerLine } from './worker-lines.js'
+import { plainWorkerLine, readWorkerLine, type WorkerLine } from './worker-lines.js'
 import { type DroppedLines, endMsMax, type LineSource, LogWriter } from './writer.js'
 
 /** The validated `logs:` section. */
 export interface LogSettings {
   readonly level: LogLevel | 'off'
-  readonly encoding: 'auto' | 'console' | 'json'
+  readonly encoding: 'auto' | LogEncoding
+  /** Members of a line of JSON: ours, or RoadRunner's (`level`, `ts`, `logger`, `msg`), whose workers' lines are not merged. */
+  readonly keys?: 'own' | 'roadrunner'
+  /** By RoadRunner's names. */
+  readonly channels?: Readonly<Record<string, ChannelSettings>>
   /** The longest line that stays whole, in bytes. */
   readonly lineBytesMax: number
   /** `stderr`, `stdout`, or a file's path; ignored where the log's shape names a descriptor. Default: `stderr`. */
@@ -54,6 +59,16 @@ const stderrFd = 2
 /** Longest wait for the log between two events. */
 const restMsMax = 50
 
+/** A logger's way into the log. */
+interface Channel {
+  /** Severity of the least level that is written. */
+  readonly threshold: number
+  readonly encoding: LogEncoding
+  /** Lines of workers are messages as they are, not merged. */
+  readonly takesPlain: boolean
+  makeLines: LineMaker | undefined
+}
+
 /** The log of a process; other parts of the server have a `Logger` of it. */
 export class LogHost implements Logger {
   /** Shares the event loop between the output of workers, which it holds back when the log is behind. */
@@ -61,10 +76,11 @@ export class LogHost implements Logger {
   readonly #options: LogHostOptions
   readonly #shape: LogShape
   #settings: LogSettings = { level: 'info', encoding: 'auto', lineBytesMax: 16 * 2 ** 20 }
-  #threshold: number
+  readonly #channels = new Map<string, Channel>()
   #isConfigured = false
   #buffer: { readonly record: LogRecord; readonly source: LineSource }[] = []
-  #makeLines: LineMaker | undefined
+  /** True once a line has been written under the settings in force. */
+  #isOpen = false
   #writer: LogWriter | undefined
   #fd: number
   #timer: Timer | undefined
@@ -75,7 +91,6 @@ export class LogHost implements Logger {
     this.#options = options
     this.#shape = options.shape ?? plainShape
     this.#fd = this.#shape.descriptor ?? stderrFd
-    this.#threshold = this.#severityOf('info')
     this.pacer = new OutputPacer(options.clock)
   }
 
@@ -86,8 +101,8 @@ export class LogHost implements Logger {
     if (descriptor === undefined && output !== (this.#settings.output ?? 'stderr')) this.#openOutput(output)
     this.#settings = settings
     this.#isConfigured = true
-    this.#threshold = this.#severityOf(settings.level)
-    this.#makeLines = undefined
+    this.#channels.clear()
+    this.#isOpen = false
     if (!isLoadedLate) this.#drain()
   }
 
@@ -97,7 +112,7 @@ export class LogHost implements Logger {
   }
 
   /** The encoding in use; `auto` is decided by the terminal. */
-  get encoding(): 'console' | 'json' {
+  get encoding(): LogEncoding {
     const { encoding } = this.#settings
     if (this.#shape.isAlwaysJson) return 'json'
     if (encoding !== 'auto') return encoding
@@ -135,20 +150,29 @@ export class LogHost implements Logger {
       error: add('error'),
       writeError: (fields, message, limitMs) => this.#writeError(logger, readCall(fields, message), limitMs),
       named: (other) => this.named(other),
-      isEnabled: (level) => this.isEnabled(level),
+      isEnabled: (level) => severity[level] >= this.#channel(logger).threshold,
     }
   }
 
   isEnabled(level: LogLevel): boolean {
-    return severity[level] >= this.#threshold
+    return severity[level] >= this.#severityOf(this.#settings.level)
   }
 
   /** Logs a line that a worker wrote. */
   workerLine(line: WorkerLine): void {
-    if (this.#threshold > severity.error) return
-    // Most lines are plain ones, which are at info: where those are not wanted, only a line that names a level is looked at.
-    if (this.#threshold > severity.info && !namesLevel(line.text)) return
     const logger = line.process === undefined ? 'worker' : 'process'
+    const { threshold, takesPlain } = this.#channel(logger)
+    if (threshold > severity.error) return
+    if (takesPlain) {
+      const name = this.#settings.keys === 'roadrunner' ? channelName(logger) : logger
+      this.#record(
+        { logger, ...(name === logger ? {} : { shownLogger: name }), ...plainWorkerLine(line) },
+        'worker',
+      )
+      return
+    }
+    // Most lines are plain ones, which are at info: where those are not wanted, only a line that names a level is looked at.
+    if (threshold > severity.info && !namesLevel(line.text)) return
     this.#record({ logger, ...readWorkerLine(line) }, 'worker')
   }
 
@@ -180,7 +204,7 @@ export class LogHost implements Logger {
   }
 
   #log(logger: string, level: LogLevel, first: unknown, second: unknown): void {
-    if (severity[level] < this.#threshold) return
+    if (severity[level] < this.#channel(logger).threshold) return
     this.#record({ logger, level, ...readCall(first, second) }, 'server')
   }
 
@@ -194,9 +218,9 @@ export class LogHost implements Logger {
 
   /** Takes a record of any logger. */
   #record(what: Omit<LogRecord, 'timeMs'>, source: LineSource): void {
-    if (severity[what.level] < this.#threshold) return
+    if (severity[what.level] < this.#channel(what.logger).threshold) return
     const record = { timeMs: this.#options.clock.nowMs(), ...what }
-    if (this.#makeLines !== undefined) {
+    if (this.#isOpen) {
       this.#write(record, source)
       return
     }
@@ -218,23 +242,43 @@ export class LogHost implements Logger {
     const lines = this.#buffer
     this.#buffer = []
     for (const { record, source } of lines)
-      if (severity[record.level] >= this.#threshold) this.#write(record, source)
+      if (severity[record.level] >= this.#channel(record.logger).threshold) this.#write(record, source)
   }
 
   /** Returns false when it, or a part of it, was dropped. */
   #write(record: LogRecord, source: LineSource): boolean {
-    this.#makeLines ??= this.#openLines()
+    this.#isOpen = true
+    const channel = this.#channel(record.logger)
+    channel.makeLines ??= this.#openLines(channel.encoding)
     const writer = this.#writerNow()
     let isKept = true
-    for (const line of this.#makeLines(record)) isKept = writer.write(line, source) && isKept
+    for (const line of channel.makeLines(record)) isKept = writer.write(line, source) && isKept
     if (record.level === 'error') writer.writeNow()
     return isKept
   }
 
-  #openLines(): LineMaker {
+  #channel(logger: string): Channel {
+    const known = this.#channels.get(logger)
+    if (known !== undefined) return known
+    const { level, keys, channels = {} } = this.#settings
+    const name = channelName(logger)
+    const own = Object.hasOwn(channels, name) ? channels[name] : undefined
+    const encoding = this.#shape.isAlwaysJson ? 'json' : (own?.encoding ?? this.encoding)
+    const made = {
+      threshold: this.#severityOf(own?.level ?? level),
+      encoding,
+      takesPlain: encoding === 'raw' || (keys === 'roadrunner' && encoding === 'json'),
+      makeLines: undefined,
+    }
+    this.#channels.set(logger, made)
+    return made
+  }
+
+  #openLines(encoding: LogEncoding): LineMaker {
     const { env } = this.#options
     const hasColor = env.NO_COLOR === undefined && (this.#isTerminal || env.FORCE_COLOR !== undefined)
-    return lineMaker({ encoding: this.encoding, hasColor, shape: this.#shape })
+    const { keys = 'own' } = this.#settings
+    return lineMaker({ encoding, hasColor, keys, shape: this.#shape })
   }
 
   #openOutput(output: string): void {

@@ -96,8 +96,25 @@ function monologToPino(value: number): number {
 
 /** Reads one line. */
 export function readWorkerLine(line: WorkerLine): LineRecord {
-  const { pool, process, pid, thread, job, tags, part } = line
-  const facts = {
+  const members = line.part === undefined ? jsonMembers(line.text) : undefined
+  return members === undefined ? plainWorkerLine(line) : merged(members, factsOf(line))
+}
+
+/** Takes one line as a message, whatever is in it. */
+export function plainWorkerLine(line: WorkerLine): LineRecord {
+  return { level: 'info', message: line.text, fields: factsOf(line) }
+}
+
+function factsOf({
+  pool,
+  process,
+  pid,
+  thread,
+  job,
+  tags,
+  part,
+}: WorkerLine): Readonly<Record<string, unknown>> {
+  return {
     ...(pool === undefined ? {} : { pool }),
     ...(process === undefined ? {} : { process }),
     pid,
@@ -108,9 +125,6 @@ export function readWorkerLine(line: WorkerLine): LineRecord {
       ? {}
       : { partId: part.id, part: part.number, ...(part.isLast ? { lastPart: true } : {}) }),
   }
-  const members = part === undefined ? jsonMembers(line.text) : undefined
-  if (members === undefined) return { level: 'info', message: line.text, fields: facts }
-  return merged(members, facts)
 }
 
 function merged(members: readonly JsonMember[], tags: Readonly<Record<string, unknown>>): LineRecord {

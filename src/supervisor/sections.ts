@@ -1,5 +1,6 @@
 /** The host's own sections of `rr.yaml`: `logs`, `rpc`, `server` and `pools`. Their values are for the host alone; no plugin sees them. */
 import { isLoopback } from '../core/loopback.js'
+import { byMode } from '../logging/channels.js'
 import type { LogSettings } from '../logging/sink.js'
 import {
   mapSection,
@@ -29,19 +30,63 @@ export interface HostSettings {
   readonly pools: Readonly<Record<string, PoolConfig>>
 }
 
+const logLevels = ['debug', 'info', 'warn', 'error', 'off'] as const
+const logMode = {
+  type: 'string',
+  enum: ['development', 'production', 'raw', 'off', 'none'],
+  description:
+    'RoadRunner’s key: `development` is console and `production` JSON where `encoding` does not say otherwise; `raw` bare messages; `off` and `none` nothing.',
+} as const
+
 const logs = section(
   {
     level: {
       type: 'string',
-      enum: ['debug', 'info', 'warn', 'error', 'off'],
+      enum: logLevels,
       default: 'info',
       description: 'The least level that is written.',
     },
     encoding: {
       type: 'string',
-      enum: ['auto', 'console', 'json'],
+      enum: ['auto', 'console', 'json', 'raw'],
       default: 'auto',
-      description: 'JSON lines, or lines for people; `auto` is console on a terminal and JSON else.',
+      description:
+        'JSON lines, lines for people, or bare messages (`raw`); `auto` is console on a terminal and JSON else.',
+    },
+    mode: logMode,
+    shape: {
+      type: 'string',
+      enum: ['own', 'roadrunner'],
+      default: 'own',
+      description:
+        'Members of a line of JSON: ours, or RoadRunner’s (`level`, `ts`, `logger`, `msg`; lines of workers stay texts). In a `.rr.yaml` the default is `roadrunner`.',
+    },
+    channels: {
+      type: 'map',
+      values: {
+        type: 'object',
+        properties: {
+          mode: logMode,
+          level: { type: 'string', enum: logLevels, description: 'The least level of this channel.' },
+          encoding: {
+            type: 'string',
+            enum: ['console', 'json', 'raw'],
+            description: 'Encoding of this channel.',
+          },
+        },
+      },
+      description:
+        'Settings of what is logged under one name: a plugin’s, `server` (the output of workers), `service` (that of services), `rr` (the server itself).',
+    },
+    file_logger_options: {
+      type: 'object',
+      properties: {
+        log_output: {
+          type: 'string',
+          default: '',
+          description: 'RoadRunner’s key for a file; wins over `output`.',
+        },
+      },
     },
     line_max: {
       type: 'string',
@@ -125,13 +170,25 @@ export const hostSections: readonly { readonly name: keyof HostSettings; readonl
 
 /** Returns the settings in the values of these sections, which have been validated without a fault. */
 export function hostSettings(values: ReadonlyMap<string, unknown>): HostSettings {
-  const { level, encoding, output, line_max: lineBytesMax } = configOf(values, 'logs', logs)
   const { listen, allow_remote: allowRemote } = configOf(values, 'rpc', rpc)
   return {
-    logs: { level, encoding, output, lineBytesMax },
+    logs: logSettings(configOf(values, 'logs', logs)),
     rpc: { listen, allowRemote },
     server: configOf(values, 'server', server),
     pools: configOf(values, 'pools', pools),
+  }
+}
+
+function logSettings(config: SectionConfig<typeof logs>): LogSettings {
+  const { mode, level, encoding, shape, output, channels, file_logger_options: file } = config
+  const whole = byMode({ mode, level, encoding })
+  return {
+    level: whole.level ?? level,
+    encoding: whole.encoding ?? 'auto',
+    keys: shape,
+    output: file.log_output === '' ? output : file.log_output,
+    lineBytesMax: config.line_max,
+    channels: Object.fromEntries(Object.entries(channels).map(([name, channel]) => [name, byMode(channel)])),
   }
 }
 

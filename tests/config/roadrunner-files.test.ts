@@ -24,7 +24,7 @@ server:
   command: "php app.php"
   env: [{ APP_ENV: prod }, { Mixed_Case: "1" }]
   relay: pipes
-logs: { level: panic, encoding: console }
+logs: { level: panic, mode: production, output: [stdout], channels: { server: { mode: raw } } }
 jobs:
   num_pollers: 10
   pipeline_size: 100000
@@ -49,7 +49,9 @@ test('a sample of RoadRunner’s sections loads, with a warning for what has no 
     ':19:1: warning: "reload" has no meaning here, use `rr dev`, which restarts workers when files change',
   ])
   const value = (name: string) => values.get(name) as Record<string, Record<string, unknown>>
-  assert.equal(value('logs').level, 'error')
+  const { level, output, shape, channels } = value('logs')
+  assert.deepEqual([level, output, shape], ['error', 'stdout', 'roadrunner'])
+  assert.deepEqual(channels, { server: { mode: 'raw', level: undefined, encoding: undefined } })
   assert.equal(value('jobs').pool?.num_workers, 'auto')
   assert.equal(value('jobs').pool?.max_jobs, 64)
   assert.deepEqual(value('server').env, { APP_ENV: 'prod', Mixed_Case: '1' })

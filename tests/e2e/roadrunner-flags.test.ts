@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { rrCommand } from '../helpers/project.js'
-import { started, startRr, workerText } from '../helpers/rr.js'
+import { startRr, workerText } from '../helpers/rr.js'
 
 /** Runs a command beside the server, as a tool of RoadRunner's world does. */
 function beside(folder: string, ...words: readonly string[]) {
@@ -37,12 +37,19 @@ async function serve(t: TestContext, worker: string) {
       `rpc.listen=${socket}`,
       '-o',
       'logs.level=info',
+      '-o',
+      'logs.mode=production',
+      '-o',
+      'logs.output=stdout',
+      '-o',
+      'logs.encoding=json',
       'serve',
       '-p',
     ],
     { folder, files: { '.rr.yaml': '' } },
   )
-  await started(rr)
+  // Lines have RoadRunner's members.
+  await rr.line(({ msg }) => msg === 'server started')
   return { rr, folder, socket }
 }
 
