@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { startBootstrap } from '../helpers/bootstrap.js'
+import { rr } from '../helpers/command.js'
 import { fixture } from '../helpers/project.js'
 import { startQueues, statOf } from '../helpers/queues.js'
 import { failuresOf, invokeAt, lambdaConfig, sqsEvent } from '../helpers/rr.js'
@@ -108,4 +109,14 @@ test('rr stop lets all jobs of a worker end, and gives back what has not begun',
   const ran = server.rr.lines().filter(({ message }) => message.startsWith('ran '))
   assert.ok(ran.length >= 5 && ran.length <= 8)
   assert.equal(server.rr.lines().filter(({ level }) => level === 'error').length, 0)
+})
+
+test('rr workers shows how many of its places a worker uses', async (t) => {
+  const server = await startQueues(t, { jobs, workers: 1, worker: worker(5) })
+  await server.push('mail', { id: 'a', body: 'hold a' }, { id: 'b', body: 'hold b' })
+  await server.rr.line(({ message }) => message === 'holds b')
+  const [row] = JSON.parse((await rr(server.folder, ['workers', '--json'])).out)
+  assert.deepEqual([row.state, row.running, row.places], ['busy', 2, 5])
+  assert.match((await rr(server.folder, ['workers'])).out, /PID +STATUS +RUNNING +JOBS.*\n\d+ +busy +2\/5 /)
+  await server.push('mail', { id: 'c', body: 'open a' }, { id: 'd', body: 'open b' })
 })
