@@ -33,7 +33,7 @@ test('each package has one home, and none is imported where a cold start would p
     yaml: 'config/',
     commander: 'cmd/',
     undici: 'cmd/',
-    ioredis: ['src/plugins/kv-redis/', 'src/work/queues/'],
+    ioredis: ['src/plugins/kv-redis/', 'src/plugins/redis/', 'src/work/queues/'],
     'prom-client': 'src/plugins/metrics/',
     tinypool: 'src/supervisor/',
     pbf: 'src/ipc/rpc/',

@@ -42,7 +42,6 @@ export const plannedSections: ReadonlySet<string> = new Set([
   'grpc',
   'tcp',
   'kafka',
-  'redis',
   'centrifuge',
   'otel',
   'fileserver',

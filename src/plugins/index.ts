@@ -19,12 +19,14 @@ import memory from './memory/index.js'
 import metrics from './metrics/index.js'
 import nats from './nats/index.js'
 import postgres from './postgres/index.js'
+import redis from './redis/index.js'
 import service from './service/index.js'
 import sqs from './sqs/index.js'
 import status from './status/index.js'
 
 /** Plugins that need no npm package. */
 export const builtInPlugins: readonly AnyPlugin[] = [
+  redis,
   amqp,
   beanstalk,
   boltdb,
