@@ -12,14 +12,17 @@ import {
   type Pool,
 } from '../../index.js'
 import { fileSender, sweepUploads, uploadId, uploadRemover } from '../../work/http/index.js'
-import { httpListener } from './listening/http-server.js'
+import { type HttpListener, httpListener } from './listening/http-server.js'
 import { middlewareOf } from './middleware/built-in.js'
 import { chained } from './middleware/chain.js'
 import { AccessLog } from './node/access-log.js'
 import { BodyBudget } from './node/body.js'
+import { plainAddress } from './node/request.js'
 import { type ServeOptions, serveRequest } from './node/serve-request.js'
+import { type PlainReaderOptions, readPlain } from './plain/plain-reader.js'
+import { DateLine } from './plain/wire-head.js'
 import type { HttpConfig } from './section.js'
-import { readReplyHead } from './serving/request-run.js'
+import { HeadMemory } from './serving/head-memory.js'
 
 /** Services and settings of the plugin. */
 export interface HttpOptions {
@@ -52,6 +55,8 @@ export async function startHttp(options: HttpOptions): Promise<PluginLife> {
     if (accessLog.isOn) accessLog.follow(request, response)
     handle(request, response)
   })
+  const plain =
+    middleware.length > 0 ? undefined : readPlain(plainOptions(options, listener, { serving, accessLog }))
   const address = await listen(listener.server, settings.address ?? '', stopping.signal)
   defer(() => listener.destroy())
   sweep(options)
@@ -60,6 +65,7 @@ export async function startHttp(options: HttpOptions): Promise<PluginLife> {
   return {
     stopTaking: () => {
       stopping.abort()
+      plain?.stop()
       closed = listener.close()
     },
     drain: (signal) => Promise.race([closed, new Promise<void>((resolve) => onAbort(signal, resolve))]),
@@ -70,13 +76,14 @@ async function serveOptions(
   { settings, pool, log, clock }: HttpOptions,
   isStopping: () => boolean,
 ): Promise<ServeOptions> {
+  const heads = new HeadMemory()
   const codec = settings.codec === 'proto' ? 'proto' : 'json'
   return {
     run: {
       pool,
       log,
       faults: { status: settings.internal_error_code, isShown: isDebug(settings) },
-      readHead: readReplyHead,
+      readHead: (context) => heads.read(context),
     },
     codec,
     isRaw: settings.raw_body,
@@ -95,6 +102,28 @@ async function serveOptions(
     sendFile: namesSendfile(settings)
       ? await fileSender({ root: '/', hasDotFiles: true, etag: true })
       : undefined,
+  }
+}
+
+function plainOptions(
+  { settings, clock }: HttpOptions,
+  { server }: HttpListener,
+  { serving, accessLog }: { readonly serving: ServeOptions; readonly accessLog: AccessLog },
+): PlainReaderOptions {
+  const { run, codec, isRaw, newId, isStopping } = serving
+  return {
+    server,
+    event: 'connection',
+    limits: settings.limits,
+    clock,
+    addressOf: (socket) => plainAddress(socket.remoteAddress),
+    parts: {
+      ...{ run, codec, isRaw, newId, isStopping },
+      headBytesMax: settings.limits.head_size,
+      date: new DateLine(() => clock.nowMs()),
+      isFollowed: () => accessLog.isOn,
+      follow: (request, { remoteAddr }) => accessLog.followPlain(request, remoteAddr),
+    },
   }
 }
 

@@ -45,7 +45,8 @@ export function faultOf({ method, host, headers }: HttpRequest): HttpFault | und
   }
 }
 
-function isHost(host: string): boolean {
+/** True for a host with or without a port. */
+export function isHost(host: string): boolean {
   const port = /^(?:\[[0-9a-fA-F:.]+\]|[\w.~-]+)(?::(\d{1,5}))?$/.exec(host)
   return port !== null && Number(port[1] ?? 0) <= 65_535
 }

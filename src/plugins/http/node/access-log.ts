@@ -61,6 +61,27 @@ export class AccessLog {
     this.#log.info({ ...fields, bytes, userAgent, referer }, 'request')
   }
 
+  /** Begins the line of a request that our own reader read; the returned function ends it. */
+  followPlain(
+    request: { readonly method: string; readonly target: string; header(name: string): string },
+    remote: string,
+  ): (status: number, bytes: number | undefined) => void {
+    const startedAt = this.nowMs()
+    return (status, bytes) =>
+      this.add({
+        status,
+        method: request.method,
+        uri: request.target,
+        protocol: 'HTTP/1.1',
+        host: request.header('host'),
+        remote,
+        userAgent: request.header('user-agent'),
+        referer: request.header('referer'),
+        bytes,
+        tookMs: this.nowMs() - startedAt,
+      })
+  }
+
   /** Follows a request of node:http to its end. */
   follow(request: IncomingMessage, response: ServerResponse): void {
     const startedAt = this.nowMs()

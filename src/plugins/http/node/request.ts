@@ -37,7 +37,7 @@ export function remoteAddress(request: IncomingMessage): string {
 }
 
 /** An address as Go writes it: IPv4 is never mapped into IPv6. A socket file has none, and PHP's classes need one. */
-function plainAddress(address: string | undefined): string {
+export function plainAddress(address: string | undefined): string {
   return address === undefined || address === '' ? '127.0.0.1' : address.replace(/^::ffff:(?=\d+\.)/i, '')
 }
 

@@ -6,6 +6,7 @@ import {
   FormFault,
   type FormSettings,
   type HttpCodec,
+  isHost,
   readBody,
   type SendFile,
 } from '../../../work/http/index.js'
@@ -48,6 +49,11 @@ export function serveRequest(
   const { sendFile: send } = options
   const isPlain = send === undefined || factsOf(request)?.sendsFiles !== true
   const answer = isPlain ? plain : new FileAnswer({ request, response, plain, send })
+  const host = String(request.headers[':authority'] ?? request.headers.host ?? '')
+  if (!isHost(host)) {
+    plain.whole({ ...ownHead(badRequest), isLast: true }, Buffer.from('the host is invalid\n'))
+    return
+  }
   if (hasNoBody(request)) {
     begin(request, response, { body: '', isParsed: false, uploads: undefined }, { answer, options })
     return

@@ -61,6 +61,11 @@ export function takesBody(method: string, { status }: AnswerHead): boolean {
   return hasBody({ method }, status)
 }
 
+/** The first value of a header; undefined without one. `name` in lower case. */
+export function headerOf({ headers }: AnswerHead, name: string): string | undefined {
+  return headers.find(([given]) => given.length === name.length && given.toLowerCase() === name)?.[1][0]
+}
+
 /** `Trailer: A, B` names the headers that go out behind the body. */
 function trailerNames(headers: MultiValues): ReadonlySet<string> | undefined {
   const lists = Object.entries(headers).flatMap(([name, values]) =>

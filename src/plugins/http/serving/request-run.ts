@@ -15,8 +15,7 @@ import {
   type Reply,
   type RunOptions,
 } from '../../../index.js'
-import { decodeReply } from '../../../work/http/index.js'
-import { type AnswerHead, answerHead } from './answer-head.js'
+import type { AnswerHead } from './answer-head.js'
 import type { ClientAnswer } from './client-answer.js'
 import { type FaultSettings, faultHead, faultText, statusOf } from './faults.js'
 
@@ -34,11 +33,6 @@ const finalStatus = 200
 /** RoadRunner sends no 101 either: the worker has no connection that could change its protocol. */
 const switchingProtocols = 101
 const nothing = new Uint8Array(0)
-
-/** Reads the head of a reply without a memory of earlier ones. */
-export function readReplyHead(context: Uint8Array): AnswerHead {
-  return answerHead(decodeReply(context))
-}
 
 /** One request under way; it receives the end of its own job. */
 export class RequestRun implements JobSink {

@@ -1,0 +1,149 @@
+/** Both readers of HTTP/1.1 over streams in memory, in front of a pool whose worker answers every request with 200. */
+import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { silentLogger } from '../../src/logging/logger.js'
+import { BodyBudget } from '../../src/plugins/http/node/body.js'
+import { type ServeOptions, serveRequest } from '../../src/plugins/http/node/serve-request.js'
+import { PlainConnection } from '../../src/plugins/http/plain/plain-connection.js'
+import { DateLine } from '../../src/plugins/http/plain/wire-head.js'
+import { HeadMemory } from '../../src/plugins/http/serving/head-memory.js'
+import { Codec, type Job } from '../../src/supervisor/job.js'
+import type { Lease, Pool } from '../../src/supervisor/pool/pool.js'
+
+/** Result of some bytes. */
+export interface ReaderOutcome {
+  readonly statuses: readonly number[]
+  readonly requests: readonly (readonly [method: string, target: string, body: string])[]
+  readonly isClosed: boolean
+  /** True when the reader of plain requests handed the connection over. */
+  readonly wasHandedOver: boolean
+}
+
+/** The readers. */
+export type ReaderName = 'node' | 'plain'
+
+/** Hands pieces of bytes to a reader, each in a turn of the loop of its own, and waits for what comes of them. */
+export async function readBytes(reader: ReaderName, pieces: readonly Buffer[]): Promise<ReaderOutcome> {
+  const requests: [string, string, string][] = []
+  const serving = serveOptions((job) => requests.push(requestOf(job)))
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) =>
+    serveRequest(request, response, serving),
+  )
+  let wasHandedOver = false
+  let text = ''
+  let isClosed = false
+  const wire = new Duplex({
+    allowHalfOpen: true,
+    read: () => undefined,
+    write: (chunk: Buffer, _encoding, done) => {
+      text += chunk.toString('latin1')
+      done()
+    },
+    final: (done) => {
+      isClosed = true
+      done()
+    },
+    destroy: (_error, done) => {
+      isClosed = true
+      done(null)
+    },
+  })
+  wire.on('error', () => undefined)
+  // node:http takes any duplex stream as a connection.
+  const socket = wire as unknown as Socket
+  const handOver = () => {
+    wasHandedOver = true
+    server.emit('connection', socket)
+  }
+  if (reader === 'node') server.emit('connection', socket)
+  else {
+    const { run, codec, isRaw, newId, isStopping } = serving
+    new PlainConnection(
+      socket,
+      { remoteAddr: '127.0.0.1', isSecure: false },
+      {
+        ...{ run, codec, isRaw, newId, isStopping, handOver },
+        headBytesMax: 16 * 1024,
+        date: new DateLine(() => 0),
+        isFollowed: () => false,
+        follow: () => () => undefined,
+        tick: () => 0,
+        onGone: () => undefined,
+      },
+    )
+  }
+  for (const piece of pieces) {
+    if (!wire.destroyed) wire.push(piece)
+    await turn()
+  }
+  // What a worker answers takes a turn, and bodies are read in some more.
+  for (let quiet = 0, before = ''; quiet < 8; quiet += 1) {
+    await turn()
+    const now = `${text.length} ${requests.length} ${isClosed}`
+    if (now !== before) quiet = 0
+    before = now
+  }
+  const ended = isClosed
+  wire.destroy()
+  server.close()
+  const statuses = [...text.matchAll(/^HTTP\/1\.1 (\d+) /gm)].map(([, status]) => Number(status))
+  return { statuses, requests, isClosed: ended, wasHandedOver }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+function requestOf(job: Job): [string, string, string] {
+  const context: { readonly method: string; readonly uri: string } = Object(
+    JSON.parse(Buffer.from(job.context).toString()),
+  )
+  return [
+    context.method,
+    context.uri.replace(/^http:\/\/x(?=\/)/, ''),
+    Buffer.from(job.body).toString('latin1'),
+  ]
+}
+
+function serveOptions(onJob: (job: Job) => void): ServeOptions {
+  const heads = new HeadMemory()
+  const reply = {
+    context: Buffer.from('{"status":200,"headers":{}}'),
+    body: Buffer.alloc(0),
+    flags: Codec.json,
+  }
+  const lease: Pick<Lease, 'start' | 'release'> = {
+    start: (job, _options, sink) => {
+      onJob(job)
+      setImmediate(() => sink.done(reply))
+    },
+    release: () => undefined,
+  }
+  const pool: Pick<Pool, 'name' | 'tryAcquire'> = { name: 'http', tryAcquire: () => lease as Lease }
+  let count = 0
+  return {
+    run: {
+      pool: pool as Pool,
+      log: silentLogger,
+      faults: { status: undefined, isShown: false },
+      readHead: (context) => heads.read(context),
+    },
+    codec: 'json',
+    isRaw: false,
+    bodyBytesMax: 1024 * 1024,
+    room: new BodyBudget(16 * 1024 * 1024),
+    forms: {
+      uploads: { dir: '', forbid: [], allow: [], max_files: 20, max_fields: 1000 },
+      newId: () => 'id',
+      remove: () => Promise.resolve(),
+      emptyForm: '{}',
+    },
+    newId: () => {
+      count += 1
+      return `job-${count}`
+    },
+    isStopping: () => false,
+    sendFile: undefined,
+  }
+}
