@@ -58,12 +58,12 @@ export async function readBytes(reader: ReaderName, pieces: readonly Buffer[]): 
   }
   if (reader === 'node') server.emit('connection', socket)
   else {
-    const { run, codec, isRaw, newId, isStopping } = serving
+    const { runFor, codec, isRaw, newId, isStopping } = serving
     new PlainConnection(
       socket,
       { remoteAddr: '127.0.0.1', isSecure: false },
       {
-        ...{ run, codec, isRaw, newId, isStopping, handOver },
+        ...{ runFor, codec, isRaw, newId, isStopping, handOver, isOff: false },
         headBytesMax: 16 * 1024,
         date: new DateLine(() => 0),
         isFollowed: () => false,
@@ -123,12 +123,12 @@ function serveOptions(onJob: (job: Job) => void): ServeOptions {
   const pool: Pick<Pool, 'name' | 'tryAcquire'> = { name: 'http', tryAcquire: () => lease as Lease }
   let count = 0
   return {
-    run: {
+    runFor: () => ({
       pool: pool as Pool,
       log: silentLogger,
       faults: { status: undefined, isShown: false },
       readHead: (context) => heads.read(context),
-    },
+    }),
     codec: 'json',
     isRaw: false,
     bodyBytesMax: 1024 * 1024,

@@ -10,8 +10,12 @@ export default definePlugin({
   async setup({ config: settings, needs, log, clock, announce, defer }) {
     // The workers boot while the rest is loaded.
     const pool = needs.pools.open(settings.pool, { name: 'http', mode: 'http' })
+    const routes = Object.entries(settings.pools).map(([name, { match, ...keys }]) => ({
+      match,
+      to: needs.pools.open(keys, { name: `http-${name}`, mode: 'http' }),
+    }))
     const { startHttp } = await import('./start.js')
     const { metrics, middleware } = needs
-    return startHttp({ settings, pool, metrics, middleware, log, clock, announce, defer })
+    return startHttp({ settings, pool, routes, metrics, middleware, log, clock, announce, defer })
   },
 })

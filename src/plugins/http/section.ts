@@ -1,5 +1,12 @@
 /** The keys of `http:`, RoadRunner's names, and what no key can say alone. */
-import { listenAddress, poolOrName, type SectionConfig, section } from '../../index.js'
+import {
+  listenAddress,
+  poolOrName,
+  poolProperties,
+  required,
+  type SectionConfig,
+  section,
+} from '../../index.js'
 import { headersKeys, staticKeys } from './middleware-keys.js'
 
 /** Limits of connections and requests that RoadRunner has built in, or not at all. */
@@ -100,6 +107,72 @@ export const httpSection = section(
   {
     address: listenAddress(),
     pool: poolOrName(),
+    pools: {
+      type: 'map',
+      description: 'Further pools by name, for requests whose path matches; the first that matches counts.',
+      values: {
+        type: 'object',
+        properties: {
+          match: {
+            type: 'array',
+            items: { type: 'string' },
+            description: 'Paths; with a `*` at the end all that begin so.',
+          },
+          ...poolProperties,
+        },
+      },
+    },
+    ssl: {
+      type: 'object',
+      optional: true,
+      description:
+        'HTTPS, with HTTP/2 and HTTP/1.1. Off unless this key is present. The files are read again when they change.',
+      properties: {
+        address: { ...listenAddress(), default: '127.0.0.1:443' },
+        redirect: {
+          type: 'boolean',
+          default: false,
+          description: 'Requests to `http.address` are sent to HTTPS (308).',
+        },
+        key: required({ type: 'string', description: 'File of the private key (PEM).' }),
+        cert: required({ type: 'string', description: 'File of the certificate and its chain (PEM).' }),
+        root_ca: {
+          type: 'string',
+          default: '',
+          description: 'File of the authorities of client certificates.',
+        },
+        client_auth_type: {
+          type: 'string',
+          enum: [
+            'no_client_certs',
+            'request_client_cert',
+            'require_any_client_cert',
+            'verify_client_cert_if_given',
+            'require_and_verify_client_cert',
+          ],
+          default: 'no_client_certs',
+          description: 'Certificates that clients must bring.',
+        },
+      },
+    },
+    http2: {
+      type: 'object',
+      description: 'HTTP/2.',
+      properties: {
+        h2c: {
+          type: 'boolean',
+          default: false,
+          description: 'HTTP/2 in plain text on `http.address`, for clients that begin with it.',
+        },
+        max_concurrent_streams: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 10_000,
+          default: 128,
+          description: 'Requests at once on one connection.',
+        },
+      },
+    },
     codec: {
       type: 'string',
       enum: ['auto', 'json', 'proto'],
@@ -145,8 +218,8 @@ export const httpSection = section(
     limits,
   },
   'HTTP: requests to workers, as RoadRunner’s http plugin does it.',
-  ({ address }) =>
-    address === undefined
+  ({ address, ssl }) =>
+    address === undefined && ssl === undefined
       ? [{ key: 'address', what: 'there is no address to listen on', hint: 'add `address: 127.0.0.1:8080`' }]
       : [],
 )

@@ -5,29 +5,30 @@ import {
   type Clock,
   type HttpMiddleware,
   type Logger,
-  listen,
   type MetricsService,
   onAbort,
   type PluginLife,
   type Pool,
 } from '../../index.js'
 import { fileSender, sweepUploads, uploadId, uploadRemover } from '../../work/http/index.js'
-import { type HttpListener, httpListener } from './listening/http-server.js'
+import { openListeners } from './listening/listeners.js'
 import { middlewareOf } from './middleware/built-in.js'
 import { chained } from './middleware/chain.js'
 import { AccessLog } from './node/access-log.js'
 import { BodyBudget } from './node/body.js'
-import { plainAddress } from './node/request.js'
 import { type ServeOptions, serveRequest } from './node/serve-request.js'
-import { type PlainReaderOptions, readPlain } from './plain/plain-reader.js'
 import { DateLine } from './plain/wire-head.js'
 import type { HttpConfig } from './section.js'
 import { HeadMemory } from './serving/head-memory.js'
+import type { RunParts } from './serving/request-run.js'
+import { type Route, routeChooser } from './serving/routes.js'
 
 /** Services and settings of the plugin. */
 export interface HttpOptions {
   readonly settings: HttpConfig
   readonly pool: Pool
+  /** Pools of `http.pools`, with the paths that they serve. */
+  readonly routes: readonly Route<Pool>[]
   readonly log: Logger
   readonly clock: Clock
   readonly metrics: MetricsService | undefined
@@ -41,50 +42,58 @@ const bytesPerMb = 1024 * 1024
 // A frame holds 64 MB, its context included.
 const frameBytesMax = 63 * bytesPerMb
 
-/** Begins to listen; requests wait for the first worker. Rejects when the address cannot be listened on. */
+/** Begins to listen; requests wait for the first worker. Rejects when an address cannot be listened on. */
 export async function startHttp(options: HttpOptions): Promise<PluginLife> {
   const { settings, log, clock, announce, defer } = options
-  const listener = httpListener(settings.limits)
   const stopping = new AbortController()
   const serving = await serveOptions(options, () => stopping.signal.aborted)
   const provided = [...options.middleware.values()]
   const middleware = await middlewareOf({ config: settings, clock, metrics: options.metrics, provided })
-  const handle = chained(middleware, (request, response) => serveRequest(request, response, serving), log)
+  const chain = chained(middleware, (request, response) => serveRequest(request, response, serving), log)
   const accessLog = new AccessLog({ log, clock, isAsked: settings.access_logs })
-  listener.server.on('request', (request, response) => {
-    if (accessLog.isOn) accessLog.follow(request, response)
-    handle(request, response)
+  const { runFor, codec, isRaw, newId, isStopping } = serving
+  const listeners = await openListeners({
+    ...{ settings, log, clock, announce, defer, stopping: stopping.signal },
+    handle(request, response) {
+      if (accessLog.isOn) accessLog.follow(request, response)
+      chain(request, response)
+    },
+    parts: {
+      ...{ runFor, codec, isRaw, newId, isStopping, isOff: middleware.length > 0 },
+      headBytesMax: settings.limits.head_size,
+      date: new DateLine(() => clock.nowMs()),
+      isFollowed: () => accessLog.isOn,
+      follow: (request, { remoteAddr }) => accessLog.followPlain(request, remoteAddr),
+    },
   })
-  const plain =
-    middleware.length > 0 ? undefined : readPlain(plainOptions(options, listener, { serving, accessLog }))
-  const address = await listen(listener.server, settings.address ?? '', stopping.signal)
-  defer(() => listener.destroy())
   sweep(options)
-  announce({ what: 'http', where: address.startsWith('unix:') ? address : `http://${shown(address)}` })
   let closed = Promise.resolve()
   return {
     stopTaking: () => {
       stopping.abort()
-      plain?.stop()
-      closed = listener.close()
+      closed = listeners.close()
     },
     drain: (signal) => Promise.race([closed, new Promise<void>((resolve) => onAbort(signal, resolve))]),
   }
 }
 
 async function serveOptions(
-  { settings, pool, log, clock }: HttpOptions,
+  { settings, pool, routes, log, clock }: HttpOptions,
   isStopping: () => boolean,
 ): Promise<ServeOptions> {
   const heads = new HeadMemory()
+  const runParts = (one: Pool): RunParts => ({
+    pool: one,
+    log,
+    faults: { status: settings.internal_error_code, isShown: isDebug(settings) },
+    readHead: (context) => heads.read(context),
+  })
   const codec = settings.codec === 'proto' ? 'proto' : 'json'
   return {
-    run: {
-      pool,
-      log,
-      faults: { status: settings.internal_error_code, isShown: isDebug(settings) },
-      readHead: (context) => heads.read(context),
-    },
+    runFor: routeChooser(
+      routes.map(({ match, to }) => ({ match, to: runParts(to) })),
+      runParts(pool),
+    ),
     codec,
     isRaw: settings.raw_body,
     bodyBytesMax: Math.min(settings.max_request_size * bytesPerMb, frameBytesMax),
@@ -102,28 +111,6 @@ async function serveOptions(
     sendFile: namesSendfile(settings)
       ? await fileSender({ root: '/', hasDotFiles: true, etag: true })
       : undefined,
-  }
-}
-
-function plainOptions(
-  { settings, clock }: HttpOptions,
-  { server }: HttpListener,
-  { serving, accessLog }: { readonly serving: ServeOptions; readonly accessLog: AccessLog },
-): PlainReaderOptions {
-  const { run, codec, isRaw, newId, isStopping } = serving
-  return {
-    server,
-    event: 'connection',
-    limits: settings.limits,
-    clock,
-    addressOf: (socket) => plainAddress(socket.remoteAddress),
-    parts: {
-      ...{ run, codec, isRaw, newId, isStopping },
-      headBytesMax: settings.limits.head_size,
-      date: new DateLine(() => clock.nowMs()),
-      isFollowed: () => accessLog.isOn,
-      follow: (request, { remoteAddr }) => accessLog.followPlain(request, remoteAddr),
-    },
   }
 }
 
@@ -149,9 +136,4 @@ function sweep({ settings, log, clock }: HttpOptions): void {
   void sweepUploads(settings.uploads.dir, clock.nowMs()).then((count) => {
     if (count > 0) log.info({ count }, 'removed uploaded files that an earlier server had left')
   })
-}
-
-/** `:8080` is every interface. */
-function shown(address: string): string {
-  return address.startsWith(':') ? `0.0.0.0${address}` : address
 }

@@ -1,8 +1,10 @@
 /** The server of HTTP/1.1: node:http with limits that hold by default, and an end that waits for what runs. */
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
+import type { SecureContextOptions, TlsOptions } from 'node:tls'
 import { descriptorsMax } from '../../../index.js'
 import type { HttpConfig } from '../section.js'
+import { type Sessions, secureServer } from './http2.js'
 
 /** Limits of the section. */
 export type ServerLimits = HttpConfig['limits']
@@ -51,10 +53,31 @@ function limitServer(server: Server, limits: ServerLimits): void {
   })
 }
 
-/** Makes the server. */
-export function httpListener(limits: ServerLimits): HttpListener {
+/** Makes the server of plain HTTP. */
+export function httpServer(limits: ServerLimits): Server {
   const server = createServer(serverOptions(limits))
   limitServer(server, limits)
+  return server
+}
+
+/** Makes the server of HTTP/1.1 and HTTP/2 over TLS. */
+export function tlsServer(
+  limits: ServerLimits,
+  tls: SecureContextOptions & TlsOptions,
+  http2: { readonly streamsMax: number; readonly sessions: Sessions },
+): Server {
+  const { streamsMax, sessions } = http2
+  const options = { ...serverOptions(limits), ...tls }
+  const server = secureServer(options, { streamsMax, idleMs: limits.idle_timeout }, sessions)
+  server.maxConnections = limits.connections === 0 ? connectionsFor(descriptorsMax()) : limits.connections
+  server.headersTimeout = limits.head_timeout
+  server.requestTimeout = Math.max(limits.request_timeout, limits.head_timeout)
+  server.keepAliveTimeout = limits.idle_timeout
+  return server
+}
+
+/** Follows the connections of a server, for its end. `sessions` are those of HTTP/2. */
+export function listenerOf(server: Server, sessions: Sessions): HttpListener {
   const sockets = new Set<Socket>()
   server.on('connection', (socket) => {
     sockets.add(socket)
@@ -65,9 +88,12 @@ export function httpListener(limits: ServerLimits): HttpListener {
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
-        server.closeIdleConnections()
+        sessions.close()
+        // A server of HTTP/2 has no such method.
+        if ('closeIdleConnections' in server) server.closeIdleConnections()
       }),
     destroy: () => {
+      sessions.destroy()
       for (const socket of sockets) socket.destroy()
     },
   }

@@ -84,7 +84,10 @@ export class NodeAnswer implements ClientAnswer {
   }
 
   cut(): void {
-    this.#response.destroy()
+    const response = this.#response
+    // A stream of HTTP/2 ends alone; its connection has others.
+    if ('stream' in response && hasClose(response.stream)) response.stream.close(http2InternalError)
+    else response.destroy()
   }
 
   /** The bytes of a piece that may go out. */
@@ -108,7 +111,8 @@ export class NodeAnswer implements ClientAnswer {
     }
     if (this.#hasBody && head.trailers.length > 0) {
       this.#trailers = head.trailers
-      response.setHeader('Trailer', head.trailers.map(([name]) => name).join(', '))
+      if (response.req.httpVersionMajor === 1)
+        response.setHeader('Trailer', head.trailers.map(([name]) => name).join(', '))
     }
     if ((head.isLast || this.#isStopping()) && response.req.httpVersionMajor === 1)
       response.setHeader('Connection', 'close')
@@ -118,10 +122,17 @@ export class NodeAnswer implements ClientAnswer {
     const response = this.#response
     if (this.#trailers.length > 0)
       response.addTrailers(
-        this.#trailers.flatMap(([name, values]) => values.map((value) => [name, value] as const)),
+        Object.fromEntries(this.#trailers.map(([name, values]) => [name, values.join(', ')])),
       )
     response.end()
   }
+}
+
+/** INTERNAL_ERROR of RFC 9113. */
+const http2InternalError = 2
+
+function hasClose(stream: unknown): stream is { close(code: number): void } {
+  return typeof stream === 'object' && stream !== null && 'close' in stream
 }
 
 /** Middleware that compresses holds a piece back until it is told to let go. */

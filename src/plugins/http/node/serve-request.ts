@@ -21,7 +21,8 @@ import { readRequestHead } from './request.js'
 
 /** Settings of requests, and what all of them share. */
 export interface ServeOptions {
-  readonly run: RunParts
+  /** Chooses the pool of a request by its target. */
+  readonly runFor: (target: string) => RunParts
   readonly codec: HttpCodec
   readonly isRaw: boolean
   readonly bodyBytesMax: number
@@ -78,13 +79,25 @@ interface Form {
 }
 
 /** Most requests have none; RoadRunner reads none of HEAD and OPTIONS. */
-function hasNoBody({ method, headers }: IncomingMessage): boolean {
+function hasNoBody(request: IncomingMessage): boolean {
+  const { method, headers } = request
   if (method === 'HEAD' || method === 'OPTIONS') return true
+  // In HTTP/2 no header announces a body, but the end of the stream its absence.
+  if (request.httpVersionMajor > 1) return 'stream' in request && endsAfterHeaders(request.stream)
   return (
     headers['transfer-encoding'] === undefined &&
     (headers['content-length'] === undefined || headers['content-length'] === '0') &&
-    // An empty form is one all the same; in HTTP/2 nothing announces a body.
+    // An empty form is one all the same.
     headers['content-type'] === undefined
+  )
+}
+
+function endsAfterHeaders(stream: unknown): boolean {
+  return (
+    typeof stream === 'object' &&
+    stream !== null &&
+    'endAfterHeaders' in stream &&
+    stream.endAfterHeaders === true
   )
 }
 
@@ -119,7 +132,7 @@ function begin(
   const { codec, newId } = options
   const context = encodeRequest({ ...readRequestHead(request), isParsed, uploads }, codec)
   const job: Job = { context, body, codec: codec === 'json' ? Codec.json : Codec.proto, id: newId() }
-  const run = new RequestRun(options.run, job, answer, clean)
+  const run = new RequestRun(options.runFor(request.url ?? '/'), job, answer, clean)
   response.on('close', () => run.leave())
   run.begin()
 }

@@ -11,6 +11,7 @@ import { RequestRun, type RunParts } from '../serving/request-run.js'
 import { type ConnectionFacts, encodePlain } from './context-encoder.js'
 import { PlainHead } from './plain-head.js'
 import { type PlainRequest, plainRequest } from './plain-request.js'
+import { isPreface, whenOff } from './preface.js'
 import { type DateLine, headText } from './wire-head.js'
 
 /** Told the end of a request: its status, and the bytes of its answer's body. */
@@ -18,7 +19,10 @@ export type EndOfLine = (status: number, bytes: number | undefined) => void
 
 /** Parts that all connections share. */
 export interface PlainParts {
-  readonly run: RunParts
+  /** Chooses the pool of a request by its target. */
+  readonly runFor: (target: string) => RunParts
+  /** True when all requests are left to node:http, which has middleware in front of it. */
+  readonly isOff: boolean
   readonly codec: HttpCodec
   readonly isRaw: boolean
   /** The longest head; node:http refuses longer ones. */
@@ -27,7 +31,7 @@ export interface PlainParts {
   readonly newId: () => string
   readonly isStopping: () => boolean
   /** Takes a connection whose next request, which has been put back, is not plain. */
-  readonly handOver: (socket: Socket) => void
+  readonly handOver: (socket: Socket, isHttp2: boolean) => void
   /** Called when the connection has ended, or was handed over. */
   readonly onGone: (connection: PlainConnection) => void
   /** True when requests are followed. */
@@ -204,9 +208,9 @@ export class PlainConnection implements ClientAnswer {
 
   /** Begins one request; false when there is none. */
   #readOne(): boolean {
-    const { codec, isRaw, newId, run: parts } = this.#parts
+    const { codec, isRaw, newId, runFor, isOff } = this.#parts
     const bytes = this.#pending
-    const verdict = head.read(bytes, 0, bytes.length, isRaw)
+    const verdict = isOff ? whenOff(bytes) : head.read(bytes, 0, bytes.length, isRaw)
     if (verdict === 'other' || (verdict === 'plain' && head.end > this.#parts.headBytesMax)) {
       this.#handOver()
       return false
@@ -232,7 +236,7 @@ export class PlainConnection implements ClientAnswer {
     }
     if (this.#parts.isFollowed()) this.#line = this.#parts.follow(plainRequest(bytes, head), this.#facts)
     this.#pending = end === bytes.length ? noBytes : bytes.subarray(end)
-    this.#run = new RequestRun(parts, job, this)
+    this.#run = new RequestRun(runFor(bytes.toString('latin1', head.targetStart, head.targetEnd)), job, this)
     this.#run.begin()
     return true
   }
@@ -322,8 +326,11 @@ export class PlainConnection implements ClientAnswer {
     const rest = this.#pending
     this.#pending = noBytes
     this.#parts.onGone(this)
+    const isHttp2 = isPreface(rest)
+    // node:http reads what was put back by events, node:http2 by itself.
+    if (isHttp2) this.#socket.pause()
     this.#socket.unshift(rest)
-    this.#parts.handOver(this.#socket)
+    this.#parts.handOver(this.#socket, isHttp2)
   }
 
   #detach(): void {

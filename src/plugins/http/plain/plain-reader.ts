@@ -16,6 +16,8 @@ export interface PlainReaderOptions {
   readonly limits: HttpConfig['limits']
   readonly clock: Clock
   readonly parts: Omit<PlainParts, 'handOver' | 'onGone'>
+  /** Takes connections of HTTP/2 in plain text; undefined: node:http refuses them. */
+  readonly takeHttp2?: ((socket: Socket) => void) | undefined
   /** Address of a client as workers are told it. */
   readonly addressOf: (socket: Socket) => string
 }
@@ -30,7 +32,7 @@ const tickMs = 1000
 
 /** Takes the server's connections from now on. */
 export function readPlain(options: PlainReaderOptions): PlainReader {
-  const { server, event, clock, parts, addressOf } = options
+  const { server, event, clock, parts, addressOf, takeHttp2 } = options
   const { head_timeout, idle_timeout, request_timeout, write_timeout } = options.limits
   const own = server.listeners(event)
   server.removeAllListeners(event)
@@ -57,13 +59,18 @@ export function readPlain(options: PlainReaderOptions): PlainReader {
     ...parts,
     tick: () => tick,
     onGone: (connection: PlainConnection) => void connections.delete(connection),
-    handOver(socket: Socket) {
+    handOver(socket: Socket, isHttp2: boolean) {
       socket.setTimeout(0)
       socket.off('timeout', onSilence)
-      for (const listener of own) listener.call(server, socket)
+      if (isHttp2 && takeHttp2 !== undefined) takeHttp2(socket)
+      else for (const listener of own) listener.call(server, socket)
     },
   }
   server.on(event, (socket: Socket) => {
+    if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') {
+      for (const listener of own) listener.call(server, socket)
+      return
+    }
     socket.setTimeout(write_timeout)
     socket.on('timeout', onSilence)
     const facts = { remoteAddr: addressOf(socket), isSecure: event === 'secureConnection' }
