@@ -189,6 +189,17 @@ add(
     .option('-i, --interactive', 'redraw every second'),
   async () => (await import('./remote/workers.js')).workers,
 )
+const worker = new Command('worker').description('try a worker')
+program.addCommand(worker)
+add(
+  new Command('certify')
+    .description('run recorded frames and behaviours against a worker: `rr worker certify -- php worker.php`')
+    .argument('<command...>', 'the worker’s command')
+    .option('--mode <mode>', 'raw (Lambda and raw queues) or jobs (RoadRunner’s jobs)', 'raw')
+    .option('--json', 'one JSON document on standard output'),
+  async () => (await import('./worker/certify.js')).certify,
+  worker,
+)
 add(
   withConfig(new Command('pools').description('show the state of each pool of the running server')).option(
     '--json',
