@@ -61,11 +61,13 @@ const roadRunnerKeys: ReadonlySet<string> = new Set(['level', 'ts', 'logger', 'm
 /** Formats a record as RoadRunner's production log does: `level`, `ts` in nanoseconds, `logger`, `msg`, then the fields. */
 export function roadRunnerText(record: LogRecord): string {
   const { timeMs, level, logger, shownLogger = logger, message, fields } = record
-  // Readers of its request lines, such as Octane, know them by these words.
-  const isRequest = logger === 'http' && message === 'request'
+  // Readers of its request lines, such as Octane, know them by these words, and by this level.
+  const isRequest =
+    logger === 'http' && fieldOf(fields, 'remote') !== undefined && fieldOf(fields, 'elapsed') !== undefined
   const msg = JSON.stringify(isRequest ? 'http log' : message)
   const ts = BigInt(Math.floor(timeMs)) * 1_000_000n
-  let text = `{"level":"${level}","ts":${ts},"logger":${JSON.stringify(shownLogger)},"msg":${msg}`
+  const shownLevel = isRequest ? 'info' : level
+  let text = `{"level":"${shownLevel}","ts":${ts},"logger":${JSON.stringify(shownLogger)},"msg":${msg}`
   for (const key of Object.keys(fields)) {
     const value = fieldOf(fields, key)
     if (value === undefined) continue

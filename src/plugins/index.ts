@@ -10,6 +10,7 @@ import http from './http/index.js'
 import jobs from './jobs/index.js'
 import journal from './journal/index.js'
 import kv from './kv/index.js'
+import kvBoltDb from './kv-boltdb/index.js'
 import kvMemory from './kv-memory/index.js'
 import kvRedis from './kv-redis/index.js'
 import lambda from './lambda/index.js'
@@ -43,6 +44,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   nats,
   postgres,
   kv,
+  kvBoltDb,
   kvMemory,
   kvRedis,
   service,

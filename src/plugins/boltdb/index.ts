@@ -5,7 +5,7 @@ import { boltDbPart } from './part.js'
 
 export default definePlugin({
   name: 'boltdb',
-  on: (_, sections) => sections.has('jobs') || sections.has('boltdb'),
+  on: (_, sections) => ['jobs', 'kv', 'boltdb'].some((name) => sections.has(name)),
   provides: [JobDriver, BoltDb],
   parts: { [JobDriver.name]: [boltDbPart] },
   config: section(

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { protoMessage } from '../../../src/index.js'
 import { startServer, type TestServer } from '../../../testing/index.js'
 import { protoClient } from '../../helpers/proto-client.js'
 import { noRedis, redisServer } from '../../helpers/redis-server.js'
+import { testFolder } from '../../helpers/rr.js'
 import { eventually } from '../../helpers/wait.js'
 
 const item = protoMessage({ key: [1, 'string'], value: [2, 'bytes'], timeout: [3, 'string'] })
@@ -81,6 +83,23 @@ test('a storage in memory keeps, ends and forgets values', async (t) => {
 test('a storage in Redis keeps, ends and forgets values', { skip: noRedis }, async (t) => {
   const { address } = await redisServer(t)
   await holdsContract(t, await start(t, { cache: { driver: 'redis', config: { addrs: [address] } } }))
+})
+
+test('a storage of `boltdb` keeps, ends and forgets values, and has them after a restart', async (t) => {
+  const file = join(await testFolder(t), 'rr.db')
+  const kv = { cache: { driver: 'boltdb', config: { file, permissions: 755 } } }
+  const first = await start(t, kv)
+  await holdsContract(t, first)
+  const set = await client(t, first)
+  await set(
+    'Set',
+    { key: 'kept', value: 'v' },
+    { key: 'ended', value: 'v', timeout: at(Date.now() + 60_000) },
+  )
+  await set('Set', { key: 'ended', value: 'v', timeout: '2001-01-01T00:00:00Z' })
+  await first.stop()
+  const again = await client(t, await start(t, kv))
+  assert.deepEqual(await again('MGet', { key: 'kept' }, { key: 'ended' }), [plain('kept', 'v')])
 })
 
 test('what is wrong with a request is told with RoadRunner’s texts', async (t) => {

@@ -45,7 +45,7 @@ export class AccessLog {
     const { status, method, uri, remote, tookMs, bytes, userAgent, referer, protocol, host } = line
     const elapsed = `${tookMs.toFixed(3)}ms`
     if (!this.#isAsked) {
-      this.#log.debug({ remote, elapsed }, `${status} ${method} http://${host}${uri}`)
+      this.#log.debug({ status, method, uri, remote, elapsed }, `${status} ${method} http://${host}${uri}`)
       return
     }
     const fields = {
