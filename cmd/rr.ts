@@ -137,7 +137,7 @@ add(
 add(
   new Command('init')
     .description('create a project that runs: rr.yaml with its schema, a worker, a test')
-    .argument('[language]', 'php, node or python (else detected from the folder)')
+    .argument('[language]', 'php, node, python or laravel (else detected from the folder)')
     .argument('[dir]', 'its folder (else this one)'),
   async () => (await import('./server/init.js')).init,
 )

@@ -18,25 +18,45 @@ const signs: readonly (readonly [file: string, language: InitLanguage])[] = [
 
 /** Exit 0; 1 when a file is there already or cannot be written, and then nothing has been overwritten. */
 export async function init(language: string | undefined, dir: string | undefined): Promise<number> {
-  if (language === 'laravel') {
-    process.stderr.write('rr: `rr init laravel` is not supported yet\n')
-    return ExitCode.fault
-  }
   const folder = resolve(dir ?? '.')
+  if (language === 'laravel') return initLaravel(folder)
   const chosen = language === undefined ? languageOf(folder) : initLanguages.find((one) => one === language)
   if (chosen === undefined)
-    return wrongUsage(`rr init takes one of ${initLanguages.join(', ')}, not ${JSON.stringify(language)}`)
+    return wrongUsage(
+      `rr init takes one of ${initLanguages.join(', ')}, laravel, not ${JSON.stringify(language)}`,
+    )
   const paths = packagePaths(folder)
-  const files = initFiles(chosen, paths, `${JSON.stringify(jsonSchema(builtInSections), undefined, 2)}\n`)
+  const go = dir === undefined || folder === resolve('.') ? '' : `cd ${dir} && `
+  return write(
+    folder,
+    initFiles(chosen, paths, schemaText()),
+    `next: ${go}npx relayrunner dev          start the workers and a Lambda emulator
+      npx relayrunner invoke --sqs 3   send them three records, in another terminal
+      ./test.sh                        does both and compares the answers
+`,
+  )
+}
+
+async function initLaravel(folder: string): Promise<number> {
+  const { laravelFiles, laravelSteps } = await import('./init-laravel.js')
+  if (!existsSync(join(folder, 'artisan'))) {
+    process.stderr.write(`rr: ${folder} has no artisan: run it in the folder of a Laravel application\n`)
+    return ExitCode.fault
+  }
+  return write(folder, laravelFiles(schemaText()), laravelSteps(packagePaths(folder)))
+}
+
+function schemaText(): string {
+  return `${JSON.stringify(jsonSchema(builtInSections), undefined, 2)}\n`
+}
+
+/** Writes the files, none of which may be there, and says what is next. */
+function write(folder: string, files: Readonly<Record<string, string>>, steps: string): number {
   const there = Object.keys(files).filter((name) => existsSync(join(folder, name)))
   if (there.length > 0) {
     process.stderr.write(`rr: ${there.join(', ')} exists in ${folder}: nothing was written\n`)
     return ExitCode.fault
   }
-  return write(folder, files, dir)
-}
-
-function write(folder: string, files: Readonly<Record<string, string>>, dir: string | undefined): number {
   try {
     mkdirSync(folder, { recursive: true })
     // `wx`: a file that was created meanwhile stays.
@@ -46,12 +66,7 @@ function write(folder: string, files: Readonly<Record<string, string>>, dir: str
     process.stderr.write(`rr: cannot write the project: ${messageOf(error)}\n`)
     return ExitCode.fault
   }
-  const go = dir === undefined ? '' : `cd ${dir} && `
-  process.stderr.write(`wrote ${Object.keys(files).join(', ')}
-next: ${go}npx relayrunner dev          start the workers and a Lambda emulator
-      npx relayrunner invoke --sqs 3   send them three records, in another terminal
-      ./test.sh                        does both and compares the answers
-`)
+  process.stderr.write(`wrote ${Object.keys(files).join(', ')}\n${steps}`)
   return ExitCode.ok
 }
 

@@ -51,11 +51,23 @@ test('rr init names the package that the project has installed, and chooses the 
   assert.ok(JSON.parse(await readFile(join(folder, 'rr.schema.json'), 'utf8')).properties.lambda)
 })
 
+test('rr init laravel writes the configuration of an application, and names the steps that are left', {
+  skip: missing('php'),
+}, async (t) => {
+  const folder = await testFolder(t)
+  await writeFile(join(folder, 'artisan'), '')
+  const made = rr(folder, ['init', 'laravel'])
+  assert.equal(made.code, 0)
+  assert.match(made.err, /composer require relayrunner\/laravel/)
+  assert.equal(rr(folder, ['validate']).code, 0)
+  assert.match(await readFile(join(folder, 'rr.yaml'), 'utf8'), /php artisan relayrunner:work/)
+})
+
 test('rr init refuses what it does not know', async (t) => {
   const folder = await testFolder(t)
   assert.deepEqual(rr(folder, ['init', 'ruby']).code, 2)
   const laravel = rr(folder, ['init', 'laravel'])
   assert.equal(laravel.code, 1)
-  assert.match(laravel.err, /not supported yet/)
+  assert.match(laravel.err, /has no artisan: run it in the folder of a Laravel application/)
   assert.deepEqual(await readdir(folder), [])
 })

@@ -1,0 +1,39 @@
+/** `rr init laravel`: the configuration of a Laravel application, beside its `artisan`. Pure. */
+import type { PackagePaths } from './init-files.js'
+
+/** Name → text. The queue is the server's own; the comments name the others. */
+export function laravelFiles(schema: string): Readonly<Record<string, string>> {
+  return {
+    'rr.yaml': `# yaml-language-server: $schema=rr.schema.json
+version: "3"
+
+server:
+  command: "php artisan relayrunner:work --tries=1 --timeout=60"
+
+jobs:
+  mode: raw
+  consume: [default]
+  pool:
+    num_workers: 4
+    max_jobs: 1000
+    supervisor:
+      max_worker_memory: 192
+  pipelines:
+    default:
+      driver: memory             # lost with the server; or, in place of this line:
+      # driver: laravel-redis    # the queue that the application already keeps in Redis
+      # config: { url: "redis://127.0.0.1:6379/0", queue: default, prefix: laravel_database_ }
+`,
+    'rr.schema.json': schema,
+  }
+}
+
+/** The steps that are left, as lines of a terminal. */
+export function laravelSteps({ folder }: PackagePaths): string {
+  return `next: composer config repositories.relayrunner-worker path ${folder}/workers/php
+      composer config repositories.relayrunner path ${folder}/workers/php/laravel
+      composer require relayrunner/laravel
+      php artisan relayrunner:check    tells what is missing
+      npx relayrunner serve            runs the jobs that the connection \`relayrunner\` dispatches
+`
+}
