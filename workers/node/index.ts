@@ -13,6 +13,7 @@ export type { Hooks } from './hooks.js'
 export { type Reply, reply } from './reply.js'
 export { type Handler, log } from './serving.js'
 export { fail, retry, stop, type Verdict } from './verdict.js'
+export { type FetchHandler, fetchHandler } from './web.js'
 
 // Before the worker's own modules run: they may keep a function of `node:child_process` for later.
 if (process.env.RR_RELAY === 'pipes') guardChildren()

@@ -18,6 +18,7 @@ import {
 import type { AnswerHead } from './answer-head.js'
 import type { ClientAnswer } from './client-answer.js'
 import { type FaultSettings, faultHead, faultText, statusOf } from './faults.js'
+import { LeaveSignal } from './leave-signal.js'
 
 /** Parts that all requests of a pool share. */
 export interface RunParts {
@@ -41,7 +42,7 @@ export class RequestRun implements JobSink {
   readonly #answer: ClientAnswer
   readonly #onEnd: (() => void) | undefined
   #lease: Lease | undefined
-  #waiting: AbortController | undefined
+  #waiting: LeaveSignal | undefined
   #state: 'waiting' | 'running' | 'begun' | 'over' = 'waiting'
   #hasLeft = false
 
@@ -85,7 +86,7 @@ export class RequestRun implements JobSink {
   }
 
   #wait(): void {
-    this.#waiting = new AbortController()
+    this.#waiting = new LeaveSignal()
     this.#parts.pool.acquire({ signal: this.#waiting.signal }).then(
       (lease) => {
         this.#waiting = undefined
