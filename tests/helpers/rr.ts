@@ -105,7 +105,9 @@ export async function startRr(
   }>()
   const take = (raw: string) => {
     if (!raw.startsWith('{')) return
-    const line: LogLine = JSON.parse(raw)
+    const read: LogLine & { readonly msg?: string } = JSON.parse(raw)
+    // Under a `.rr.yaml` lines have RoadRunner's members.
+    const line = read.msg === undefined ? read : { ...read, message: read.msg }
     lines.push(line)
     for (const one of waiting) if (one.matches(line)) one.resolve(line)
   }
