@@ -27,6 +27,7 @@ import { writePidFile } from './pid-file.js'
 import { alwaysActive, planStart, type StartOptions, type StartPlan } from './plan.js'
 import { listenForEnd } from './signals.js'
 import { checkProblems, checkRuntimeApi, tellStartFault } from './start-fault.js'
+import { notifySystemd, type SystemdState } from './systemd.js'
 import { type PluginPlace, Uncaught } from './uncaught.js'
 
 /** Differences between the modes, beside their platform. */
@@ -106,7 +107,10 @@ export class ServerRun {
 
   #goOn(event: LifeEvent, { boots, held, path }: LifeEventFacts): void {
     if (event === 'started') this.#open()
-    if (boots !== undefined) this.#greeting?.ready(boots)
+    if (boots !== undefined) {
+      this.#greeting?.ready(boots)
+      this.#notify('READY=1')
+    }
     if (held !== undefined) this.#sayHeld(held)
     if (path !== undefined) this.#renewWorkers(path)
   }
@@ -133,6 +137,11 @@ export class ServerRun {
     await server.start()
     if (!this.#isStarting()) return
     this.#step('started')
+  }
+
+  #notify(state: SystemdState): void {
+    if (!this.#options.manner.isInLambda)
+      notifySystemd(state, { env: process.env, log: this.#log.named('systemd') })
   }
 
   #isStarting(): boolean {
@@ -222,6 +231,7 @@ export class ServerRun {
     const server = this.#server
     const code = exitCodeOf(event, error)
     if (event === 'fault') this.#log.error({ error }, 'the server ends because of a fault')
+    this.#notify('STOPPING=1')
     if (server === undefined) return code
     const { stopBudget } = this.#options.platform
     const asked = { log: this.#log, code, signal: this.#end.signal }
