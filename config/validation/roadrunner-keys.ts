@@ -15,7 +15,6 @@ const meaninglessKeys: Readonly<Record<string, string>> = {
   'logs.file_logger_options.max_backups': 'let a log collector rotate the file',
   'logs.file_logger_options.compress': 'let a log collector rotate the file',
   'logs.line_ending': 'lines end with a newline',
-  'server.on_init': 'run it before `rr serve`',
   'server.after_init': 'run it before `rr serve`',
   'server.relay_timeout': 'use allocate_timeout of the pool',
   'jobs.num_pollers': 'as many jobs are taken as workers can soon run: use jobs.pool.num_workers',

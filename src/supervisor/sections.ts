@@ -4,6 +4,7 @@ import { byMode } from '../logging/channels.js'
 import type { LogSettings } from '../logging/sink.js'
 import {
   mapSection,
+  required,
   type Section,
   type SectionConfig,
   type SectionFault,
@@ -151,6 +152,30 @@ const server = section(
     },
     ...processProperties,
     env: envProperty,
+    on_init: {
+      type: 'object',
+      optional: true,
+      description: 'A command that is run before the first workers boot, such as warming a cache.',
+      properties: {
+        command: {
+          ...required({ type: 'string', format: 'command' }),
+          description: 'The program and its arguments, split by shell quoting rules. No shell runs it.',
+        },
+        exec_timeout: {
+          type: 'string',
+          format: 'duration',
+          default: '60s',
+          description: 'The longest run; then it is stopped, which is a failure.',
+        },
+        exit_on_error: {
+          type: 'boolean',
+          default: false,
+          description: 'Its failure ends the start; else it is a warning.',
+        },
+        user: { type: 'string', description: 'The user that it runs as; not set: that of `server`.' },
+        env: envProperty,
+      },
+    },
   },
   'What every pool inherits.',
 )

@@ -192,6 +192,7 @@ export class Server {
       if (!this.#isClosed) this.#options.early?.discard()
       log.configure(settings.logs)
       await this.rpc.configure(settings.rpc)
+      await this.#runOnInit()
       await this.#container.start()
       this.pools.openDeclared()
       // Workers that boot longer may call RPC meanwhile.
@@ -261,6 +262,32 @@ export class Server {
     // The first workers have been begun: what they did not take over was started for another configuration.
     this.#options.early?.discard()
     this.#opening = this.rpc.open().catch(this.#failed.resolve)
+  }
+
+  /** Runs `server.on_init` to its end. Rejects with RR_WORKER_COMMAND, or when its failure is to end the start. */
+  async #runOnInit(): Promise<void> {
+    const { server } = this.#options.settings
+    if (server.on_init === undefined) return
+    const { command, exec_timeout: runMsMax, exit_on_error: isFatal, user, env } = server.on_init
+    const undos: (() => unknown)[] = []
+    const processes = this.#processes.forPlugin((undo) => undos.push(undo))
+    const keys = user === undefined || user === '' ? {} : { keys: { user } }
+    const run = {
+      name: 'on_init',
+      command,
+      env: { ...server.env, ...env },
+      restart: 'never',
+      runMsMax,
+    } as const
+    const { code, signal } = await (await processes.start({ ...run, ...keys })).ended
+    for (const undo of undos) await undo()
+    if (code === 0) return
+    const why = signal === null ? `code ${code}` : signal
+    if (isFatal)
+      throw new RelayError(ErrorCode.WorkerCommand, `server.on_init ended with ${why}`, {
+        hint: 'Its lines in the log say why. Without `exit_on_error` the server starts all the same.',
+      })
+    this.#log.warn({ code, signal }, 'server.on_init failed')
   }
 
   async #waitsFor(): Promise<readonly string[]> {

@@ -65,4 +65,15 @@ export interface ServerSettings extends ProcessKeys {
   readonly command: string | readonly string[] | undefined
   readonly relay: string
   readonly env: Readonly<Record<string, string>>
+  /** A command that is run before the first workers boot. */
+  readonly on_init?:
+    | {
+        readonly command: string
+        /** Ms. */
+        readonly exec_timeout: number
+        readonly exit_on_error: boolean
+        readonly user: string | undefined
+        readonly env: Readonly<Record<string, string>>
+      }
+    | undefined
 }
