@@ -48,7 +48,7 @@ test('generated validators of the built-in sections accept exactly what ajv acce
     assert.ok(generated, `build has no validator of "${name}:"`)
     const compiled = new Ajv(ajvOptions).compile(constraintsOf(config))
     const paths: (readonly string[])[] = config.entries
-      ? pathsOf({ name: config.entries })
+      ? [[], ...pathsOf({ name: config.entries })]
       : [[], ...pathsOf(config.properties)]
     let accepted = 0
     for (const path of paths) {

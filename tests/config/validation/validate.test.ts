@@ -174,6 +174,10 @@ test('an include replaces whole sections, an override beats both, and both keep 
     encoding: 'console',
     line_max: 16 * 2 ** 20,
     output: 'stderr',
+    channels: {},
+    file_logger_options: { log_output: '' },
+    mode: undefined,
+    shape: 'own',
   })
   assert.equal(Object(values.get('lambda')).pool.num_workers, 5)
   const bad = await read(t, 'version: "3"\n', { overrides: ['logs.level=loud', 'nonsense'] })
@@ -195,13 +199,13 @@ test('an include that is missing, or includes itself, is a fault at its line', a
 test('a key of RoadRunner without a meaning here is a warning that says what to use', async (t) => {
   const { problems } = await read(
     t,
-    'version: "3"\nendure: { grace_period: 5s }\nlogs: { mode: production }\n',
+    'version: "3"\nendure: { grace_period: 5s }\nlogs: { line_ending: "\\r\\n" }\n',
   )
   assert.equal(problems.length, 2)
   assert.match(problems.join('\n'), /rr\.yaml:2:1: warning: "endure" has no meaning here/)
   assert.match(
     problems.join('\n'),
-    /rr\.yaml:3:9: warning: "logs\.mode" has no meaning here, use logs\.encoding/,
+    /rr\.yaml:3:9: warning: "logs\.line_ending" has no meaning here, lines end with a newline/,
   )
 })
 
