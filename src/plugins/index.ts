@@ -27,7 +27,6 @@ import status from './status/index.js'
 
 /** Plugins that need no npm package. */
 export const builtInPlugins: readonly AnyPlugin[] = [
-  redis,
   amqp,
   beanstalk,
   boltdb,
@@ -43,6 +42,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   metrics,
   nats,
   postgres,
+  redis,
   kv,
   kvBoltDb,
   kvMemory,

@@ -129,7 +129,7 @@ test('rr validate tells what is wrong within the keys of a driver, with place an
   // Whatever other drivers are built in.
   const shown = rr
     .text()
-    .replace(/Expected one of [\w, ]*memory[\w, ]*, lines/, 'Expected one of memory, lines')
+    .replace(/Expected one of [\w, -]*memory[\w, -]*, lines/, 'Expected one of memory, lines')
     .trim()
     .split('\n')
   assert.deepEqual(shown, [
