@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { ask, echoWorker, type HttpServer, phpWorker, startHttpServer } from '../helpers/http.js'
 import { missing } from '../helpers/project.js'
-import { started, startRr, testFolder } from '../helpers/rr.js'
+import { startRr, testFolder } from '../helpers/rr.js'
 import { eventually } from '../helpers/wait.js'
 
 const skip = missing('php')
@@ -276,7 +276,9 @@ http:
     folder,
     files: { '.rr.yaml': file },
   })
-  const port = Number(/:(\d+)$/.exec(String((await started(rr)).http))?.[1])
+  // Its log has RoadRunner's shape.
+  const { http } = await rr.line((line) => line.msg === 'server started')
+  const port = Number(/:(\d+)$/.exec(String(http))?.[1])
   assert.equal((await ask(port, '/')).status, 201)
 })
 
