@@ -121,6 +121,7 @@ export const readerCases: readonly ReaderCase[] = [
   refused('a name with a space', get('/a', 'X Y: 1\r\n')),
   refused('an empty name', get('/a', ': 1\r\n')),
   refused('a target with a space', 'GET /a b HTTP/1.1\r\nHost: x\r\n\r\n'),
+  refused('the preface of HTTP/2 where it is not served', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
   refused('another protocol', 'GET /a ICAP/1.0\r\nHost: x\r\n\r\n'),
   refused('a chunk size that is not hex', post('z\r\na\r\n0\r\n\r\n', 'Transfer-Encoding: chunked\r\n')),
   refused(

@@ -326,11 +326,8 @@ export class PlainConnection implements ClientAnswer {
     const rest = this.#pending
     this.#pending = noBytes
     this.#parts.onGone(this)
-    const isHttp2 = isPreface(rest)
-    // node:http reads what was put back by events, node:http2 by itself.
-    if (isHttp2) this.#socket.pause()
     this.#socket.unshift(rest)
-    this.#parts.handOver(this.#socket, isHttp2)
+    this.#parts.handOver(this.#socket, isPreface(rest))
   }
 
   #detach(): void {

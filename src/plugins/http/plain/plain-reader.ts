@@ -62,8 +62,11 @@ export function readPlain(options: PlainReaderOptions): PlainReader {
     handOver(socket: Socket, isHttp2: boolean) {
       socket.setTimeout(0)
       socket.off('timeout', onSilence)
-      if (isHttp2 && takeHttp2 !== undefined) takeHttp2(socket)
-      else for (const listener of own) listener.call(server, socket)
+      if (isHttp2 && takeHttp2 !== undefined) {
+        // It reads what was put back by itself, and node:http by events.
+        socket.pause()
+        takeHttp2(socket)
+      } else for (const listener of own) listener.call(server, socket)
     },
   }
   server.on(event, (socket: Socket) => {
