@@ -39,7 +39,7 @@ function pathsOf(properties: Properties, above: readonly string[] = []): (readon
 const samples: readonly unknown[] = [
   ...[0, 1, -1, 1.5, 3000, 99_999_999, true, false, '', '4', 'many', 'auto', 'raw', 'on', 'off', 'json'],
   ...['60s', '0s', '16MB', 'pipes', 'fifo', 'unix://x', 'tcp://127.0.0.1:90', "php 'open", 'redrive', '0027'],
-  ...[[], ['a'], [['a']], {}, { a: 'b' }, { 'a b': 'c' }, [{ A: 'b' }]],
+  ...[[], ['a'], [['a']], {}, { a: 'b' }, { 'a b': 'c' }, [{ A: 'b' }], { driver: 'memory' }],
 ]
 
 test('generated validators of the built-in sections accept exactly what ajv accepts', () => {
