@@ -141,3 +141,11 @@ test('it serves without /proc, and says what it lacks', async (t) => {
   rr.child.kill('SIGTERM')
   assert.equal(await rr.ended, 0)
 })
+
+test('a fault of the configuration that only the set-up of a plugin finds is said with its hint, exit 78', async (t) => {
+  const jobs = 'jobs: { pipelines: { mail: { driver: redis } } }\nredis: { tls: { root_ca: nowhere.pem } }'
+  const rr = await startRr(t, ['serve'], { config: `${config}\n${jobs}\n` })
+  assert.equal(await rr.ended, 78)
+  assertSaid(rr.text(), 'RR_CONFIG_INVALID')
+  assert.match(rr.text(), /`redis\.tls` names a file that cannot be read.*nowhere\.pem/)
+})
