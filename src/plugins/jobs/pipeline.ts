@@ -22,6 +22,7 @@ import type { RetryPolicy } from './fate.js'
 import { tellLost } from './lost-jobs.js'
 import type { PipelineState } from './pipeline-state.js'
 import { QueueLink } from './queue-link.js'
+import { askNumbers } from './queue-numbers.js'
 import type { Scheduler, Taker } from './scheduler.js'
 import { Settlement } from './settlement.js'
 import { MinuteRate, newTally } from './tally.js'
@@ -138,11 +139,7 @@ export class JobPipeline implements Taker {
   /** The state, with the numbers of the queue. Never rejects. */
   async state(): Promise<PipelineState> {
     const { scheduler, clock } = this.#context
-    const counts = await this.#source?.counts?.().catch((error: unknown) => {
-      this.#link.failed(error)
-      return undefined
-    })
-    const kept = (await this.#storedCount()) ?? this.#failed.size
+    const { counts, stored } = await askNumbers(this.#source, this.#link, this.isConsumed)
     const { error } = this.#link
     const { queue: given } = this.#options.config
     const queue = this.#source?.queue ?? given
@@ -161,7 +158,7 @@ export class JobPipeline implements Taker {
       oldestMs: this.#source?.oldestMs?.(),
       running: scheduler.heldOf(this),
       waiting: scheduler.waitingOf(this),
-      kept,
+      kept: stored ?? hidden,
       perMinute: this.#rate.perMinute(clock.nowMs()),
       tally: { ...this.#tally },
     }
@@ -218,13 +215,6 @@ export class JobPipeline implements Taker {
     if (source.isVolatile === true)
       await tellLost(source, { pipeline: this.name, driver: this.driver }, this.#context.log)
     await source.close()
-  }
-
-  async #storedCount(): Promise<number | undefined> {
-    return this.#source?.failed?.count().catch((error: unknown) => {
-      this.#link.failed(error)
-      return undefined
-    })
   }
 
   #openSource(): Promise<Source> {

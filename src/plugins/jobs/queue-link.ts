@@ -11,6 +11,9 @@ interface QueueLinkOptions {
   readonly log: Logger
 }
 
+/** Call that a queue has not answered. */
+type QueueCall = 'pull' | 'count'
+
 const policy: RetryPolicy = { max: 0, backoff: 200, jitter: 0.2 }
 const waitMsMax = 30_000
 
@@ -19,6 +22,8 @@ export class QueueLink {
   readonly #options: QueueLinkOptions
   #error: string | undefined
   #failures = 0
+  /** The call whose failure counts: that of a pull outweighs that of a count. */
+  #failedCall: QueueCall = 'count'
 
   constructor(options: QueueLinkOptions) {
     this.#options = options
@@ -38,10 +43,16 @@ export class QueueLink {
     log.info({ pipeline, driver }, 'a pipeline reaches its queue again')
   }
 
+  /** The queue has counted its jobs. While it is pulled from, that says nothing about a pull which failed. */
+  counted(isPulled: boolean): void {
+    if (!isPulled || this.#failedCall === 'count') this.reached()
+  }
+
   /** The queue has not answered. */
-  failed(error: unknown): void {
+  failed(error: unknown, call: QueueCall = 'pull'): void {
     const { pipeline, driver, log } = this.#options
     const isNew = this.#error === undefined
+    if (isNew || call === 'pull') this.#failedCall = call
     this.#failures += 1
     this.#error = messageOf(error)
     if (!isNew) return

@@ -85,3 +85,27 @@ test('destroying a pipeline whose job does not end is given up in time, and goes
   end()
   while (pipelines.names().length > 0) await turn()
 })
+
+test('a pipeline that nobody consumes is reachable again once its queue has counted its jobs', async () => {
+  const { pipelines, source } = await make({})
+  const counts = source.counts?.bind(source)
+  source.counts = () => Promise.reject(new Error('not reached'))
+  const stateOf = async () => (await pipelines.states()).map(({ state, error }) => [state, error])
+  assert.deepEqual(await stateOf(), [['unreachable', 'not reached']])
+  Object.assign(source, { counts })
+  assert.deepEqual(await stateOf(), [['paused', undefined]])
+})
+
+test('a count says nothing about a queue that hands out no jobs to the pipeline that takes them', async () => {
+  const { log, pipelines, source } = await make({})
+  source.pull = () => Promise.reject(new Error('not allowed'))
+  pipelines.resume('mail')
+  while (!log.lines.some(({ message }) => /cannot reach its queue/.test(message))) await turn()
+  const states = await pipelines.states()
+  assert.deepEqual(
+    states.map(({ state, error }) => [state, error]),
+    [['unreachable', 'not allowed']],
+  )
+  await pipelines.find('mail').pause()
+  assert.equal((await pipelines.states())[0]?.state, 'paused')
+})
