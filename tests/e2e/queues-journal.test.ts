@@ -61,6 +61,16 @@ test('a second server on a journal does not start, and says which process has it
   assert.match(second.text(), new RegExp(`RR_JOURNAL_LOCKED.*is open in process ${first.rr.child.pid}`))
 })
 
+test('a redriven job that killed its workers has all of its tries ahead', async (t) => {
+  const server = await startQueues(t, { jobs: journal })
+  await server.push('mail', { id: 'poison', body: { id: 'poison', deed: 'die', times: 5 } })
+  const isKept = async () => Object(await server.call('jobs.Failed')).jobs.length === 1
+  await eventually(isKept)
+  assert.deepEqual(await server.call('jobs.Redrive', { pipeline: 'mail' }), { count: 1 })
+  await eventually(() => server.lines('done').length === 1)
+  assert.equal(server.lines('tries').length, 6)
+})
+
 test('boltdb is a journal beside the named file; that file itself is a fault, unless it is to be ignored', async (t) => {
   const folder = await testFolder(t)
   const jobs = ['consume: [mail]', 'pipelines:', '  mail: { driver: boltdb, config: { file: data/rr.db } }']

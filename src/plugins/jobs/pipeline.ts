@@ -256,6 +256,7 @@ export class JobPipeline implements Taker {
       push,
       attempts: this.#attempts,
       failed: this.#failed,
+      poison: this.#poison,
       tally: this.#tally,
       log,
       nowMs: () => clock.nowMs(),

@@ -8,6 +8,7 @@ import type {
   FailedStore,
   Headers,
   NewJob,
+  PoisonRecords,
   SettledDelivery,
   SettledSource,
   Source,
@@ -30,6 +31,7 @@ export interface SettlementOptions {
   readonly push: (pipeline: string, job: NewJob) => Promise<void>
   readonly attempts: Attempts
   readonly failed: FailedSet
+  readonly poison: PoisonRecords
   readonly tally: Tally
   readonly log: Logger
   readonly nowMs: () => number
@@ -166,8 +168,14 @@ export class Settlement implements SettledSource {
       return undefined
     }
     const fate = await this.#fateOf(delivery, verdict, attempt)
-    reportJob(log, { ...about, why: verdict.why, fate, dead: this.#options.dead })
+    // What is to be kept is told once it is: its queue may not take it.
+    if (fate.kind !== 'park') this.#report(fate, delivery, verdict, attempt)
     return this.#carryOut(fate, delivery, verdict, attempt)
+  }
+
+  #report(fate: Fate, { id: job }: Delivery, { why }: NotDone, attempt: number): void {
+    const { log, pipeline, dead } = this.#options
+    reportJob(log, { pipeline, job, attempt, why, fate, dead })
   }
 
   async #fateOf(delivery: Delivery, verdict: NotDone, attempt: number): Promise<Fate> {
@@ -258,6 +266,7 @@ export class Settlement implements SettledSource {
     if (source.failed !== undefined) return this.#store(source.failed, delivery, verdict, attempt)
     tally.failed += 1
     failed.add({ delivery, why, attempt, atMs: nowMs() })
+    this.#report({ kind: 'park' }, delivery, verdict, attempt)
     const [fault] = (await source.park?.([delivery])) ?? []
     if (fault === undefined) return undefined
     const fields = { pipeline, job: delivery.id, error: messageOf(fault) }
@@ -272,16 +281,21 @@ export class Settlement implements SettledSource {
     verdict: NotDone,
     attempt: number,
   ): Promise<SettledDelivery | undefined> {
-    const { attempts, tally, log, pipeline, policy, random } = this.#options
+    const { attempts, poison, tally, log, pipeline, policy, random } = this.#options
     try {
       await store.keep({ delivery, why: verdict.why.message, attempt })
     } catch (error) {
       const fields = { pipeline, job: delivery.id, error: messageOf(error) }
-      log.warn(fields, 'a failed job could not be kept by its queue, it comes again')
-      return this.#again(delivery, verdict, { afterMs: waitMs(attempt, policy, random), isFree: false })
+      log.warn(fields, 'a failed job could not be kept by its queue')
+      const fate = { kind: 'again', afterMs: waitMs(attempt, policy, random), isFree: false } as const
+      this.#report(fate, delivery, verdict, attempt)
+      return this.#again(delivery, verdict, fate)
     }
+    this.#report({ kind: 'park' }, delivery, verdict, attempt)
     tally.failed += 1
+    // When it is redriven, by whichever server, all is ahead of it.
     attempts.forget(delivery)
+    poison.forget(delivery.id)
     return undefined
   }
 }

@@ -5,7 +5,8 @@ import { FailedSet } from '../../../src/plugins/jobs/failed-set.js'
 import { Settlement, type SettlementOptions } from '../../../src/plugins/jobs/settlement.js'
 import { newTally } from '../../../src/plugins/jobs/tally.js'
 import { makeFault } from '../../../src/work/fault.js'
-import type { SettledDelivery, Source } from '../../../src/work/source.js'
+import { PoisonRecords } from '../../../src/work/poison-records.js'
+import type { FailedStore, SettledDelivery, Source } from '../../../src/work/source.js'
 import { FaultKind } from '../../../src/work/verdict.js'
 import { MemoryLog } from '../../../testing/memory-log.js'
 import { delivery, RecordingSource } from '../../helpers/deliveries.js'
@@ -33,6 +34,7 @@ function make(changes: Partial<SettlementOptions> = {}) {
     push: async () => undefined,
     attempts: new Attempts(),
     failed: new FailedSet(),
+    poison: new PoisonRecords(3),
     tally,
     log,
     nowMs: () => clock.nowMs(),
@@ -106,4 +108,48 @@ test('what was acknowledged before is pushed back also when the queue cannot be 
   const { settlement } = make({ source, push: async (_, { id }) => void pushed.push(id) })
   await assert.rejects(settlement.release([delivery('1'), delivery('2', { autoAck: true })]), /not reached/)
   assert.deepEqual(pushed, ['2'])
+})
+
+/** A queue that keeps failed jobs itself, by way of `keep`. */
+const keeping = (keep: FailedStore['keep']) => {
+  const store: FailedStore = { keep, list: async () => [], redrive: async () => 0, count: async () => 0 }
+  return Object.assign(new Queue(), { failed: store })
+}
+
+test('a failed job is said to be kept once its queue has kept it', async () => {
+  let keptLines: number | undefined
+  const { settlement, log } = make({
+    source: keeping(async () => {
+      keptLines = log.lines.length
+    }),
+    dead: '',
+  })
+  await settlement.settle([failedForGood('1')])
+  assert.equal(keptLines, 0)
+  assert.deepEqual(
+    log.lines.map(({ message }) => message),
+    ['a job failed for good: it is kept, see `rr jobs dead`'],
+  )
+})
+
+test('a failed job that its queue could not keep is not said to be kept, and comes again', async () => {
+  const source = keeping(() => Promise.reject(new Error('not reached')))
+  const { settlement, log } = make({ source, dead: '' })
+  await settlement.settle([failedForGood('1')])
+  assert.deepEqual(source.settled, ['1 retry'])
+  assert.deepEqual(
+    log.lines.map(({ level, message, fields }) => [level, message, fields.error ?? fields.errorMessage]),
+    [
+      ['warn', 'a failed job could not be kept by its queue', 'not reached'],
+      ['error', 'a job failed, it comes again', 'broken'],
+    ],
+  )
+})
+
+test('deaths of workers are forgotten of a job that its queue keeps', async () => {
+  const poison = new PoisonRecords(3)
+  poison.giveUp('1')
+  const { settlement } = make({ source: keeping(async () => undefined), dead: '', poison })
+  await settlement.settle([failedForGood('1')])
+  assert.equal(poison.isSuspect('1'), false)
 })
