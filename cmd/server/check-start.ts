@@ -12,6 +12,7 @@ import { processProperties } from '../../src/supervisor/pool/process-keys.js'
 import { hostServices } from '../../src/supervisor/services.js'
 import { resolveIdentity } from '../../src/supervisor/worker/os/identity.js'
 import { hostPortFault, socketFault } from './check-addresses.js'
+import { boltDbProblems } from './check-boltdb.js'
 import { commandFault } from './check-command.js'
 import { type StartPlan, shownFile } from './plan.js'
 
@@ -21,7 +22,7 @@ export function checkStart(plan: StartPlan): readonly Problem[] {
   checker.plugins()
   checker.addresses()
   checker.pools()
-  return checker.problems
+  return [...checker.problems, ...boltDbProblems(plan)]
 }
 
 /** Counts the pools of a configuration and its plugins that are not built in. */

@@ -52,6 +52,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   status,
 ]
 
+export { boltDbFileFault } from './boltdb/files.js'
 export { type EmulatorIdentity, identityRoute, readIdentity } from './emulator/http/identity.js'
 export { EmulatorQueue, EmulatorSend, EmulatorTarget, type PolledCounts } from './emulator/procedures.js'
 

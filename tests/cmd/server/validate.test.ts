@@ -18,6 +18,8 @@ const files: Readonly<Record<string, string>> = {
   'app.js': '',
   'worker.py': '',
   'text-file': 'no interpreter\n',
+  'old.db': 'of RoadRunner',
+  'rr.db': 'of RoadRunner',
   'needs.mjs': plugin(
     "export default definePlugin({ name: 'needs', needs: { queue: serviceKey('queue') }, setup() {} })",
   ),
@@ -65,6 +67,14 @@ const faulty: readonly [yaml: string, problems: readonly RegExp[]][] = [
     'server: { command: "php worker.php" }\npools: { default: {} }\nlambda: { pool: defalt }',
     [/^rr\.yaml:4:17: there is no pool "defalt", did you mean "default"\? Expected one of default$/],
   ],
+  [
+    'server: { command: "php worker.php" }\njobs:\n  pipelines:\n    a: { driver: boltdb, config: { file: old.db } }\n    b: { driver: boltdb }',
+    [
+      /^rr\.yaml:5:42: old\.db may hold data of RoadRunner.*`boltdb\.ignore_existing: true`/,
+      /^rr\.yaml:6:8: rr\.db may hold/,
+    ],
+  ],
+  ['kv: { a: { driver: boltdb, config: { file: old.db } } }', [/^rr\.yaml:2:44: old\.db may hold data/]],
   [command('"php9.9 worker.php"'), [/^rr\.yaml:2:20: the program "php9\.9" is not on PATH/]],
   [command('"./text-file"'), [/^rr\.yaml:2:20: the program text-file is not executable/]],
   [command('"./nothing-here"'), [/^rr\.yaml:2:20: the program nothing-here is not an executable file/]],
@@ -181,6 +191,8 @@ test('validate passes what may well start', async (t) => {
     command('"python3 -c pass"'),
     command('["sh", "-c", "exec php workr.php"]'),
     command('"env php workr.php"'),
+    'boltdb: { ignore_existing: true }\nkv: { a: { driver: boltdb } }',
+    'kv: { a: { driver: boltdb, config: { file: new.db } } }',
     'lambda: { pool: { runtime: thread, command: worker.mjs } }',
     'server: { command: "php worker.php" }\npools: { default: {} }\nlambda: { pool: default }\nplugins: [./own.mjs]\nown: { pool: default }',
     'emulator: { address: "localhost:0" }\nserver: { relay: "tcp://[::1]:9000" }',
