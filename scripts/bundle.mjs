@@ -55,11 +55,19 @@ function entryOf(modules, eager) {
   const [first, ...more] = modules.map((file) => JSON.stringify(file))
   const code = [`export * from ${first}`, ...more.map((file) => `import ${file}`)].join('\n')
   return {
+    ...collectEager('entry', eager),
     name: 'entry',
     resolveId: (id) => (id === 'entry' ? { id, moduleSideEffects: true } : undefined),
     load: (id) => (id === 'entry' ? code : undefined),
+  }
+}
+
+/** Collects in `eager` what is loaded with the module `entry`, itself included. */
+function collectEager(entry, eager) {
+  return {
+    name: 'eager',
     buildEnd() {
-      eager.add('entry')
+      eager.add(entry)
       // A set is also iterated over what is added on the way.
       for (const id of eager) for (const one of this.getModuleInfo(id)?.importedIds ?? []) eager.add(one)
     },
@@ -145,9 +153,21 @@ export async function writeWorkers({ build, target }) {
   for (const name of readdirSync(target, { recursive: true }))
     if (/\.js(\.map)?$/.test(name)) rmSync(join(target, name))
   const entries = ['index', 'loader', 'thread'].map((name) => [name, join(build, `workers/node/${name}.js`)])
-  const made = await rolldown({ input: Object.fromEntries(entries), platform: 'node', external, checks })
+  const sdk = new Set()
+  const plugins = ['serving', 'connect', 'children'].map((name) =>
+    collectEager(join(build, `workers/node/${name}.js`), sdk),
+  )
+  const made = await rolldown({
+    input: Object.fromEntries(entries),
+    platform: 'node',
+    external,
+    plugins,
+    checks,
+  })
   const names = { entryFileNames: '[name].js', chunkFileNames: '[name].js' }
-  await made.write({ format: 'esm', dir: target, ...names, sourcemap: true, comments: false })
+  // What all of them load is one file, whatever of it the parts that are loaded later share.
+  const codeSplitting = { groups: [{ name: 'serving', test: (id) => sdk.has(id) }] }
+  await made.write({ format: 'esm', dir: target, ...names, codeSplitting, sourcemap: true, comments: false })
   await made.close()
 }
 
