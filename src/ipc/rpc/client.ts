@@ -24,6 +24,10 @@ export interface RpcClient {
   call<I, O>(procedure: RemoteProcedure<I, O>, input?: I, timeoutMs?: number): Promise<O>
   /** Resolves when the connection has ended. */
   readonly closed: Promise<void>
+  /** Keeps the process running while the connection is open: the initial state. */
+  ref(): void
+  /** Lets the process end although the connection is open. */
+  unref(): void
   close(): void
 }
 
@@ -72,6 +76,7 @@ function connectFault(address: string, error: unknown): RelayError {
 
 class Client implements RpcClient {
   readonly closed: Promise<void>
+  readonly #socket: Socket
   readonly #relay: Relay
   readonly #clock: Clock
   readonly #pending = new Map<number, PendingCall>()
@@ -79,6 +84,7 @@ class Client implements RpcClient {
   #isClosed = false
 
   constructor(socket: Socket, clock: Clock) {
+    this.#socket = socket
     this.#clock = clock
     this.#relay = socketRelay(socket, limits)
     this.closed = new Promise((resolve) => {
@@ -117,6 +123,14 @@ class Client implements RpcClient {
       this.#relay.send(rpcParts({ sequence, method, codec: FrameFlag.json, isError: false, data }))
     })
     return within({ clock: this.#clock, timeoutMs, what: `${method} was not answered` }, answer)
+  }
+
+  ref(): void {
+    this.#socket.ref()
+  }
+
+  unref(): void {
+    this.#socket.unref()
   }
 
   close(): void {

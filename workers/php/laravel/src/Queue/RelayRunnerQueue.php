@@ -6,15 +6,19 @@ namespace RelayRunner\Laravel\Queue;
 
 use Illuminate\Contracts\Queue\Queue as QueueContract;
 use Illuminate\Queue\Queue;
+use RelayRunner\Jobs;
 use RelayRunner\Rpc;
 
 /** Dispatches jobs into the pipelines of a running server. It is the server that hands them to workers, so nothing is popped here. */
 final class RelayRunnerQueue extends Queue implements QueueContract
 {
+    private readonly Jobs $jobs;
+
     /** @param ?bool $dispatchAfterCommit whether jobs wait for the end of open transactions */
     public function __construct(private readonly Rpc $rpc, private readonly string $default, ?bool $dispatchAfterCommit = null)
     {
         $this->dispatchAfterCommit = $dispatchAfterCommit;
+        $this->jobs = new Jobs($rpc);
     }
 
     /** Number of jobs that wait, are delayed, or run. */
@@ -59,9 +63,7 @@ final class RelayRunnerQueue extends Queue implements QueueContract
     /** @param array<string, mixed> $options `delay` in seconds, `priority`, `group`, `job` (the class) */
     public function pushRaw($payload, $queue = null, array $options = [])
     {
-        $one = $this->entry($payload, $queue, $options);
-        $this->send([$one]);
-        return $one['id'];
+        return $this->jobs->push($queue ?? $this->default, ...$this->entry($payload, $options));
     }
 
     /** Pushes many jobs in one call. Those that wait for a transaction go one by one when it ends. */
@@ -75,11 +77,11 @@ final class RelayRunnerQueue extends Queue implements QueueContract
                 continue;
             }
             $payload = $this->createPayload($job, $queue ?? $this->default, $data);
-            $entries[] = [$job, $this->entry($payload, $queue, $this->optionsOf($job, $delay))];
+            $entries[] = [$job, $this->entry($payload, $this->optionsOf($job, $delay))];
         }
-        $this->send(array_column($entries, 1));
-        foreach ($entries as [$job, $entry]) {
-            $this->told($job, $entry, $queue);
+        $ids = $this->jobs->pushMany($queue ?? $this->default, array_column($entries, 1));
+        foreach ($entries as $at => [$job, $entry]) {
+            $this->told($job, $ids[$at], $entry, $queue);
         }
     }
 
@@ -112,41 +114,29 @@ final class RelayRunnerQueue extends Queue implements QueueContract
         ];
     }
 
-    /** @param array<string, mixed> $options @return array<string, mixed> one job of jobs.PushBatch */
-    private function entry(string $payload, ?string $queue, array $options): array
+    /** @param array<string, mixed> $options @return array<string, mixed> arguments of Jobs::push by name */
+    private function entry(string $payload, array $options): array
     {
         $known = json_decode($payload, true);
-        $headers = ($options['group'] ?? null) === null ? [] : ['rr-group' => ['value' => [(string) $options['group']]]];
         return [
+            'body' => $payload,
             'job' => $options['job'] ?? $known['displayName'] ?? 'job',
-            'id' => $known['uuid'] ?? bin2hex(random_bytes(16)),
-            'payload' => base64_encode($payload),
-            'headers' => (object) $headers,
-            'options' => [
-                'pipeline' => $queue ?? $this->default,
-                'delay' => (int) ($options['delay'] ?? 0),
-                'priority' => (int) ($options['priority'] ?? 0),
-            ],
+            'id' => $known['uuid'] ?? null,
+            'headers' => ($options['group'] ?? null) === null ? [] : ['rr-group' => (string) $options['group']],
+            'delayMs' => max(0, (int) ($options['delay'] ?? 0)) * 1000,
+            'priority' => (int) ($options['priority'] ?? 0),
         ];
     }
 
-    /** @param list<array<string, mixed>> $entries */
-    private function send(array $entries): void
-    {
-        if ($entries !== []) {
-            $this->rpc->call('jobs.PushBatch', ['jobs' => $entries]);
-        }
-    }
-
     /** @param array<string, mixed> $entry */
-    private function told(mixed $job, array $entry, ?string $queue): void
+    private function told(mixed $job, string $id, array $entry, ?string $queue): void
     {
         $method = new \ReflectionMethod($this, 'raiseJobQueuedEvent');
         // Its parameters grew from (id, job) over (id, job, payload) to (queue, id, job, payload, delay).
         $arguments = match ($method->getNumberOfParameters()) {
-            2 => [$entry['id'], $job],
-            3 => [$entry['id'], $job, base64_decode($entry['payload'])],
-            default => [$queue, $entry['id'], $job, base64_decode($entry['payload']), $entry['options']['delay']],
+            2 => [$id, $job],
+            3 => [$id, $job, $entry['body']],
+            default => [$queue, $id, $job, $entry['body'], intdiv($entry['delayMs'], 1000)],
         };
         $this->raiseJobQueuedEvent(...$arguments);
     }

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace RelayRunner\Symfony\Transport;
 
+use RelayRunner\Jobs;
 use RelayRunner\Rpc;
 use RelayRunner\Symfony\Inbox;
 use Symfony\Component\Messenger\Envelope;
@@ -23,12 +24,15 @@ use Symfony\Component\Messenger\Transport\TransportInterface;
  */
 final class RelayRunnerTransport implements TransportInterface
 {
+    private readonly Jobs $jobs;
+
     public function __construct(
-        private readonly Rpc $rpc,
+        Rpc $rpc,
         private readonly string $queue,
         private readonly SerializerInterface $serializer,
         private readonly Inbox $inbox,
     ) {
+        $this->jobs = new Jobs($rpc);
     }
 
     public function send(Envelope $envelope): Envelope
@@ -40,16 +44,14 @@ final class RelayRunnerTransport implements TransportInterface
             return $envelope;
         }
         $encoded = $this->serializer->encode($envelope);
-        $id = bin2hex(random_bytes(16));
-        $headers = array_map(static fn ($value) => ['value' => [(string) $value]], $encoded['headers'] ?? []);
         try {
-            $this->rpc->call('jobs.PushBatch', ['jobs' => [[
-                'job' => $envelope->getMessage()::class,
-                'id' => $id,
-                'payload' => base64_encode($encoded['body']),
-                'headers' => (object) $headers,
-                'options' => ['pipeline' => $this->queue, 'delay' => (int) ceil($delayMs / 1000)],
-            ]]]);
+            $id = $this->jobs->push(
+                $this->queue,
+                $encoded['body'],
+                $envelope->getMessage()::class,
+                headers: $encoded['headers'] ?? [],
+                delayMs: max(0, (int) $delayMs),
+            );
         } catch (\RuntimeException $error) {
             throw new TransportException($error->getMessage(), 0, $error);
         }
