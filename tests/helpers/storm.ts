@@ -114,7 +114,8 @@ async function storm({ server, mark, trouble, random }: Storm) {
   while (performance.now() < endAt && server.exitCode === null) {
     // A launcher lives for a millisecond or two.
     await pause(isTroubled || trouble !== 'a launcher stopped' ? random() * pauseMsMax : 0)
-    const all = withVariable(mark).filter((pid) => pid !== server.pid)
+    // A child that has not become its program yet is still a copy of the server: stopped, it would hold the server's pipes for ever.
+    const all = withVariable(mark).filter((pid) => pid !== server.pid && !commandOf(pid).includes(rrCommand))
     if (!isTroubled && performance.now() > troubleAt) isTroubled = makeTrouble(trouble, all)
     const others = all.filter((pid) => !commandOf(pid).includes('relayrunner-watchdog'))
     const launchers = others.filter((pid) => commandOf(pid).includes('relayrunner-launcher'))
