@@ -187,7 +187,15 @@ function poolsOf({ plugins, entries, listed, file }: StartPlan): readonly PoolUs
       return [{ name: plugin.name, at, tree, isOwn: true }]
     })
   })
-  return [...declared, ...wanted]
+  const ofPipelines = [...keysOf(childOf(entries.get('jobs')?.value, 'pipelines')).values()].flatMap(
+    ({ value }): PoolUse[] => {
+      const tree = childOf(value, 'pool')
+      return tree === undefined
+        ? []
+        : [{ name: scalarText(tree), at: tree.at, tree: undefined, isOwn: false }]
+    },
+  )
+  return [...declared, ...wanted, ...ofPipelines]
 }
 
 /** True for a key of a section that opens a pool: its value has the keys of a pool. */

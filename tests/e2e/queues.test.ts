@@ -1,9 +1,11 @@
 /** `rr serve` with queues in memory: what becomes of jobs, whatever their workers do to them. */
 import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fixture, missing } from '../helpers/project.js'
 import { startQueues, statOf } from '../helpers/queues.js'
-import { workerText } from '../helpers/rr.js'
+import { testFolder, workerText } from '../helpers/rr.js'
 import { eventually } from '../helpers/wait.js'
 
 const memory = ['consume: [mail]', 'pipelines:', '  mail: { driver: memory }']
@@ -195,4 +197,27 @@ test('PHP, Python and Node workers of every kind work through a queue', async (t
     server.rr.child.kill('SIGTERM')
     assert.equal(await server.rr.ended, 0, worker)
   }
+})
+
+test('a pipeline names the pool that runs its jobs, and others have the pool of the section', async (t) => {
+  const [own, shared] = [await testFolder(t), await testFolder(t)]
+  const command = JSON.stringify(workerText('deeds', shared))
+  const server = await startQueues(t, {
+    folder: own,
+    jobs: [
+      'consume: [mail, news, thumbs]',
+      'pipelines:',
+      '  mail: { driver: memory }',
+      '  news: { driver: memory, pool: slow }',
+      '  thumbs: { driver: memory, pool: slow }',
+    ],
+    sections: [`pools: { slow: { num_workers: 1, command: ${command} } }`],
+  })
+  for (const name of ['mail', 'news', 'thumbs']) await server.push(name, { id: name })
+  const doneIn = (folder: string) => {
+    const file = join(folder, 'done')
+    return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').sort() : []
+  }
+  await eventually(() => doneIn(own).length === 1 && doneIn(shared).length === 2)
+  assert.deepEqual([doneIn(own), doneIn(shared)], [['mail'], ['news', 'thumbs']])
 })

@@ -13,8 +13,8 @@ export default definePlugin({
   async setup({ config: settings, needs, log, clock, announce, defer }) {
     // Workers that speak `raw` are those of `lambda`.
     const mode = settings.mode === 'raw' ? 'lambda' : 'jobs'
-    const pool = needs.pools.open(settings.pool, { name: 'jobs', mode })
+    const openPool = (pool: typeof settings.pool) => needs.pools.open(pool, { name: 'jobs', mode })
     const { startJobs } = await import('./start.js')
-    return startJobs({ settings, pool, ...needs, log, clock, announce, defer })
+    return startJobs({ settings, openPool, ...needs, log, clock, announce, defer })
   },
 })

@@ -27,10 +27,14 @@ import type { Scheduler, Taker } from './scheduler.js'
 import { Settlement } from './settlement.js'
 import { MinuteRate, newTally } from './tally.js'
 
-/** Services and settings that all pipelines share. */
-export interface PipelineContext {
+/** A pool, and the scheduler of all pipelines whose jobs it runs. */
+export interface ScheduledPool {
   readonly pool: Pool
   readonly scheduler: Scheduler
+}
+
+/** Services and settings that all pipelines share. */
+export interface PipelineContext extends ScheduledPool {
   readonly retry: RetryPolicy
   readonly dead: string
   /** Makes the protocol of a pipeline. */
@@ -49,6 +53,8 @@ export interface PipelineOptions {
   /** The driver's validated keys. */
   readonly config: Readonly<Record<string, unknown>>
   readonly priority: number
+  /** Workers of its own choice; without them those of the section. */
+  readonly runsOn?: ScheduledPool
 }
 
 /** Deaths of workers after which a job runs on a worker of its own. */
@@ -82,7 +88,7 @@ export class JobPipeline implements Taker {
     this.driver = options.driver.name
     this.priority = options.priority
     this.#options = options
-    this.#context = context
+    this.#context = { ...context, ...options.runsOn }
     this.#link = new QueueLink({ ...context, pipeline: this.name, driver: this.driver })
   }
 

@@ -119,7 +119,6 @@ export class Pipelines {
   /** Takes nothing more; what has not begun goes back at once. */
   async stopTaking(): Promise<void> {
     await this.#each((pipeline) => pipeline.stopTaking())
-    this.#context.scheduler.wake()
   }
 
   /** Resolves when what runs has been settled. */

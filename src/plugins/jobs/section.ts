@@ -26,6 +26,11 @@ export const jobsSection = section(
         'driver',
         JobDriver,
         {
+          pool: {
+            type: 'string',
+            minLength: 1,
+            description: 'Pool under `pools:` whose workers run its jobs; without it that of the section.',
+          },
           priority: {
             type: 'integer',
             minimum: 1,

@@ -20,6 +20,7 @@ import type { JobDriver } from '../../work/driver.js'
 import { Jobs, jobsProtocol, type NewJob, rawProtocol } from '../../work/index.js'
 import { inspectionProcedures } from './inspection.js'
 import { watchPipelines } from './metrics.js'
+import type { ScheduledPool } from './pipeline.js'
 import type { PipelineState } from './pipeline-state.js'
 import { Pipelines } from './pipelines.js'
 import { jobsProcedures } from './rpc.js'
@@ -29,7 +30,8 @@ import type { JobsSettings } from './section.js'
 /** Services and settings of the plugin. */
 export interface JobsOptions {
   readonly settings: JobsSettings
-  readonly pool: Pool
+  /** Opens a pool by its keys or its name, or gives back the one that is open. */
+  readonly openPool: (pool: JobsSettings['pool']) => Pool
   readonly drivers: ReadonlyMap<string, JobDriver>
   readonly rpc: RpcService
   readonly metrics: MetricsService | undefined
@@ -44,14 +46,15 @@ const priorityDefault = 10
 
 /** Opens all pipelines; those of `consume` take jobs once the server serves. Rejects with a fault of the configuration. */
 export async function startJobs(options: JobsOptions): Promise<JobsPlugin> {
-  const { settings, pool, rpc, metrics, log, clock, announce, defer } = options
+  const { settings, openPool, rpc, metrics, log, clock, announce, defer } = options
   const drivers = new Map([...options.drivers.values()].map((driver) => [driver.name, driver]))
+  const scheduled = scheduledPool(openPool(settings.pool), clock)
+  const scheduledPools = new Map([[scheduled.pool, scheduled]])
   const pipelines: Pipelines = new Pipelines({
     onPushed: metrics === undefined ? undefined : watchPipelines(metrics, () => pipelines.states()),
     timeoutMs: settings.timeout * 1000,
     context: {
-      pool,
-      scheduler: new Scheduler({ pool, clock }),
+      ...scheduled,
       retry: settings.retry,
       dead: settings.dead,
       protocolOf: (name) => (settings.mode === 'raw' ? rawProtocol : jobsProtocol(name)),
@@ -61,10 +64,11 @@ export async function startJobs(options: JobsOptions): Promise<JobsPlugin> {
     },
   })
   defer(() => pipelines.close())
-  for (const [name, { driver: driverName, priority, config }] of Object.entries(settings.pipelines)) {
+  for (const [name, { driver: driverName, pool, priority, config }] of Object.entries(settings.pipelines)) {
     const driver = drivers.get(driverName)
     if (driver === undefined) throw noDriver(name, driverName, [...drivers.keys()])
-    await pipelines.declare(pipelineOf(name, driver, config, priority))
+    const own = pool === undefined ? scheduled : scheduledPoolIn(scheduledPools, openPool(pool), clock)
+    await pipelines.declare({ ...pipelineOf(name, driver, config, priority), runsOn: own })
   }
   rpc.register('jobs', {
     ...jobsProcedures({ pipelines, drivers, consume: settings.consume }),
@@ -78,8 +82,8 @@ export async function startJobs(options: JobsOptions): Promise<JobsPlugin> {
       [
         Probe,
         {
-          health: () => pool.liveCount > 0,
-          ready: () => pool.liveCount > 0 && pipelines.unreachable().length === 0,
+          health: () => hasWorkers(scheduledPools),
+          ready: () => hasWorkers(scheduledPools) && pipelines.unreachable().length === 0,
         },
       ],
     ],
@@ -91,6 +95,24 @@ export async function startJobs(options: JobsOptions): Promise<JobsPlugin> {
       await Promise.race([pipelines.finished(), new Promise<void>((resolve) => onAbort(signal, resolve))])
     },
   }
+}
+
+type ScheduledPools = Map<Pool, ScheduledPool>
+
+function scheduledPool(pool: Pool, clock: Clock): ScheduledPool {
+  return { pool, scheduler: new Scheduler({ pool, clock }) }
+}
+
+/** Returns the pool with its scheduler: one for all its pipelines, so that their weights hold among them. */
+function scheduledPoolIn(scheduledPools: ScheduledPools, pool: Pool, clock: Clock): ScheduledPool {
+  const scheduled = scheduledPools.get(pool) ?? scheduledPool(pool, clock)
+  scheduledPools.set(pool, scheduled)
+  return scheduled
+}
+
+/** True while each pool has workers that live. */
+function hasWorkers(scheduledPools: ScheduledPools): boolean {
+  return [...scheduledPools.keys()].every(({ liveCount }) => liveCount > 0)
 }
 
 type JobsPlugin = RunningPlugin<readonly [typeof QueueStates, typeof Jobs, typeof Probe]>

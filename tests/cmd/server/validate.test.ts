@@ -75,6 +75,10 @@ const faulty: readonly [yaml: string, problems: readonly RegExp[]][] = [
     ],
   ],
   ['kv: { a: { driver: boltdb, config: { file: old.db } } }', [/^rr\.yaml:2:44: old\.db may hold data/]],
+  [
+    'server: { command: "php worker.php" }\npools: { mail: {} }\njobs:\n  pipelines:\n    a: { driver: memory, pool: mail }\n    b: { driver: memory, pool: mial }',
+    [/^rr\.yaml:7:32: there is no pool "mial", did you mean "mail"/],
+  ],
   [command('"php9.9 worker.php"'), [/^rr\.yaml:2:20: the program "php9\.9" is not on PATH/]],
   [command('"./text-file"'), [/^rr\.yaml:2:20: the program text-file is not executable/]],
   [command('"./nothing-here"'), [/^rr\.yaml:2:20: the program nothing-here is not an executable file/]],

@@ -31,6 +31,7 @@ test('a pipeline has the keys of its driver, with their defaults', async (t) => 
   assert.deepEqual(value.retry, { max: 0, backoff: 1000, jitter: 0.2 })
   assert.deepEqual(value.pipelines.mail, {
     driver: 'memory',
+    pool: undefined,
     priority: 3,
     config: { priority: 10, prefetch: 100_000 },
   })
