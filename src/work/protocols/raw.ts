@@ -29,14 +29,23 @@ export function rawContext({ source, request, attempt, record, envelope }: RawCo
   return `{"kind":"record","source":${source},${request},"attempt":${attempt},"record":${record}${around}}`
 }
 
-function contextOf({ source, attempt, record }: Delivery): string {
+function contextOf(delivery: Delivery): string {
+  const { source, attempt } = delivery
   return rawContext({
     source: JSON.stringify(source),
     request: noRequest,
     attempt,
-    record: JSON.stringify(record),
+    record: JSON.stringify(recordOf(delivery)),
     envelope: undefined,
   })
+}
+
+/** The record with the headers of its job, which drivers keep beside it, where SQS's clients send them. */
+function recordOf({ record, headers }: Delivery): Delivery['record'] {
+  const { messageAttributes: attributes } = record
+  if (!isObject(attributes) || 'rr_headers' in attributes || Object.keys(headers).length === 0) return record
+  const own = { stringValue: JSON.stringify(headers), dataType: 'String' }
+  return { ...record, messageAttributes: { ...attributes, rr_headers: own } }
 }
 
 /** Speaks `raw`, one delivery a job. */

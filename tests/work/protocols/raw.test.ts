@@ -24,3 +24,17 @@ test('a delivery of a queue gets the context that Lambda’s record gets, with n
   })
   assert.deepEqual([body, id], ['1', '1'])
 })
+
+test('headers that a driver keeps beside the record are among its message attributes', () => {
+  const record = { messageId: '1', messageAttributes: { rr_job: { stringValue: 'mail' } } }
+  const headersSent = (one: object) => {
+    const { context } = rawProtocol.toJob([delivery('1', { headers: { tenant: ['a', 'b'] }, ...one })])
+    return JSON.parse(String(context)).record.messageAttributes?.rr_headers?.stringValue
+  }
+  assert.equal(headersSent({ record }), '{"tenant":["a","b"]}')
+  assert.equal(headersSent({ record, headers: {} }), undefined)
+  // SQS's records have them already, and AMQP's have a place of their own.
+  const sent = { ...record, messageAttributes: { rr_headers: { stringValue: '{}' } } }
+  assert.equal(headersSent({ record: sent }), '{}')
+  assert.equal(headersSent({ record: { basicProperties: { headers: {} } } }), undefined)
+})
