@@ -186,7 +186,7 @@ export const httpSection = section(
       maximum: 1_000_000,
       default: 1000,
       description:
-        'Megabytes of a request’s body; more are answered with 413. A body that is handed to a worker in one piece (any but uploads) has at most 64 MB.',
+        'Megabytes of a request’s body; more are answered with 413. No body has more than 64 MB: it is read before it is handed to a worker, uploads included.',
     },
     internal_error_code: {
       type: 'integer',
