@@ -44,6 +44,7 @@ const workers = 4
 const stormMsMax = 2200
 const pauseMsMax = 25
 const withinMs = 2000
+const emptyLooks = 3
 
 /** One round; the seed says who is hit when. */
 export async function stormRound(seed: number, trouble: Trouble): Promise<StormRound> {
@@ -59,8 +60,13 @@ export async function stormRound(seed: number, trouble: Trouble): Promise<StormR
     server.kill('SIGKILL')
     const since = performance.now()
     await closed
-    while (withVariable(mark).length > 0 && performance.now() - since < withinMs) await pause(10)
-    const left = withVariable(mark).filter(isRunning)
+    // A process in the middle of a fork cannot be read: none is left when three looks in a row see none.
+    let left = withVariable(mark)
+    for (let empty = 0; empty < emptyLooks && performance.now() - since < withinMs; ) {
+      await pause(10)
+      left = withVariable(mark).filter(isRunning)
+      empty = left.length === 0 ? empty + 1 : 0
+    }
     const goneMs = Math.round(performance.now() - since)
     const words = left.map((pid) => `${pid} ${stateOf(pid)} ${commandOf(pid).slice(0, 120)}`)
     const said =
