@@ -43,7 +43,7 @@ delete env.NODE_EXTRA_CA_CERTS
 // Limits that no healthy machine reaches: a test that waits for ever fails, and so does a run whose end somebody's child holds up.
 const fileMsMax = 8 * 60_000
 const runMsMax = 40 * 60_000
-const runner = ['--test', '--enable-source-maps', '--test-concurrency=2', `--test-timeout=${fileMsMax}`]
+const runner = ['--test', '--enable-source-maps', '--test-concurrency=3', `--test-timeout=${fileMsMax}`]
 const run = spawn(process.execPath, [...runner, ...files], {
   stdio: 'inherit',
   env,
