@@ -2,9 +2,14 @@
  * Runs every `*.test.js` below `build/tests` with Node's own runner: `node scripts/test.mjs [WORD…]` runs the files whose
  * path holds one of the words. Says which languages are missing; under CI a missing one is a failure. A file has eight minutes,
  * a run forty.
+ *
+ * The tests that failed are named again at the end, where a reader of a long log looks first. Up to two failed files then run once
+ * more, each by itself: what fails again fails the run; what passes is printed as a race to be mended, and does not.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -43,27 +48,72 @@ delete env.NODE_EXTRA_CA_CERTS
 // Limits that no healthy machine reaches: a test that waits for ever fails, and so does a run whose end somebody's child holds up.
 const fileMsMax = 8 * 60_000
 const runMsMax = 40 * 60_000
-const runner = ['--test', '--enable-source-maps', '--test-concurrency=3', `--test-timeout=${fileMsMax}`]
-const run = spawn(process.execPath, [...runner, ...files], {
-  stdio: 'inherit',
-  env,
-  cwd: root,
-  detached: true,
-})
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => endGroup(signal))
+// More failures than a race explains: the run fails at once.
+const secondRunsMax = 2
+const notes = mkdtempSync(join(tmpdir(), 'rr-tests-'))
+let current
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.on(signal, () => {
+    endGroup(signal)
+    rmSync(notes, { recursive: true, force: true })
+    process.exit(1)
+  })
 const timer = setTimeout(() => {
   console.error(`the tests did not end within ${runMsMax / 60_000} minutes: killed`)
   endGroup('SIGKILL')
 }, runMsMax)
-run.on('exit', (code) => {
-  clearTimeout(timer)
-  process.exit(code ?? 1)
-})
+
+const first = await runTests(files)
+report('failed', first.failed)
+const again = [...new Set(first.failed.map(({ file }) => file))]
+let passed = first.code === 0
+if (!passed && again.length > 0 && again.length <= secondRunsMax && again.length < files.length) {
+  passed = true
+  for (const file of again) {
+    console.error(`\nonce more, by itself: ${relative(root, file)}`)
+    const second = await runTests([file])
+    report('failed again', second.failed)
+    passed &&= second.code === 0
+  }
+  if (passed) report('passed only when run by itself: a race, to be mended', first.failed)
+}
+clearTimeout(timer)
+rmSync(notes, { recursive: true, force: true })
+process.exit(passed ? 0 : 1)
+
+/** Runs these files, and returns the exit code and the tests that failed. */
+async function runTests(paths) {
+  const list = join(notes, 'failed.jsonl')
+  rmSync(list, { force: true })
+  const options = ['--test', '--enable-source-maps', '--test-concurrency=3', `--test-timeout=${fileMsMax}`]
+  const reporters = [
+    ['tap', 'stdout'],
+    [`${root}scripts/failed-tests.mjs`, list],
+  ].flatMap(([reporter, target]) => [`--test-reporter=${reporter}`, `--test-reporter-destination=${target}`])
+  current = spawn(process.execPath, [...options, ...reporters, ...paths], {
+    stdio: 'inherit',
+    env,
+    cwd: root,
+    detached: true,
+  })
+  const code = await new Promise((resolve) => current.on('exit', (status) => resolve(status ?? 1)))
+  const lines = readFileSync(list, 'utf8').split('\n').filter(Boolean)
+  return { code, failed: lines.map((line) => JSON.parse(line)) }
+}
+
+/** Prints the tests with the first lines of their errors, below a title; nothing when there are none. */
+function report(title, tests) {
+  if (tests.length === 0) return
+  console.error(`\n${title} (${tests.length}):`)
+  for (const { file, name, error } of tests)
+    console.error(`  ${relative(root, file)}: ${name}\n    ${error.split('\n').slice(0, 12).join('\n    ')}`)
+}
 
 /** Signals the runner, the test files and what they started in the same group. */
 function endGroup(signal) {
+  if (current === undefined) return
   try {
-    process.kill(-run.pid, signal)
+    process.kill(-current.pid, signal)
   } catch (error) {
     if (error.code !== 'ESRCH') throw error
   }
