@@ -25,6 +25,8 @@ const jobs = [
 ]
 const atOnce = 40
 const timeoutMs = 1000
+/** A time-out that a busy machine does not reach. */
+const patienceMs = 30_000
 const unixTime = (text: unknown) => Date.parse(String(text))
 
 /** Pushes a job with this body as it is. */
@@ -41,8 +43,14 @@ async function followed(server: QueueServer, count: number): Promise<void> {
   assert.equal(ran.length, count)
 }
 
-/** A program that pushes each line it is told into `mail`; it answers `ok`, or with the error. */
-function pusher(t: TestContext, command: string, file: string, address: string | undefined) {
+/** A program that pushes each line it is told into `mail`, with this time-out; it answers `ok`, or with the error. */
+function pusher(
+  t: TestContext,
+  command: string,
+  file: string,
+  address: string | undefined,
+  timeoutMs: number,
+) {
   const { RR_RPC: _, ...others } = process.env
   const env = address === undefined ? others : { ...others, RR_RPC: address }
   const words = [fixture('sdk', file), String(timeoutMs)]
@@ -111,9 +119,12 @@ for (const { language, command, extension, skip } of languages) {
     skip,
   }, async (t) => {
     const file = `push-lines.${extension}`
-    assert.match(await pusher(t, command, file, undefined).push('a'), /RR_RPC is not set: .*rpc\.listen/)
+    assert.match(
+      await pusher(t, command, file, undefined, patienceMs).push('a'),
+      /RR_RPC is not set: .*rpc\.listen/,
+    )
     const folder = await testFolder(t)
-    const program = pusher(t, command, file, `unix://${join(folder, 'rpc-test.sock')}`)
+    const program = pusher(t, command, file, `unix://${join(folder, 'rpc-test.sock')}`, patienceMs)
     assert.match(await program.push('a'), /no server answers on unix:/)
     for (const _life of ['first', 'second']) {
       const server = await startQueues(t, { jobs, folder, worker: worker(1) })
@@ -131,7 +142,7 @@ for (const { language, command, extension, skip } of languages) {
     const silent = createServer((socket) => void t.after(() => socket.destroy()))
     t.after(() => silent.close())
     await once(silent.listen(path), 'listening')
-    const program = pusher(t, command, `push-lines.${extension}`, `unix://${path}`)
+    const program = pusher(t, command, `push-lines.${extension}`, `unix://${path}`, timeoutMs)
     assert.match(await program.push('a'), /(?:not answer|was not answered).* within 1 s/)
     // By a connection of its own.
     const [[next]] = await Promise.all([once(silent, 'connection'), program.push('b')])

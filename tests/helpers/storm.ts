@@ -46,8 +46,8 @@ const pauseMsMax = 25
 const withinMs = 2000
 const emptyLooks = 3
 
-/** One round; the seed says who is hit when. */
-export async function stormRound(seed: number, trouble: Trouble): Promise<StormRound> {
+/** One round; the seed says who is hit when, and when the server is killed unless `stormMs` says it. */
+export async function stormRound(seed: number, trouble: Trouble, stormMs?: number): Promise<StormRound> {
   const random = seededRandom(seed)
   const mark = `RR_STORM=${process.pid}-${seed}-${trouble.replaceAll(' ', '-')}`
   const folder = await mkdtemp(join(tmpdir(), 'rr-storm-'))
@@ -55,7 +55,13 @@ export async function stormRound(seed: number, trouble: Trouble): Promise<StormR
   const { server, text } = startServer(folder, mark)
   const closed = once(server, 'close')
   try {
-    const counts = await storm({ server, mark, trouble, random })
+    const counts = await storm({
+      server,
+      mark,
+      trouble,
+      random,
+      stormMs: stormMs ?? 150 + random() * stormMsMax,
+    })
     const alive = withVariable(mark).length - 1
     server.kill('SIGKILL')
     const since = performance.now()
@@ -110,10 +116,11 @@ interface Storm {
   readonly mark: string
   readonly trouble: Trouble
   readonly random: () => number
+  readonly stormMs: number
 }
 
-async function storm({ server, mark, trouble, random }: Storm) {
-  const endAt = performance.now() + 150 + random() * stormMsMax
+async function storm({ server, mark, trouble, random, stormMs }: Storm) {
+  const endAt = performance.now() + stormMs
   const troubleAt = performance.now() + random() * (endAt - performance.now())
   const counts = { killed: 0, launchersKilled: 0, stopped: 0 }
   let isTroubled = trouble === 'none'
