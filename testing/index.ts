@@ -1,9 +1,9 @@
 /** The public API `relayrunner/testing`: a whole server inside a test, and the conformance suite of job drivers. Nothing here runs. */
+export type { DriverGuarantees } from '../src/work/index.js'
 export { jobDriverCases, testJobDriver } from './job-driver/cases.js'
 export type {
   CaseContext,
   DriverBroker,
-  DriverGuarantees,
   DriverQueue,
   JobDriverCase,
   JobDriverSuite,

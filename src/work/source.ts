@@ -1,4 +1,5 @@
 /** The port of a queue: its deliveries, and how each is settled. Types only; drivers open queues (`driver.ts`). */
+import type { DriverGuarantees } from './guarantees.js'
 import type { Headers } from './headers.js'
 import type { Verdict } from './verdict.js'
 
@@ -99,6 +100,8 @@ export interface SourceCounts {
 
 /** A queue. Lists are batches; their answers have one entry an item, in the order of the items: the fault, or undefined. */
 export interface Source {
+  /** Promises of this queue, as it is configured. */
+  readonly guarantees: DriverGuarantees
   /**
    * Resolves with up to `want` deliveries as soon as there is one; with none when `signal` aborts, or after `waitMs`, or after a time of
    * the source's own choice. Rejects when the queue cannot be reached.
@@ -128,22 +131,12 @@ export interface Source {
   readonly queue?: string
   /** Age in ms of the oldest message that is ready to be delivered; undefined when none is. Absent where the queue cannot say. */
   oldestMs?(): number | undefined
-  /** True where the queue moves what fails for good by a policy of its own; absent: it has none. */
+  /** True where the queue moves what fails for good by a policy of its own (`guarantees.deadLetters`); absent: it has none. */
   keepsFailed?(): Promise<boolean>
-  /** True where such a message has left the queue as soon as it is settled; absent: it may be delivered once more. */
-  readonly movesFailedAtOnce?: boolean
-  /** False where the count of deliveries leaves out those that were released; absent: it does not. */
-  readonly countsReleased?: boolean
   /** Hides deliveries that nobody is to run for now, for as long as the queue can; absent where they stay until they are settled. */
   park?(deliveries: readonly Delivery[]): Promise<readonly (Error | undefined)[]>
   /** Keeps what failed for good in the queue itself; absent: the plugin `jobs` keeps it, hidden by `park`, as long as it runs. */
   readonly failed?: FailedStore
-  /** Ms until a failed delivery comes again, where the queue's own settings say so; absent: the caller of `settle` decides. */
-  readonly retryMs?: number | undefined
-  /** True where a message that a worker of RoadRunner's does not acknowledge is dropped, as by RoadRunner's driver of this name. */
-  readonly dropsNacked?: boolean
-  /** True where jobs are lost with this process. */
-  readonly isVolatile?: boolean
   /** Closes connections. Called once, after everything was settled or released. */
   close(): Promise<void>
 }

@@ -1,5 +1,5 @@
 /** The ledger of a case: holds what was pushed against what workers have done, and judges by the driver's promises. Pure. */
-import type { DriverGuarantees } from './suite.js'
+import type { DriverGuarantees } from '../../src/work/index.js'
 
 /** Facts that are judged. */
 export interface JobLedger {

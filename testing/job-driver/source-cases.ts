@@ -33,6 +33,31 @@ export function sourceCases(suite: JobDriverSuite): readonly JobDriverCase[] {
   const { guarantees } = suite
   return [
     {
+      name: 'a source says itself what it promises, and has what it needs for that',
+      run: async (t) => {
+        const source = await (await testSources(t, suite, { lanes: guarantees.lanes })).open()
+        assert.deepEqual(source.guarantees, guarantees)
+        assert.equal(source.failed !== undefined, guarantees.failed === 'queue', 'who keeps failed jobs')
+        assert.equal(
+          source.extend !== undefined,
+          guarantees.leaseMsMin > 0,
+          'whether deliveries are extended',
+        )
+        if (guarantees.deadLetters === 'none') assert.equal((await source.keepsFailed?.()) ?? false, false)
+      },
+    },
+    {
+      name: 'a delivery that was released counts as it says',
+      skip: guarantees.attempts === 'none' ? 'it counts nothing' : undefined,
+      run: async (t) => {
+        const source = await (await testSources(t, suite)).open()
+        await pushAll(source, ['a'])
+        await source.release(await take(source, 1, suite))
+        const [second] = await take(source, 1, suite)
+        assert.equal(second?.attempt, guarantees.attempts === 'tries' ? 1 : 2)
+      },
+    },
+    {
       name: 'a job is delivered as it was pushed: body, name, id, headers and priority',
       run: async (t) => {
         const source = await (await testSources(t, suite)).open()
@@ -139,7 +164,7 @@ export function sourceCases(suite: JobDriverSuite): readonly JobDriverCase[] {
         assert.ok(waitedMs >= shortMs - clockMs, `it came after ${Math.round(waitedMs)} ms`)
         assert.deepEqual(bodiesOf(second === undefined ? [] : [second]), ['b'])
         assert.equal(second?.id, taken.find((one) => !isA(one))?.id)
-        if (guarantees.attempts) assert.equal(second?.attempt, 2)
+        if (guarantees.attempts !== 'none') assert.equal(second?.attempt, 2)
         const { id, job } = contextOf(second)
         assert.deepEqual([id, job], ['b', 'suite.job'])
       },

@@ -1,5 +1,5 @@
 /** Options of the conformance suite of job drivers: how a driver is had, and what it promises. Types and defaults; no case lives here. */
-import type { JobDriver } from '../../src/work/index.js'
+import type { DriverGuarantees, JobDriver } from '../../src/work/index.js'
 
 /** The part of node:test's context that cases use; Vitest's and others' have it as well, or can be wrapped. */
 export interface CaseContext {
@@ -35,34 +35,6 @@ export interface DriverBroker extends DriverQueue {
   start(): Promise<void>
 }
 
-/** Promises of a driver. Cases of what is not promised are left out; a promise that is kept only sometimes must not be made. */
-export interface DriverGuarantees {
-  /** Jobs without a lane are delivered in the order in which they were pushed. */
-  readonly ordered: boolean
-  /** Jobs of a lane are delivered one at a time and in their order. */
-  readonly lanes: boolean
-  /** Longest delay of a new job in ms; 0: it takes none. */
-  readonly delayMsMax: number
-  /** Shortest `leaseMs` that a queue can be given; 0: a delivery comes again only when its connection has ended. */
-  readonly leaseMsMin: number
-  /** Cost of a pull that is aborted while a job arrives: none, or the job waits for the end of its lease. */
-  readonly abortedPulls: 'clean' | 'lease'
-  /** Times at which a job may be done twice: `never`; `crash`: when a server or the broker ends while the job is in hand; `always`: at any time. */
-  readonly duplicates: 'never' | 'crash' | 'always'
-  /** Acknowledgements that a broker may forget when it is killed, beside what was in hand; absent: none. */
-  readonly forgottenMax?: number
-  /** The queue counts deliveries of a message, also over a restart of the server. False: after a restart it begins anew, or it never counts. */
-  readonly attempts: boolean
-  /** Jobs outlive a server that is killed. */
-  readonly durable: boolean
-  /** Two servers may work on one queue. */
-  readonly shared: boolean
-  /** Bodies may be any bytes, not only text. */
-  readonly binary: boolean
-  /** Numbers of `Source.counts`. */
-  readonly counts: 'exact' | 'unknown'
-}
-
 /** A driver under test. */
 export interface JobDriverSuite {
   /** The name by which pipelines call the driver. */
@@ -75,6 +47,7 @@ export interface JobDriverSuite {
   readonly queue: (t: CaseContext, wish: QueueWish) => Promise<DriverQueue>
   /** Makes a fresh queue on a broker of its own. Absent: the cases that end the broker are left out. */
   readonly broker?: (t: CaseContext, wish: QueueWish) => Promise<DriverBroker>
+  /** Promises of its queues, the ones that `queue` makes: cases of what is not promised are left out. */
   readonly guarantees: DriverGuarantees
   /** Ms within which the driver does what it does at once; default 5000. */
   readonly patienceMs?: number

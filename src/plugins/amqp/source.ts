@@ -6,6 +6,7 @@ import type { ConsumeMessage } from 'amqplib'
 import { type Clock, onAbort, type Timer, type Undo } from '../../index.js'
 import type {
   Delivery,
+  DriverGuarantees,
   FailedDelivery,
   FailedStore,
   NewJob,
@@ -17,6 +18,7 @@ import { LostMessage } from '../../work/queues/lost-message.js'
 import { queueFault } from '../../work/queues/queue-fault.js'
 import { failedQueue, failedQueueOf } from './failed-queue.js'
 import { amqpFault } from './faults.js'
+import { amqpGuarantees } from './guarantees.js'
 import { Inbox } from './inbox.js'
 import { failedHeaders, rmqCopy, rmqDelivery, rmqMessage, rmqTriedHeaders } from './message.js'
 import type { AmqpConfig } from './part.js'
@@ -61,8 +63,7 @@ const waitsMax = 1000
 /** A source. */
 export class AmqpSource implements Source {
   readonly failed: FailedStore
-  /** True for a quorum queue, which counts what our session gives back. */
-  readonly countsReleased: boolean
+  readonly guarantees: DriverGuarantees
   readonly #options: AmqpSourceOptions
   readonly #traits: QueueTraits
   readonly #facts: Parameters<typeof rmqDelivery>[1]
@@ -84,19 +85,15 @@ export class AmqpSource implements Source {
     const { priorityMax, isQuorum } = this.#traits
     this.#facts = { queue, vhost: vhostOf(addr), priority, priorityMax, newId }
     this.#tag = consumer === '' ? `relayrunner-${newId()}` : consumer
-    this.countsReleased = isQuorum
+    this.guarantees = {
+      ...amqpGuarantees,
+      // A quorum queue counts what our session gives back.
+      attempts: isQuorum ? 'deliveries' : 'tries',
+      nacked: config.requeue_on_fail ? 'retried' : 'dropped',
+    }
     const aside: AmqpSession['aside'] = async (use) => (await this.#connected()).session.aside(use)
     const nowMs = () => clock.monotonicMs()
     this.failed = failedQueue({ queue, newId, nowMs, aside, keep: (failed) => this.#keep(failed) })
-  }
-
-  get dropsNacked(): boolean {
-    return !this.#options.config.requeue_on_fail
-  }
-
-  /** A rejected message is moved, or gone, at once. */
-  get movesFailedAtOnce(): true {
-    return true
   }
 
   /** Rejects with the fault of the connection; connects first where there is none. */

@@ -13,6 +13,7 @@ import type {
 } from '../../work/source.js'
 import { BuriedJobs } from './buried.js'
 import type { BeanstalkPlace } from './connection.js'
+import { beanstalkGuarantees } from './guarantees.js'
 import { jobBytes, tubeDelivery } from './message.js'
 import type { beanstalkPart } from './part.js'
 import { type HeldJob, secondsOf, Tube } from './tube.js'
@@ -35,6 +36,7 @@ const lost = 'beanstalkd has taken the job back'
 
 /** A source. */
 export class BeanstalkSource implements Source {
+  readonly guarantees = beanstalkGuarantees
   readonly failed: FailedStore
   readonly queue: string
   readonly #options: BeanstalkSourceOptions

@@ -1,5 +1,11 @@
 /** Decides what becomes of a delivery that was not done. Pure. */
-import { type Delivery, FaultKind, type Headers, type Verdict } from '../../work/index.js'
+import {
+  type Delivery,
+  type DriverGuarantees,
+  FaultKind,
+  type Headers,
+  type Verdict,
+} from '../../work/index.js'
 
 /** A verdict on a delivery that was not done. */
 export type NotDone = Exclude<Verdict, { readonly kind: 'done' }>
@@ -22,8 +28,8 @@ export interface FateFacts {
   readonly hasDead: boolean
   /** The queue has a policy of its own for what failed for good. */
   readonly keepsFailed: boolean
-  /** The driver of RoadRunner drops what a worker does not acknowledge. */
-  readonly dropsNacked: boolean
+  /** End of a job that a worker of RoadRunner's does not acknowledge. */
+  readonly nacked: DriverGuarantees['nacked']
   /** Wait of the queue's own settings in ms. */
   readonly retryMs: number | undefined
   readonly random: () => number
@@ -57,7 +63,7 @@ export function fateOf(delivery: Delivery, verdict: NotDone, facts: FateFacts): 
     return asked === 'fail' && !facts.hasDead ? { kind: 'drop' } : { kind: forGood(facts) }
   if (asked === 'requeue') return requeued(delivery, verdict)
   // RoadRunner rejects it, and a queue with dead letters keeps what is rejected.
-  if (asked === 'nack' && facts.dropsNacked) return { kind: facts.keepsFailed ? 'leave' : 'drop' }
+  if (asked === 'nack' && facts.nacked === 'dropped') return { kind: facts.keepsFailed ? 'leave' : 'drop' }
   const { attempt, policy, retryMs, random } = facts
   if (policy.max > 0 && attempt >= policy.max) return { kind: forGood(facts) }
   const afterMs = verdict.afterMs ?? retryMs ?? waitMs(attempt, policy, random)

@@ -218,7 +218,7 @@ export class JobPipeline implements Taker {
     const source = this.#source
     if (source === undefined) return
     await this.finished()
-    if (source.isVolatile === true)
+    if (!source.guarantees.durable)
       await tellLost(source, { pipeline: this.name, driver: this.driver }, this.#context.log)
     await source.close()
   }

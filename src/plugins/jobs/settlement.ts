@@ -92,7 +92,7 @@ export class Settlement implements SettledSource {
     const { source, attempts, onDone } = this.#options
     onDone(deliveries)
     const kept = deliveries.filter(({ autoAck }) => autoAck !== true)
-    if (source.countsReleased !== false) for (const delivery of kept) attempts.forgive(delivery)
+    if (source.guarantees.attempts !== 'tries') for (const delivery of kept) attempts.forgive(delivery)
     try {
       if (kept.length > 0) await source.release(kept)
     } finally {
@@ -185,8 +185,8 @@ export class Settlement implements SettledSource {
       policy,
       hasDead: dead !== '' && dead !== pipeline,
       keepsFailed: (await source.keepsFailed?.()) ?? false,
-      dropsNacked: source.dropsNacked ?? false,
-      retryMs: source.retryMs,
+      nacked: source.guarantees.nacked,
+      retryMs: source.guarantees.retryMs,
       random,
     }
     const fate = fateOf(delivery, verdict, facts)
@@ -215,7 +215,7 @@ export class Settlement implements SettledSource {
         return this.#replace(delivery, verdict, dead, {})
       case 'leave':
         tally.failed += 1
-        if (this.#options.source.movesFailedAtOnce !== true) failed.leave(delivery.id)
+        if (this.#options.source.guarantees.deadLetters !== 'atOnce') failed.leave(delivery.id)
         return { delivery, verdict: { kind: 'fail', why: verdict.why } }
       case 'park':
         return this.#park(delivery, verdict, attempt)

@@ -14,6 +14,7 @@ import type {
   Source,
   SourceCounts,
 } from '../../work/source.js'
+import { laravelRedisGuarantees } from './guarantees.js'
 import type { laravelRedisPart } from './part.js'
 import { readPayload, withoutAttempts } from './payload.js'
 import {
@@ -45,6 +46,7 @@ const waitMsDefault = 20_000
 
 /** A source. Two jobs with the same bytes are one in Redis's sorted sets, as they are for Laravel, whose ids make each different. */
 export class LaravelRedisSource implements Source {
+  readonly guarantees = laravelRedisGuarantees
   readonly failed: FailedStore
   readonly #options: LaravelRedisOptions
   /** The form in which a delivery is reserved. */

@@ -9,6 +9,7 @@ import { FairLine } from '../../work/queues/fair-line.js'
 import { LostMessage } from '../../work/queues/lost-message.js'
 import { Heap } from '../../work/queues/memory/heap.js'
 import type { NewJob, SettledDelivery, Source, SourceCounts } from '../../work/source.js'
+import { memoryGuarantees } from './guarantees.js'
 import { MemoryJob } from './memory-job.js'
 
 /** Options of a source. */
@@ -30,8 +31,7 @@ const oneKey = ''
 
 /** A queue. */
 export class MemorySource implements Source {
-  readonly isVolatile = true
-  readonly dropsNacked = true
+  readonly guarantees = memoryGuarantees
   readonly #options: MemorySourceOptions
   readonly #line = new FairLine<MemoryJob>()
   readonly #delayed = new Heap<MemoryJob>((a, b) => a.readyAtMs < b.readyAtMs)

@@ -1,5 +1,6 @@
 /** A queue in a stream: messages of a durable consumer, acknowledged one by one, in progress as long as a worker lives on them. */
 import type { Clock } from '../../index.js'
+import type { DriverGuarantees } from '../../work/index.js'
 import { LostMessage } from '../../work/queues/lost-message.js'
 import { receiptOf } from '../../work/queues/message.js'
 import { Persistence } from '../../work/queues/persistence.js'
@@ -15,6 +16,7 @@ import type {
 } from '../../work/source.js'
 import type { Nats, NatsLink } from './connection.js'
 import { FailedStream, publish } from './failed-stream.js'
+import { natsGuarantees } from './guarantees.js'
 import { dueInMs, natsDelivery, placeOf, writeJob } from './message.js'
 import { pullMessages } from './pull.js'
 import { type ConsumerFacts, type NatsKeys, openConsumer } from './stream.js'
@@ -36,6 +38,7 @@ const lost = 'its time is over: JetStream delivers the job again'
 
 /** A source. */
 export class NatsSource implements Source {
+  readonly guarantees: DriverGuarantees
   readonly failed?: FailedStore
   readonly queue: string
   readonly #options: NatsSourceOptions
@@ -57,6 +60,7 @@ export class NatsSource implements Source {
     this.#persistence = new Persistence(clock)
     this.#progress = new ProgressKeeper({ clock, tell: (one) => this.#tellProgress(one) })
     // Where JetStream gives up by itself it keeps what it gave up.
+    this.guarantees = facts.hasDeliveryLimit ? { ...natsGuarantees, failed: 'server' } : natsGuarantees
     if (facts.hasDeliveryLimit) return
     this.failed = new FailedStream({
       nats,

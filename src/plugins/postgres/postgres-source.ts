@@ -20,6 +20,7 @@ import type {
   SourceCounts,
 } from '../../work/source.js'
 import type { Database } from './database.js'
+import { postgresGuarantees } from './guarantees.js'
 import type { postgresPart } from './part.js'
 
 /** Options of a source. */
@@ -63,6 +64,7 @@ const lost = 'the lease is over: the job was delivered again, or has been settle
 
 /** A source. */
 export class PostgresSource implements Source {
+  readonly guarantees = postgresGuarantees
   readonly failed: FailedStore
   readonly queue: string
   readonly #options: PostgresSourceOptions

@@ -15,6 +15,7 @@ import { LostMessage } from '../../work/queues/lost-message.js'
 import { receiptOf } from '../../work/queues/message.js'
 import { Persistence } from '../../work/queues/persistence.js'
 import { entryOfJob, keptEntry, type StreamEntry, streamDelivery } from './entry.js'
+import { redisGuarantees } from './guarantees.js'
 import { streamAgain, streamDone, streamExtend, streamKeep, streamLater, streamRedrive } from './scripts.js'
 import type { RedisStream } from './stream.js'
 import type { StreamKeys } from './stream-keys.js'
@@ -45,6 +46,7 @@ const redriveMax = 500
 
 /** A source. */
 export class RedisSource implements Source {
+  readonly guarantees = redisGuarantees
   readonly failed: FailedStore
   readonly #options: RedisSourceOptions
   readonly #persistence: Persistence

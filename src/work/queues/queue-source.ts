@@ -1,9 +1,11 @@
 /** The port of a source over a queue whose messages are hidden while they are worked on: the one that drivers and the emulator use. */
 import { type Clock, type Logger, messageOf } from '../../index.js'
+import type { DriverGuarantees } from '../guarantees.js'
 import type { Delivery, NewJob, SettledDelivery, Source, SourceCounts } from '../source.js'
 import { LostMessage } from './lost-message.js'
 import { deliveryOf, messageOfJob, receiptOf } from './message.js'
 import type { ItemFaults, MessageQueue, QueueProperties } from './message-queue.js'
+import { sqsFifoGuarantees, sqsGuarantees } from './sqs/guarantees.js'
 
 /** Options of a source. */
 export interface QueueSourceOptions {
@@ -28,8 +30,6 @@ export interface QueueSourceOptions {
   readonly receiveMax?: number
   /** Ms that a pull waits unless it is told another time; absent: 20 s, SQS's limit. */
   readonly waitMs?: number
-  /** A queue of this process: what its workers do not acknowledge is dropped, as by RoadRunner's, and the rest is lost with the process. */
-  readonly isVolatile?: boolean
 }
 
 /** Times for which a parked message is hidden, the longest first: SQS allows 12 h from its receipt, and the job took some of them. */
@@ -44,6 +44,7 @@ const visibilityMsDefault = 30_000
 
 /** A source of one queue. */
 export class QueueSource implements Source {
+  readonly guarantees: DriverGuarantees
   readonly #options: QueueSourceOptions
   #properties: QueueProperties | undefined
   /** Why the properties could not be read the last time. */
@@ -52,19 +53,10 @@ export class QueueSource implements Source {
 
   constructor(options: QueueSourceOptions) {
     this.#options = options
-  }
-
-  /** Absent where a retry comes at once, too: that is a default, not a setting. */
-  get retryMs(): number | undefined {
-    return this.#options.retryMs || undefined
-  }
-
-  get dropsNacked(): boolean {
-    return this.isVolatile
-  }
-
-  get isVolatile(): boolean {
-    return this.#options.isVolatile === true
+    const { queue, retryMs } = options
+    const guarantees = queue.isFifo ? sqsFifoGuarantees : sqsGuarantees
+    // A retry that comes at once is a default, not a setting.
+    this.guarantees = retryMs ? { ...guarantees, retryMs } : guarantees
   }
 
   async pull(want: number, signal: AbortSignal, waitMs = this.#options.waitMs ?? waitMsMax) {

@@ -1,6 +1,7 @@
 /** The driver `amqp` keeps what its table of guarantees says, against a real RabbitMQ. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { amqpGuarantees } from '../../../src/plugins/amqp/guarantees.js'
 import { type CaseContext, type DriverBroker, testJobDriver } from '../../../testing/index.js'
 import { missingRabbit, type Rabbit, startRabbit } from '../../helpers/rabbitmq.js'
 
@@ -35,20 +36,6 @@ if (missingRabbit === false)
       return queueOn(shared)
     },
     broker,
-    guarantees: {
-      ordered: true,
-      lanes: false,
-      delayMsMax: 2_147_483_647,
-      leaseMsMin: 0,
-      abortedPulls: 'clean',
-      duplicates: 'crash',
-      // A classic queue writes acknowledgements to the disk a while after it has heard them.
-      forgottenMax: 60,
-      attempts: true,
-      durable: true,
-      shared: true,
-      binary: true,
-      counts: 'unknown',
-    },
+    guarantees: amqpGuarantees,
   })
 else test('the conformance of amqp', { skip: missingRabbit }, () => undefined)

@@ -220,7 +220,7 @@ test('what failed goes to the queue’s dead-letter exchange, and what a worker 
   const { source } = await open(t, {
     queue_headers: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead },
   })
-  assert.deepEqual([await source.keepsFailed?.(), source.dropsNacked], [true, true])
+  assert.deepEqual([await source.keepsFailed?.(), source.guarantees.nacked], [true, 'dropped'])
   await source.push?.([newJob({ id: 'a' })])
   await settle(source, await take(source, 1), { kind: 'fail', why })
   await eventually(async () => (await beside.checkQueue(dead)).messageCount === 1)

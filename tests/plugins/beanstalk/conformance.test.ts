@@ -1,6 +1,7 @@
 /** The driver `beanstalk` keeps what its table of guarantees says, against a real beanstalkd. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { beanstalkGuarantees } from '../../../src/plugins/beanstalk/guarantees.js'
 import { type CaseContext, type DriverBroker, type QueueWish, testJobDriver } from '../../../testing/index.js'
 import { type BeanstalkServer, noBeanstalk, startBeanstalk } from '../../helpers/beanstalk-server.js'
 
@@ -35,18 +36,6 @@ if (noBeanstalk === false)
       return queueOn(shared, wish)
     },
     broker,
-    guarantees: {
-      ordered: true,
-      lanes: false,
-      delayMsMax: 365 * 24 * 3_600_000,
-      leaseMsMin: 2000,
-      abortedPulls: 'clean',
-      duplicates: 'crash',
-      attempts: true,
-      durable: true,
-      shared: true,
-      binary: true,
-      counts: 'exact',
-    },
+    guarantees: beanstalkGuarantees,
   })
 else test('the conformance of beanstalk', { skip: noBeanstalk }, () => undefined)

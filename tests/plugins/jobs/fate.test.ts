@@ -12,7 +12,7 @@ const facts: FateFacts = {
   policy,
   hasDead: false,
   keepsFailed: false,
-  dropsNacked: false,
+  nacked: 'retried',
   retryMs: undefined,
   random: () => 0,
 }
@@ -57,7 +57,7 @@ const cases: readonly [title: string, verdict: NotDone, changes: Partial<FateFac
     { kind: 'copy', afterMs: 9, headers: { a: ['b'] } },
   ],
   ['nack is a retry', asked('nack'), {}, { kind: 'again', afterMs: 1000, isFree: false }],
-  ['nack drops where RoadRunner does', asked('nack'), { dropsNacked: true }, { kind: 'drop' }],
+  ['nack drops where RoadRunner does', asked('nack'), { nacked: 'dropped' }, { kind: 'drop' }],
   [
     'a stop is not a try',
     { kind: 'retry', why: makeFault(FaultKind.stopped, 'm') },

@@ -5,6 +5,7 @@ import { FailedSet } from '../../../src/plugins/jobs/failed-set.js'
 import { Settlement, type SettlementOptions } from '../../../src/plugins/jobs/settlement.js'
 import { newTally } from '../../../src/plugins/jobs/tally.js'
 import { makeFault } from '../../../src/work/fault.js'
+import { leastGuarantees } from '../../../src/work/guarantees.js'
 import { PoisonRecords } from '../../../src/work/poison-records.js'
 import type { FailedStore, SettledDelivery, Source } from '../../../src/work/source.js'
 import { FaultKind } from '../../../src/work/verdict.js'
@@ -14,6 +15,8 @@ import { ManualClock } from '../../ipc/manual-clock.js'
 
 /** A recording queue with what a settlement asks for besides. */
 class Queue extends RecordingSource implements Source {
+  readonly guarantees = leastGuarantees
+
   async pull() {
     return []
   }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { journalGuarantees } from '../../../src/work/queues/journal/guarantees.js'
 import { testJobDriver } from '../../../testing/index.js'
 
 testJobDriver({
@@ -10,17 +11,5 @@ testJobDriver({
     t.after(() => rm(path, { recursive: true, force: true, maxRetries: 10 }))
     return { config: { path } }
   },
-  guarantees: {
-    ordered: true,
-    lanes: true,
-    delayMsMax: 365 * 86_400_000,
-    leaseMsMin: 0,
-    abortedPulls: 'clean',
-    duplicates: 'crash',
-    attempts: true,
-    durable: true,
-    shared: false,
-    binary: true,
-    counts: 'exact',
-  },
+  guarantees: journalGuarantees,
 })

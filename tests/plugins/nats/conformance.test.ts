@@ -1,6 +1,7 @@
 /** The driver `nats` keeps what its table of guarantees says, against a real nats-server. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { natsGuarantees } from '../../../src/plugins/nats/guarantees.js'
 import { type CaseContext, type DriverBroker, type QueueWish, testJobDriver } from '../../../testing/index.js'
 import { type NatsServer, noNats, startNats } from '../../helpers/nats-server.js'
 
@@ -35,18 +36,6 @@ if (noNats === false)
       return queueOn(shared, wish)
     },
     broker,
-    guarantees: {
-      ordered: true,
-      lanes: false,
-      delayMsMax: 365 * 24 * 3_600_000,
-      leaseMsMin: 1000,
-      abortedPulls: 'clean',
-      duplicates: 'crash',
-      attempts: true,
-      durable: true,
-      shared: true,
-      binary: true,
-      counts: 'unknown',
-    },
+    guarantees: natsGuarantees,
   })
 else test('the conformance of nats', { skip: noNats }, () => undefined)

@@ -1,6 +1,7 @@
 /** The driver `postgres` keeps what its table of guarantees says, against a real PostgreSQL. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { postgresGuarantees } from '../../../src/plugins/postgres/guarantees.js'
 import { type CaseContext, type DriverBroker, type QueueWish, testJobDriver } from '../../../testing/index.js'
 import { noPostgres, type PostgresServer, startPostgres } from '../../helpers/postgres-server.js'
 
@@ -35,18 +36,6 @@ if (noPostgres === false)
       return queueOn(shared, wish)
     },
     broker,
-    guarantees: {
-      ordered: true,
-      lanes: true,
-      delayMsMax: 365 * 24 * 3_600_000,
-      leaseMsMin: 1000,
-      abortedPulls: 'clean',
-      duplicates: 'crash',
-      attempts: true,
-      durable: true,
-      shared: true,
-      binary: true,
-      counts: 'exact',
-    },
+    guarantees: postgresGuarantees,
   })
 else test('the conformance of postgres', { skip: noPostgres }, () => undefined)

@@ -9,6 +9,7 @@ import { Redis } from 'ioredis'
 import { systemClock } from '../../../src/core/clock.js'
 import { silentLogger } from '../../../src/logging/logger.js'
 import { redisDriver } from '../../../src/plugins/redis/driver.js'
+import { redisGuarantees } from '../../../src/plugins/redis/guarantees.js'
 import { redisSection, redisStreamPart } from '../../../src/plugins/redis/part.js'
 import { defaultsOf } from '../../../src/schema/defaults.js'
 import { type DriverBroker, type QueueWish, testJobDriver } from '../../../testing/index.js'
@@ -39,19 +40,7 @@ if (noRedis === false)
     driver: 'redis',
     queue: async (t, wish) => queueOn((await redisServer(t as TestContext)).address, wish),
     broker,
-    guarantees: {
-      ordered: true,
-      lanes: false,
-      delayMsMax: 365 * 24 * 3_600_000,
-      leaseMsMin: 1000,
-      abortedPulls: 'clean',
-      duplicates: 'crash',
-      attempts: true,
-      durable: true,
-      shared: true,
-      binary: true,
-      counts: 'exact',
-    },
+    guarantees: redisGuarantees,
   })
 
 /** Opens a source. */

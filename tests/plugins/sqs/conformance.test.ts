@@ -1,24 +1,18 @@
-import { type DriverQueue, testJobDriver } from '../../../testing/index.js'
+/** The driver `sqs` keeps what its table of guarantees says, over standard and over FIFO queues of a compatible server. */
+import { sqsFifoGuarantees, sqsGuarantees } from '../../../src/work/queues/sqs/guarantees.js'
+import { type CaseContext, type DriverQueue, type QueueWish, testJobDriver } from '../../../testing/index.js'
 import { startSqsServer } from '../../helpers/sqs-server.js'
 
-testJobDriver({
-  driver: 'sqs',
-  queue: async (t, { lanes, leaseMs }): Promise<DriverQueue> => {
+const queueNamed =
+  (name: string) =>
+  async (t: CaseContext, { leaseMs }: QueueWish): Promise<DriverQueue> => {
     const server = await startSqsServer(t)
-    const { url } = server.createQueue(lanes ? 'work.fifo' : 'work', { visibilitySeconds: leaseMs / 1000 })
+    const { url } = server.createQueue(name, { visibilitySeconds: leaseMs / 1000 })
     return { config: { queue: url, wait_time_seconds: 1 }, env: server.env }
-  },
-  guarantees: {
-    ordered: false,
-    lanes: true,
-    delayMsMax: 900_000,
-    leaseMsMin: 1000,
-    abortedPulls: 'lease',
-    duplicates: 'crash',
-    attempts: true,
-    durable: true,
-    shared: true,
-    binary: false,
-    counts: 'exact',
-  },
-})
+  }
+
+for (const [name, guarantees] of [
+  ['work', sqsGuarantees],
+  ['work.fifo', sqsFifoGuarantees],
+] as const)
+  testJobDriver({ driver: 'sqs', queue: queueNamed(name), guarantees })

@@ -3,25 +3,11 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { systemClock } from '../../../src/core/clock.js'
 import { memoryDriver } from '../../../src/plugins/memory/driver.js'
+import { memoryGuarantees as guarantees } from '../../../src/plugins/memory/guarantees.js'
 import type { JobDriver } from '../../../src/work/driver.js'
 import type { Source } from '../../../src/work/source.js'
 import { jobDriverCases } from '../../../testing/job-driver/cases.js'
 import { judgeJobs } from '../../../testing/job-driver/job-ledger.js'
-import type { DriverGuarantees } from '../../../testing/job-driver/suite.js'
-
-const guarantees: DriverGuarantees = {
-  ordered: true,
-  lanes: false,
-  delayMsMax: 1000,
-  leaseMsMin: 0,
-  abortedPulls: 'clean',
-  duplicates: 'never',
-  attempts: true,
-  durable: false,
-  shared: false,
-  binary: true,
-  counts: 'exact',
-}
 
 /** A driver in memory with one fault; it has another name, as built-in ones are there already. */
 function broken(change: (source: Source) => Partial<Source>): JobDriver {
@@ -33,7 +19,7 @@ function broken(change: (source: Source) => Partial<Source>): JobDriver {
       const source = await inner.open(pipeline)
       const whole = ['pull', 'settle', 'release', 'push', 'counts', 'park', 'close'] as const
       const bound = Object.fromEntries(whole.map((key) => [key, source[key]?.bind(source)]))
-      return { ...Object(bound), ...change(source) }
+      return { guarantees, ...Object(bound), ...change(source) }
     },
   }
 }
@@ -63,6 +49,15 @@ const faults: readonly (readonly [
     'takes two at least',
     /no more than is wanted/,
     (source) => ({ pull: (want, ...more) => source.pull(Math.max(2, want), ...more) }),
+  ],
+  ['promises something else', /says itself/, () => ({ guarantees: { ...guarantees, ordered: false } })],
+  [
+    'forgets a try',
+    /counts as it says/,
+    (source) => ({
+      pull: async (...wish) =>
+        (await source.pull(...wish)).map((one) => Object.assign(Object.create(one), { attempt: 1 })),
+    }),
   ],
   ['counts one more', /counts say/, () => ({ counts: async () => ({ active: 2, delayed: 1, reserved: 2 }) })],
 ]

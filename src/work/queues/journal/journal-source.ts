@@ -13,6 +13,7 @@ import type {
   Source,
   SourceCounts,
 } from '../../source.js'
+import { journalGuarantees } from './guarantees.js'
 import { JobOrder } from './job-order.js'
 import { type JournalJob, journalDelivery, lastOf, loadJobs, newJournalJob } from './journal-jobs.js'
 import { jobEntry, jobKey, readJob, stateEntry, stateKey, storedBody } from './stored-job.js'
@@ -42,6 +43,7 @@ const numbersOfMs = 1000
 
 /** A source. */
 export class JournalSource implements Source {
+  readonly guarantees = journalGuarantees
   readonly failed: FailedStore
   readonly #options: JournalSourceOptions
   readonly #jobs: Map<number, JournalJob>
