@@ -66,6 +66,7 @@ Examples:
   rr dev index.handler          run an ordinary Lambda handler, without a configuration file
   rr dev                        run with the Lambda emulator, restart workers when files change
   rr invoke --sqs 10            send it a batch of ten records
+  rr dev --leaks                report what jobs change for the jobs after them
   rr dev --sqs orders.fifo      process a queue in memory; rr send --group a adds messages
   rr serve -c rr.yaml           run in production
   rr validate                   find every fault of rr.yaml without starting anything
@@ -114,7 +115,8 @@ add(
       '[handler]',
       'run this without a configuration file: worker.php, or index.handler (Node, Python)',
     )
-    .option('--sqs <queue>', 'poll a queue: a name (orders, orders.fifo) for one in memory, or a URL'),
+    .option('--sqs <queue>', 'poll a queue: a name (orders, orders.fifo) for one in memory, or a URL')
+    .option('--leaks', 'report what jobs leave behind: memory, descriptors, directory, environment …'),
   server(async () => (await import('./server/serve.js')).dev),
 )
 add(

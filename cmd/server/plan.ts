@@ -31,6 +31,8 @@ export type StartMode = RunMode | 'check'
 export interface StartOptions extends CommonOptions {
   /** The handler that workers run, named on the command line. */
   readonly handler?: string | undefined
+  /** `rr dev --leaks`: workers report what jobs leave behind. */
+  readonly leaks?: boolean | undefined
   /** Made by `rr compile`. */
   readonly compiled?: CompiledConfig | undefined
   /** Workers that run already. */

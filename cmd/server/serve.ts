@@ -19,6 +19,8 @@ export function serve(options: CommonOptions): Promise<number> {
 export interface DevOptions extends CommonOptions {
   /** `--sqs QUEUE`: short for `-o emulator.sqs.queue=QUEUE`. */
   readonly sqs?: string
+  /** `--leaks`: workers report what jobs leave behind. */
+  readonly leaks?: boolean
 }
 
 /** Serves with the emulator, and restarts workers when files change. With `handler` no configuration file is needed. */

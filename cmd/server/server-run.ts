@@ -262,7 +262,7 @@ export class ServerRun {
     return { plugins, mode, env, clock: systemClock, log: this.#log }
   }
 
-  #makeServer(plan: StartPlan, { early }: StartOptions): Server {
+  #makeServer(plan: StartPlan, { early, leaks = false }: StartOptions): Server {
     const { mode, manner, platform } = this.#options
     const settings = hostSettings(plan.values)
     return new Server({
@@ -271,7 +271,8 @@ export class ServerRun {
       mode,
       identity: { uid: process.getuid?.() ?? 0, path: plan.identityPath, listen: settings.rpc.listen },
       cwd: plan.cwd,
-      env: { ...plan.env, RELAYRUNNER_VERSION: version },
+      // Read by the SDKs, which do all the rest.
+      env: { ...plan.env, RELAYRUNNER_VERSION: version, ...(leaks && { RELAYRUNNER_LEAKS: '1' }) },
       platform,
       early,
       version,

@@ -6,6 +6,7 @@ import { guardChildren } from './children.js'
 import { connectRelay } from './connect.js'
 import type { Hooks } from './hooks.js'
 import { type Handler, Serving } from './serving.js'
+import { watchLeaks } from './watch-leaks.js'
 
 export type { JobContext } from './context.js'
 export { context } from './current-job.js'
@@ -30,8 +31,8 @@ export interface ServeOptions extends Hooks {
  * Serves jobs until the server stops the worker or disconnects; then the process exits with 0. The hooks are called between
  * jobs. Rejects when the relay cannot be reached, and with a `concurrency` that is not a whole number from 1.
  */
-export async function serve(handler: Handler, options: ServeOptions = {}): Promise<void> {
-  const { concurrency = 1, ...hooks } = options
+export async function serve(handler: Handler, settings: ServeOptions = {}): Promise<void> {
+  const { concurrency = 1, ...hooks } = settings
   if (!Number.isSafeInteger(concurrency) || concurrency < 1)
     throw new RangeError(`concurrency is ${concurrency}; it must be a whole number from 1`)
   const address = process.env.RR_RELAY ?? 'pipes'
@@ -40,5 +41,6 @@ export async function serve(handler: Handler, options: ServeOptions = {}): Promi
   // Only a worker that needs it loads what follows a job over its waits.
   const several = concurrency === 1 ? undefined : await import('./several-jobs.js')
   const jobs = several === undefined ? undefined : new several.SeveralJobs()
-  void new Serving(link, handler, jobs === undefined ? { hooks } : { hooks, several: { jobs, concurrency } })
+  const options = jobs === undefined ? { hooks } : { hooks, several: { jobs, concurrency } }
+  void new Serving(link, handler, { ...options, leaks: await watchLeaks() })
 }

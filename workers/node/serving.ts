@@ -9,6 +9,7 @@ import { type CurrentJob, currentJob, findJobsBy } from './current-job.js'
 import { errorText } from './error-text.js'
 import { flushOutput } from './flush.js'
 import { featuresOf, type Hooks, readControl, runHook } from './hooks.js'
+import type { Leaks } from './leaks.js'
 import { isReply } from './reply.js'
 import type { SeveralJobs } from './several-jobs.js'
 import { listenForStack } from './stack.js'
@@ -32,6 +33,8 @@ export interface ServingOptions {
   readonly hooks?: Hooks
   /** Absent in a worker that runs one job at a time. */
   readonly several?: { readonly jobs: SeveralJobs; readonly concurrency: number }
+  /** Watches what jobs leave behind, where the server asks for it. */
+  readonly leaks?: Leaks | undefined
 }
 
 /** Conversation of a worker with the server. */
@@ -44,18 +47,21 @@ export class Serving {
   #jobs = Promise.resolve()
   readonly #several: SeveralJobs | undefined
   readonly #concurrency: number | undefined
+  readonly #leaks: Leaks | undefined
   /** Context of the job that runs, when only one does. */
   #context: JobContext | undefined
   #busyCount = 0
   /** True when no further job may run in this process. */
   #isLeaving = false
 
-  constructor({ relay }: RelayLink, handler: Handler, { hooks = {}, several }: ServingOptions = {}) {
+  constructor({ relay }: RelayLink, handler: Handler, { hooks = {}, several, leaks }: ServingOptions = {}) {
     this.#relay = relay
     this.#handler = handler
     this.#hooks = hooks
     this.#several = several?.jobs
-    this.#concurrency = several?.concurrency
+    this.#leaks = leaks
+    // What a job changed cannot be told while others run.
+    this.#concurrency = several && leaks ? 1 : several?.concurrency
     if (several === undefined)
       findJobsBy(() => (this.#context === undefined ? undefined : { context: this.#context }))
     const ofSeveral = several === undefined ? [] : ['concurrency', 'cancel']
@@ -136,7 +142,10 @@ export class Serving {
     }
     try {
       const context = readContext(job.context, cancel)
-      const result = await this.#call(job.body, { context, jobId }, cancel)
+      const call = () => this.#call(job.body, { context, jobId }, cancel)
+      const result = await (this.#leaks === undefined
+        ? call()
+        : this.#watched(this.#leaks, call, job, context))
       if (isVerdict(result)) {
         await flushOutput()
         this.#tell(result, flags, toHead)
@@ -156,6 +165,15 @@ export class Serving {
     } catch (error) {
       await flushOutput()
       this.#tell(error, flags, toHead)
+    }
+  }
+
+  async #watched(leaks: Leaks, call: () => unknown, job: Job, context: JobContext): Promise<unknown> {
+    leaks.begin(context, job.body.length + job.context.length)
+    try {
+      return await call()
+    } finally {
+      leaks.end()
     }
   }
 

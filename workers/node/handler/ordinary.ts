@@ -4,6 +4,7 @@ import { isMainThread } from 'node:worker_threads'
 import { guardChildren } from '../children.js'
 import { connectRelay } from '../connect.js'
 import { type ErrorReport, reportError } from '../error-text.js'
+import { watchLeaks } from '../watch-leaks.js'
 import { patchConsole } from './console-lines.js'
 import { RuntimeFault } from './errors.js'
 import type { LambdaHandler } from './file.js'
@@ -21,7 +22,7 @@ export async function runOrdinary(load: () => Promise<LambdaHandler>): Promise<v
     const handler = await load()
     // A rejection that the module left unhandled ends the process before the next turn, and so fails the start, as on AWS.
     await nextTurn()
-    serveLambda(link, handler)
+    serveLambda(link, handler, await watchLeaks())
   } catch (error) {
     tell(error)
     endOf(error)

@@ -1,8 +1,9 @@
 /** Adapts an ordinary Lambda handler to a handler of jobs. */
 import type { RelayLink } from '../connect.js'
 import type { JobContext } from '../context.js'
+import type { Leaks } from '../leaks.js'
 import { type Reply, reply } from '../reply.js'
-import { Serving } from '../serving.js'
+import { type Handler, Serving } from '../serving.js'
 import { retry, type Verdict } from '../verdict.js'
 import { callHandler } from './call.js'
 import { lambdaContext } from './context.js'
@@ -19,16 +20,17 @@ const requestIdKey = Symbol.for('aws.lambda.runtime.requestId')
 const tenantIdKey = Symbol.for('aws.lambda.runtime.tenantId')
 
 /** Serves jobs with the handler for the worker's whole life. */
-export function serveLambda(link: RelayLink, handler: LambdaHandler): void {
+export function serveLambda(link: RelayLink, handler: LambdaHandler, leaks: Leaks | undefined): void {
   const streaming = streamingOf(handler)
   const loop = new EmptyLoop(link)
   const errors = new LateErrors(() => serving.leave())
-  const serving = new Serving(link, (body, job) => {
+  const handle: Handler = (body, job) => {
     Reflect.set(globalThis, requestIdKey, job.awsRequestId)
     Reflect.set(globalThis, tenantIdKey, job.tenantId ?? undefined)
     const run = { handler, event: eventOf(body, job), job, loop, errors }
     return streaming === undefined ? runPlain(run) : runStreaming(run, streaming)
-  })
+  }
+  const serving = new Serving(link, handle, { leaks })
 }
 
 interface Run {

@@ -23,6 +23,7 @@ final class SeveralJobs
         private readonly Hooks $hooks,
         private readonly EventLoop $loop,
         private readonly array $announced,
+        private readonly ?Leaks $leaks = null,
     ) {
         self::$ofFiber = new \WeakMap();
         $this->bufferLevel = ob_get_level();
@@ -118,6 +119,7 @@ final class SeveralJobs
             if ($fiber !== null) {
                 self::$ofFiber[$fiber] = [$context, $id];
             }
+            $this->leaks?->begin($context, strlen($body));
             $this->run($job, $id, fn () => $this->call($body, $context, $id, $fiber));
         });
     }
@@ -142,11 +144,14 @@ final class SeveralJobs
             if ($this->follows($result, $job, $id)) {
                 return;
             }
+            $this->leaks?->end();
             Descriptors::flushOutput($this->bufferLevel);
             $job->answer($result);
         } catch (Verdict $verdict) {
+            $this->leaks?->end();
             $job->answer($verdict);
         } catch (\Throwable $error) {
+            $this->leaks?->end();
             $job->fail($error);
         }
         $this->ended($id);

@@ -13,6 +13,8 @@ final class Worker
     private static int $bufferLevel = 0;
     /** Context of the job that runs, when only one does. */
     private static ?Context $context = null;
+    /** Watches what jobs leave behind, where the server asks for it. */
+    private static ?Leaks $leaks = null;
 
     /**
      * Runs until the end. What the handler returns is the result: a string as it is, a Reply with its context, a generator or an open
@@ -44,31 +46,18 @@ final class Worker
         $hooks = new Hooks($onThaw, $beforeSnapshot, $afterRestore);
         $features = ['job_id', ...(Stack::listen() ? ['stack'] : []), ...$hooks->features()];
         self::$bufferLevel = ob_get_level();
-        if ($concurrency > 1) {
-            $announced = ['features' => [...$features, 'concurrency', 'cancel'], 'concurrency' => $concurrency];
-            (new SeveralJobs($relay, $handler, $hooks, $loop ?? new NativeLoop(), $announced))->serve();
-            return;
-        }
-        while (($frame = $relay->read()) !== null) {
-            // A frame about a stream that has ended in the meantime.
-            if ($frame['stream'] !== 0) {
-                continue;
-            }
-            if (($frame['flags'] & Relay::CONTROL) === 0) {
-                if (self::run($relay, $handler, $frame)) {
-                    return;
-                }
-                continue;
-            }
-            $message = json_decode($frame['payload'], true) ?? [];
-            if ($message['stop'] ?? false) {
-                return;
-            }
-            if (isset($message['pid'])) {
-                $relay->write(Relay::CONTROL, Json::strict(['pid' => getmypid(), 'features' => $features]));
+        self::$leaks = Leaks::start($handler);
+        try {
+            if ($concurrency > 1) {
+                // What a job changed cannot be told while others run.
+                $places = self::$leaks === null ? $concurrency : 1;
+                $announced = ['features' => [...$features, 'concurrency', 'cancel'], 'concurrency' => $places];
+                (new SeveralJobs($relay, $handler, $hooks, $loop ?? new NativeLoop(), $announced, self::$leaks))->serve();
             } else {
-                $hooks->run($relay, $message, $frame['payload']);
+                self::serveInTurn($relay, $handler, $hooks, $features);
             }
+        } finally {
+            self::$leaks?->summary();
         }
     }
 
@@ -124,6 +113,32 @@ final class Worker
         return self::$isLeaving;
     }
 
+    /** Serves jobs one at a time. @param list<string> $features what is announced */
+    private static function serveInTurn(Relay $relay, callable $handler, Hooks $hooks, array $features): void
+    {
+        while (($frame = $relay->read()) !== null) {
+            // A frame about a stream that has ended in the meantime.
+            if ($frame['stream'] !== 0) {
+                continue;
+            }
+            if (($frame['flags'] & Relay::CONTROL) === 0) {
+                if (self::run($relay, $handler, $frame)) {
+                    return;
+                }
+                continue;
+            }
+            $message = json_decode($frame['payload'], true) ?? [];
+            if ($message['stop'] ?? false) {
+                return;
+            }
+            if (isset($message['pid'])) {
+                $relay->write(Relay::CONTROL, Json::strict(['pid' => getmypid(), 'features' => $features]));
+            } else {
+                $hooks->run($relay, $message, $frame['payload']);
+            }
+        }
+    }
+
     /**
      * Runs one job; returns whether the worker leaves behind it.
      *
@@ -145,6 +160,7 @@ final class Worker
         self::$job = $job;
         try {
             self::$context = new Context($values);
+            self::$leaks?->begin(self::$context, strlen($frame['payload']));
             $job->answer(self::flushed($handler(substr($frame['payload'], $contextBytes), self::$context)));
         } catch (Verdict $verdict) {
             $job->answer(self::flushed($verdict));
@@ -158,6 +174,8 @@ final class Worker
     /** Flushes output buffers before the answer, since their content belongs to the job. Passes the result through without holding it. */
     private static function flushed(mixed $result): mixed
     {
+        // Before the flush, which would hide buffers that were left open.
+        self::$leaks?->end();
         Descriptors::flushOutput(self::$bufferLevel);
         return $result;
     }

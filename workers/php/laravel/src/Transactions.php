@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace RelayRunner\Laravel;
 
 use Illuminate\Contracts\Foundation\Application;
+use RelayRunner\Leaks;
 
 /**
  * Ends transactions that a job left open. The next jobs would run inside them, be acknowledged, and lose all their rows when the worker
@@ -33,6 +34,9 @@ final class Transactions
                     $connection->disconnect();
                 }
             }
+        }
+        if ($open !== []) {
+            Leaks::note('open transactions: rolled back on ' . implode(', ', $open));
         }
         return $open;
     }

@@ -15,6 +15,7 @@ use RelayRunner\Laravel\Contracts\HandlesRecord;
 use RelayRunner\Laravel\Jobs\JobFactory;
 use RelayRunner\Laravel\Jobs\RelayedJob;
 use RelayRunner\Laravel\Jobs\SqsRecordJob;
+use RelayRunner\Leaks;
 use RelayRunner\Reply;
 use RelayRunner\Verdict;
 use RelayRunner\Worker as Server;
@@ -70,6 +71,7 @@ class Worker extends LaravelWorker
         }
         $this->restart = new Restart(fn () => $this->getTimestampOfLastQueueRestart());
         $this->raise(WorkerStarting::class, 'relayrunner', '', $options);
+        Leaks::watch('configuration', fn () => WatchedConfig::hashes($this->app->make('config')));
         Server::serve(
             fn (string $body, Context $context) => $this->handle($body, $context, $options),
             onThaw: fn () => $this->forgetConnections(),
@@ -108,6 +110,7 @@ class Worker extends LaravelWorker
         if ($job->context()->kind() === 'given_up') {
             return $this->giveUp($job);
         }
+        Leaks::name($job->resolveName());
         $this->attempts->begin($job);
         $this->log->begin($job);
         $this->running = $job;

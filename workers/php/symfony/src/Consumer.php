@@ -7,6 +7,7 @@ namespace RelayRunner\Symfony;
 use Psr\Container\ContainerInterface;
 use Psr\Log\LoggerInterface;
 use RelayRunner\Context;
+use RelayRunner\Leaks;
 use RelayRunner\Reply;
 use RelayRunner\Verdict;
 use RelayRunner\Worker as Server;
@@ -73,6 +74,7 @@ final class Consumer
             // No further try will read it. Symfony's own receivers delete such a message.
             return Verdict::fail("Messenger cannot decode the message: {$error->getMessage()}");
         }
+        Leaks::name($envelope->getMessage()::class);
         $this->failure = null;
         $this->inbox->put($envelope);
         try {
@@ -120,6 +122,7 @@ final class Consumer
         foreach ($this->doctrine?->getConnections() ?? [] as $name => $connection) {
             if ($connection->isTransactionActive()) {
                 $connection->close();
+                Leaks::note("open transactions: rolled back on $name");
                 Server::log('warn', "a message left a transaction open on \"$name\", which was rolled back");
             }
         }

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import AsyncIterator
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from . import current
 from .answers import Answers
@@ -19,6 +19,9 @@ from .reply import Reply
 from .stream import PIECES_PER_PING, is_stream
 from .verdict import Verdict
 
+if TYPE_CHECKING:
+    from .leaks import Leaks
+
 
 class SeveralJobs:
     """Jobs of one worker. `greet` answers the PID request, `read_context` reads the context of a job's frame."""
@@ -30,12 +33,14 @@ class SeveralJobs:
         hooks: Hooks,
         greet: Callable[[], None],
         read_context: Callable[[Frame, int], Context],
+        leaks: Leaks | None = None,
     ) -> None:
         self._handler = handler
         self._relay = relay
         self._hooks = hooks
         self._greet = greet
         self._read_context = read_context
+        self._leaks = leaks
         self._tasks: dict[asyncio.Task[None], Any] = {}
         self._numbers: dict[Any, asyncio.Task[None]] = {}
         self._cancelled: set[asyncio.Task[None]] = set()
@@ -117,9 +122,7 @@ class SeveralJobs:
     async def _run(self, body: bytes, context: Context, answers: Answers) -> None:
         current.enter(context, answers.job_id)
         try:
-            result = self._handler(body, context)
-            if inspect.isawaitable(result):
-                result = await result
+            result = await self._call(body, context)
             if isinstance(result, Verdict):
                 answers.verdict(result)
                 return
@@ -137,6 +140,16 @@ class SeveralJobs:
         except BaseException as error:
             answers.error(to_json(describe(error)), leaves=True)
             raise
+
+    async def _call(self, body: bytes, context: Context) -> Any:
+        if self._leaks is not None:
+            self._leaks.begin(context, len(body))
+        try:
+            result = self._handler(body, context)
+            return await result if inspect.isawaitable(result) else result
+        finally:
+            if self._leaks is not None:
+                self._leaks.end()
 
     async def _stream(self, reply: Reply, answers: Answers) -> None:
         """Sends an answer piece by piece. The server runs such a job alone, so what it says about a stream is about this one."""

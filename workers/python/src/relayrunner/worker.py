@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from . import current
 from .answers import Answers
@@ -21,6 +21,9 @@ from .inbox import Inbox
 from .relay import CONTROL, Frame, Relay
 from .reply import Reply
 from .verdict import Verdict
+
+if TYPE_CHECKING:
+    from .leaks import Leaks
 
 # A protobuf context: the http plugin's other codec.
 PROTO = 0x80
@@ -68,11 +71,32 @@ def serve(
     relay = Relay.connect(os.environ.get("RR_RELAY", "pipes"))
     hooks = Hooks(on_thaw, before_snapshot, after_restore, log)
     features = ["job_id", *_stack_feature(), *hooks.features()]
-    if concurrency > 1:
-        _serve_several(handler, relay, hooks, features, concurrency)
-        return
+    leaks = _watch_leaks()
+    try:
+        if concurrency > 1:
+            # What a job changed cannot be told while others run.
+            _serve_several(handler, relay, hooks, features, concurrency if leaks is None else 1, leaks)
+        else:
+            _serve_in_turn(handler, relay, hooks, features, leaks)
+    finally:
+        if leaks is not None and relay.is_ours:
+            leaks.summary()
+
+
+def _watch_leaks() -> Leaks | None:
+    if os.environ.get("RELAYRUNNER_LEAKS", "0") in ("", "0"):
+        return None
+    # It looks at modules that few workers load.
+    from .leaks import Leaks
+
+    return Leaks(log)
+
+
+def _serve_in_turn(
+    handler: Callable[[bytes, Context], Any], relay: Relay, hooks: Hooks, features: list[str], leaks: Leaks | None
+) -> None:
     inbox = Inbox(relay)
-    jobs = _Jobs(handler, relay, inbox)
+    jobs = _Jobs(handler, relay, inbox, leaks)
     while (frame := inbox.next()) is not None:
         if not frame.flags & CONTROL:
             jobs.run(frame)
@@ -87,7 +111,12 @@ def serve(
 
 
 def _serve_several(
-    handler: Callable[[bytes, Context], Any], relay: Relay, hooks: Hooks, features: list[str], concurrency: int
+    handler: Callable[[bytes, Context], Any],
+    relay: Relay,
+    hooks: Hooks,
+    features: list[str],
+    concurrency: int,
+    leaks: Leaks | None,
 ) -> None:
     # Only a worker that needs it loads asyncio.
     import asyncio
@@ -100,7 +129,7 @@ def _serve_several(
         relay.write(CONTROL, json.dumps({"pid": os.getpid(), **announced}).encode())
 
     async def run() -> None:
-        await SeveralJobs(handler, relay, hooks, greet, _read_context).serve()
+        await SeveralJobs(handler, relay, hooks, greet, _read_context, leaks).serve()
 
     asyncio.run(run())
 
@@ -116,10 +145,13 @@ def _stack_feature() -> list[str]:
 class _Jobs:
     """Runs jobs, each of which is answered once, whatever its handler does."""
 
-    def __init__(self, handler: Callable[[bytes, Context], Any], relay: Relay, inbox: Inbox) -> None:
+    def __init__(
+        self, handler: Callable[[bytes, Context], Any], relay: Relay, inbox: Inbox, leaks: Leaks | None
+    ) -> None:
         self._handler = handler
         self._relay = relay
         self._inbox = inbox
+        self._leaks = leaks
 
     def run(self, frame: Frame) -> None:
         context_bytes = frame.options[0] if frame.options else 0
@@ -130,7 +162,7 @@ class _Jobs:
             answers.job_id = context.values.pop("jobId", None)
             _tell_trace_id(context.values.get("traceId"))
             current.enter(context)
-            result = self._call(frame.payload[context_bytes:], context)
+            result = self._call_watched(frame, context_bytes, context)
             self._leave_if_forked()
             if isinstance(result, Verdict):
                 answers.verdict(result)
@@ -156,6 +188,16 @@ class _Jobs:
 
         finally:
             current.leave()
+
+    def _call_watched(self, frame: Frame, context_bytes: int, context: Context) -> Any:
+        if self._leaks is None:
+            return self._call(frame.payload[context_bytes:], context)
+        self._leaks.begin(context, len(frame.payload))
+        try:
+            return self._call(frame.payload[context_bytes:], context)
+        finally:
+            if self._relay.is_ours:
+                self._leaks.end()
 
     def _call(self, body: bytes, context: Context) -> Any:
         result = self._handler(body, context)
