@@ -2,13 +2,18 @@
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { systemClock } from '../../src/core/clock.js'
 import { silentLogger } from '../../src/logging/logger.js'
+import type { SectionMiddleware } from '../../src/plugins/http/middleware/built-in.js'
+import { PlainMiddleware } from '../../src/plugins/http/middleware/plain-middleware.js'
+import { AccessLog } from '../../src/plugins/http/node/access-log.js'
 import { BodyBudget } from '../../src/plugins/http/node/body.js'
-import { type ServeOptions, serveRequest } from '../../src/plugins/http/node/serve-request.js'
+import type { ServeOptions } from '../../src/plugins/http/node/serve-request.js'
 import { PlainConnection } from '../../src/plugins/http/plain/plain-connection.js'
 import { DateLine } from '../../src/plugins/http/plain/wire-head.js'
+import { requestPaths } from '../../src/plugins/http/request-paths.js'
 import { HeadMemory } from '../../src/plugins/http/serving/head-memory.js'
-import { Codec, type Job } from '../../src/supervisor/job.js'
+import { Codec, type Job, type Reply } from '../../src/supervisor/job.js'
 import type { Lease, Pool } from '../../src/supervisor/pool/pool.js'
 
 /** Result of some bytes. */
@@ -16,6 +21,8 @@ export interface ReaderOutcome {
   readonly statuses: readonly number[]
   readonly requests: readonly (readonly [method: string, target: string, body: string])[]
   readonly isClosed: boolean
+  /** All bytes that came back, as Latin-1. */
+  readonly text: string
   /** True when the reader of plain requests handed the connection over. */
   readonly wasHandedOver: boolean
 }
@@ -23,13 +30,35 @@ export interface ReaderOutcome {
 /** The readers. */
 export type ReaderName = 'node' | 'plain'
 
+/** What stands behind the readers. */
+export interface ReaderWorld {
+  /** Absent: none. */
+  readonly middleware?: SectionMiddleware
+  /** The worker's answer; absent: 200 without headers and body. */
+  readonly reply?: (job: Job) => Pick<Reply, 'context' | 'body'>
+  readonly sendFile?: ServeOptions['sendFile']
+  /** True for text that is all that is to come; absent: the end is told by silence, which holds where nothing waits for the system. */
+  readonly isAll?: (text: string) => boolean
+}
+
+const noMiddleware: SectionMiddleware = { all: [], plain: new PlainMiddleware([]) }
+
 /** Hands pieces of bytes to a reader, each in a turn of the loop of its own, and waits for what comes of them. */
-export async function readBytes(reader: ReaderName, pieces: readonly Buffer[]): Promise<ReaderOutcome> {
+export async function readBytes(
+  reader: ReaderName,
+  pieces: readonly Buffer[],
+  { middleware = noMiddleware, reply = () => emptyReply, sendFile, isAll = () => true }: ReaderWorld = {},
+): Promise<ReaderOutcome> {
   const requests: [string, string, string][] = []
-  const serving = serveOptions((job) => requests.push(requestOf(job)))
-  const server = createServer({ keepAliveTimeout: 0 }, (request, response) =>
-    serveRequest(request, response, serving),
-  )
+  const answer = (job: Job) => {
+    requests.push(requestOf(job))
+    return reply(job)
+  }
+  const serving: ServeOptions = { ...serveOptions(answer), sendFile }
+  const log = silentLogger
+  const accessLog = new AccessLog({ log, clock: systemClock, isAsked: false })
+  const { handle, plain } = requestPaths({ middleware, serving, accessLog, log })
+  const server = createServer({ keepAliveTimeout: 0 }, handle)
   let wasHandedOver = false
   let text = ''
   let isClosed = false
@@ -58,16 +87,14 @@ export async function readBytes(reader: ReaderName, pieces: readonly Buffer[]): 
   }
   if (reader === 'node') server.emit('connection', socket)
   else {
-    const { runFor, codec, isRaw, newId, isStopping } = serving
     new PlainConnection(
       socket,
       { remoteAddr: '127.0.0.1', isSecure: false },
       {
-        ...{ runFor, codec, isRaw, newId, isStopping, handOver, isOff: false },
+        ...plain,
+        handOver,
         headBytesMax: 16 * 1024,
         date: new DateLine(() => 0),
-        isFollowed: () => false,
-        follow: () => () => undefined,
         tick: () => 0,
         onGone: () => undefined,
       },
@@ -81,14 +108,14 @@ export async function readBytes(reader: ReaderName, pieces: readonly Buffer[]): 
   for (let quiet = 0, before = ''; quiet < 8; quiet += 1) {
     await turn()
     const now = `${text.length} ${requests.length} ${isClosed}`
-    if (now !== before) quiet = 0
+    if (now !== before || !isAll(text)) quiet = 0
     before = now
   }
   const ended = isClosed
   wire.destroy()
   server.close()
   const statuses = [...text.matchAll(/^HTTP\/1\.1 (\d+) /gm)].map(([, status]) => Number(status))
-  return { statuses, requests, isClosed: ended, wasHandedOver }
+  return { statuses, requests, isClosed: ended, text, wasHandedOver }
 }
 
 function turn(): Promise<void> {
@@ -106,16 +133,13 @@ function requestOf(job: Job): [string, string, string] {
   ]
 }
 
-function serveOptions(onJob: (job: Job) => void): ServeOptions {
+const emptyReply = { context: Buffer.from('{"status":200,"headers":{}}'), body: Buffer.alloc(0) }
+
+function serveOptions(replyTo: (job: Job) => Pick<Reply, 'context' | 'body'>): ServeOptions {
   const heads = new HeadMemory()
-  const reply = {
-    context: Buffer.from('{"status":200,"headers":{}}'),
-    body: Buffer.alloc(0),
-    flags: Codec.json,
-  }
   const lease: Pick<Lease, 'start' | 'release'> = {
     start: (job, _options, sink) => {
-      onJob(job)
+      const reply = { ...replyTo(job), flags: Codec.json }
       setImmediate(() => sink.done(reply))
     },
     release: () => undefined,

@@ -13,11 +13,11 @@ import {
 import { fileSender, sweepUploads, uploadId, uploadRemover } from '../../work/http/index.js'
 import { openListeners } from './listening/listeners.js'
 import { middlewareOf } from './middleware/built-in.js'
-import { chained } from './middleware/chain.js'
 import { AccessLog } from './node/access-log.js'
 import { BodyBudget } from './node/body.js'
-import { type ServeOptions, serveRequest } from './node/serve-request.js'
+import type { ServeOptions } from './node/serve-request.js'
 import { DateLine } from './plain/wire-head.js'
+import { requestPaths } from './request-paths.js'
 import type { HttpConfig } from './section.js'
 import { HeadMemory } from './serving/head-memory.js'
 import type { RunParts } from './serving/request-run.js'
@@ -49,22 +49,11 @@ export async function startHttp(options: HttpOptions): Promise<PluginLife> {
   const serving = await serveOptions(options, () => stopping.signal.aborted)
   const provided = [...options.middleware.values()]
   const middleware = await middlewareOf({ config: settings, clock, metrics: options.metrics, provided })
-  const chain = chained(middleware, (request, response) => serveRequest(request, response, serving), log)
   const accessLog = new AccessLog({ log, clock, isAsked: settings.access_logs })
-  const { runFor, codec, isRaw, newId, isStopping } = serving
+  const { handle, plain } = requestPaths({ middleware, serving, accessLog, log })
   const listeners = await openListeners({
-    ...{ settings, log, clock, announce, defer, stopping: stopping.signal },
-    handle(request, response) {
-      if (accessLog.isOn) accessLog.follow(request, response)
-      chain(request, response)
-    },
-    parts: {
-      ...{ runFor, codec, isRaw, newId, isStopping, isOff: middleware.length > 0 },
-      headBytesMax: settings.limits.head_size,
-      date: new DateLine(() => clock.nowMs()),
-      isFollowed: () => accessLog.isOn,
-      follow: (request, { remoteAddr }) => accessLog.followPlain(request, remoteAddr),
-    },
+    ...{ settings, log, clock, announce, defer, stopping: stopping.signal, handle },
+    parts: { ...plain, headBytesMax: settings.limits.head_size, date: new DateLine(() => clock.nowMs()) },
   })
   sweep(options)
   let closed = Promise.resolve()

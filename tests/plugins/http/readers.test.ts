@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { encodePlain } from '../../../src/plugins/http/plain/context-encoder.js'
+import { encodePlain, encodeTold } from '../../../src/plugins/http/plain/context-encoder.js'
 import { PlainHead } from '../../../src/plugins/http/plain/plain-head.js'
 import { HeadMemory } from '../../../src/plugins/http/serving/head-memory.js'
 import { decodeReply, encodeRequest } from '../../../src/work/http/index.js'
@@ -157,9 +157,10 @@ test('the encoder of plain heads writes what the general one writes', () => {
       )
       // Two names with one hash are left to node:http.
       if (head.read(bytes, 0, bytes.length, false) !== 'plain') return
-      const facts = { remoteAddr: '10.0.0.1', isSecure: true }
-      const made = encodePlain(bytes, head, { codec, facts })
-      const general = encodeRequest(generalHead(path, lines), codec)
+      const told = lines.length % 2 === 0 ? [] : [['x_told', 'a"b\\c'] as const]
+      const facts = { remoteAddr: '10.0.0.1', isSecure: true, told: encodeTold(told, codec) }
+      const made = encodePlain(bytes, head, codec, facts)
+      const general = encodeRequest(generalHead(path, [...lines, ...told]), codec)
       if (codec === 'proto') assert.deepEqual(made, Buffer.from(general))
       else assert.deepEqual(JSON.parse(made.toString()), JSON.parse(String(general)))
     }),

@@ -6,12 +6,16 @@ import {
   type MetricsService,
   RelayError,
 } from '../../../index.js'
-import { compressor } from '../../../work/http/index.js'
+import { isToken } from '../../../work/http/index.js'
 import { addFacts } from '../node/facts.js'
 import type { HttpConfig } from '../section.js'
+import { headerOf } from '../serving/answer-head.js'
+import { compression } from './compression.js'
 import { headersMiddleware } from './headers.js'
 import { httpMetrics } from './http-metrics.js'
-import { privateSubnets, proxyAddress } from './proxy-address.js'
+import { PlainMiddleware } from './plain-middleware.js'
+import type { BuiltInMiddleware, PlainPart } from './plain-part.js'
+import { addressHeaders, privateSubnets, proxyAddress } from './proxy-address.js'
 import { staticFiles } from './static-files.js'
 
 /** Services of middleware. */
@@ -23,30 +27,66 @@ export interface MiddlewareOptions {
   readonly provided: readonly HttpMiddleware[]
 }
 
-/** Answers of fewer bytes are not worth the time; `compression` has the same default. */
-const compressedBytesMin = 1024
+/** The middleware of a section. */
+export interface SectionMiddleware {
+  /** For requests of node:http. */
+  readonly all: readonly HttpMiddleware[]
+  /** The same for plain requests; undefined when there is one among them that only node:http can run. */
+  readonly plain: PlainMiddleware | undefined
+}
 
 /** Makes the middleware that the section lists, in its order. Rejects with RR_CONFIG_INVALID for a name that nothing provides. */
-export async function middlewareOf(options: MiddlewareOptions): Promise<readonly HttpMiddleware[]> {
+export async function middlewareOf(options: MiddlewareOptions): Promise<SectionMiddleware> {
   const { config, provided } = options
   // On the command line RoadRunner's users write `static,gzip`.
   const names = config.middleware.flatMap((one) => one.split(',')).map((one) => one.trim())
   const made: HttpMiddleware[] = []
+  const parts: PlainPart[] = []
   for (const name of names.filter((one) => one !== '')) {
-    const own = makers[name]
     const given = provided.find((one) => one.name === name)
-    const one = given ?? (await own?.(options))
-    if (one === undefined && own === undefined) throw unknown(name, provided)
+    const make = makers[name]
+    if (given === undefined && make === undefined) throw unknown(name, provided)
+    const own = given === undefined ? await make?.(options) : undefined
+    const one = given ?? own
     if (one !== undefined) made.push(one)
+    if (own !== undefined) parts.push(own.plain)
   }
-  return made
+  return { all: made, plain: plainOf(made, parts, config) }
 }
 
-type Maker = (options: MiddlewareOptions) => HttpMiddleware | undefined | Promise<HttpMiddleware>
+function plainOf(
+  made: readonly HttpMiddleware[],
+  parts: readonly PlainPart[],
+  config: HttpConfig,
+): PlainMiddleware | undefined {
+  const names = new Set(made.map((one) => one.name))
+  if (parts.length < made.length || names.size < made.length) return undefined
+  const told = names.has('headers') ? Object.entries(config.headers.request) : []
+  return told.every(isOrdinary) ? new PlainMiddleware(parts) : undefined
+}
+
+// Workers are told these in ways of their own, or other middleware looks at them.
+const peculiar: ReadonlySet<string> = new Set([
+  ...['host', 'transfer-encoding', 'trailer', 'cookie', 'origin', 'accept-encoding'],
+  ...['connection', 'content-length', 'content-type', 'expect', 'te', 'upgrade'],
+  ...addressHeaders,
+])
+
+/** True for a header that can be added to plain requests as it stands. */
+function isOrdinary([name, value]: readonly [string, string]): boolean {
+  return (
+    isToken(name) &&
+    !peculiar.has(name.toLowerCase()) &&
+    /^[\x20-\x7e]*$/.test(value) &&
+    value === value.trim()
+  )
+}
+
+type Maker = (options: MiddlewareOptions) => BuiltInMiddleware | undefined | Promise<BuiltInMiddleware>
 
 const makers: Readonly<Record<string, Maker>> = {
   static: ({ config, clock }) => staticFiles(config.static, () => clock.monotonicMs()),
-  gzip: async () => ({ name: 'gzip', handle: await compressor(compressedBytesMin) }),
+  gzip: () => compression(),
   headers: ({ config }) => headersMiddleware(config.headers),
   proxy_ip_parser: ({ config }) => {
     const { trusted_subnets: subnets } = config
@@ -59,6 +99,7 @@ const makers: Readonly<Record<string, Maker>> = {
   },
   sendfile: () => ({
     name: 'sendfile',
+    plain: { takes: (head) => (headerOf(head, 'x-sendfile') === undefined ? undefined : () => true) },
     handle(request, _response, next) {
       addFacts(request, { sendsFiles: true })
       next()

@@ -1,11 +1,24 @@
 /** Cross-origin requests, as RoadRunner's `http.headers.cors` answers them. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpConfig } from '../section.js'
+import type { RequestLook } from '../serving/request-look.js'
 
 type CorsKeys = NonNullable<HttpConfig['headers']['cors']>
 
-/** Adds the headers of one request; true when it was a preflight and is answered. */
-export type Cors = (request: IncomingMessage, response: ServerResponse) => boolean
+/** Verdict on a request: headers of its answer, and the status of an answer without a body when it was a preflight. */
+interface CorsAnswer {
+  readonly fields: readonly (readonly [name: string, value: string])[]
+  readonly status?: number
+}
+
+/** Decides about one request. */
+export type Cors = (look: RequestLook) => CorsAnswer
+
+const varyOfPreflight = 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers'
+
+/** True for a request by which a browser asks for permission. */
+export function isPreflight(look: RequestLook): boolean {
+  return look.method === 'OPTIONS' && look.header('access-control-request-method') !== undefined
+}
 
 /** Makes the rules. */
 export function corsRules(keys: CorsKeys): Cors {
@@ -15,32 +28,31 @@ export function corsRules(keys: CorsKeys): Cors {
   const allows = (asked: string) =>
     headers.has('*') || listOf(asked).every((one) => headers.has(one.toLowerCase()) || isSimple(one))
   const isAny = keys.allow_credentials !== true && listOf(keys.allowed_origin).includes('*')
-  const allowOrigin = (response: ServerResponse, origin: string) => {
-    response.setHeader('Access-Control-Allow-Origin', isAny ? '*' : origin)
-    if (keys.allow_credentials === true) response.setHeader('Access-Control-Allow-Credentials', 'true')
-  }
-  return (request, response) => {
-    const { origin } = request.headers
-    const method = request.headers['access-control-request-method']
-    const isPreflight = request.method === 'OPTIONS' && method !== undefined
-    if (!isPreflight) {
-      if (!isAny) response.appendHeader('Vary', 'Origin')
-      if (origin === undefined || !isAllowed(origin)) return false
-      allowOrigin(response, origin)
-      if (keys.exposed_headers !== '')
-        response.setHeader('Access-Control-Expose-Headers', keys.exposed_headers)
-      return false
+  const allowed = (origin: string): [string, string][] => [
+    ['Access-Control-Allow-Origin', isAny ? '*' : origin],
+    ...(keys.allow_credentials === true
+      ? [['Access-Control-Allow-Credentials', 'true'] as [string, string]]
+      : []),
+  ]
+  return (look) => {
+    const origin = look.header('origin')
+    const fields: [string, string][] = []
+    if (!isPreflight(look)) {
+      if (!isAny) fields.push(['Vary', 'Origin'])
+      if (origin === undefined || !isAllowed(origin)) return { fields }
+      fields.push(...allowed(origin))
+      if (keys.exposed_headers !== '') fields.push(['Access-Control-Expose-Headers', keys.exposed_headers])
+      return { fields }
     }
-    const asked = String(request.headers['access-control-request-headers'] ?? '')
-    response.appendHeader('Vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers')
-    if (origin !== undefined && isAllowed(origin) && methods.has(method.toUpperCase()) && allows(asked)) {
-      allowOrigin(response, origin)
-      response.setHeader('Access-Control-Allow-Methods', method.toUpperCase())
-      if (asked !== '') response.setHeader('Access-Control-Allow-Headers', asked)
-      if (keys.max_age > 0) response.setHeader('Access-Control-Max-Age', String(keys.max_age))
+    const method = look.header('access-control-request-method')?.toUpperCase() ?? ''
+    const asked = look.header('access-control-request-headers') ?? ''
+    fields.push(['Vary', varyOfPreflight])
+    if (origin !== undefined && isAllowed(origin) && methods.has(method) && allows(asked)) {
+      fields.push(...allowed(origin), ['Access-Control-Allow-Methods', method])
+      if (asked !== '') fields.push(['Access-Control-Allow-Headers', asked])
+      if (keys.max_age > 0) fields.push(['Access-Control-Max-Age', String(keys.max_age)])
     }
-    response.writeHead(keys.options_success_status).end()
-    return true
+    return { fields, status: keys.options_success_status }
   }
 }
 

@@ -1,10 +1,12 @@
 /** The middleware `http_metrics`: RoadRunner's counters of requests, where the plugin `metrics` is on. */
-import type { HttpMiddleware, MetricsService } from '../../../index.js'
+import type { MetricsService } from '../../../index.js'
+import { factsOf } from '../node/facts.js'
+import type { BuiltInMiddleware, Measurement } from './plain-part.js'
 
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60] as const
 
 /** Makes the middleware. */
-export function httpMetrics(metrics: MetricsService, nowMs: () => number): HttpMiddleware {
+export function httpMetrics(metrics: MetricsService, nowMs: () => number): BuiltInMiddleware {
   const requests = metrics.declare('rr_http_request_total', {
     type: 'counter',
     help: 'Requests that have ended, by status.',
@@ -26,16 +28,29 @@ export function httpMetrics(metrics: MetricsService, nowMs: () => number): HttpM
   })
   const startedAt = nowMs()
   metrics.collect(() => uptime.of().set((nowMs() - startedAt) / 1000))
+  const measure = (): Measurement => {
+    const beganAt = nowMs()
+    return (code, isRefused) => {
+      const status = String(code)
+      requests.of(status).add()
+      seconds.of(status).observe((nowMs() - beganAt) / 1000)
+      if (isRefused) refused.of().add()
+    }
+  }
   return {
     name: 'http_metrics',
-    handle(_request, response, next) {
-      const beganAt = nowMs()
-      response.once('close', () => {
-        const status = String(response.headersSent ? response.statusCode : 499)
-        requests.of(status).add()
-        seconds.of(status).observe((nowMs() - beganAt) / 1000)
-        if (response.getHeader('No-Workers') !== undefined) refused.of().add()
-      })
+    plain: { measure },
+    handle(request, response, next) {
+      // The reader of plain requests measures those that it began.
+      if (factsOf(request)?.isMeasured !== true) {
+        const end = measure()
+        response.once('close', () =>
+          end(
+            response.headersSent ? response.statusCode : 499,
+            response.getHeader('No-Workers') !== undefined,
+          ),
+        )
+      }
       next()
     },
   }

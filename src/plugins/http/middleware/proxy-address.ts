@@ -3,9 +3,11 @@
  * address of `X-Forwarded-For`, which clients can make up; here it is the last one that no trusted proxy has.
  */
 import { BlockList, isIP } from 'node:net'
-import type { HttpMiddleware } from '../../../index.js'
 import { addFacts } from '../node/facts.js'
+import { lookAt } from '../node/look.js'
 import { remoteAddress } from '../node/request.js'
+import type { RequestLook } from '../serving/request-look.js'
+import type { BuiltInMiddleware } from './plain-part.js'
 
 /** RoadRunner's list for a key without values. */
 export const privateSubnets = [
@@ -13,16 +15,23 @@ export const privateSubnets = [
   ...['::1/128', 'fc00::/7', 'fe80::/10'],
 ] as const
 
+/** Headers that tell an address, in the order in which they count. */
+export const addressHeaders = [
+  ...['forwarded', 'x-forwarded-for', 'x-real-ip', 'true-client-ip', 'cf-connecting-ip'],
+] as const
+
 /** Makes the middleware. Throws an `Error` with a sentence for what is not a subnet. */
-export function proxyAddress(subnets: readonly string[]): HttpMiddleware {
-  const trusted = trustOf(subnets)
+export function proxyAddress(subnets: readonly string[]): BuiltInMiddleware {
+  const trusted = remembered(trustOf(subnets))
+  const addressOf = (look: RequestLook, address: string) =>
+    trusted(address) ? (toldAddress(look, trusted) ?? address) : address
   return {
     name: 'proxy_ip_parser',
+    plain: { addressOf },
     handle(request, _response, next) {
-      if (trusted(remoteAddress(request))) {
-        const told = toldAddress(request.headers, trusted)
-        if (told !== undefined) addFacts(request, { remoteAddr: told })
-      }
+      const address = remoteAddress(request)
+      const told = addressOf(lookAt(request), address)
+      if (told !== address) addFacts(request, { remoteAddr: told })
       next()
     },
   }
@@ -49,29 +58,41 @@ function trustOf(subnets: readonly string[]): Trust {
   }
 }
 
-type Headers = Readonly<Record<string, string | string[] | undefined>>
+const verdictsMax = 1000
 
-function toldAddress(headers: Headers, trusted: Trust): string | undefined {
-  const hops = forwardedHops(headers) ?? listed(headers['x-forwarded-for'])
+/** The same test with a memory: a server has few proxies, and each sends many requests. */
+function remembered(trusted: Trust): Trust {
+  const verdicts = new Map<string, boolean>()
+  return (address) => {
+    const known = verdicts.get(address)
+    if (known !== undefined) return known
+    if (verdicts.size >= verdictsMax) verdicts.clear()
+    const verdict = trusted(address)
+    verdicts.set(address, verdict)
+    return verdict
+  }
+}
+
+function toldAddress(look: RequestLook, trusted: Trust): string | undefined {
+  const hops = forwardedHops(look.header('forwarded')) ?? listed(look.header('x-forwarded-for'))
   const hop = hops?.findLast((one) => !trusted(one)) ?? hops?.[0]
   if (hop !== undefined) return hop
   for (const name of ['x-real-ip', 'true-client-ip', 'cf-connecting-ip']) {
-    const [address] = listed(headers[name]) ?? []
+    const [address] = listed(look.header(name)) ?? []
     if (address !== undefined) return address
   }
   return undefined
 }
 
 /** `Forwarded: for=192.0.2.60;proto=http, for="[2001:db8::1]:80"` (RFC 7239). */
-function forwardedHops(headers: Headers): readonly string[] | undefined {
-  const { forwarded } = headers
-  if (forwarded === undefined) return undefined
-  const hops = [...String(forwarded).matchAll(/(?:^|[;,\s])for="?([^",;]+)"?/gi)].map(([, hop = '']) => hop)
+function forwardedHops(value: string | undefined): readonly string[] | undefined {
+  if (value === undefined) return undefined
+  const hops = [...value.matchAll(/(?:^|[;,\s])for="?([^",;]+)"?/gi)].map(([, hop = '']) => hop)
   return addresses(hops)
 }
 
-function listed(value: string | string[] | undefined): readonly string[] | undefined {
-  return value === undefined ? undefined : addresses(String(value).split(','))
+function listed(value: string | undefined): readonly string[] | undefined {
+  return value === undefined ? undefined : addresses(value.split(','))
 }
 
 /** The addresses of a list, without ports; undefined when there is none. */

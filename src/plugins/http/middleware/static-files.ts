@@ -1,9 +1,9 @@
 /** The middleware `static`: files of a folder, before a worker is asked. */
 import { statSync } from 'node:fs'
 import { extname, join, resolve } from 'node:path'
-import type { HttpMiddleware } from '../../../index.js'
 import { fileSender } from '../../../work/http/index.js'
 import type { HttpConfig } from '../section.js'
+import type { BuiltInMiddleware } from './plain-part.js'
 
 // Most paths are not files, and the same few are asked for again and again.
 const knownMax = 1000
@@ -13,7 +13,7 @@ const knownForMs = 1000
 export async function staticFiles(
   config: HttpConfig['static'],
   nowMs: () => number,
-): Promise<HttpMiddleware> {
+): Promise<BuiltInMiddleware> {
   const root = resolve(config.dir)
   // An ETag of `send` is weak, made of size and time; without it `Last-Modified` is the validator.
   const send = await fileSender({ root, hasDotFiles: true, etag: config.calculate_etag })
@@ -22,14 +22,20 @@ export async function staticFiles(
   const files = new FileMemory(root, nowMs)
   const response = Object.entries(config.response)
   const request = Object.entries(config.request)
+  const served = (method: string, target: string): string | undefined => {
+    if (method !== 'GET' && method !== 'HEAD') return undefined
+    const path = pathOf(target)
+    if (path === undefined) return undefined
+    const ending = extname(path).toLowerCase()
+    if (forbidden.has(ending) || (allowed.size > 0 && !allowed.has(ending))) return undefined
+    return files.has(path) ? path : undefined
+  }
   return {
     name: 'static',
+    plain: { answers: ({ method, target }) => served(method, target) !== undefined },
     handle(asked, answer, next) {
-      const path = pathOf(asked.url ?? '/')
-      const isRead = asked.method === 'GET' || asked.method === 'HEAD'
-      const ending = path === undefined ? '' : extname(path).toLowerCase()
-      const isServed = !forbidden.has(ending) && (allowed.size === 0 || allowed.has(ending))
-      if (path === undefined || !isRead || !isServed || !files.has(path)) return next()
+      const path = served(asked.method ?? 'GET', asked.url ?? '/')
+      if (path === undefined) return next()
       for (const [name, value] of request) asked.headers[name.toLowerCase()] = value
       for (const [name, value] of response) answer.setHeader(name, value)
       send(asked, answer, encodeURI(path).replace(/[?#]/g, encodeURIComponent), () => next())
@@ -39,8 +45,11 @@ export async function staticFiles(
 
 /** The decoded path of a request; undefined for one that cannot name a file. */
 function pathOf(url: string): string | undefined {
-  const path = url.replace(/[?#].*$/s, '')
+  const end = url.search(/[?#]/)
+  const path = end < 0 ? url : url.slice(0, end)
   if (!path.startsWith('/')) return undefined
+  // Most paths are letters, slashes and a dot within a name.
+  if (/^[\w/-]*(?:\w\.\w+)?$/.test(path)) return path
   try {
     const decoded = decodeURIComponent(path)
     // Names that begin with a dot hold secrets; certificate authorities look for proofs in one of them.

@@ -1,6 +1,7 @@
 /** One line of the log for each request, when it has ended. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock, Logger } from '../../../index.js'
+import type { RequestLook } from '../serving/request-look.js'
 import { remoteAddress } from './request.js'
 
 /** Contents of a line, whichever reader read the request. */
@@ -62,10 +63,7 @@ export class AccessLog {
   }
 
   /** Begins the line of a request that our own reader read; the returned function ends it. */
-  followPlain(
-    request: { readonly method: string; readonly target: string; header(name: string): string },
-    remote: string,
-  ): (status: number, bytes: number | undefined) => void {
+  followPlain(request: RequestLook, remote: string): (status: number, bytes: number | undefined) => void {
     const startedAt = this.nowMs()
     return (status, bytes) =>
       this.add({
@@ -73,10 +71,10 @@ export class AccessLog {
         method: request.method,
         uri: request.target,
         protocol: 'HTTP/1.1',
-        host: request.header('host'),
+        host: request.header('host') ?? '',
         remote,
-        userAgent: request.header('user-agent'),
-        referer: request.header('referer'),
+        userAgent: request.header('user-agent') ?? '',
+        referer: request.header('referer') ?? '',
         bytes,
         tookMs: this.nowMs() - startedAt,
       })

@@ -2,9 +2,8 @@
 import type { ServerResponse } from 'node:http'
 import { type AnswerHead, takesBody } from '../serving/answer-head.js'
 import type { ClientAnswer } from '../serving/client-answer.js'
-
-/** Headers that several sides may contribute to; of others the worker's own counts. */
-const shared: ReadonlySet<string> = new Set(['vary', 'set-cookie', 'link'])
+import { clientDrained } from '../serving/client-drained.js'
+import { isShared } from '../serving/with-fields.js'
 
 /** One response. */
 export class NodeAnswer implements ClientAnswer {
@@ -69,7 +68,7 @@ export class NodeAnswer implements ClientAnswer {
       return undefined
     }
     flush(response)
-    return drained(response)
+    return clientDrained(response)
   }
 
   end(body: Uint8Array): void {
@@ -104,7 +103,7 @@ export class NodeAnswer implements ClientAnswer {
     this.#hasBody = takesBody(this.#method, head)
     response.statusCode = head.status
     for (const [name, values] of head.headers) {
-      const before = shared.has(name.toLowerCase()) ? response.getHeader(name) : undefined
+      const before = isShared(name) ? response.getHeader(name) : undefined
       const known = before === undefined ? [] : [before].flat().map(String)
       const all = [...known, ...values]
       response.setHeader(name, all.length === 1 ? (all[0] ?? '') : all)
@@ -138,16 +137,4 @@ function hasClose(stream: unknown): stream is { close(code: number): void } {
 /** Middleware that compresses holds a piece back until it is told to let go. */
 function flush(response: ServerResponse): void {
   if ('flush' in response && typeof response.flush === 'function') response.flush()
-}
-
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const end = (act: () => void) => {
-      response.off('drain', onDrain).off('close', onClose)
-      act()
-    }
-    const onDrain = () => end(resolve)
-    const onClose = () => end(() => reject(new Error('the client has left')))
-    response.on('drain', onDrain).on('close', onClose)
-  })
 }

@@ -1,5 +1,5 @@
 /** Properties of a request that middleware finds out and workers are told. */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MultiValues } from '../../../work/http/index.js'
 
 /** Facts about one request. */
@@ -10,6 +10,10 @@ export interface RequestFacts {
   attributes?: MultiValues
   /** True when the worker may name a file that is sent in place of its body. */
   sendsFiles?: boolean
+  /** True for a request whose end is measured elsewhere. */
+  isMeasured?: boolean
+  /** Answers the request in place of a worker: its job has run already. */
+  answeredBy?: (response: ServerResponse) => void
 }
 
 const facts = new WeakMap<IncomingMessage, RequestFacts>()

@@ -45,14 +45,10 @@ export function serveRequest(
   response: ServerResponse,
   options: ServeOptions,
 ): void {
-  const { method = 'GET' } = request
-  const plain = new NodeAnswer(response, method, options.isStopping)
-  const { sendFile: send } = options
-  const isPlain = send === undefined || factsOf(request)?.sendsFiles !== true
-  const answer = isPlain ? plain : new FileAnswer({ request, response, plain, send })
+  const answer = answerOf(request, response, options)
   const host = String(request.headers[':authority'] ?? request.headers.host ?? '')
   if (!isHost(host)) {
-    plain.whole({ ...ownHead(badRequest), isLast: true }, Buffer.from('the host is invalid\n'))
+    answer.whole({ ...ownHead(badRequest), isLast: true }, Buffer.from('the host is invalid\n'))
     return
   }
   if (hasNoBody(request)) {
@@ -68,6 +64,17 @@ export function serveRequest(
       if (!response.destroyed) refuse(request, { answer, error })
     },
   )
+}
+
+/** Makes the port by which a request is answered through its response. */
+export function answerOf(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { isStopping, sendFile: send }: Pick<ServeOptions, 'isStopping' | 'sendFile'>,
+): ClientAnswer {
+  const plain = new NodeAnswer(response, request.method ?? 'GET', isStopping)
+  const isPlain = send === undefined || factsOf(request)?.sendsFiles !== true
+  return isPlain ? plain : new FileAnswer({ request, response, plain, send })
 }
 
 interface Form {

@@ -2,7 +2,7 @@
  * A plain head → the context of its job, in one pass over the bytes into a buffer that is kept. Both codecs are those of
  * `work/http/message.ts`, whose encoder writes the same (a test compares them).
  */
-import { type HttpCodec, readCookies } from '../../../work/http/index.js'
+import { canonicalName, encodeRequest, type HttpCodec, readCookies } from '../../../work/http/index.js'
 import { type PlainHead, plainHeadBytesMax } from './plain-head.js'
 
 // Every byte may be escaped as six in JSON, and each field has its frame around it.
@@ -17,14 +17,34 @@ export interface ConnectionFacts {
   readonly isSecure: boolean
 }
 
+/** Properties of requests that the client has not sent. */
+export interface EncodedFacts {
+  readonly remoteAddr: string
+  readonly isSecure: boolean
+  /** Further headers, as `encodeTold` makes them. */
+  readonly told: Buffer
+}
+
 /** Encodes the context. The result is the caller's. */
-export function encodePlain(
-  bytes: Buffer,
-  head: PlainHead,
-  { codec, facts }: { readonly codec: HttpCodec; readonly facts: ConnectionFacts },
-): Buffer {
+export function encodePlain(bytes: Buffer, head: PlainHead, codec: HttpCodec, facts: EncodedFacts): Buffer {
   const end = codec === 'json' ? toJson(bytes, head, facts) : toProto(bytes, head, facts)
   return Buffer.from(kept.subarray(0, end))
+}
+
+/** Encodes headers that are told to workers with each request: the bytes that stand behind those of the client. */
+export function encodeTold(
+  told: readonly (readonly [name: string, value: string])[],
+  codec: HttpCodec,
+): Buffer {
+  const headers: Record<string, string[]> = {}
+  for (const [name, value] of told) {
+    const key = canonicalName(name)
+    headers[key] = [...(headers[key] ?? []), value]
+  }
+  if (codec === 'json') return Buffer.from(JSON.stringify(headers).slice(1, -1))
+  const nothing = { remoteAddr: '', protocol: '', method: '', uri: '', rawQuery: '', isParsed: false }
+  const head = { ...nothing, headers, cookies: {}, attributes: {}, uploads: undefined }
+  return Buffer.from(encodeRequest(head, codec))
 }
 
 /** The cookies of a head, decoded; most have none. */
@@ -37,7 +57,7 @@ function cookiesOf(
   return Object.entries(readCookies([bytes.toString('latin1', start, end)]))
 }
 
-function toJson(bytes: Buffer, head: PlainHead, { remoteAddr, isSecure }: ConnectionFacts): number {
+function toJson(bytes: Buffer, head: PlainHead, { remoteAddr, isSecure, told }: EncodedFacts): number {
   let at = kept.write(`{"remoteAddr":"${remoteAddr}","protocol":"HTTP/1.1","method":"`, 0, 'latin1')
   at = copy(bytes, head.methodStart, head.methodEnd, at)
   at += kept.write(isSecure ? '","uri":"https://' : '","uri":"http://', at, 'latin1')
@@ -53,6 +73,10 @@ function toJson(bytes: Buffer, head: PlainHead, { remoteAddr, isSecure }: Connec
     at = copyEscaped(bytes, fields[field + 2] as number, fields[field + 3] as number, at)
     at += kept.write('"]', at, 'latin1')
   }
+  if (told.length > 0) {
+    if (fieldCount > 0) at += kept.write(',', at, 'latin1')
+    at += told.copy(kept, at)
+  }
   const cookies = cookiesOf(bytes, head)
   at += kept.write('},"cookies":', at, 'latin1')
   at += kept.write(cookies.length === 0 ? '{}' : JSON.stringify(Object.fromEntries(cookies)), at)
@@ -62,7 +86,7 @@ function toJson(bytes: Buffer, head: PlainHead, { remoteAddr, isSecure }: Connec
   return at
 }
 
-function toProto(bytes: Buffer, head: PlainHead, { remoteAddr, isSecure }: ConnectionFacts): number {
+function toProto(bytes: Buffer, head: PlainHead, { remoteAddr, isSecure, told }: EncodedFacts): number {
   let at = putText(0x0a, remoteAddr, 0)
   at = putText(0x12, 'HTTP/1.1', at)
   const { methodStart, methodEnd, hostStart, hostEnd, targetStart, targetEnd, queryAt } = head
@@ -85,6 +109,7 @@ function toProto(bytes: Buffer, head: PlainHead, { remoteAddr, isSecure }: Conne
     at = putValueHead(valueEnd - valueStart, at)
     at = copy(bytes, valueStart, valueEnd, at)
   }
+  at += told.copy(kept, at)
   for (const [name, value] of cookiesOf(bytes, head)) {
     const valueBytes = Buffer.byteLength(value)
     at = putEntryHead(0x32, name.length, valueBytes, at)

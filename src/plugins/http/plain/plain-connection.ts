@@ -4,50 +4,36 @@
  */
 import type { Socket } from 'node:net'
 import { Codec, type Job } from '../../../index.js'
-import type { HttpCodec } from '../../../work/http/index.js'
 import { type AnswerHead, headerOf, takesBody } from '../serving/answer-head.js'
 import type { ClientAnswer } from '../serving/client-answer.js'
-import { RequestRun, type RunParts } from '../serving/request-run.js'
+import { clientDrained } from '../serving/client-drained.js'
+import { RequestRun } from '../serving/request-run.js'
 import { type ConnectionFacts, encodePlain } from './context-encoder.js'
+import { beginExchange, type NodeExchange } from './exchange.js'
+import { MiddlewareAnswer } from './middleware-answer.js'
 import { PlainHead } from './plain-head.js'
-import { type PlainRequest, plainRequest } from './plain-request.js'
+import type { EndOfLine, PlainChain, PlainParts } from './plain-parts.js'
+import { HeadLook, PlainRequest } from './plain-request.js'
 import { isPreface, whenOff } from './preface.js'
-import { type DateLine, headText } from './wire-head.js'
+import { headText, lastChunk, writeAnswer } from './wire-head.js'
 
-/** Told the end of a request: its status, and the bytes of its answer's body. */
-export type EndOfLine = (status: number, bytes: number | undefined) => void
-
-/** Parts that all connections share. */
-export interface PlainParts {
-  /** Chooses the pool of a request by its target. */
-  readonly runFor: (target: string) => RunParts
-  /** True when all requests are left to node:http, which has middleware in front of it. */
-  readonly isOff: boolean
-  readonly codec: HttpCodec
-  readonly isRaw: boolean
-  /** The longest head; node:http refuses longer ones. */
-  readonly headBytesMax: number
-  readonly date: DateLine
-  readonly newId: () => string
-  readonly isStopping: () => boolean
+/** Parts of connections, and what takes them when they are done. */
+export interface ConnectionParts extends PlainParts {
+  /** The time, in ticks. */
+  readonly tick: () => number
   /** Takes a connection whose next request, which has been put back, is not plain. */
   readonly handOver: (socket: Socket, isHttp2: boolean) => void
   /** Called when the connection has ended, or was handed over. */
   readonly onGone: (connection: PlainConnection) => void
-  /** True when requests are followed. */
-  readonly isFollowed: () => boolean
-  /** Begins a line of the log; what it returns ends it. */
-  readonly follow: (request: PlainRequest, facts: ConnectionFacts) => EndOfLine
 }
 
-// Above, head and body go out as two pieces of one write.
-const copyBytesMax = 16 * 1024
 // What a client may send ahead while a request of it runs; then it is not read any more.
 const aheadBytesMax = 64 * 1024
 const crlf = '\r\n'
 const noBytes = Buffer.alloc(0)
 // One for all: it is read and used within one call.
 const head = new PlainHead()
+const headLook = new HeadLook(head)
 
 /** Time of what a connection does, in ticks of its owner. */
 export type ConnectionPhase = 'new' | 'idle' | 'head' | 'body' | 'running'
@@ -59,7 +45,7 @@ export class PlainConnection implements ClientAnswer {
   phase: ConnectionPhase = 'new'
   readonly #socket: Socket
   readonly #facts: ConnectionFacts
-  readonly #parts: PlainParts
+  readonly #parts: ConnectionParts
   #pending: Buffer = noBytes
   #run: RequestRun | undefined
   #isReading = false
@@ -73,13 +59,11 @@ export class PlainConnection implements ClientAnswer {
   #status = 0
   #sent = 0
   #line: EndOfLine | undefined
-  readonly #tick: () => number
 
-  constructor(socket: Socket, facts: ConnectionFacts, parts: PlainParts & { readonly tick: () => number }) {
+  constructor(socket: Socket, facts: ConnectionFacts, parts: ConnectionParts) {
     this.#socket = socket
     this.#facts = facts
     this.#parts = parts
-    this.#tick = parts.tick
     this.sinceTick = parts.tick()
     socket.on('data', this.#onData)
     socket.on('end', this.#onLeft)
@@ -89,7 +73,7 @@ export class PlainConnection implements ClientAnswer {
 
   /** Ends the connection: at once when it is idle, else with the answer that is due. */
   stop(): void {
-    if (this.#run === undefined) this.destroy()
+    if (this.phase !== 'running') this.destroy()
   }
 
   /** Answers a client that was too slow, and ends the connection. */
@@ -121,8 +105,9 @@ export class PlainConnection implements ClientAnswer {
     if (hasBody) text += `Content-Length: ${body.length}${crlf}`
     else if (this.#method === 'HEAD' && given.length !== undefined)
       text += `Content-Length: ${given.length}${crlf}`
-    this.#writeWith(this.#closed(text, given), hasBody ? body : noBytes)
-    this.#ended(given.status, hasBody ? body.length : 0)
+    writeAnswer(this.#socket, this.#closed(text, given), hasBody ? body : noBytes)
+    const isRefused = given.status >= 500 && headerOf(given, 'no-workers') !== undefined
+    this.#ended(given.status, hasBody ? body.length : 0, isRefused)
   }
 
   begin(given: AnswerHead): void {
@@ -153,7 +138,7 @@ export class PlainConnection implements ClientAnswer {
     let isFree = this.#socket.write(given)
     if (this.#isChunked) isFree = this.#socket.write(crlf)
     this.#socket.uncork()
-    return isFree ? undefined : this.#drained()
+    return isFree ? undefined : clientDrained(this.#socket)
   }
 
   end(body: Uint8Array): void {
@@ -164,13 +149,8 @@ export class PlainConnection implements ClientAnswer {
       this.cut()
       return
     }
-    if (this.#isChunked) {
-      const lines = this.#trailers.flatMap(([name, values]) =>
-        values.map((value) => `${name}: ${value}${crlf}`),
-      )
-      this.#socket.write(`0${crlf}${lines.join('')}${crlf}`, 'latin1')
-    }
-    this.#ended(this.#status, this.#sent)
+    if (this.#isChunked) this.#socket.write(lastChunk(this.#trailers), 'latin1')
+    this.#ended(this.#status, this.#sent, false)
   }
 
   cut(): void {
@@ -179,7 +159,7 @@ export class PlainConnection implements ClientAnswer {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk])
-    if (this.#run !== undefined) {
+    if (this.phase === 'running') {
       if (this.#pending.length > aheadBytesMax) this.#socket.pause()
       return
     }
@@ -193,7 +173,7 @@ export class PlainConnection implements ClientAnswer {
     this.#detach()
     this.#socket.on('error', ignored)
     this.#run?.leave()
-    this.#line?.(499, undefined)
+    this.#line?.(499, undefined, false)
     this.#socket.destroy()
     this.#parts.onGone(this)
   }
@@ -202,13 +182,13 @@ export class PlainConnection implements ClientAnswer {
   #next(): void {
     if (this.#isReading) return
     this.#isReading = true
-    while (this.#run === undefined && !this.#isGone && this.#pending.length > 0) if (!this.#readOne()) break
+    while (this.phase !== 'running' && !this.#isGone && this.#pending.length > 0) if (!this.#readOne()) break
     this.#isReading = false
   }
 
   /** Begins one request; false when there is none. */
   #readOne(): boolean {
-    const { codec, isRaw, newId, runFor, isOff } = this.#parts
+    const { isRaw, isOff } = this.#parts
     const bytes = this.#pending
     const verdict = isOff ? whenOff(bytes) : head.read(bytes, 0, bytes.length, isRaw)
     if (verdict === 'other' || (verdict === 'plain' && head.end > this.#parts.headBytesMax)) {
@@ -224,27 +204,79 @@ export class PlainConnection implements ClientAnswer {
       this.#enter('body')
       return false
     }
-    this.#method = bytes.toString('latin1', head.methodStart, head.methodEnd)
+    const { chain } = this.#parts
+    if (chain?.told.names.some((name) => head.find(bytes, name) >= 0) === true) {
+      this.#handOver()
+      return false
+    }
+    this.#method = head.isGet ? 'GET' : bytes.toString('latin1', head.methodStart, head.methodEnd)
     this.#isLast = head.isLast
     this.#enter('running')
+    this.#pending = end === bytes.length ? noBytes : bytes.subarray(end)
+    const target = bytes.toString('latin1', head.targetStart, head.targetEnd)
+    if (chain === undefined) this.#begin(bytes, target, this, this.#facts.remoteAddr)
+    else this.#beginBehind(chain, bytes, target)
+    return true
+  }
+
+  /** Begins a request behind middleware. */
+  #beginBehind(chain: PlainChain, bytes: Buffer, target: string): void {
+    const { middleware } = chain
+    const look = headLook.of(bytes, this.#method, target)
+    if (head.bodyBytes === 0 && middleware.answers(look)) {
+      const { request, response } = this.#exchange(new PlainRequest(bytes, this.#method, target))
+      chain.handle(request, response)
+      return
+    }
+    const request = middleware.isTaker ? new PlainRequest(bytes, this.#method, target) : undefined
+    const answer = new MiddlewareAnswer({
+      middleware,
+      dressing: middleware.dressingOf(look),
+      request,
+      plain: this,
+      take: () => this.#take(chain, request),
+    })
+    this.#begin(bytes, target, answer, middleware.addressOf(look, this.#facts.remoteAddr))
+  }
+
+  /** Begins the job of the head that was read last. */
+  #begin(bytes: Buffer, target: string, answer: ClientAnswer, remoteAddr: string): void {
+    const { codec, newId, runFor, chain, isFollowed, follow } = this.#parts
+    const { bodyBytes, end } = head
+    const told = chain?.told.bytes ?? noBytes
     const job: Job = {
-      context: encodePlain(bytes, head, { codec, facts: this.#facts }),
+      context: encodePlain(bytes, head, codec, { remoteAddr, isSecure: this.#facts.isSecure, told }),
       // RoadRunner reads no body of HEAD and OPTIONS.
-      body: head.bodyBytes === 0 || isBodiless(this.#method) ? '' : bytes.subarray(head.end, end),
+      body: bodyBytes === 0 || isBodiless(this.#method) ? '' : bytes.subarray(end, end + bodyBytes),
       codec: codec === 'json' ? Codec.json : Codec.proto,
       id: newId(),
     }
-    if (this.#parts.isFollowed()) this.#line = this.#parts.follow(plainRequest(bytes, head), this.#facts)
-    this.#pending = end === bytes.length ? noBytes : bytes.subarray(end)
-    this.#run = new RequestRun(runFor(bytes.toString('latin1', head.targetStart, head.targetEnd)), job, this)
+    if (isFollowed()) this.#line = follow(new PlainRequest(bytes, this.#method, target), remoteAddr)
+    this.#run = new RequestRun(runFor(target), job, answer)
     this.#run.begin()
-    return true
+  }
+
+  /** Lets middleware have the answer of the request that has run. */
+  #take(chain: PlainChain, given: PlainRequest | undefined): ClientAnswer | undefined {
+    if (this.#isGone || given === undefined) return this
+    const { request, response } = this.#exchange(given)
+    return chain.take(request, response)
+  }
+
+  #exchange(request: PlainRequest): NodeExchange {
+    return beginExchange({
+      ...{ socket: this.#socket, request, isLast: this.#isLast || this.#parts.isStopping() },
+      onEnd: (end) => {
+        this.#isLast ||= end.isLast
+        if (!this.#isGone) this.#ended(end.status, undefined, end.isRefused)
+      },
+    })
   }
 
   #enter(phase: ConnectionPhase): void {
     if (this.phase === phase) return
     // A request's time runs from its first byte, not from its body's.
-    if (phase !== 'body' || this.phase !== 'head') this.sinceTick = this.#tick()
+    if (phase !== 'body' || this.phase !== 'head') this.sinceTick = this.#parts.tick()
     this.phase = phase
   }
 
@@ -255,20 +287,6 @@ export class PlainConnection implements ClientAnswer {
     return this.#isLast ? `${text}${date}Connection: close${crlf}${crlf}` : `${text}${date}${crlf}`
   }
 
-  #writeWith(text: string, body: Uint8Array): void {
-    if (body.length > copyBytesMax) {
-      this.#socket.cork()
-      this.#socket.write(text, 'latin1')
-      this.#socket.write(body)
-      this.#socket.uncork()
-      return
-    }
-    const bytes = Buffer.allocUnsafe(text.length + body.length)
-    bytes.write(text, 0, 'latin1')
-    bytes.set(body, text.length)
-    this.#socket.write(bytes)
-  }
-
   #counted(body: Uint8Array): Uint8Array {
     if (this.#promised === undefined) return body
     const given = body.length > this.#promised ? body.subarray(0, this.#promised) : body
@@ -277,8 +295,8 @@ export class PlainConnection implements ClientAnswer {
   }
 
   /** The answer has been written: the next request may begin when the client has taken it. */
-  #ended(status: number, bytes: number): void {
-    this.#line?.(status, bytes)
+  #ended(status: number, bytes: number | undefined, isRefused: boolean): void {
+    this.#line?.(status, bytes, isRefused)
     this.#line = undefined
     this.#run = undefined
     this.#promised = undefined
@@ -302,22 +320,9 @@ export class PlainConnection implements ClientAnswer {
   }
 
   #goOn(): void {
-    if (this.#isGone || this.#run !== undefined) return
+    if (this.#isGone || this.phase === 'running') return
     if (this.#socket.isPaused()) this.#socket.resume()
     this.#next()
-  }
-
-  #drained(): Promise<void> {
-    const socket = this.#socket
-    return new Promise((resolve, reject) => {
-      const end = (act: () => void) => {
-        socket.off('drain', onDrain).off('close', onClose)
-        act()
-      }
-      const onDrain = () => end(resolve)
-      const onClose = () => end(() => reject(new Error('the client has left')))
-      socket.on('drain', onDrain).on('close', onClose)
-    })
   }
 
   #handOver(): void {

@@ -71,6 +71,7 @@ export class PlainHead {
   cookieField = -1
   bodyBytes = 0
   isLast = false
+  isGet = false
   /** Number of fields but for Host. */
   fieldCount = 0
   /** Four offsets a field: name, its end, value, its end. */
@@ -94,6 +95,22 @@ export class PlainHead {
     return this.#bounded(this.#readFields(bytes, end, isRaw), end - start)
   }
 
+  /** Index of the field with this name, in lower case; -1 without one. */
+  find(bytes: Buffer, name: Buffer): number {
+    const { fields, fieldCount } = this
+    for (let index = 0; index < fieldCount; index += 1) {
+      const slot = index * 4
+      const [start, end] = [fields[slot] as number, fields[slot + 1] as number]
+      if (end - start === name.length && equals(bytes, start, end, name)) return index
+    }
+    return -1
+  }
+
+  /** Value of a field by its index. */
+  value(bytes: Buffer, index: number): string {
+    return bytes.toString('latin1', this.fields[index * 4 + 2], this.fields[index * 4 + 3])
+  }
+
   #bounded(verdict: PlainVerdict, byteCount: number): PlainVerdict {
     return verdict === 'more' && byteCount >= plainHeadBytesMax ? 'other' : verdict
   }
@@ -105,7 +122,8 @@ export class PlainHead {
     if (at === end) return at - start > 20 ? 'other' : 'more'
     if (at === start || bytes[at] !== space) return 'other'
     // node:http refuses methods that it does not know.
-    if (!isGet(bytes, start, at) && !methods.has(bytes.toString('latin1', start, at))) return 'other'
+    this.isGet = isGet(bytes, start, at)
+    if (!this.isGet && !methods.has(bytes.toString('latin1', start, at))) return 'other'
     this.methodStart = start
     this.methodEnd = at
     at += 1

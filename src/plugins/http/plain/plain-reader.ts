@@ -6,7 +6,8 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../../../index.js'
 import type { HttpConfig } from '../section.js'
-import { PlainConnection, type PlainParts } from './plain-connection.js'
+import { PlainConnection } from './plain-connection.js'
+import type { PlainParts } from './plain-parts.js'
 
 /** Options of a reader. */
 export interface PlainReaderOptions {
@@ -15,7 +16,7 @@ export interface PlainReaderOptions {
   readonly event: 'connection' | 'secureConnection'
   readonly limits: HttpConfig['limits']
   readonly clock: Clock
-  readonly parts: Omit<PlainParts, 'handOver' | 'onGone'>
+  readonly parts: PlainParts
   /** Takes connections of HTTP/2 in plain text; undefined: node:http refuses them. */
   readonly takeHttp2?: ((socket: Socket) => void) | undefined
   /** Address of a client as workers are told it. */
