@@ -98,7 +98,15 @@ async function runTests(paths) {
   })
   const code = await new Promise((resolve) => current.on('exit', (status) => resolve(status ?? 1)))
   const lines = readFileSync(list, 'utf8').split('\n').filter(Boolean)
-  return { code, failed: lines.map((line) => JSON.parse(line)) }
+  return {
+    code,
+    failed: lines.map((line) => JSON.parse(line)).map((test) => ({ ...test, file: compiledFile(test.file) })),
+  }
+}
+
+/** The file that ran: source maps name the TypeScript behind it. */
+function compiledFile(file) {
+  return file.endsWith('.ts') ? join(folder, relative(root, file)).replace(/\.ts$/, '.js') : file
 }
 
 /** Prints the tests with the first lines of their errors, below a title; nothing when there are none. */
