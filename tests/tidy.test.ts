@@ -25,7 +25,9 @@ test('each package has one home, and none is imported where a cold start would p
     '@fastify/busboy': 'src/work/http/',
     compression: 'src/work/http/',
     send: 'src/work/http/',
-    pg: 'src/plugins/postgres/',
+    mysql2: 'src/plugins/laravel-database/',
+    'mysql2/promise': 'src/plugins/laravel-database/',
+    pg: ['src/plugins/postgres/', 'src/plugins/laravel-database/'],
     '@nats-io/jetstream': 'src/plugins/nats/',
     '@nats-io/transport-node': 'src/plugins/nats/',
     pino: 'src/logging/',
@@ -48,7 +50,7 @@ test('each package has one home, and none is imported where a cold start would p
     )
   }
   const heavy =
-    /^(ajv|pino|yaml|undici|tinypool|pg|@nats-io\/(?:jetstream|transport-node)|pbf|@msgpack\/msgpack|@fastify\/busboy|amqplib|ioredis|compression|send|@aws-sdk\/client-(lambda|sqs))$/
+    /^(ajv|pino|yaml|undici|tinypool|pg|mysql2(?:\/promise)?|@nats-io\/(?:jetstream|transport-node)|pbf|@msgpack\/msgpack|@fastify\/busboy|amqplib|ioredis|compression|send|@aws-sdk\/client-(lambda|sqs))$/
   for (const { from, to, isType, isLazy } of imports)
     assert.ok(!heavy.test(to) || isType || isLazy, `${from} imports ${to} eagerly`)
 })

@@ -23,6 +23,8 @@ jobs:
       driver: memory             # lost with the server; or, in place of this line:
       # driver: laravel-redis    # the queue that the application already keeps in Redis
       # config: { url: "redis://127.0.0.1:6379/0", queue: default, prefix: laravel_database_ }
+      # driver: laravel-database # or the one in its table jobs
+      # config: { url: "mysql://app:secret@127.0.0.1:3306/app", queue: default }
 `,
     'rr.schema.json': schema,
   }

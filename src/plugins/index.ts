@@ -14,6 +14,7 @@ import kvBoltDb from './kv-boltdb/index.js'
 import kvMemory from './kv-memory/index.js'
 import kvRedis from './kv-redis/index.js'
 import lambda from './lambda/index.js'
+import laravelDatabase from './laravel-database/index.js'
 import laravelRedis from './laravel-redis/index.js'
 import lock from './lock/index.js'
 import memory from './memory/index.js'
@@ -37,6 +38,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   journal,
   lambda,
   lock,
+  laravelDatabase,
   laravelRedis,
   memory,
   metrics,

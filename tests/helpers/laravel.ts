@@ -1,7 +1,8 @@
 /** The Laravel application of the tests, on Debian's packages or where RELAYRUNNER_LARAVEL says: its bodies, its database, its worker. */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { TestContext } from 'node:test'
 import { fixture } from './project.js'
 
 /** Why the tests of Laravel cannot run here; undefined where they can. Under CI a missing package fails them instead. */
@@ -23,6 +24,8 @@ export interface LaravelApp {
   bodies(...jobs: readonly string[]): readonly string[]
   /** Runs one of its commands; returns what it printed, on either stream, and its exit code. */
   artisan(...words: readonly string[]): { readonly code: number | null; readonly text: string }
+  /** Starts one of its commands; it ends with the test. */
+  start(t: TestContext, ...words: readonly string[]): ChildProcess
   /** Runs PHP in the booted application; returns what it printed. */
   php(code: string): string
   /** What the jobs wrote down, in order. */
@@ -54,6 +57,11 @@ export function laravelApp(
     artisan: (...words) => {
       const made = spawnSync('php', [join(application, 'artisan'), ...words], { encoding: 'utf8', env: all })
       return { code: made.status, text: made.stdout + made.stderr }
+    },
+    start: (t, ...words) => {
+      const child = spawn('php', [join(application, 'artisan'), ...words], { env: all, stdio: 'ignore' })
+      t.after(() => void child.kill('SIGKILL'))
+      return child
     },
     php,
     marks: () => JSON.parse(php("echo json_encode(DB::table('marks')->orderBy('id')->pluck('text'));")),

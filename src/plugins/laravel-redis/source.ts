@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { type Clock, type ConfigOf, ErrorCode, RelayError } from '../../index.js'
 import { jobRecord } from '../../work/queues/job-record.js'
+import { readPayload, withoutAttempts } from '../../work/queues/laravel-payload.js'
 import { LostMessage } from '../../work/queues/lost-message.js'
 import type { RedisConnection } from '../../work/queues/redis-connection.js'
 import type {
@@ -16,7 +17,6 @@ import type {
 } from '../../work/source.js'
 import { laravelRedisGuarantees } from './guarantees.js'
 import type { laravelRedisPart } from './part.js'
-import { readPayload, withoutAttempts } from './payload.js'
 import {
   deleteScript,
   extendScript,

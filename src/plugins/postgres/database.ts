@@ -30,6 +30,8 @@ const queryMsMax = 15_000
 /** Ms until a lost connection that listens is made again; meanwhile tables are looked at every `poll_interval`. */
 const listenAgainMs = 1000
 
+const ignore = () => undefined
+
 /** A database. */
 export class Database {
   readonly statements: Statements
@@ -82,6 +84,8 @@ export class Database {
     try {
       await this.ready()
       const client = await this.#pool.connect()
+      // A connection that breaks between two statements: the next one tells. Without a listener it would end the process.
+      client.on('error', ignore)
       let fault: Error | undefined
       try {
         await client.query('BEGIN')
@@ -91,6 +95,7 @@ export class Database {
         fault = error instanceof Error ? error : new Error(messageOf(error))
         throw fault
       } finally {
+        client.off('error', ignore)
         // A broken transaction goes with its connection.
         client.release(fault)
       }
