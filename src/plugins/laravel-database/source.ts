@@ -16,6 +16,7 @@ import type {
   SourceCounts,
 } from '../../work/source.js'
 import { openEnvelope, payloadOfJob } from './envelope.js'
+import { laravelDatabaseGuarantees } from './guarantees.js'
 import type { JobTable, LookTimes, NewRow, TakenRow } from './job-table.js'
 import type { laravelDatabasePart } from './part.js'
 
@@ -38,10 +39,9 @@ const kind = 'laravel-database'
 
 /** A source. */
 export class LaravelDatabaseSource implements Source {
+  readonly guarantees = laravelDatabaseGuarantees
   readonly failed: FailedStore
   readonly queue: string
-  /** Jobs that were not run get their count back. */
-  readonly countsReleased = false
   readonly #options: LaravelDatabaseOptions
   readonly #persistence: Persistence
   readonly #rows = new WeakMap<Delivery, TakenRow>()

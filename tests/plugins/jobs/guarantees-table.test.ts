@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { amqpGuarantees } from '../../../src/plugins/amqp/guarantees.js'
 import { beanstalkGuarantees } from '../../../src/plugins/beanstalk/guarantees.js'
 import { builtInPlugins } from '../../../src/plugins/index.js'
+import { laravelDatabaseGuarantees } from '../../../src/plugins/laravel-database/guarantees.js'
 import { laravelRedisGuarantees } from '../../../src/plugins/laravel-redis/guarantees.js'
 import { memoryGuarantees } from '../../../src/plugins/memory/guarantees.js'
 import { natsGuarantees } from '../../../src/plugins/nats/guarantees.js'
@@ -30,6 +31,7 @@ const rows: readonly (readonly [name: string, guarantees: DriverGuarantees])[] =
   ['nats', natsGuarantees],
   ['beanstalk', beanstalkGuarantees],
   ['laravel-redis', laravelRedisGuarantees],
+  ['laravel-database', laravelDatabaseGuarantees],
 ]
 
 const head = [

@@ -1,6 +1,7 @@
 /** The driver `laravel-database` keeps what its table of guarantees says, on a real MariaDB and a real PostgreSQL. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { laravelDatabaseGuarantees } from '../../../src/plugins/laravel-database/guarantees.js'
 import { type CaseContext, type DriverBroker, type QueueWish, testJobDriver } from '../../../testing/index.js'
 import { mysqlJobsTable, postgresJobsTable } from '../../helpers/laravel-jobs-table.js'
 import { noMariaDb, startMariaDb } from '../../helpers/mariadb-server.js'
@@ -44,19 +45,7 @@ for (const { name, skip, begin, table } of databases) {
         return queueOn(shared, wish)
       },
       broker,
-      guarantees: {
-        ordered: true,
-        lanes: false,
-        delayMsMax: 365 * 24 * 3_600_000,
-        leaseMsMin: 1000,
-        abortedPulls: 'clean',
-        duplicates: 'crash',
-        attempts: true,
-        durable: true,
-        shared: true,
-        binary: true,
-        counts: 'exact',
-      },
+      guarantees: laravelDatabaseGuarantees,
     })
   else test(`the conformance of laravel-database on ${name}`, { skip }, () => undefined)
 }
