@@ -38,6 +38,8 @@ export async function startMariaDb(): Promise<MariaDbServer> {
   const common = [
     '--no-defaults',
     `--datadir=${data}`,
+    // Each cleans its folder of temporary tables at its start.
+    `--tmpdir=${folder}`,
     '--innodb-buffer-pool-size=16M',
     '--innodb-log-file-size=8M',
   ]

@@ -2,7 +2,7 @@
 import { ErrorCode, RelayError } from '../../index.js'
 
 /** Encryption of a connection. */
-export type SslMode = 'disabled' | 'required' | 'verify_ca' | 'verify_identity'
+type SslMode = 'disabled' | 'required' | 'verify_ca' | 'verify_identity'
 
 /** Parts of an address. */
 export interface DatabaseAddress {
