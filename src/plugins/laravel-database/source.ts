@@ -166,7 +166,7 @@ export class LaravelDatabaseSource implements Source {
     return delivery
   }
 
-  /** As Laravel releases a job: a new row, behind those that wait, with its count. */
+  /** Makes the row of a released job as Laravel does: a new one, behind those that wait, with its count. */
   #again({ payload, attempts }: TakenRow, afterMs: number): NewRow {
     return { ...this.#newRow(payload, afterMs), attempts }
   }
