@@ -45,7 +45,10 @@ function fieldOf(fields: LogFields, key: string): unknown {
 /** Returns `"key":value` of each field, each with a comma before it. */
 export function fieldsText(fields: LogFields): string {
   let text = ''
-  for (const [key, value] of namedFields(fields)) text += `,${JSON.stringify(key)}:${jsonText(value)}`
+  for (const key of Object.keys(fields)) {
+    const value = fieldOf(fields, key)
+    if (value !== undefined) text += `,${JSON.stringify(freeName(key, fields))}:${jsonText(value)}`
+  }
   return text
 }
 

@@ -216,7 +216,7 @@ test('access_logs writes a line for each request, also for one whose client left
       ...{ bytes: 256, userAgent: 'me', referer: 'there', logger: 'http' },
     },
   )
-  assert.match(String(line.elapsed), /^\d+\.\d+ms$/)
+  assert.match(String(line.elapsed), /^\d+(\.\d+)?ms$/)
   const client = await server.connect()
   client.socket.write('GET /sleep?ms=300 HTTP/1.1\r\nHost: x\r\n\r\n')
   await sleeping(server)

@@ -62,7 +62,10 @@ export async function startHttp(options: HttpOptions): Promise<PluginLife> {
       stopping.abort()
       closed = listeners.close()
     },
-    drain: (signal) => Promise.race([closed, new Promise<void>((resolve) => onAbort(signal, resolve))]),
+    async drain(signal) {
+      await Promise.race([closed, new Promise<void>((resolve) => onAbort(signal, resolve))])
+      accessLog.flush()
+    },
   }
 }
 
