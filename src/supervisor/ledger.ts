@@ -60,7 +60,13 @@ export const endedMax = 256
 /** Ledger of a server. */
 export class InFlightLedger implements LedgerService {
   readonly #options: { readonly clock: Clock; readonly log: Logger }
+  /** Open entries but the newest. */
   readonly #open = new Map<string, LedgerEntry>()
+  /**
+   * The entry that was accepted last, while it is open. Events mostly come one after the other, and a map that is emptied with each of them
+   * gets a new table from V8 each time, in the old heap.
+   */
+  #newest: LedgerEntry | undefined
   readonly #ended: LedgerEntry[] = []
   #next = 0
   #accepted = 0
@@ -75,13 +81,14 @@ export class InFlightLedger implements LedgerService {
   }
 
   accepted(id: string): void {
-    if (this.#open.has(id)) {
+    if (this.#find(id) !== undefined) {
       this.#violation(id, 'was accepted twice')
       return
     }
     this.#accepted += 1
     const acceptedAtMs = this.#options.clock.nowMs()
-    this.#open.set(id, { id, acceptedAtMs, assigned: 0, answered: 0, end: undefined, reason: undefined })
+    if (this.#newest !== undefined) this.#open.set(this.#newest.id, this.#newest)
+    this.#newest = { id, acceptedAtMs, assigned: 0, answered: 0, end: undefined, reason: undefined }
   }
 
   acknowledged(id: string, end: 'done' | 'failed' | 'given up', reason?: string): void {
@@ -102,7 +109,7 @@ export class InFlightLedger implements LedgerService {
   /** Called by pools when a job of `id` is sent to a worker. Pass the returned entry to `answered` or `unassigned`. */
   assigned(id: string): LedgerEntry | undefined {
     // One that has ended may have had a job in line still.
-    const entry = this.#open.get(id) ?? this.#ended.find((one) => one.id === id)
+    const entry = this.#find(id) ?? this.#ended.find((one) => one.id === id)
     if (entry === undefined) {
       this.#violation(id, 'was assigned and never accepted')
       return undefined
@@ -129,23 +136,33 @@ export class InFlightLedger implements LedgerService {
     const ended = [...this.#ended.slice(this.#next), ...this.#ended.slice(0, this.#next)]
     const counts = {
       accepted: this.#accepted,
-      open: this.#open.size,
+      open: this.#openCount,
       acknowledged: this.#acknowledged,
       returned: this.#returned,
       assigned: this.#assigned,
       answered: this.#answered,
       violations: this.#violations,
     }
-    return { counts, open: [...this.#open.values()], ended }
+    const open = [...this.#open.values(), ...(this.#newest === undefined ? [] : [this.#newest])]
+    return { counts, open, ended }
+  }
+
+  get #openCount(): number {
+    return this.#open.size + (this.#newest === undefined ? 0 : 1)
+  }
+
+  #find(id: string): LedgerEntry | undefined {
+    return this.#newest?.id === id ? this.#newest : this.#open.get(id)
   }
 
   #end(id: string, end: LedgerEnd, reason: string | undefined): LedgerEntry | undefined {
-    const entry = this.#open.get(id)
+    const entry = this.#find(id)
     if (entry === undefined) {
       this.#violation(id, `was ${end} and is not open: it was never accepted, or ended twice`)
       return undefined
     }
-    this.#open.delete(id)
+    if (entry === this.#newest) this.#newest = undefined
+    else this.#open.delete(id)
     entry.end = end
     entry.reason = reason
     this.#ended[this.#next] = entry
@@ -154,17 +171,9 @@ export class InFlightLedger implements LedgerService {
   }
 
   #balance(): void {
-    const { accepted, open, acknowledged, returned } = {
-      accepted: this.#accepted,
-      open: this.#open.size,
-      acknowledged: this.#acknowledged,
-      returned: this.#returned,
-    }
-    if (accepted === open + acknowledged + returned) return
-    this.#violation(
-      '',
-      `does not balance: ${accepted} accepted, ${open + acknowledged + returned} accounted for`,
-    )
+    const known = this.#openCount + this.#acknowledged + this.#returned
+    if (this.#accepted === known) return
+    this.#violation('', `does not balance: ${this.#accepted} accepted, ${known} accounted for`)
   }
 
   #violation(id: string, what: string): void {

@@ -6,20 +6,20 @@ import type { PlaceGroup, WorkerPlace } from '../../worker/place.js'
 
 /** Idle workers of one pool; one can leave from the middle. */
 export class IdleWorkers {
-  // A Set keeps the order of insertion and forgets in constant time.
-  readonly #workers = new Set<WorkerPlace>()
+  // Not a Set: each time its last worker is taken V8 makes it a new table, in the old heap, where it stays until a full collection.
+  readonly #workers: WorkerPlace[] = []
   /** Idle places of shared workers; the one that was taken from last is at the end. */
   readonly #shared = new Map<PlaceGroup, WorkerPlace[]>()
   #sharedCount = 0
 
   /** Number of jobs that they take. */
   get size(): number {
-    return this.#workers.size + this.#sharedCount
+    return this.#workers.length + this.#sharedCount
   }
 
   /** Iterates over the workers without a job, in their order. */
   *[Symbol.iterator](): Iterator<WorkerPlace> {
-    yield* this.#workers.values()
+    yield* this.#workers
     for (const [group, places] of this.#shared) {
       const [first] = places
       if (first !== undefined && places.length === group.places.length) yield first
@@ -30,7 +30,7 @@ export class IdleWorkers {
   add(worker: WorkerPlace): void {
     const { group } = worker
     if (group === undefined) {
-      this.#workers.add(worker)
+      this.#workers.push(worker)
       return
     }
     this.#sharedCount += 1
@@ -41,17 +41,18 @@ export class IdleWorkers {
 
   /** Takes the worker that has idled longest; undefined when none is idle. */
   take(): WorkerPlace | undefined {
-    for (const worker of this.#workers) {
-      this.#workers.delete(worker)
-      return worker
-    }
-    return this.#sharedCount === 0 ? undefined : this.#takeShared()
+    const worker = this.#workers.shift()
+    return worker === undefined && this.#sharedCount > 0 ? this.#takeShared() : worker
   }
 
   /** Removes a worker that is not taken; false when it was not idle. The places of a shared one are parked. */
   remove(worker: WorkerPlace): boolean {
     const { group } = worker
-    if (group === undefined) return this.#workers.delete(worker)
+    if (group === undefined) {
+      const at = this.#workers.indexOf(worker)
+      if (at >= 0) this.#workers.splice(at, 1)
+      return at >= 0
+    }
     const places = this.#shared.get(group) ?? []
     this.#sharedCount -= places.length
     this.#shared.delete(group)
