@@ -10,7 +10,6 @@ import { validateConfig } from '../../config/validation/validate.js'
 import { expandHandler, withHandler, zeroConfig } from '../../config/zero.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors.js'
 import { builtFile, packageFile } from '../../src/core/package-files.js'
-import { builtInPlugins } from '../../src/plugins/index.js'
 import type { Place, Problem } from '../../src/schema/tree.js'
 import type { AnyPlugin, RunMode } from '../../src/supervisor/plugins/definition.js'
 import {
@@ -23,6 +22,7 @@ import { activePlugins, sectionsOf } from '../../src/supervisor/plugins/parts.js
 import { hostSections } from '../../src/supervisor/sections.js'
 import type { ServerOptions } from '../../src/supervisor/server.js'
 import type { CommonOptions } from '../options.js'
+import { builtInsFor } from './built-ins.js'
 
 /** Mode in which `rr` was asked to run; `check` is `rr validate`. */
 export type StartMode = RunMode | 'check'
@@ -76,7 +76,8 @@ export async function planStart(mode: StartMode, options: StartOptions): Promise
   const loaded = await load(file, cwd, env, { ...options, parsed: parsed.find })
   const problems: Problem[] = [...loaded.problems]
   const { external, listed } = await loadListed(mode, loaded, problems)
-  const sources = [...builtIns(), ...external]
+  const builtIns = await builtInsFor({ mode, keys: loaded.entries.keys(), listsOthers: external.length > 0 })
+  const sources = [...builtIns.map(builtInSource), ...external]
   const all = sources.map(({ plugin }) => plugin)
   const active = activePlugins(all, runMode(mode), loaded.entries)
   // A file that could not be read would only make every section look absent.
@@ -198,13 +199,8 @@ function runMode(mode: StartMode): RunMode {
   return mode === 'check' ? 'serve' : mode
 }
 
-/** The built-in plugins that are on in `mode` whatever the file says. */
-export function alwaysActive(mode: RunMode): readonly AnyPlugin[] {
-  return activePlugins(builtInPlugins, mode, new Map())
-}
-
-function builtIns(): PluginSource[] {
-  return builtInPlugins.map((plugin) => ({ plugin, file: builtInFile, version: undefined }))
+function builtInSource(plugin: AnyPlugin): PluginSource {
+  return { plugin, file: builtInFile, version: undefined }
 }
 
 /** Validates the sections of active plugins; that of a plugin which is off in this mode is not looked at. */

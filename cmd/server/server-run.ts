@@ -19,12 +19,13 @@ import { type Boots, Server } from '../../src/supervisor/server.js'
 import { ExitCode } from '../options.js'
 import { version } from '../version.js'
 import { enterFolder } from '../working-folder.js'
+import { alwaysActive } from './built-ins.js'
 import type { Unwatched } from './dev/watch.js'
 import { killAtOnce, stopInOrder, stopWithin, watchExit } from './end.js'
 import { Greeting } from './greeting.js'
 import { exitCodeOf, type LifeEvent, LifeState, lifeTable } from './life.js'
 import { writePidFile } from './pid-file.js'
-import { alwaysActive, planStart, type StartOptions, type StartPlan } from './plan.js'
+import { planStart, type StartOptions, type StartPlan } from './plan.js'
 import { listenForEnd } from './signals.js'
 import { checkProblems, checkRuntimeApi, tellStartFault } from './start-fault.js'
 import { notifySystemd, type SystemdState } from './systemd.js'
@@ -247,7 +248,10 @@ export class ServerRun {
     // An uncaught error has been logged where it was caught.
     if (event !== 'uncaught') tellStartFault(error, this.#log, isInLambda)
     await this.#log.flush()
-    await tellStartFailed(error instanceof Error ? error : new Error(messageOf(error)), this.#startFailed())
+    await tellStartFailed(
+      error instanceof Error ? error : new Error(messageOf(error)),
+      await this.#startFailed(),
+    )
     await this.#server?.stop()
     await this.#living.close()
     this.#uncaught.tellRest()
@@ -255,10 +259,10 @@ export class ServerRun {
   }
 
   /** The plugins that a failed start concerns: before the file was read, those that are on whatever it says. */
-  #startFailed(): StartFailedOptions {
+  async #startFailed(): Promise<StartFailedOptions> {
     const { mode } = this.#options
     const env = { ...(this.#plan?.env ?? process.env), RELAYRUNNER_VERSION: version }
-    const plugins = this.#plan?.active ?? alwaysActive(mode)
+    const plugins = this.#plan?.active ?? (await alwaysActive(mode))
     return { plugins, mode, env, clock: systemClock, log: this.#log }
   }
 
