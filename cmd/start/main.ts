@@ -20,6 +20,11 @@ else {
   // Ours alone: workers need not know of them.
   const { RELAYRUNNER_COMPILED: folder, _RELAYRUNNER_SAVE_CACHE: saveFolder } = process.env
   delete process.env._RELAYRUNNER_SAVE_CACHE
+  // Set by the script `bootstrap`, and read by malloc when this process began.
+  if (process.env._RELAYRUNNER_ARENAS !== undefined) {
+    delete process.env._RELAYRUNNER_ARENAS
+    delete process.env.MALLOC_ARENA_MAX
+  }
   const compiledFolder = folder || join(import.meta.dirname, 'compiled')
   const notes: string[] = []
   // Else a signal would end the process and leave the early workers. Libuv hands it over in the next turn of the loop, where the

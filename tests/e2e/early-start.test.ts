@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { startBootstrap } from '../helpers/bootstrap.js'
 import { isAlive } from '../helpers/pool.js'
-import { rrCommand } from '../helpers/project.js'
+import { projectFolder, rrCommand } from '../helpers/project.js'
 import { invokeAt, type RunningRr, testFolder, workerText } from '../helpers/rr.js'
 import { type TestApi, testApi } from '../helpers/runtime-api.js'
 import { eventually } from '../helpers/wait.js'
@@ -57,6 +57,29 @@ test('the worker that is started first is taken over: none is started twice, and
   assert.equal(await rr.ended, 0)
   assert.ok(!deployment.started().some(isAlive))
 })
+
+for (const given of [undefined, '3'])
+  test(`a worker has ${given === undefined ? 'no setting of malloc' : 'the setting of malloc'} that was given to the bootstrap script`, async (t) => {
+    const [api, deployment] = [await testApi(t), await deploy(t, { first: 'env >env.$$' })]
+    const script = join(projectFolder, 'bootstrap')
+    const env = {
+      RELAYRUNNER_COMPILED: join(deployment.folder, 'compiled'),
+      ...(given !== undefined && { MALLOC_ARENA_MAX: given }),
+    }
+    const rr = await startBootstrap(t, api, { folder: deployment.folder, command: ['sh', script], env })
+    assert.equal((await invokeAt(api.invokeUrl, '{"a":1}')).body, '{"a":1}')
+    const server = readFileSync(`/proc/${rr.child.pid}/environ`, 'utf8').split('\0')
+    assert.ok(server.includes(`MALLOC_ARENA_MAX=${given ?? '1'}`))
+    await eventually(() => deployment.started().length === 2)
+    for (const pid of deployment.started()) {
+      const file = join(deployment.folder, `env.${pid}`)
+      await eventually(() => existsSync(file) && readFileSync(file, 'utf8') !== '')
+      const found = readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => /MALLOC|_ARENAS/.test(line))
+      assert.deepEqual(found, given === undefined ? [] : [`MALLOC_ARENA_MAX=${given}`])
+    }
+  })
 
 test('a server that is killed before its first event leaves no worker: the end of its input ends it', async (t) => {
   const [api, deployment] = [await testApi(t), await deploy(t)]
