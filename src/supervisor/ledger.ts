@@ -54,6 +54,9 @@ export interface LedgerService {
   view(): LedgerView
 }
 
+/** An entry as it is kept: it becomes that of another id once it is forgotten. */
+type OwnEntry = { -readonly [K in keyof LedgerEntry]: LedgerEntry[K] }
+
 /** Ended entries that are kept. */
 export const endedMax = 256
 
@@ -61,13 +64,15 @@ export const endedMax = 256
 export class InFlightLedger implements LedgerService {
   readonly #options: { readonly clock: Clock; readonly log: Logger }
   /** Open entries but the newest. */
-  readonly #open = new Map<string, LedgerEntry>()
+  readonly #open = new Map<string, OwnEntry>()
   /**
    * The entry that was accepted last, while it is open. Events mostly come one after the other, and a map that is emptied with each of them
    * gets a new table from V8 each time, in the old heap.
    */
-  #newest: LedgerEntry | undefined
-  readonly #ended: LedgerEntry[] = []
+  #newest: OwnEntry | undefined
+  readonly #ended: OwnEntry[] = []
+  /** The entry that was forgotten last, for the next one: entries live long enough to end in the old heap. */
+  #spare: OwnEntry | undefined
   #next = 0
   #accepted = 0
   #acknowledged = 0
@@ -88,7 +93,7 @@ export class InFlightLedger implements LedgerService {
     this.#accepted += 1
     const acceptedAtMs = this.#options.clock.nowMs()
     if (this.#newest !== undefined) this.#open.set(this.#newest.id, this.#newest)
-    this.#newest = { id, acceptedAtMs, assigned: 0, answered: 0, end: undefined, reason: undefined }
+    this.#newest = this.#entryOf(id, acceptedAtMs)
   }
 
   acknowledged(id: string, end: 'done' | 'failed' | 'given up', reason?: string): void {
@@ -133,7 +138,7 @@ export class InFlightLedger implements LedgerService {
   }
 
   view(): LedgerView {
-    const ended = [...this.#ended.slice(this.#next), ...this.#ended.slice(0, this.#next)]
+    const kept = [...this.#ended.slice(this.#next), ...this.#ended.slice(0, this.#next)]
     const counts = {
       accepted: this.#accepted,
       open: this.#openCount,
@@ -144,14 +149,29 @@ export class InFlightLedger implements LedgerService {
       violations: this.#violations,
     }
     const open = [...this.#open.values(), ...(this.#newest === undefined ? [] : [this.#newest])]
-    return { counts, open, ended }
+    // Copies: an entry becomes another one later.
+    return { counts, open: open.map(copyOf), ended: kept.map(copyOf) }
+  }
+
+  #entryOf(id: string, acceptedAtMs: number): OwnEntry {
+    const spare = this.#spare
+    if (spare === undefined)
+      return { id, acceptedAtMs, assigned: 0, answered: 0, end: undefined, reason: undefined }
+    this.#spare = undefined
+    spare.id = id
+    spare.acceptedAtMs = acceptedAtMs
+    spare.assigned = 0
+    spare.answered = 0
+    spare.end = undefined
+    spare.reason = undefined
+    return spare
   }
 
   get #openCount(): number {
     return this.#open.size + (this.#newest === undefined ? 0 : 1)
   }
 
-  #find(id: string): LedgerEntry | undefined {
+  #find(id: string): OwnEntry | undefined {
     return this.#newest?.id === id ? this.#newest : this.#open.get(id)
   }
 
@@ -165,6 +185,9 @@ export class InFlightLedger implements LedgerService {
     else this.#open.delete(id)
     entry.end = end
     entry.reason = reason
+    const forgotten = this.#ended[this.#next]
+    // One with a job that still runs belongs to that job.
+    if (forgotten !== undefined && forgotten.answered === forgotten.assigned) this.#spare = forgotten
     this.#ended[this.#next] = entry
     this.#next = (this.#next + 1) % endedMax
     return entry
@@ -183,4 +206,8 @@ export class InFlightLedger implements LedgerService {
     })
     this.#options.log.error({ id, error }, 'the ledger of what is in flight was violated')
   }
+}
+
+function copyOf(entry: OwnEntry): LedgerEntry {
+  return { ...entry }
 }

@@ -69,6 +69,30 @@ test('a job that ends after its event was answered is not a violation', () => {
   assert.deepEqual(log.lines, [])
 })
 
+test('an entry whose job outlives it stays that job’s, however many come after it', () => {
+  const { ledger, log } = makeLedger()
+  ledger.accepted('late')
+  const late = ledger.assigned('late')
+  assert.ok(late)
+  ledger.acknowledged('late', 'failed', 'RR.WorkerTimeout')
+  const before = ledger.view().ended
+  for (let count = 0; count < 3 * endedMax; count += 1) {
+    ledger.accepted(`e${count}`)
+    answer(ledger, `e${count}`)
+    ledger.acknowledged(`e${count}`, 'done')
+  }
+  ledger.answered(late)
+  const { counts, ended } = ledger.view()
+  assert.deepEqual([counts.assigned, counts.answered, counts.violations], [769, 769, 0])
+  assert.ok(ended.every(({ assigned, answered, end }) => assigned === 1 && answered === 1 && end === 'done'))
+  assert.equal(new Set(ended.map(({ id }) => id)).size, endedMax)
+  assert.deepEqual(
+    before.map(({ id, answered }) => [id, answered]),
+    [['late', 0]],
+  )
+  assert.deepEqual(log.lines, [])
+})
+
 test('whatever happens in whatever order, accepted = open + acknowledged + returned, in bounded space', () => {
   const deed = fc.tuple(fc.constantFrom('accept', 'run', 'leave', 'done', 'fail', 'return'), fc.nat(400))
   const property = fc.property(fc.array(deed, { maxLength: 2000 }), (deeds) => {
