@@ -43,7 +43,7 @@ class TimerBag {
 
 class ClockTimer implements Timer {
   readonly facts: TimerFacts
-  /** Its place in the bag; -1 when it is not there. */
+  /** Index in the bag; -1 when it is not there. */
   at = -1
   readonly #bag: TimerBag
 
