@@ -1,12 +1,13 @@
 /**
  * Builds the package: types are checked and the sources compiled to `build/`, where the tests import them; then ajv's validators of
  * the built-in sections and the JSON Schema for editors are generated; then `dist/` is made, which is what ships: the modules that
- * others import, as they were compiled, and the command line and what runs in workers as bundles. Exits non-zero on any fault.
+ * the exports reach, as they were compiled, and the command line, the test tools and what runs in workers as bundles. Exits non-zero on any fault.
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { writeBundles, writeWorkers } from './bundle.mjs'
+import { writeLibrary, writeTesting } from './library.mjs'
 import { writeValidators } from './validators.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -24,8 +25,8 @@ const schema = jsonSchema(builtInSections, shippedSchemaId)
 
 rmSync(dist, { recursive: true, force: true })
 mkdirSync(dist)
-for (const folder of ['config', 'src', 'testing', 'workers'])
-  cpSync(`${build}/${folder}`, `${dist}/${folder}`, { recursive: true })
+writeLibrary({ build, dist })
 writeFileSync(`${dist}/rr.schema.json`, `${JSON.stringify(schema, undefined, 2)}\n`)
 await writeBundles({ build, target: `${dist}/cmd` })
+await writeTesting({ build, dist })
 await writeWorkers({ build, target: `${dist}/workers/node` })

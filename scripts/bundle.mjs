@@ -4,8 +4,8 @@
  * for scripts only. The bundles are two folders below `dist`, where `src/core/package-files.ts` expects the code that runs.
  */
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { rolldown } from 'rolldown'
 
 /**
@@ -24,28 +24,62 @@ const bundles = {
 /** Modules of Node that `rr bootstrap` does not need before it asks for the first event: each is loaded where it is used. */
 const late = ['crypto', 'fs/promises', 'http', 'os', 'url', 'util', 'worker_threads']
 
-/** Packages that stay outside: optional ones are the user's own, and tinypool starts files of its own package as threads. */
+/**
+ * What both bundles load in few starts only: packages, and the validators of the built-in sections. Each is made once, in `shared/`, and
+ * minified: nobody reads it in a stack trace.
+ */
+const shared = new Map(
+  [
+    '@fastify/busboy',
+    '@msgpack/msgpack',
+    'ajv',
+    'compression',
+    'pbf',
+    'pino',
+    'prom-client',
+    'send',
+    'yaml',
+    'config/validation/built-sections.js',
+  ].map((name) => [name, basename(name, '.js')]),
+)
+
+/**
+ * Packages that stay outside: optional ones are the user's own, tinypool starts files of its own package as threads, and undici, which is
+ * larger than the rest together, is only needed by `rr invoke`.
+ */
 const optional = Object.keys(
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).peerDependencies,
 )
-const external = [...optional, 'tinypool']
+const external = [...optional, 'tinypool', 'undici']
 
 // The first modules of a bundle are loaded later by name, too: on purpose.
 const checks = { ineffectiveDynamicImport: false }
 
 const manifest = '{ "type": "commonjs" }\n'
 
-/** Replaces a load of a package in the middle of synchronous code by that of its bundle beside ours, and collects the names. */
-function syncPackages(names) {
+/** Leaves what is in `shared` out of a bundle, which loads it from there, also in the middle of synchronous code. */
+function sharedFiles() {
+  const mark = 'relayrunner-shared:'
   return {
-    name: 'sync-packages',
+    name: 'shared-files',
+    resolveId(source) {
+      const name = [...shared.keys()].find((one) => source === one || source.endsWith(`/${basename(one)}`))
+      return name === undefined ? undefined : { id: mark + shared.get(name), external: true }
+    },
     transform(code) {
       const made = code.replace(/createRequire\(import\.meta\.url\)\('([a-z-]+)'\)/g, (_whole, name) => {
-        names.add(name)
-        return `createRequire(import.meta.filename)('./${name}.js')`
+        return `createRequire(import.meta.filename)('../shared/${shared.get(name)}.js')`
       })
-      // All in its line: the map stays as it is.
       return made === code ? undefined : { code: made, map: null }
+    },
+    generateBundle(_options, files) {
+      // `import()` of CommonJS finds the names of some packages only, `require` all of them.
+      const load = '(require("../shared/$1.js"))'
+      const lazy = `Promise.resolve().then(() => (($) => ({ default: $, ...$ }))${load})`
+      for (const file of Object.values(files))
+        file.code = file.code
+          ?.replaceAll(new RegExp(`\\bimport\\("${mark}([a-z-]+)"\\)`, 'g'), lazy)
+          .replaceAll(new RegExp(`"${mark}([a-z-]+)"`, 'g'), '"../shared/$1.js"')
     },
   }
 }
@@ -115,11 +149,11 @@ function hashOf(file) {
 
 async function bundle(input, output, plugins = []) {
   const made = await rolldown({ input, platform: 'node', external, plugins, checks })
+  // No source maps: without the sources they would be larger than the code, and the names in it are those of the sources.
   const written = await made.write({
     format: 'cjs',
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
-    sourcemap: true,
     // No comments, and no character that would make V8 keep a file with two bytes for each.
     comments: false,
     minify: { compress: false, mangle: false, codegen: { removeWhitespace: false, asciiOnly: true } },
@@ -150,8 +184,6 @@ function writeLicences(target, modules) {
  * together, so that a handler which imports the SDK finds the state that the loader set up. To read 42 modules took 17 ms of CPU more.
  */
 export async function writeWorkers({ build, target }) {
-  for (const name of readdirSync(target, { recursive: true }))
-    if (/\.js(\.map)?$/.test(name)) rmSync(join(target, name))
   const entries = ['index', 'loader', 'thread'].map((name) => [name, join(build, `workers/node/${name}.js`)])
   const sdk = new Set()
   const plugins = ['serving', 'connect', 'children'].map((name) =>
@@ -167,7 +199,7 @@ export async function writeWorkers({ build, target }) {
   const names = { entryFileNames: '[name].js', chunkFileNames: '[name].js' }
   // What all of them load is one file, whatever of it the parts that are loaded later share.
   const codeSplitting = { groups: [{ name: 'serving', test: (id) => sdk.has(id) }] }
-  await made.write({ format: 'esm', dir: target, ...names, codeSplitting, sourcemap: true, comments: false })
+  await made.write({ format: 'esm', dir: target, ...names, codeSplitting, comments: false })
   await made.close()
 }
 
@@ -176,18 +208,19 @@ export async function writeBundles({ build, target }) {
   const chunks = []
   mkdirSync(target, { recursive: true })
   for (const [name, modules] of Object.entries(bundles)) {
-    const [names, eager, dir] = [new Set(), new Set(), join(target, name)]
+    const [eager, dir] = [new Set(), join(target, name)]
     const files = modules.map((file) => join(build, file))
-    const plugins = [entryOf(files, eager), syncPackages(names)]
+    const plugins = [entryOf(files, eager), sharedFiles()]
     // Else what the later parts share with the entry would be in many small files.
     const codeSplitting = { groups: [{ name: 'main', test: (id) => eager.has(id) }] }
     const made =
       name === 'cli'
-        ? await bundle({ main: 'entry' }, { dir }, plugins)
+        ? await bundle({ main: 'entry', testing: join(build, 'testing/index.js') }, { dir }, plugins)
         : await bundle({ entry: 'entry' }, { dir, codeSplitting }, [...plugins, oneFile()])
     chunks.push(...made)
-    for (const one of names) chunks.push(...(await bundle({ [one]: one }, { dir })))
   }
+  const inputs = [...shared].map(([name, file]) => [file, name.endsWith('.js') ? join(build, name) : name])
+  chunks.push(...(await bundle(Object.fromEntries(inputs), { dir: join(target, 'shared'), minify: true })))
   writeLicences(
     target,
     chunks.flatMap(({ moduleIds }) => moduleIds ?? []),

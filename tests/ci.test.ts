@@ -29,3 +29,19 @@ test('the test files that run with every version of Node exist', () => {
   for (const name of smoke.tests)
     assert.ok(existsSync(join(projectFolder, `tests/${name}.test.ts`)), `tests/${name}.test.ts`)
 })
+
+test('a release is published after the tests, from its own tag, with provenance and an SBOM', () => {
+  const { on, jobs, permissions } = parse(read('.github/workflows/release.yml'))
+  assert.deepEqual(
+    [on.push.tags, permissions, jobs.publish.needs],
+    [['v*.*.*'], { contents: 'read' }, 'test'],
+  )
+  const steps: { readonly uses?: string; readonly run?: string }[] = [
+    ...jobs.test.steps,
+    ...jobs.publish.steps,
+  ]
+  for (const { uses } of steps) assert.match(uses ?? '@v1.0.0', /@v\d+\.\d+\.\d+$/)
+  const commands = steps.map(({ run }) => run ?? '').join('\n')
+  for (const wanted of ['bash .ci/run', 'npm sbom', '--provenance', '"v$version"'])
+    assert.ok(commands.includes(wanted), wanted)
+})

@@ -5,9 +5,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { readEnvironment } from '../../config/env.js'
 import { objectOf } from '../../src/core/json.js'
+import { builtFile } from '../../src/core/package-files.js'
 import { sleep, systemClock } from '../../src/index.js'
 import { connectRpc, type RpcClient } from '../../src/ipc/rpc/client.js'
 import { type Deed, type JobEvent, readEvents } from './events.js'
@@ -82,7 +82,7 @@ export async function suiteServers(t: CaseContext, suite: JobDriverSuite): Promi
 /** JSON is YAML. */
 function configOf(suite: JobDriverSuite, folder: string, options: SuiteServerOptions): string {
   const { queue, workers = workersDefault, retry = { backoff: '50ms' } } = options
-  const worker = fileURLToPath(new URL('./worker.js', import.meta.url))
+  const worker = builtFile('testing/job-driver/worker.js')
   return JSON.stringify({
     version: '3',
     plugins: suite.plugins ?? [],
