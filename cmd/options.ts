@@ -1,5 +1,5 @@
 /** Options, exit codes and error output that all commands share. */
-import { messageOf, RelayError } from '../src/core/errors.js'
+import { ErrorCode, messageOf, RelayError } from '../src/core/errors.js'
 import { printable, printableLines } from './output.js'
 
 /** Options of all commands as commander passes them. */
@@ -27,8 +27,16 @@ export const ExitCode = { ok: 0, fault: 1, usage: 2, config: 78 } as const
 
 /** Writes to standard error what is wrong with the arguments of a command; returns the exit code for that. */
 export function wrongUsage(what: string, hint?: string): number {
-  process.stderr.write(`rr: ${what}\n${hint === undefined ? '' : `    ${hint}\n`}`)
+  sayFault(new RelayError(ErrorCode.Usage, what, hint === undefined ? {} : { hint }))
   return ExitCode.usage
+}
+
+/** Gives a message of commander (`error: …`, maybe with `(Did you mean …?)` below) the form of all other faults. */
+export function usageText(text: string): string {
+  const [first = '', ...more] = text.trim().split('\n')
+  const advice = more.map((line) => line.replace(/^\((.*)\)$/, '$1')).join(' ')
+  const hint = advice === '' ? '`rr --help` lists the commands, `rr COMMAND --help` its options.' : advice
+  return `rr: ${ErrorCode.Usage}: ${printable(first.replace(/^error: /, ''))}\n    ${printable(hint)}\n`
 }
 
 /** Writes a fault to standard error: code and message, and the hint on a second line. Returns the exit code. */

@@ -12,7 +12,7 @@ import { basename } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { roadRunnerVersion } from '../src/supervisor/version.js'
 import { withCheckFlags } from './lambda/check-flags.js'
-import { type CommonOptions, ExitCode, sayFault } from './options.js'
+import { type CommonOptions, ExitCode, sayFault, usageText } from './options.js'
 import { listenForEnd } from './server/signals.js'
 import { version } from './version.js'
 import { checkFolder } from './working-folder.js'
@@ -56,7 +56,7 @@ const program = withConfig(new Command(isOwnName ? 'relayrunner' : 'rr'))
     'Runs queue and Lambda work on pre-warmed workers in PHP, Node, Python or any RoadRunner worker.',
   )
   .version(versionText, '-v, --version')
-  .configureOutput({ outputError: (text, write) => write(text) })
+  .configureOutput({ outputError: (text, write) => write(usageText(text)) })
   .exitOverride()
   .addHelpText(
     'after',
@@ -141,7 +141,7 @@ add(
     .description('create a project that runs: rr.yaml with its schema, a worker, a test')
     .argument('[language]', 'php, node, python or laravel (else detected from the folder)')
     .argument('[dir]', 'its folder (else this one)'),
-  async () => (await import('./server/init.js')).init,
+  async () => (await import('./init/init.js')).init,
 )
 add(
   withConfig(

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { type DocBlock, docBlocks, fileNameOf } from './helpers/doc-blocks.js'
 import { commandsOf, compact, outputsOf, scriptOf } from './helpers/doc-script.js'
-import { install, linkDependencies, packSelf } from './helpers/pack.js'
+import { installPacked } from './helpers/installed.js'
 import { missing, projectFolder } from './helpers/project.js'
 import { testFolder } from './helpers/rr.js'
 
@@ -16,10 +15,6 @@ const sessions = new Map<string, DocBlock[]>()
 for (const block of blocks) {
   if (block.run !== undefined) sessions.set(block.run.name, [...(sessions.get(block.run.name) ?? []), block])
 }
-// The tarball is packed once.
-const packs = await mkdtemp(join(tmpdir(), 'rr-pack-'))
-after(() => rm(packs, { recursive: true, force: true }))
-
 test('every code block is run, or compiled, or says why it is not', () => {
   const compiled = ['ts', 'python', 'json']
   const idle = blocks.filter(
@@ -32,17 +27,10 @@ test('every code block is run, or compiled, or says why it is not', () => {
   assert.ok(sessions.size >= 8)
 })
 
-let tarball: Promise<string> | undefined
-
 /** An empty folder with the package installed from its tarball. */
-async function project(t: TestContext, packs: string): Promise<string> {
+async function project(t: TestContext): Promise<string> {
   const folder = await testFolder(t)
-  tarball ??= packSelf(packs)
-  await install(folder, 'relayrunner', await tarball)
-  await linkDependencies(folder)
-  await mkdir(join(folder, 'node_modules/.bin'))
-  for (const name of ['rr', 'relayrunner'])
-    await symlink('../relayrunner/dist/cmd/rr.js', join(folder, 'node_modules/.bin', name))
+  await installPacked(folder)
   return folder
 }
 
@@ -101,7 +89,7 @@ for (const [name, session] of sessions) {
   test(`the blocks "${name}" do what they say, in an empty folder with the packed package`, {
     skip,
   }, async (t) => {
-    const folder = await project(t, packs)
+    const folder = await project(t)
     const earlier = session.find(({ run }) => run?.after !== undefined)?.run?.after
     const files = (sessions.get(earlier ?? '') ?? []).filter((block) => fileNameOf(block) !== undefined)
     await writeBlocks(folder, [...files, ...session])
@@ -113,7 +101,7 @@ for (const [name, session] of sessions) {
 }
 
 test('TypeScript blocks compile against the packed types; JSON, YAML and Python blocks are valid', async (t) => {
-  const folder = await project(t, packs)
+  const folder = await project(t)
   await addHeartbeat(folder)
   const found = blocks.filter(({ language }) => language === 'ts')
   assert.ok(found.length > 0)

@@ -7,6 +7,8 @@
 export const ErrorCode = {
   ConfigInvalid: 'RR_CONFIG_INVALID',
   ConfigNotFound: 'RR_CONFIG_NOT_FOUND',
+  Usage: 'RR_USAGE',
+  ProjectFiles: 'RR_PROJECT_FILES',
   NothingToPull: 'RR_NOTHING_TO_PULL',
   AddressInUse: 'RR_ADDRESS_IN_USE',
   AddressInvalid: 'RR_ADDRESS_INVALID',

@@ -31,7 +31,7 @@ test('a file that cannot be read is wrong usage, said in one line', async (t) =>
   ]) {
     const { code, err } = rr(folder, words)
     assert.equal(code, 2, words.join(' '))
-    assert.match(err, /^rr: cannot read (nofile.json|\.): E\w+: [^\n]*\n$/)
+    assert.match(err, /^rr: RR_USAGE: cannot read (nofile.json|\.): E\w+: [^\n]*\n$/)
   }
 })
 

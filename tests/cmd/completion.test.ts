@@ -47,5 +47,8 @@ test('zsh and fish get scripts with every command; any other shell is wrong usag
   for (const name of ['serve', 'bootstrap', 'completion', 'show', 'check'])
     assert.match(fish, new RegExp(`^complete -c rr -f -n '[^']*' -a ${name} -d '`, 'm'))
   const { status, stdout, stderr } = completion('tcsh')
-  assert.deepEqual([status, stdout, stderr], [2, '', 'rr: rr completion takes bash, zsh, fish, not "tcsh"\n'])
+  assert.deepEqual(
+    [status, stdout, stderr],
+    [2, '', 'rr: RR_USAGE: rr completion takes bash, zsh, fish, not "tcsh"\n'],
+  )
 })

@@ -12,19 +12,19 @@ export interface PackagePaths {
   readonly folder: string
   /** The command that the test runs. */
   readonly command: string
+  /** The JSON Schema of rr.yaml, from the project's folder. */
+  readonly schema: string
+  /** False: the project has yet to install it. */
+  readonly isInstalled: boolean
 }
 
-/** Name → text. `schema` is the JSON Schema of rr.yaml. */
-export function initFiles(
-  language: InitLanguage,
-  paths: PackagePaths,
-  schema: string,
-): Readonly<Record<string, string>> {
+/** Name → text. */
+export function initFiles(language: InitLanguage, paths: PackagePaths): Readonly<Record<string, string>> {
   const { file, text, command, env = '' } = workers[language](paths)
   return {
-    'rr.yaml': config(command, env),
-    'rr.schema.json': schema,
+    'rr.yaml': config(paths.schema, command, env),
     [file]: text,
+    'event.json': sampleEvent(),
     'test.sh': testScript(paths),
   }
 }
@@ -36,8 +36,8 @@ interface WorkerFile {
   readonly env?: string
 }
 
-function config(command: string, env: string): string {
-  return `# yaml-language-server: $schema=rr.schema.json
+function config(schema: string, command: string, env: string): string {
+  return `# yaml-language-server: $schema=${schema}
 version: "3"
 
 server:
@@ -106,7 +106,7 @@ def handle(body, context):
         return {"ok": True}  # what is returned is the event's result
     n = json.loads(body)["n"]
     if n > 100:
-        raise retry("too large for today") # this record failed and will be delivered again
+        raise retry("too large for today")  # this record failed and will be delivered again
     log("info", "done", n=n)  # returning means: this record is done
 
 
@@ -115,9 +115,29 @@ serve(handle)
   }),
 }
 
+/** A batch of two records, of which the worker gives back the second. */
+function sampleEvent(): string {
+  const records = [1, 101].map((n, at) => ({
+    messageId: `00000000-0000-4000-8000-${String(at + 1).padStart(12, '0')}`,
+    receiptHandle: `receipt-${at + 1}`,
+    body: JSON.stringify({ n }),
+    attributes: {
+      ApproximateReceiveCount: '1',
+      SentTimestamp: '1760000000000',
+      SenderId: 'AIDAEXAMPLE',
+      ApproximateFirstReceiveTimestamp: '1760000000001',
+    },
+    messageAttributes: {},
+    eventSource: 'aws:sqs',
+    eventSourceARN: 'arn:aws:sqs:us-east-1:123456789012:orders',
+    awsRegion: 'us-east-1',
+  }))
+  return `${JSON.stringify({ Records: records }, undefined, 2)}\n`
+}
+
 function testScript({ command }: PackagePaths): string {
   return `#!/bin/sh
-# Starts the workers, sends an event and a batch of three records, and fails unless both are answered as they should be.
+# Starts the workers, sends an event and two batches, and fails unless all are answered as they should be.
 set -eu
 cd "$(dirname "$0")"
 rr() { ${command} "$@"; }
@@ -131,6 +151,7 @@ done
 
 test "$(rr invoke --json | tr -d ' ')" = '{"ok":true}'
 test "$(rr invoke --sqs 3 --json)" = '{"batchItemFailures":[]}'
-echo 'ok: the event was answered, and three of three records are done'
+rr invoke event.json --json | grep -q '"itemIdentifier":"00000000-0000-4000-8000-000000000002"}]'
+echo 'ok: the event is answered, three records are done, and the second one of event.json comes again'
 `
 }

@@ -1,10 +1,10 @@
 /** `rr init laravel`: the configuration of a Laravel application, beside its `artisan`. Pure. */
-import type { PackagePaths } from './init-files.js'
+import type { PackagePaths } from './files.js'
 
-/** Name → text. The queue is the server's own; the comments name the others. */
-export function laravelFiles(schema: string): Readonly<Record<string, string>> {
+/** Name → text. The queue is the server's own; the comments name the others. `schemaPath` is named for editors. */
+export function laravelFiles(schemaPath: string): Readonly<Record<string, string>> {
   return {
-    'rr.yaml': `# yaml-language-server: $schema=rr.schema.json
+    'rr.yaml': `# yaml-language-server: $schema=${schemaPath}
 version: "3"
 
 server:
@@ -26,7 +26,6 @@ jobs:
       # driver: laravel-database # or the one in its table jobs
       # config: { url: "mysql://app:secret@127.0.0.1:3306/app", queue: default }
 `,
-    'rr.schema.json': schema,
   }
 }
 

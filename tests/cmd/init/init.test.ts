@@ -23,15 +23,20 @@ for (const [language, worker, skip] of languages) {
     const folder = await testFolder(t)
     assert.equal(rr(folder, ['init', language, 'orders']).code, 0)
     const project = join(folder, 'orders')
-    assert.deepEqual((await readdir(project)).sort(), ['rr.schema.json', 'rr.yaml', 'test.sh', worker].sort())
+    assert.deepEqual((await readdir(project)).sort(), ['event.json', 'rr.yaml', 'test.sh', worker].sort())
     assert.equal(rr(project, ['validate']).code, 0)
     const run = spawnSync('./test.sh', { cwd: project, encoding: 'utf8' })
     assert.equal(run.status, 0, run.stdout + run.stderr)
-    assert.match(run.stdout, /ok: the event was answered/)
+    assert.match(run.stdout, /ok: the event is answered/)
     await writeFile(join(project, worker), 'mine')
     const again = rr(project, ['init', language])
     assert.equal(again.code, 1)
-    assert.match(again.err, new RegExp(`rr\\.yaml.*${worker}.* exists in .*: nothing was written`))
+    assert.match(
+      again.err,
+      new RegExp(
+        `rr: RR_PROJECT_FILES: rr\\.yaml.*${worker}.* exist in .*: nothing was written\n    Name another`,
+      ),
+    )
     assert.equal(await readFile(join(project, worker), 'utf8'), 'mine')
   })
 }
@@ -46,9 +51,8 @@ test('rr init names the package that the project has installed, and chooses the 
   assert.match(worker, /require __DIR__ \. '\/node_modules\/relayrunner\/workers\/php\/autoload\.php'/)
   assert.match(
     await readFile(join(folder, 'rr.yaml'), 'utf8'),
-    /^# yaml-language-server: \$schema=rr\.schema\.json\n/,
+    /^# yaml-language-server: \$schema=node_modules\/relayrunner\/dist\/rr\.schema\.json\n/,
   )
-  assert.ok(JSON.parse(await readFile(join(folder, 'rr.schema.json'), 'utf8')).properties.lambda)
 })
 
 test('rr init laravel writes the configuration of an application, and names the steps that are left', {
@@ -65,9 +69,14 @@ test('rr init laravel writes the configuration of an application, and names the 
 
 test('rr init refuses what it does not know', async (t) => {
   const folder = await testFolder(t)
-  assert.deepEqual(rr(folder, ['init', 'ruby']).code, 2)
+  const typo = rr(folder, ['init', 'pythn'])
+  assert.equal(typo.code, 2)
+  assert.match(
+    typo.err,
+    /^rr: RR_USAGE: rr init takes .*, not "pythn"\n {4}Did you mean `rr init python`\?\n$/,
+  )
   const laravel = rr(folder, ['init', 'laravel'])
   assert.equal(laravel.code, 1)
-  assert.match(laravel.err, /has no artisan: run it in the folder of a Laravel application/)
+  assert.match(laravel.err, /RR_PROJECT_FILES: .* has no artisan/)
   assert.deepEqual(await readdir(folder), [])
 })
