@@ -159,6 +159,9 @@ add(
     .option('--body <text>', 'the event; with --sqs the body of each record, where {n} is its number')
     .option('--sqs <n>', 'make an SQS batch of n records; their bodies are {"n":1}, {"n":2} …')
     .option('--fifo', 'make it a FIFO batch')
+    .option('--event <name>', 'a sample event, e.g. api-gateway, s3, kinesis')
+    .option('--events', 'list the sample events')
+    .option('--fail-on-batch-failures', 'exit 1 when the answer names failed records')
     .option('--address <host:port>', 'where the emulator listens')
     .option('--json', 'print the answer on one line'),
   async () => (await import('./lambda/invoke.js')).invoke,

@@ -14,7 +14,13 @@ export {
 } from './contracts/metrics.js'
 export { Probe } from './contracts/probe.js'
 export { type QueueState, QueueStates, type QueueStatesService } from './contracts/queue-states.js'
-export { RuntimeApi, type RuntimeApiFacts, type RuntimeApiService } from './contracts/runtime-api.js'
+export {
+  type BatchEnd,
+  type FailedRecord,
+  RuntimeApi,
+  type RuntimeApiFacts,
+  type RuntimeApiService,
+} from './contracts/runtime-api.js'
 export { onAbort, type Undo } from './core/abort.js'
 export { unreachable } from './core/assert.js'
 export { type Clock, sleep, systemClock, type Timer } from './core/clock.js'

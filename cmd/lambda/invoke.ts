@@ -1,10 +1,13 @@
 /** `rr invoke`: sends one event to the emulator and prints the function's answer. The home of undici. */
 import { ErrorCode, messageOf, RelayError } from '../../src/core/errors.js'
+import { type FailedRecord, readFailures } from '../../src/plugins/index.js'
 import { readInput } from '../input.js'
 import { type CommonOptions, ExitCode, wrongUsage } from '../options.js'
 import { printableLines } from '../output.js'
 import { reachable } from './emulator-address.js'
+import { failureText, summaryOf } from './invoke-summary.js'
 import { invokeTarget } from './invoke-target.js'
+import { sampleEvent, sampleEventList } from './sample-events.js'
 import { sqsBatch } from './sqs-batch.js'
 
 /** Options of `rr invoke`, in addition to the common ones. */
@@ -15,35 +18,74 @@ export interface InvokeOptions extends CommonOptions {
   /** The event, or the body of each record, where `{n}` is its number. */
   readonly body?: string
   readonly address?: string
+  /** Name of a sample event. */
+  readonly event?: string
+  /** Lists the sample events. */
+  readonly events?: boolean
+  /** Exit 1 when the answer names failed records. */
+  readonly failOnBatchFailures?: boolean
 }
 
-/** Sends the event and prints the answer. Returns 0 for any answer of the function, 1 when it failed. */
+/**
+ * Sends the event, prints the answer on standard output and a summary on standard error. Returns 0 for any answer of the function, 1 when it
+ * failed, or when records failed and `--fail-on-batch-failures` asks for it.
+ */
 export async function invoke(file: string | undefined, options: InvokeOptions): Promise<number> {
-  if (file !== undefined && options.body !== undefined) return wrongUsage('give either a file or --body')
+  if (options.events === true) {
+    process.stdout.write(sampleEventList())
+    return ExitCode.ok
+  }
+  const given = [
+    ['a file', file],
+    ['--body', options.body],
+    ['--event', options.event],
+  ].flatMap(([what, value]) => (value === undefined ? [] : [what]))
+  if (given.length > 1) return wrongUsage(`give either ${given.join(' or ')}`)
+  if (options.event !== undefined && (options.sqs !== undefined || options.fifo === true))
+    return wrongUsage('--event is a whole event: leave out --sqs and --fifo')
   const input = file === undefined ? undefined : readInput(file)
-  if (typeof input === 'string') return wrongUsage(input)
-  const event = makeEvent(input, options)
+  if (typeof input === 'string')
+    return wrongUsage(
+      input,
+      'The event is a file of JSON, - for standard input, or `--event NAME` (`--events` lists them).',
+    )
+  const sample = options.event === undefined ? undefined : sampleEvent(options.event)
+  if (typeof sample === 'string') return wrongUsage(sample, '`rr invoke --events` lists them.')
+  const event = sample ?? makeEvent(input, options)
   if (event === undefined)
-    return wrongUsage(`--sqs takes a number of records from 1 to 10000, not ${JSON.stringify(options.sqs)}`)
+    return wrongUsage(
+      `--sqs takes a number of records from 1 to 10000, not ${JSON.stringify(options.sqs)}`,
+      'For example: `rr invoke --sqs 10`.',
+    )
   const { address, who } =
     options.address === undefined
       ? await invokeTarget(options)
       : { address: options.address, who: 'named by --address' }
   process.stderr.write(printableLines(`rr: sending to ${address}, ${who}\n`))
-  const { status, answer, isError } = await post(address, event)
+  const startedMs = performance.now()
+  const { status, answer, isError, reasons } = await post(address, event)
+  const tookMs = Math.round(performance.now() - startedMs)
   const text = options.json === true ? answer : pretty(answer)
   // A program gets the answer unchanged; a terminal would execute escape sequences in it.
   process.stdout.write(`${process.stdout.isTTY === true ? printableLines(text) : text}\n`)
-  if (status === 200 && !isError) return ExitCode.ok
-  const what = status === 200 ? 'the function failed' : `the event was refused (status ${status})`
-  process.stderr.write(`rr: ${what}\n`)
-  return ExitCode.fault
+  if (status !== 200 || isError) {
+    const what = status === 200 ? failureText(answer, tookMs) : `the event was refused (status ${status})`
+    process.stderr.write(`rr: ${what}\n`)
+    return ExitCode.fault
+  }
+  const { lines, hasFailures } = summaryOf({ event, answer, tookMs, reasons })
+  if (options.silent !== true) process.stderr.write(`rr: ${lines.join('\n')}\n`)
+  return hasFailures && options.failOnBatchFailures === true ? ExitCode.fault : ExitCode.ok
 }
 
-async function post(
-  address: string,
-  event: Buffer,
-): Promise<{ status: number; answer: string; isError: boolean }> {
+interface Posted {
+  readonly status: number
+  readonly answer: string
+  readonly isError: boolean
+  readonly reasons: readonly FailedRecord[]
+}
+
+async function post(address: string, event: Buffer): Promise<Posted> {
   const { request } = await import('undici')
   const url = `http://${reachable(address)}/2015-03-31/functions/function/invocations`
   try {
@@ -51,7 +93,8 @@ async function post(
     const options = { method: 'POST', body: event, headersTimeout: 0, bodyTimeout: 0 } as const
     const { statusCode, headers, body } = await request(url, options)
     const isError = headers['x-amz-function-error'] !== undefined
-    return { status: statusCode, answer: await body.text(), isError }
+    const reasons = readFailures(headers['x-relayrunner-failures'])
+    return { status: statusCode, answer: await body.text(), isError, reasons }
   } catch (error) {
     const isRefused = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED'
     const what = isRefused

@@ -18,11 +18,13 @@ export function sqsBatch(options: {
 }) {
   const { count, isFifo, body, template = '{"n":{n}}' } = options
   const sentAt = Date.now()
+  // The last digits are the record's number. The first ones differ with each batch: a server remembers by its id which record killed workers.
+  const batch = randomUUID().slice(0, 8)
   return {
     Records: Array.from({ length: count }, (_, at) => {
       const text = body ?? template.replaceAll('{n}', String(at + 1))
       return {
-        messageId: randomUUID(),
+        messageId: `${batch}-0000-4000-8000-${String(at + 1).padStart(12, '0')}`,
         receiptHandle: `AQEB${Buffer.from(randomUUID()).toString('base64')}`,
         body: text,
         attributes: {

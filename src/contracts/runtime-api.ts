@@ -11,6 +11,25 @@ export interface RuntimeApiFacts {
     readonly functionVersion: string
     readonly memoryLimitInMB: number
   }
+  /** Called when a batch has ended, before its answer is sent. Absent where nobody looks on. */
+  readonly onBatch?: (end: BatchEnd) => void
+}
+
+/** End of a batch event, for people who watch. */
+export interface BatchEnd {
+  readonly requestId: string
+  readonly recordCount: number
+  readonly tookMs: number
+  /** Records that the answer names as failed, in their order. */
+  readonly failed: readonly FailedRecord[]
+}
+
+/** A record of a batch that failed, and why. */
+export interface FailedRecord {
+  /** Place in the batch, from 1. */
+  readonly record: number
+  readonly errorType: string
+  readonly errorMessage: string
 }
 
 /** The Runtime API that events are pulled from when it runs in this process. */

@@ -54,7 +54,9 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   status,
 ]
 
+export type { FailedRecord } from '../index.js'
 export { boltDbFileFault } from './boltdb/files.js'
+export { readFailures } from './emulator/http/batch-ends.js'
 export { type EmulatorIdentity, identityRoute, readIdentity } from './emulator/http/identity.js'
 export { EmulatorQueue, EmulatorSend, EmulatorTarget, type PolledCounts } from './emulator/procedures.js'
 

@@ -1,5 +1,6 @@
 /** The plugin `emulator`: the Lambda Runtime API and the invoke endpoint in this process, so that events run without AWS. */
-import { definePlugin, descriptorsMax, Rpc, RuntimeApi, section } from '../../index.js'
+import { type BatchEnd, definePlugin, descriptorsMax, Rpc, RuntimeApi, section } from '../../index.js'
+import { BatchEnds } from './http/batch-ends.js'
 import { sqsFaults, sqsProperties } from './mapping/section.js'
 import type { EmulatorTarget } from './procedures.js'
 
@@ -50,7 +51,8 @@ export default definePlugin({
     'A Lambda Runtime API in this process.',
     ({ sqs, timeout }) => sqsFaults(sqs, timeout),
   ),
-  async setup({ config, needs, log, clock, env, defer, announce }) {
+  async setup({ config, needs, log, clock, env, mode, defer, announce }) {
+    const ends = mode === 'dev' ? new BatchEnds(log) : undefined
     const { EmulatorServer } = await import('./http/server.js')
     const { connectionsFor } = await import('./http/connections.js')
     const { openPolledQueue } = await import('./mapping/polled-queue.js')
@@ -72,6 +74,7 @@ export default definePlugin({
       clock,
       log,
       route: queue.route,
+      ...(ends === undefined ? {} : { headersOf: (requestId) => ends.take(requestId) }),
     })
     await server.listen()
     defer(async () => {
@@ -100,7 +103,8 @@ export default definePlugin({
     const facts = { functionName: 'emulated', functionVersion: '$LATEST', memoryLimitInMB: config.memory }
     const connect = () => {
       isConnected = true
-      return { address: server.address, facts }
+      const at = { address: server.address, facts }
+      return ends === undefined ? at : { ...at, onBatch: (end: BatchEnd) => ends.add(end) }
     }
     return {
       service: { connect },

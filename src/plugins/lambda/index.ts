@@ -50,6 +50,7 @@ export default definePlugin({
       pool,
       address,
       facts: own?.facts,
+      onBatch: own?.onBatch,
       isParallel: own !== undefined,
       isBootstrap,
       log,

@@ -20,10 +20,17 @@ const tooLarge: ApiStatus = {
 const typeTrailer = 'Lambda-Runtime-Function-Error-Type'
 const bodyTrailer = 'Lambda-Runtime-Function-Error-Body'
 
+/** Returns headers to add to the answer of an invocation. */
+export type HeadersOf = (requestId: string) => Readonly<Record<string, string>>
+
 /** Makes the routes of both endpoints; every function name is accepted. */
-export function invokeRoutes(state: FunctionState): readonly HttpRoute[] {
+export function invokeRoutes(state: FunctionState, headersOf?: HeadersOf): readonly HttpRoute[] {
   return [
-    ['POST', /^\/2015-03-31\/functions\/([^/]+)\/invocations$/, (exchange) => invoke(exchange, state)],
+    [
+      'POST',
+      /^\/2015-03-31\/functions\/([^/]+)\/invocations$/,
+      (exchange) => invoke(exchange, state, headersOf),
+    ],
     [
       'POST',
       /^\/2021-11-15\/functions\/([^/]+)\/response-streaming-invocations$/,
@@ -55,7 +62,11 @@ async function readRequest(
   }
 }
 
-async function invoke(exchange: Exchange, state: FunctionState): Promise<void> {
+async function invoke(
+  exchange: Exchange,
+  state: FunctionState,
+  headersOf: HeadersOf = () => ({}),
+): Promise<void> {
   const { request, response } = exchange
   const event = await readRequest(exchange, state)
   if (event === undefined) return
@@ -66,9 +77,12 @@ async function invoke(exchange: Exchange, state: FunctionState): Promise<void> {
     response.writeHead(202, { 'X-Amzn-RequestId': running.requestId }).end()
     // The event is held until it has run.
     await running.result
+    headersOf(running.requestId)
     return
   }
-  finish(exchange, await running.result, running.requestId)
+  const result = await running.result
+  for (const [name, value] of Object.entries(headersOf(running.requestId))) response.setHeader(name, value)
+  finish(exchange, result, running.requestId)
 }
 
 /** Answers as a function URL does: with the head that the function gave, and its bytes as they come. */

@@ -12,7 +12,7 @@ import { Connections, kindOf, rawAnswer, type SilenceLimits, silenceLimits, tooS
 import { functionArn, type HttpRoute, sendStatus, truncatedRequest } from './exchange.js'
 import { extensionRoutes } from './extension-routes.js'
 import { answerIdentity, type EmulatorIdentity } from './identity.js'
-import { invokeRoutes } from './invoke-routes.js'
+import { type HeadersOf, invokeRoutes } from './invoke-routes.js'
 import { PollOrder } from './poll-order.js'
 import { runtimeRoutes } from './runtime-routes.js'
 
@@ -28,6 +28,8 @@ export interface EmulatorOptions {
   readonly silence?: Partial<SilenceLimits>
   /** Handler of further paths on this address: resolves when it has read the body of a request that it takes. */
   readonly route?: ExtraRoute
+  /** Headers to add to the answer of an invocation. */
+  readonly headersOf?: HeadersOf
   readonly timeoutMs: number
   readonly clock: Clock
   readonly log: Logger
@@ -187,11 +189,11 @@ export class EmulatorServer {
   }
 
   #makeRoutes(): readonly HttpRoute[] {
-    const { concurrency, hasExtensions, functionName = 'emulated', handler = '' } = this.#options
+    const { concurrency, hasExtensions, headersOf, functionName = 'emulated', handler = '' } = this.#options
     const facts = { functionName, functionVersion: '$LATEST', handler }
     return [
       ...runtimeRoutes(this.state, concurrency !== undefined),
-      ...invokeRoutes(this.state),
+      ...invokeRoutes(this.state, headersOf),
       ...(hasExtensions === false ? [] : extensionRoutes(this.extensions, facts)),
     ]
   }

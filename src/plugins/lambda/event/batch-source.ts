@@ -2,9 +2,11 @@
  * The records of one batch event as the source of a dispatcher: settling collects what Lambda is told of each record, and sees to
  * those for which no further try will help.
  */
+import type { FailedRecord } from '../../../index.js'
 import type { SettledSource, SettleFaults } from '../../../work/settler.js'
 import { FaultKind, type Verdict } from '../../../work/verdict.js'
 import { type Answer, answerBatch, type RecordVerdict } from '../answer/answer.js'
+import { toLambdaError } from '../errors.js'
 import { reportHeldBack, reportRecord } from '../failures/report.js'
 import type { EventWaits } from '../failures/retry-waits.js'
 import { jobIdOf } from '../modes/record-job.js'
@@ -31,7 +33,10 @@ export class BatchSource implements SettledSource {
   /** Waits that workers asked for; undefined until the first. */
   #waits: EventWaits | undefined
 
+  readonly #startedMs: number
+
   constructor(run: EventRun, plan: BatchPlan) {
+    this.#startedMs = run.options.clock.monotonicMs()
     this.#run = run
     this.#plan = plan
     this.#verdicts = plan.records.map(() => undefined)
@@ -65,12 +70,26 @@ export class BatchSource implements SettledSource {
   answer(): Answer {
     const { givenUp, hasPartialFailures } = this.#run.options
     const { records, isPartial } = this.#plan
+    const verdicts = this.#verdicts.map((verdict) => verdict ?? this.#run.unfinished)
+    this.#tellEnd(verdicts)
     return answerBatch({
       records,
-      verdicts: this.#verdicts.map((verdict) => verdict ?? this.#run.unfinished),
+      verdicts,
       isFailed: (verdict) => givenUp.isFailed(verdict),
       isPartial: isPartial && hasPartialFailures,
     })
+  }
+
+  #tellEnd(verdicts: readonly RecordVerdict[]): void {
+    const { invocation, options } = this.#run
+    if (options.onBatch === undefined) return
+    const failed = verdicts.flatMap((verdict, at): FailedRecord[] => {
+      if (verdict.kind === 'done' || !options.givenUp.isFailed(verdict)) return []
+      const { errorType, errorMessage } = toLambdaError(verdict.why)
+      return [{ record: at + 1, errorType, errorMessage }]
+    })
+    const tookMs = Math.round(options.clock.monotonicMs() - this.#startedMs)
+    options.onBatch({ requestId: invocation.requestId, recordCount: verdicts.length, tookMs, failed })
   }
 
   #settleOne({ delivery, verdict }: SettledRecord): Error | undefined | Promise<Error | undefined> {

@@ -2,7 +2,7 @@
  * One event from its arrival to its answer: its facts, its deadline, and whether the server must answer it now.
  * `run-event.ts` chooses who runs it: `run-whole.ts` as one job, or `run-batch.ts` record by record.
  */
-import type { Clock, Job, Logger, Pool, RunOptions, Timer } from '../../../index.js'
+import type { Clock, Job, Logger, Pool, RunOptions, RuntimeApiFacts, Timer } from '../../../index.js'
 import { faultOfError, makeFault } from '../../../work/fault.js'
 import type { PoisonRecords } from '../../../work/poison-records.js'
 import type { Prefetch } from '../../../work/prefetch.js'
@@ -40,6 +40,8 @@ export interface HandlerOptions {
   readonly marginMs: number
   /** False: also an event that is one whole job takes the general path, as the unusual ones do (`run-express.ts`). */
   readonly takesExpress: boolean
+  /** Told of each batch that has ended; absent outside `rr dev`. */
+  readonly onBatch?: RuntimeApiFacts['onBatch']
   /** Begins a streamed answer; absent where `lambda.streaming` is off. */
   readonly openStream?: (requestId: string, contentType: string) => ResponseStream
 }

@@ -6,6 +6,7 @@ import {
   onAbort,
   type Pool,
   type RunningPlugin,
+  type RuntimeApiFacts,
   unreachable,
 } from '../../../index.js'
 import { PoisonRecords } from '../../../work/poison-records.js'
@@ -35,6 +36,7 @@ export interface PollersOptions {
   readonly isBootstrap: boolean
   /** The emulated function, when there is one. */
   readonly facts: FunctionFacts | undefined
+  readonly onBatch?: RuntimeApiFacts['onBatch'] | undefined
   readonly log: Logger
   readonly flushLog: () => Promise<void>
   readonly isLogWritten: () => boolean
@@ -134,6 +136,7 @@ async function handlerOptions(options: PollersOptions): Promise<HandlerOptions> 
     ...(settings.prefetch === 'off' ? {} : { prefetch: new Prefetch(settings.prefetch, clock) }),
     marginMs: settings.deadline_margin,
     takesExpress: options.takesExpress ?? true,
+    ...(options.onBatch === undefined ? {} : { onBatch: options.onBatch }),
   }
 }
 
