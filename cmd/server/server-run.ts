@@ -1,5 +1,4 @@
 /** One run of a server, from the configuration to its end: does what the table of `life.ts` says. */
-import { resolve } from 'node:path'
 import { checkInput } from '../../config/validation/check-input.js'
 import { assert } from '../../src/core/assert.js'
 import { AwakeClock } from '../../src/core/awake-clock.js'
@@ -20,7 +19,7 @@ import { ExitCode } from '../options.js'
 import { version } from '../version.js'
 import { enterFolder } from '../working-folder.js'
 import { alwaysActive } from './built-ins.js'
-import type { Unwatched } from './dev/watch.js'
+import type { DevChanges } from './dev/changes.js'
 import { killAtOnce, stopInOrder, stopWithin, watchExit } from './end.js'
 import { Greeting } from './greeting.js'
 import { exitCodeOf, type LifeEvent, LifeState, lifeTable } from './life.js'
@@ -54,8 +53,8 @@ interface LifeEventFacts {
   readonly error?: unknown
   readonly boots?: Boots
   readonly held?: HeldPool
-  /** Path of the file that changed. */
-  readonly path?: string
+  /** Paths of the files that changed. */
+  readonly paths?: readonly string[]
 }
 
 /** One run of a server. */
@@ -74,6 +73,8 @@ export class ServerRun {
   #plugins: readonly PluginPlace[] = []
   #server: Server | undefined
   #greeting: Greeting | undefined
+  /** `rr dev` only. */
+  #changes: DevChanges | undefined
   #isSilent = false
 
   constructor(options: ServerRunOptions) {
@@ -106,14 +107,17 @@ export class ServerRun {
     else this.#goOn(event, facts)
   }
 
-  #goOn(event: LifeEvent, { boots, held, path }: LifeEventFacts): void {
+  #goOn(event: LifeEvent, { boots, held, paths }: LifeEventFacts): void {
     if (event === 'started') this.#open()
     if (boots !== undefined) {
       this.#greeting?.ready(boots)
       this.#notify('READY=1')
     }
-    if (held !== undefined) this.#sayHeld(held)
-    if (path !== undefined) this.#renewWorkers(path)
+    if (held !== undefined) {
+      this.#greeting?.end()
+      this.#changes?.sayHeld(held)
+    }
+    if (paths !== undefined) this.#changes?.apply(paths)
   }
 
   async #start(options: StartOptions): Promise<void> {
@@ -133,7 +137,7 @@ export class ServerRun {
     if (options.pid === true) this.#living.defer(writePidFile(plan.cwd))
     this.#isSilent = options.silent === true
     // Before any worker boots: one that cannot says that a file change is waited for, and the change may come at once.
-    if (manner.watches) await this.#watch(plan.cwd)
+    if (manner.watches) await this.#watch(plan, server)
     if (!this.#isStarting()) return
     await server.start()
     if (!this.#isStarting()) return
@@ -195,29 +199,15 @@ export class ServerRun {
     this.#living.defer(() => timer.clear())
   }
 
-  #sayHeld(held: HeldPool): void {
-    this.#greeting?.end()
-    const text = 'no worker could boot: waiting for a file change (or `rr reset`)'
-    this.#log.named('watch').warn({ ...held }, text)
-  }
-
   /** Resolves when every folder that can be watched is. */
-  async #watch(folder: string): Promise<void> {
-    const { watchFolder } = await import('./dev/watch.js')
-    const onUnwatched = (what: Unwatched) =>
-      this.#log.named('watch').warn({ ...what }, 'changes of some files are not seen: they cannot be watched')
-    const watch = watchFolder({ folder, onChange: (path) => this.#step('changed', { path }), onUnwatched })
-    this.#living.defer(() => watch.close())
-    await watch.ready
-  }
-
-  #renewWorkers(path: string): void {
-    const { file, cwd = '' } = this.#plan ?? {}
-    const advice = 'the configuration is read at the start only: start rr dev anew to apply the change'
-    if (file !== undefined && resolve(cwd, path) === resolve(file)) this.#log.warn({ path }, advice)
-    this.#log.info({ path }, 'a file changed, restarting the workers')
-    // A reset that fails says so itself.
-    for (const pool of this.#server?.pools.all() ?? []) void pool.reset().catch(() => undefined)
+  async #watch(plan: StartPlan, server: Server): Promise<void> {
+    const { DevChanges } = await import('./dev/changes.js')
+    const onChange = (paths: readonly string[]) => this.#step('changed', { paths })
+    const { dev } = hostSettings(plan.values)
+    const changes = new DevChanges({ plan, pools: server.pools, dev, log: this.#log, onChange })
+    this.#changes = changes
+    this.#living.defer(() => changes.close())
+    await changes.ready
   }
 
   /** Resolves the run with the code of its last step. */

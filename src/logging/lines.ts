@@ -5,7 +5,8 @@
 import { createRequire } from 'node:module'
 import type { pino } from 'pino'
 import type { LogEncoding } from './channels.js'
-import { consoleText, type LogRecord, membersText, roadRunnerText } from './encode.js'
+import { consoleLines } from './console-text.js'
+import { type LogRecord, membersText, roadRunnerText } from './encode.js'
 import { partsOf } from './long-lines.js'
 import type { LogShape } from './shape.js'
 
@@ -48,7 +49,8 @@ function encoder({ encoding, keys, hasColor, shape }: LineStyle): (record: LogRe
 }
 
 function consoleEncoder(hasColor: boolean): (record: LogRecord) => string {
-  return (record) => `${consoleText(record, hasColor)}\n`
+  const text = consoleLines(hasColor)
+  return (record) => `${text(record)}\n`
 }
 
 function jsonEncoder({ timeKey, hasUpperLevels }: LogShape): (record: LogRecord) => string {

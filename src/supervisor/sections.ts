@@ -1,4 +1,4 @@
-/** The host's own sections of `rr.yaml`: `logs`, `rpc`, `server` and `pools`. Their values are for the host alone; no plugin sees them. */
+/** The host's own sections of `rr.yaml`: `logs`, `rpc`, `server`, `pools` and `dev`. Their values are for the host alone; no plugin sees them. */
 import { isLoopback } from '../core/loopback.js'
 import { byMode } from '../logging/channels.js'
 import type { LogSettings } from '../logging/sink.js'
@@ -21,6 +21,14 @@ export interface RpcSettings {
   readonly allowRemote: boolean
 }
 
+/** The `dev:` section, which only `rr dev` reads. */
+export interface DevSettings {
+  /** Patterns of paths whose changes are ignored. */
+  readonly ignore: readonly string[]
+  /** Patterns of further files whose changes count. */
+  readonly watch: readonly string[]
+}
+
 /** Values of the sections. */
 export interface HostSettings {
   readonly logs: LogSettings
@@ -29,6 +37,7 @@ export interface HostSettings {
   readonly server: ServerSettings
   /** Named pools that plugins may share. */
   readonly pools: Readonly<Record<string, PoolConfig>>
+  readonly dev: DevSettings
 }
 
 const logLevels = ['debug', 'info', 'warn', 'error', 'off'] as const
@@ -185,12 +194,31 @@ const pools = mapSection(
   'Named pools that plugins may share.',
 )
 
+const patterns = { type: 'array', items: { type: 'string', minLength: 1 } } as const
+
+const dev = section(
+  {
+    ignore: {
+      ...patterns,
+      description:
+        'Paths whose changes restart nothing, e.g. `tmp/` or `*.generated.php`: `*` within a name, `**` over folders; without a slash in any folder.',
+    },
+    watch: {
+      ...patterns,
+      description:
+        'Further files that restart the workers, e.g. `templates/**`. Without it: files that the languages of the workers load.',
+    },
+  },
+  'What `rr dev` watches; every other command ignores this section.',
+)
+
 /** The host's sections in the order of the documentation; all of them have values without being written. */
 export const hostSections: readonly { readonly name: keyof HostSettings; readonly config: Section }[] = [
   { name: 'logs', config: logs },
   { name: 'rpc', config: rpc },
   { name: 'server', config: server },
   { name: 'pools', config: pools },
+  { name: 'dev', config: dev },
 ]
 
 /** Returns the settings in the values of these sections, which have been validated without a fault. */
@@ -201,6 +229,7 @@ export function hostSettings(values: ReadonlyMap<string, unknown>): HostSettings
     rpc: { listen, allowRemote },
     server: configOf(values, 'server', server),
     pools: configOf(values, 'pools', pools),
+    dev: configOf(values, 'dev', dev),
   }
 }
 

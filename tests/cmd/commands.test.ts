@@ -22,7 +22,7 @@ test('a wrong command, option or argument exits 2 and says so', async (t) => {
   }
 })
 
-test('a file that cannot be read is wrong usage, said in one line', async (t) => {
+test('a file that cannot be read is wrong usage, told with its reason', async (t) => {
   const folder = await testFolder(t)
   for (const words of [
     ['invoke', 'nofile.json'],
@@ -31,7 +31,7 @@ test('a file that cannot be read is wrong usage, said in one line', async (t) =>
   ]) {
     const { code, err } = rr(folder, words)
     assert.equal(code, 2, words.join(' '))
-    assert.match(err, /^rr: RR_USAGE: cannot read (nofile.json|\.): E\w+: [^\n]*\n$/)
+    assert.match(err, /^rr: RR_USAGE: cannot read (nofile.json|\.): E\w+: [^\n]*\n( {4}[^\n]*\n)?$/)
   }
 })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { consoleText, type LogRecord, membersText } from '../../src/logging/encode.js'
+import { consoleText } from '../../src/logging/console-text.js'
+import { type LogRecord, membersText } from '../../src/logging/encode.js'
 import { partsOf } from '../../src/logging/long-lines.js'
 
 const lineBytesMax = 250_000

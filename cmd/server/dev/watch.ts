@@ -29,24 +29,39 @@ export interface Unwatched {
 /** Options of a watch. */
 export interface WatchOptions {
   readonly folder: string
-  /** Called with one changed path, after 200 ms without further changes. */
-  readonly onChange: (path: string) => void
+  /** Called with the changed paths, the last one last, after 200 ms without further changes. */
+  readonly onChange: (paths: readonly string[]) => void
+  /** True for paths that are not watched at all, with all that is below them. */
+  readonly isIgnored?: (path: string) => boolean
+  /** False for paths whose changes do not count; asked at each change. */
+  readonly isWanted?: (path: string) => boolean
   /** Called once for each reason and burst with what cannot be watched; the rest stays watched. */
   readonly onUnwatched: (what: Unwatched) => void
   readonly clock?: Clock
 }
 
 /** Watches a folder with everything below it. */
-export function watchFolder({ folder, onChange, onUnwatched, clock = systemClock }: WatchOptions): Watch {
+export function watchFolder(options: WatchOptions): Watch {
+  const {
+    folder,
+    onChange,
+    onUnwatched,
+    isIgnored = () => false,
+    isWanted = () => true,
+    clock = systemClock,
+  } = options
   const relativeTo = (path: string) => relative(folder, path).split(sep).join('/') || '.'
-  const changes = new Quiet<string>(clock, (paths) => onChange(paths.at(-1) ?? '.'))
+  const changes = new Quiet<string>(clock, (paths) => onChange([...new Set(paths)]))
   const faults = new Quiet<WatchFault>(clock, (all) => {
     for (const what of grouped(all, relativeTo)) onUnwatched(what)
   })
   const tree = new FolderTree({
     root: folder,
-    isIgnored: (path) => ignored.test(relativeTo(path)),
-    onChange: (path) => changes.add(relativeTo(path)),
+    isIgnored: (path) => ignored.test(relativeTo(path)) || isIgnored(relativeTo(path)),
+    onChange: (path) => {
+      const changed = relativeTo(path)
+      if (isWanted(changed)) changes.add(changed)
+    },
     onFault: (fault) => faults.add(fault),
   })
   return {

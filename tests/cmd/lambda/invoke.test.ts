@@ -6,8 +6,11 @@ import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTcpServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { sampleEvent } from '../../../cmd/lambda/sample-events.js'
+import { installPacked } from '../../helpers/installed.js'
 import { rrCommand } from '../../helpers/project.js'
 import { lambdaConfig, started, startRr, testFolder, workerText } from '../../helpers/rr.js'
+import { eventually } from '../../helpers/wait.js'
 
 /** Not spawnSync: servers of this process have to answer meanwhile. */
 async function rr(folder: string, words: readonly string[]) {
@@ -91,7 +94,8 @@ test('another project’s RelayRunner is told apart, also behind the default add
     err,
   )
   const all = await rr(folder, ['invoke', '--address', host, '--json'])
-  assert.deepEqual([all.code, all.err], [0, `rr: sending to ${host}, named by --address\n`])
+  assert.equal(all.code, 0)
+  assert.match(all.err, new RegExp(`^rr: sending to ${host}, named by --address\nrr: answered in \\d+ ms\n$`))
 })
 
 test('nobody there is said with the address and the file that names it, and a port 0 is never guessed', async (t) => {
@@ -121,7 +125,7 @@ test('the running server is asked for its real address, wherever its file says i
   await started(server)
   const { code, out, err } = await rr(server.folder, ['invoke', '--json'])
   assert.deepEqual([code, out], [0, '"ok"\n'])
-  assert.match(err, /^rr: sending to 127\.0\.0\.1:\d+, the server of rr\.yaml\n$/)
+  assert.match(err, /^rr: sending to 127\.0\.0\.1:\d+, the server of rr\.yaml\nrr: answered in \d+ ms\n$/)
   assert.deepEqual(seen, ['GET /relayrunner'])
 })
 
@@ -135,7 +139,7 @@ test('rr lambda run is found by the file’s address, also while its function is
   for (let round = 0; round < 2; round += 1) {
     const { code, err } = await rr(run.folder, ['invoke', '--json'])
     assert.equal(code, 0, err)
-    assert.match(err, /`rr lambda run` of .* \(pid \d+\)\n$/)
+    assert.match(err, /`rr lambda run` of .* \(pid \d+\)\nrr: answered in \d+ ms\n$/)
     await run.line(({ message }) => message === 'frozen')
   }
 })
@@ -179,4 +183,87 @@ test('--body is the event, or the body of each record with its number', async (t
   )
   assert.deepEqual(bodiesOf(seen[2]), ['{"n":1}', '{"n":2}'])
   assert.equal((await rr(folder, ['invoke', 'some.json', '--body', '1'])).code, 2)
+})
+
+/** Fails records by their number: 3 asks for a retry, 5 throws. */
+const pickyWorker = `
+import { retry, serve } from 'relayrunner/worker'
+await serve(async (body, context) => {
+  if (context.kind === 'event') return JSON.parse(body).fails ? Promise.reject(new RangeError('no\\nway')) : { ok: true }
+  const { n } = JSON.parse(body)
+  if (n === 3) throw retry('three is not ready')
+  if (n === 5) throw new RangeError('five is broken')
+})
+`
+
+test('a summary names the records that failed, why, and how long the batch took', async (t) => {
+  const folder = await testFolder(t)
+  await installPacked(folder)
+  await writeFile(join(folder, 'worker.mjs'), pickyWorker)
+  const config = lambdaConfig('node worker.mjs', { count: 1, more: 'emulator: { address: "127.0.0.1:0" }' })
+  await writeFile(join(folder, 'rr.yaml'), config)
+  const server = await startRr(t, ['dev', '-o', 'logs.encoding=console'], { folder })
+  await eventually(() => server.text().includes('ready: lambda'))
+  const batch = await rr(folder, ['invoke', '--sqs', '6', '--json'])
+  assert.equal(batch.code, 0)
+  const { batchItemFailures } = JSON.parse(batch.out)
+  const ends = batchItemFailures.map(({ itemIdentifier }: { itemIdentifier: string }) =>
+    itemIdentifier.slice(-14),
+  )
+  assert.deepEqual(
+    ends,
+    ['0-000000000003', '0-000000000005'].map((end) => end.slice(-14)),
+  )
+  assert.match(
+    batch.err,
+    /rr: 2 of 6 records failed in \d+ ms\n {4}record 3 \{"n":3\}: retry "three is not ready"\n {4}record 5 \{"n":5\}: RangeError "five is broken"\n$/,
+  )
+  assert.match(
+    server.text(),
+    /WARN +emulator 2 of 6 records failed in \d+ ms: record 3: retry "three is not ready"; record 5: RangeError "five is broken" {2}job=[0-9a-f]{8}\n/,
+  )
+  assert.match(server.text(), /job=[0-9a-f]{8}\/#5 errorType=RangeError/)
+  const strict = await rr(folder, ['invoke', '--sqs', '3', '--fail-on-batch-failures'])
+  assert.equal(strict.code, 1)
+  const fine = await rr(folder, ['invoke', '--sqs', '2', '--fail-on-batch-failures'])
+  assert.equal(fine.code, 0)
+  assert.match(fine.err, /\nrr: 2 records done in \d+ ms\n$/)
+  const failed = await rr(folder, ['invoke', '--body', '{"fails":true}'])
+  assert.equal(failed.code, 1)
+  assert.match(failed.err, /\nrr: the function failed in \d+ ms: RangeError no way\n$/)
+  const sample = await rr(folder, ['invoke', '--event', 'api-gateway', '--json'])
+  assert.deepEqual([sample.code, sample.out], [0, '{"ok":true}\n'])
+})
+
+test('sample events are listed, a typo is told with the nearest name, and two sources of an event are refused', async (t) => {
+  const folder = await testFolder(t)
+  const list = await rr(folder, ['invoke', '--events'])
+  assert.equal(list.code, 0)
+  const names = list.out.split('\n').filter((line) => line !== '')
+  assert.ok(names.length >= 11)
+  assert.ok(names.every((line) => /^[a-z0-9-]+ {2,}\S/.test(line)))
+  const typo = await rr(folder, ['invoke', '--event', 'api-gatway'])
+  assert.deepEqual(
+    [typo.code, typo.err],
+    [
+      2,
+      'rr: RR_USAGE: there is no sample event "api-gatway", did you mean "api-gateway"?\n    `rr invoke --events` lists them.\n',
+    ],
+  )
+  for (const words of [
+    ['--event', 's3', '--body', '{}'],
+    ['--event', 's3', '--sqs', '2'],
+    ['file.json', '--body', '{}'],
+  ])
+    assert.equal((await rr(folder, ['invoke', ...words])).code, 2, words.join(' '))
+})
+
+test('each sample event is one that its service sends', async (t) => {
+  const folder = await testFolder(t)
+  const { out } = await rr(folder, ['invoke', '--events'])
+  for (const line of out.trim().split('\n')) {
+    const event = sampleEvent(line.split(' ')[0] ?? '')
+    assert.ok(Buffer.isBuffer(event), line)
+    assert.equal(typeof JSON.parse(event.toString('utf8')), 'object')
+  }
 })

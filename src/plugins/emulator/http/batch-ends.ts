@@ -5,7 +5,7 @@
 import type { BatchEnd, FailedRecord, Logger } from '../../../index.js'
 
 /** Header with the reasons: a JSON list in base64. */
-export const failuresHeader = 'X-RelayRunner-Failures'
+const failuresHeader = 'X-RelayRunner-Failures'
 
 // A client takes 16 KB of headers.
 const reasonsMax = 20

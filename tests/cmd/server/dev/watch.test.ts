@@ -16,7 +16,7 @@ async function watched(t: TestContext, folder: string) {
   const faults: Unwatched[] = []
   const watch = watchFolder({
     folder,
-    onChange: (path) => seen.push(path),
+    onChange: (paths) => seen.push(...paths),
     onUnwatched: (what) => faults.push(what),
     clock,
   })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode, RelayError } from '../../../../src/index.js'
-import { consoleText } from '../../../../src/logging/encode.js'
+import { consoleText } from '../../../../src/logging/console-text.js'
 import { toLambdaError } from '../../../../src/plugins/lambda/errors.js'
 import { reportEvent } from '../../../../src/plugins/lambda/failures/report.js'
 import { faultOfError, verdictOfError } from '../../../../src/work/fault.js'
