@@ -182,10 +182,14 @@ add(
   async () => (await import('./lambda/send.js')).send,
 )
 add(
-  withConfig(new Command('queue').description('count the messages of the queue that is polled')).option(
-    '--json',
-    'one JSON document on standard output',
-  ),
+  withConfig(
+    new Command('queue').description('count the messages of the queue that is polled, or look at them'),
+  )
+    .argument('[action]', 'show, redrive (move dead ones back) or purge (drop all)')
+    .argument('[ids...]', 'redrive: only these messages')
+    .option('--dead', 'show, purge: the dead-letter queue')
+    .option('--limit <n>', 'show: most messages (else 20)')
+    .option('--json', 'one JSON document on standard output'),
   async () => (await import('./lambda/queue.js')).queue,
 )
 add(

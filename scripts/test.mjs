@@ -71,7 +71,8 @@ if (!passed && again.length > 0 && again.length <= secondRunsMax && again.length
   passed = true
   for (const file of again) {
     console.error(`\nonce more, by itself: ${relative(root, file)}`)
-    const second = await runTests([file])
+    // Source maps name the source; what runs is what it was compiled to.
+    const second = await runTests([file.startsWith(`${root}build/`) ? file : compiledOf(file)])
     report('failed again', second.failed)
     passed &&= second.code === 0
   }
@@ -80,6 +81,11 @@ if (!passed && again.length > 0 && again.length <= secondRunsMax && again.length
 clearTimeout(timer)
 rmSync(notes, { recursive: true, force: true })
 process.exit(passed ? 0 : 1)
+
+/** Path of the compiled form of a test. */
+function compiledOf(file) {
+  return join(root, 'build', relative(root, file)).replace(/\.ts$/, '.js')
+}
 
 /** Runs these files, and returns the exit code and the tests that failed. */
 async function runTests(paths) {

@@ -58,7 +58,17 @@ export type { FailedRecord } from '../index.js'
 export { boltDbFileFault } from './boltdb/files.js'
 export { readFailures } from './emulator/http/batch-ends.js'
 export { type EmulatorIdentity, identityRoute, readIdentity } from './emulator/http/identity.js'
-export { EmulatorQueue, EmulatorSend, EmulatorTarget, type PolledCounts } from './emulator/procedures.js'
+export {
+  type ChangedQueue,
+  EmulatorMessages,
+  EmulatorPurge,
+  EmulatorQueue,
+  EmulatorRedrive,
+  EmulatorSend,
+  EmulatorTarget,
+  type PolledCounts,
+  type QueueMessages,
+} from './emulator/procedures.js'
 
 /** Loads the process runner behind `rr lambda run`. */
 export async function loadEnvironment(): Promise<typeof ExecutionEnvironment> {

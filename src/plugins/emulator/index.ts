@@ -4,6 +4,9 @@ import { BatchEnds } from './http/batch-ends.js'
 import { sqsFaults, sqsProperties } from './mapping/section.js'
 import type { EmulatorTarget } from './procedures.js'
 
+// Under `rr dev` people wait for the next delivery of a message that failed; on AWS it takes six times the function's time-out.
+const devRetryMs = 5000
+
 export default definePlugin({
   name: 'emulator',
   needs: { rpc: Rpc },
@@ -59,6 +62,7 @@ export default definePlugin({
     const queue = await openPolledQueue({
       settings: config.sqs,
       timeoutMs: config.timeout,
+      retryMs: mode === 'dev' ? devRetryMs : undefined,
       invoke: (event) => server.invoke(event),
       address: () => server.address,
       clock,

@@ -19,6 +19,10 @@ export interface EventSourceMappingOptions {
   /** Batches at once. */
   readonly concurrency: number
   readonly reportsFailures: boolean
+  /** Ms until failed messages are delivered again; absent: when their visibility timeout ends, as on AWS. */
+  readonly retryMs?: number | undefined
+  /** Ms that a received message stays hidden, where it is known. */
+  readonly visibilityMs?: number | undefined
   readonly invoke: (event: Buffer) => Promise<Invoked>
   readonly clock: Clock
   readonly log: Logger
@@ -122,23 +126,35 @@ export class EventSourceMapping {
   async #invoke(batch: readonly EventRecord[]): Promise<void> {
     const { invoke, reportsFailures, log, onBatch } = this.#options
     const delivered = batch.map(({ delivery }) => delivery.id)
+    const receivedMs = this.#options.clock.nowMs()
     const answer = await invoke(sqsEvent(batch))
     if (answer.kind === 'unrun') return this.#release(batch)
     const { failed, problem, ignoredCount = 0 } = readBatchAnswer(answer, delivered, reportsFailures)
     const deleted = await this.#settle(batch, failed)
     onBatch?.({ delivered, deleted, failed: [...failed], problem })
-    const fields = { delivered: delivered.length, deleted: deleted.length, failed: failed.size }
+    const again = failed.size === 0 ? {} : this.#nextDelivery(receivedMs)
+    const fields = { delivered: delivered.length, deleted: deleted.length, failed: failed.size, ...again }
     if (problem !== undefined) log.warn({ ...fields, problem }, 'a whole batch of the queue failed')
     else if (ignoredCount > 0) log.warn({ ...fields, ignored: ignoredCount }, lostText)
     else log.info(fields, 'a batch of the queue is over')
   }
 
+  /** When failed messages are delivered again. */
+  #nextDelivery(receivedMs: number): { readonly comesAgainAt?: string; readonly inSeconds?: number } {
+    const { retryMs, visibilityMs, clock } = this.#options
+    const nowMs = clock.nowMs()
+    const atMs = retryMs === undefined ? receivedMs + (visibilityMs ?? Number.NaN) : nowMs + retryMs
+    if (!Number.isFinite(atMs)) return {}
+    const comesAgainAt = new Date(atMs).toISOString()
+    return { comesAgainAt, inSeconds: Math.max(0, Math.round((atMs - nowMs) / 1000)) }
+  }
+
   /** Settles a batch; returns the ids of the deleted messages. */
   async #settle(batch: readonly EventRecord[], failed: ReadonlySet<string>): Promise<readonly string[]> {
-    const { source, queue, log } = this.#options
+    const { source, queue, log, retryMs } = this.#options
     const isDone = (id: string) => !failed.has(id)
     const items = batch.map(({ delivery }) => {
-      return { delivery, verdict: isDone(delivery.id) ? doneVerdict : retryVerdict }
+      return { delivery, verdict: isDone(delivery.id) ? doneVerdict : retryVerdict(retryMs) }
     })
     const faults = await source.settle(items)
     const [fault] = faults.filter((one) => one !== undefined)
@@ -153,10 +169,12 @@ export class EventSourceMapping {
 }
 
 const doneVerdict: Verdict = { kind: 'done', body: new Uint8Array() }
-const retryVerdict: Verdict = {
-  kind: 'retry',
-  why: { kind: FaultKind.retry, message: 'the function’s answer names it' },
+
+function retryVerdict(afterMs: number | undefined): Verdict {
+  const why = { kind: FaultKind.retry, message: 'the function’s answer names it' }
+  return { kind: 'retry', why, ...(afterMs === undefined ? {} : { afterMs }) }
 }
+
 const lostText = 'messages that the answer named as failed were deleted: the mapping does not report failures'
 
 function bytesOf(batch: readonly EventRecord[]): number {

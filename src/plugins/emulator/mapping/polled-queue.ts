@@ -15,7 +15,8 @@ import { placeOfQueue } from '../../../work/queues/sqs/client.js'
 import { openSqsQueue } from '../../../work/queues/sqs/sqs-queue.js'
 import type { ExtraRoute } from '../http/server.js'
 import type { PolledCounts, SentMessages } from '../procedures.js'
-import { EventSourceMapping } from './event-source-mapping.js'
+import { EventSourceMapping, type EventSourceMappingOptions } from './event-source-mapping.js'
+import { remoteViewProcedures, viewProcedures } from './queue-view.js'
 import { isUrl, type SqsSettings, visibilityFactor } from './section.js'
 import { sqsRoute } from './sqs-endpoint.js'
 import { problemOfMessage } from './sqs-limits.js'
@@ -32,6 +33,8 @@ export interface PolledQueueOptions {
   readonly invoke: (event: Buffer) => Promise<Ended>
   /** `host:port` of the emulator, once it listens. */
   readonly address: () => string
+  /** Ms until failed messages of a queue in memory are delivered again; absent: when their visibility timeout ends. */
+  readonly retryMs?: number | undefined
   readonly clock: Clock
   readonly log: Logger
   readonly env: Readonly<Record<string, string | undefined>>
@@ -74,8 +77,9 @@ const nothing: PolledQueue = {
 function proceduresOf(of: {
   send(argument: unknown): Promise<SentMessages>
   counts(): Promise<PolledCounts>
+  readonly view?: PolledQueue['procedures']
 }): PolledQueue['procedures'] {
-  return { Send: { audited: true, call: of.send }, Queue: { call: of.counts } }
+  return { Send: { audited: true, call: of.send }, Queue: { call: of.counts }, ...of.view }
 }
 
 function refuse(): never {
@@ -102,7 +106,7 @@ function memoryQueue(options: PolledQueueOptions, name: string): PolledQueue {
   const memory = [queue, deadLetter]
   const named = new Map(memory.map((one) => [one.name, one]))
   return {
-    ...running(options, queue),
+    ...running(options, queue, { visibilityMs, retryMs: settings.retry_after ?? options.retryMs }),
     polled: `${name} (in memory)`,
     route: sqsRoute({ queues: memory, address, log }),
     procedures: proceduresOf({
@@ -111,6 +115,7 @@ function memoryQueue(options: PolledQueueOptions, name: string): PolledQueue {
         const { visible, inFlight, delayed } = await queue.counts()
         return { queue: name, visible, in_flight: inFlight, delayed, dead: deadLetter.ids.length }
       },
+      view: viewProcedures(queue, deadLetter),
     }),
   }
 }
@@ -149,6 +154,7 @@ async function remoteQueue(options: PolledQueueOptions, url: string): Promise<Po
         const { visible, inFlight, delayed } = await queue.counts()
         return { queue: url, visible, in_flight: inFlight, delayed, dead: null }
       },
+      view: remoteViewProcedures(url),
     }),
   }
 }
@@ -161,7 +167,11 @@ function warnOfShort(log: Logger, visibilityMs: number, timeoutMs: number): void
   )
 }
 
-function running({ settings, invoke, clock, log }: PolledQueueOptions, queue: MessageQueue) {
+function running(
+  { settings, invoke, clock, log }: PolledQueueOptions,
+  queue: MessageQueue,
+  times: Pick<EventSourceMappingOptions, 'visibilityMs' | 'retryMs'> = {},
+) {
   let mapping: EventSourceMapping | undefined
   return {
     start: () => {
@@ -172,6 +182,7 @@ function running({ settings, invoke, clock, log }: PolledQueueOptions, queue: Me
         windowMs: settings.batch_window,
         concurrency: settings.concurrency,
         reportsFailures: settings.report_batch_item_failures,
+        ...times,
         invoke: async (event) => {
           const ended = await invoke(event)
           return ended.kind === 'error' && ended.type === stoppedType ? { kind: 'unrun' } : ended

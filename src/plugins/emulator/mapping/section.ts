@@ -30,6 +30,13 @@ export const sqsProperties = {
     description:
       'How long a delivered message stays hidden, for a queue in memory. Default: six times `emulator.timeout`.',
   },
+  retry_after: {
+    type: 'string',
+    format: 'duration',
+    zero: 'allowed',
+    description:
+      'How long a message that failed stays hidden, for a queue in memory. Default: 5s under `rr dev`; else until its visibility timeout ends, as on AWS.',
+  },
   max_receive_count: {
     type: 'integer',
     minimum: 0,
@@ -122,9 +129,10 @@ function visibilityFaults({ visibility_timeout: givenMs }: SqsSettings, timeoutM
 }
 
 /** Finds settings that a queue with a URL has on its server. */
-function urlFaults({ visibility_timeout, max_receive_count }: SqsSettings): SectionFault[] {
+function urlFaults({ visibility_timeout, retry_after, max_receive_count }: SqsSettings): SectionFault[] {
   const own = [
     ['sqs.visibility_timeout', visibility_timeout, 'its VisibilityTimeout'],
+    ['sqs.retry_after', retry_after, 'its VisibilityTimeout'],
     ['sqs.max_receive_count', max_receive_count, 'its RedrivePolicy'],
   ] as const
   return own.flatMap(([key, value, attribute]) =>

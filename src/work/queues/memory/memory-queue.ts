@@ -20,6 +20,7 @@ import type {
   VisibilityChange,
 } from '../message-queue.js'
 import { MessageOrder } from './message-order.js'
+import type { QueuedMessage } from './queued-message.js'
 
 /** Options of a queue. */
 export interface MemoryQueueOptions {
@@ -59,8 +60,7 @@ interface Message {
 const receiveCountMax = 10
 const inFlightMaxDefault = 120_000
 const deduplicationMs = 5 * 60_000
-const region = 'us-east-1'
-const account = '123456789012'
+const arnHead = 'arn:aws:sqs:us-east-1:123456789012'
 const firstSequence = 18_849_496_460_467_696_000n
 // SQS has no such limit; here it shows early that nothing consumes the queue.
 const messagesMax = 1_000_000
@@ -84,7 +84,7 @@ export class MemoryQueue implements MessageQueue {
     this.name = options.name
     this.isFifo = options.name.endsWith('.fifo')
     this.#order = new MessageOrder({ locksGroups: this.isFifo, random: options.random })
-    this.arn = `arn:aws:sqs:${region}:${account}:${options.name}`
+    this.arn = `${arnHead}:${options.name}`
   }
 
   /** Messages that have neither been acknowledged nor moved. */
@@ -169,6 +169,32 @@ export class MemoryQueue implements MessageQueue {
   /** Does nothing: it has no connections, and its messages stay. */
   close(): void {}
 
+  /** Describes messages in the order in which they were sent, without receiving them. */
+  messages(max: number): readonly QueuedMessage[] {
+    const nowMs = this.#options.clock.nowMs()
+    return [...this.#messages.values()]
+      .slice(0, max)
+      .map(({ id, sent, sentAtMs, receiveCount, visibleAtMs }) => ({
+        id,
+        body: sent.body,
+        group: sent.group,
+        receiveCount,
+        ageMs: Math.max(0, nowMs - sentAtMs),
+        visibleInMs: Math.max(0, visibleAtMs - nowMs),
+      }))
+  }
+
+  /** Sends messages (all, or those named) to `target` as new ones and drops them here. Returns their ids. */
+  moveTo(target: MemoryQueue, ids: readonly string[] = this.ids): readonly string[] {
+    const moved = ids.flatMap((id) => this.#messages.get(id) ?? [])
+    for (const message of moved) {
+      const { id, sent, sentAtMs } = message
+      this.#forget(message)
+      target.#add({ id, sent, sentAtMs, deadFrom: undefined, visibleAtMs: 0 })
+    }
+    return moved.map(({ id }) => id)
+  }
+
   /** Drops every message, as PurgeQueue does. */
   purge(): void {
     for (const message of this.#messages.values()) this.#order.remove(message)
@@ -193,8 +219,7 @@ export class MemoryQueue implements MessageQueue {
 
   #delete(receipt: string): Error | undefined {
     const message = this.#byReceipt.get(receipt)
-    // A FIFO queue refuses an expired receipt, since another consumer may get its message next. A standard queue accepts
-    // it.
+    // A FIFO queue refuses an expired receipt, since another consumer may get its message next.
     if (message === undefined || (this.isFifo && !this.isInFlight(receipt))) return stale()
     this.#forget(message)
     return undefined

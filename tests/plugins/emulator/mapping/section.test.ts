@@ -67,6 +67,7 @@ test('what AWS takes is taken, and the defaults are AWS’s but for reported fai
       queue: 'orders',
       batch_size: 10,
       batch_window: 0,
+      retry_after: undefined,
       visibility_timeout: undefined,
       max_receive_count: undefined,
       report_batch_item_failures: true,
