@@ -5,6 +5,7 @@ import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
 import { type compiledTree, unpackTree } from './compiled.js'
 import type { EnvironmentVariables } from './env.js'
 import { isRoadRunnerFile, readConfig } from './find.js'
+import { isModuleFile, readModule } from './module.js'
 import { emptyMap, parseYaml } from './yaml/yaml.js'
 
 /** A plugin that the file lists, with the folder that its path counts from. */
@@ -84,15 +85,18 @@ class Loader {
     const name = this.#nameOf(file)
     this.#folders.set(name, dirname(file))
     this.files.push(file)
+    const parsed = isModuleFile(file) ? await readModule(file, name) : await this.#readYaml(file, name)
+    this.problems.push(...parsed.problems)
+    return parsed.tree.kind === 'map' ? this.#include(parsed.tree, file, [...chain, file]) : parsed.tree
+  }
+
+  async #readYaml(file: string, name: string) {
     const { env, compiled } = this.#options
     const text = readConfig(file)
     const packed = compiled?.(text)
-    const parsed =
-      packed === undefined
-        ? await parseYaml(text, { file: name, env })
-        : unpackTree(packed, { file: name, env })
-    this.problems.push(...parsed.problems)
-    return parsed.tree.kind === 'map' ? this.#include(parsed.tree, file, [...chain, file]) : parsed.tree
+    return packed === undefined
+      ? parseYaml(text, { file: name, env })
+      : unpackTree(packed, { file: name, env })
   }
 
   async #include(tree: Tree & { kind: 'map' }, file: string, chain: readonly string[]): Promise<Tree> {

@@ -25,9 +25,38 @@ const head = `# Configuration
 - **\`include: [more.yaml]\`** replaces whole sections; paths count from the file that names them. **\`-o key.path=value\`** beats both.
 - **Durations** carry a unit (\`500ms\`, \`60s\`, \`1h30m\`); **sizes** are \`64KB\`, \`16MB\`, or bytes. \`on\`, \`off\`, \`true\`, \`false\` are one type.
 - **Working directory** of server and workers: \`-w DIR\`, else the folder of the file.
+- **JavaScript or TypeScript** instead of YAML: \`-c rr.config.js\` (or \`.mjs\`, \`.cjs\`, \`.ts\` where Node runs TypeScript) takes the file's default export, a
+  value, a promise, or a function that returns one. Variables are not replaced in it; \`rr compile\` does not store it.
 - \`plugins: [./mine.mjs, relayrunner-plugin-x]\` lists plugins beside the built-in ones, see [plugins](plugins.md).
 - \`# yaml-language-server: $schema=node_modules/relayrunner/dist/rr.schema.json\` on the first line makes editors complete and check keys.
   \`rr schema -c rr.yaml > rr.schema.json\` writes a schema that has the sections of the listed plugins, too.
+
+<!-- run: config-module after worker -->
+\`\`\`js
+// rr.config.js
+import { defineConfig } from 'relayrunner'
+
+export default defineConfig({
+  version: '3',
+  server: { command: 'node worker.mjs' },
+  lambda: { pool: { num_workers: process.env.CI === undefined ? 2 : 1, allocate_timeout: '10s' } },
+  emulator: { address: '127.0.0.1:0' },
+})
+\`\`\`
+
+<!-- run: config-module after worker -->
+\`\`\`sh
+relayrunner validate -c rr.config.js
+\`\`\`
+
+In TypeScript the same value is checked, key by key:
+
+\`\`\`ts
+import { type Config, defineConfig } from 'relayrunner'
+
+const pool = { num_workers: 'auto', max_jobs: 500 } as const
+export default defineConfig({ version: '3', server: { command: 'php worker.php' }, lambda: { mode: 'raw', pool } }) satisfies Config
+\`\`\`
 `
 
 const pages = {

@@ -41,6 +41,7 @@ export { type Shape, type ShapeOf, shape } from './ipc/rpc/shape.js'
 export { type Journal, type JournalChange, type JournalOptions, openJournal } from './journal/journal.js'
 export { type LogFields, type Logger, LogLevel, silentLogger } from './logging/logger.js'
 export { type DefaultsOf, defaultsOf } from './schema/defaults.js'
+export { type Config, defineConfig } from './schema/define-config.js'
 export type { ConfigOf, Part, Properties, Schema } from './schema/kinds.js'
 export {
   mapSection,

@@ -3,7 +3,7 @@ import type { FailedRecord } from '../../src/plugins/index.js'
 import { printable } from '../output.js'
 
 /** An event and its answer. */
-export interface Invoked {
+export interface InvokeFacts {
   readonly event: Buffer
   readonly answer: string
   readonly tookMs: number
@@ -26,7 +26,7 @@ interface EventRecord {
 }
 
 /** Sums up the answer; an event that is not a batch takes one line. */
-export function summaryOf({ event, answer, tookMs, reasons }: Invoked): Summary {
+export function summaryOf({ event, answer, tookMs, reasons }: InvokeFacts): Summary {
   const failed = failedIds(answer)
   const records = recordsOf(event)
   if (failed === undefined || records.length === 0)

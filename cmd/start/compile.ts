@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compileConfig } from '../../config/compiled.js'
 import { readConfig } from '../../config/find.js'
+import { isModuleFile } from '../../config/module.js'
 import { messageOf } from '../../src/core/errors.js'
 import { builtFile } from '../../src/core/package-files.js'
 import { type CommonOptions, ExitCode, sayFault } from '../options.js'
@@ -76,7 +77,8 @@ interface Written {
 }
 
 async function writeConfig(folder: string, files: readonly string[]): Promise<void> {
-  const texts = files.map((file) => readConfig(file))
+  // A module is imported at each start: what it returns may depend on the environment.
+  const texts = files.filter((file) => !isModuleFile(file)).map((file) => readConfig(file))
   const sections = builtInSections.map(({ name }) => name)
   const bytes = JSON.stringify(await compileConfig(texts, { version, sections }))
   write(folder, preparedNames.config, { bytes, mode: modeLike(files) })

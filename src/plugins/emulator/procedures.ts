@@ -34,7 +34,7 @@ export type QueueMessages = ShapeOf<typeof messages>
 /** A queue that messages were moved to or dropped from, and their number. */
 export type ChangedQueue = ShapeOf<typeof changed>
 
-/** Which queue, and which of its messages. */
+/** Choice of a queue, and of some of its messages. */
 export interface QueueChoice {
   /** True: the dead-letter queue. */
   readonly dead?: boolean

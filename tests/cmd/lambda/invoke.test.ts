@@ -235,7 +235,7 @@ test('a summary names the records that failed, why, and how long the batch took'
   assert.deepEqual([sample.code, sample.out], [0, '{"ok":true}\n'])
 })
 
-test('sample events are listed, a typo is told with the nearest name, and two sources of an event are refused', async (t) => {
+test('sample events are listed, typos get the nearest name, and two events at once are refused', async (t) => {
   const folder = await testFolder(t)
   const list = await rr(folder, ['invoke', '--events'])
   assert.equal(list.code, 0)

@@ -139,7 +139,7 @@ export class EventSourceMapping {
     else log.info(fields, 'a batch of the queue is over')
   }
 
-  /** When failed messages are delivered again. */
+  /** Time at which failed messages are delivered again. */
   #nextDelivery(receivedMs: number): { readonly comesAgainAt?: string; readonly inSeconds?: number } {
     const { retryMs, visibilityMs, clock } = this.#options
     const nowMs = clock.nowMs()
