@@ -51,12 +51,13 @@ function withConfig(command: Command): Command {
   )
 }
 
+const output = { outputError: (text: string, write: (text: string) => void) => write(usageText(text)) }
 const program = withConfig(new Command(isOwnName ? 'relayrunner' : 'rr'))
   .description(
     'Runs queue and Lambda work on pre-warmed workers in PHP, Node, Python or any RoadRunner worker.',
   )
   .version(versionText, '-v, --version')
-  .configureOutput({ outputError: (text, write) => write(usageText(text)) })
+  .configureOutput(output)
   .exitOverride()
   .addHelpText(
     'after',
@@ -80,16 +81,19 @@ interface WrittenOptions extends CommonOptions {
 
 /** Adds a command whose code is loaded when it is asked for. */
 function add(command: Command, load: () => Promise<Run>, parent: Command = program): void {
-  command.exitOverride().action(async (...words: unknown[]) => {
-    const own = words.pop() as Command
-    words.pop()
-    const [all, local] = [program.opts<WrittenOptions>(), own.opts<WrittenOptions>()]
-    const workdir = local.workdir ?? local.WorkDir ?? all.workdir ?? all.WorkDir
-    const folder = workdir === undefined ? {} : { workdir }
-    const options = { ...all, ...local, ...folder, override: [...all.override, ...(local.override ?? [])] }
-    const run = await load()
-    process.exitCode = await run(...([...words, options] as never[]))
-  })
+  command
+    .configureOutput(output)
+    .exitOverride()
+    .action(async (...words: unknown[]) => {
+      const own = words.pop() as Command
+      words.pop()
+      const [all, local] = [program.opts<WrittenOptions>(), own.opts<WrittenOptions>()]
+      const workdir = local.workdir ?? local.WorkDir ?? all.workdir ?? all.WorkDir
+      const folder = workdir === undefined ? {} : { workdir }
+      const options = { ...all, ...local, ...folder, override: [...all.override, ...(local.override ?? [])] }
+      const run = await load()
+      process.exitCode = await run(...([...words, options] as never[]))
+    })
   parent.addCommand(command)
 }
 

@@ -26,7 +26,7 @@ interface EventRecord {
 }
 
 /** Sums up the answer; an event that is not a batch takes one line. */
-export function summaryOf({ event, answer, tookMs, reasons }: InvokeFacts): Summary {
+export function invokeSummary({ event, answer, tookMs, reasons }: InvokeFacts): Summary {
   const failed = failedIds(answer)
   const records = recordsOf(event)
   if (failed === undefined || records.length === 0)

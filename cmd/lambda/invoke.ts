@@ -1,11 +1,11 @@
 /** `rr invoke`: sends one event to the emulator and prints the function's answer. The home of undici. */
 import { ErrorCode, messageOf, RelayError } from '../../src/core/errors.js'
-import { type FailedRecord, readFailures } from '../../src/plugins/index.js'
+import { type FailedRecord, readFailureReasons } from '../../src/plugins/index.js'
 import { readInput } from '../input.js'
 import { type CommonOptions, ExitCode, wrongUsage } from '../options.js'
 import { printableLines } from '../output.js'
 import { reachable } from './emulator-address.js'
-import { failureText, summaryOf } from './invoke-summary.js'
+import { failureText, invokeSummary } from './invoke-summary.js'
 import { invokeTarget } from './invoke-target.js'
 import { sampleEvent, sampleEventList } from './sample-events.js'
 import { sqsBatch } from './sqs-batch.js'
@@ -73,7 +73,7 @@ export async function invoke(file: string | undefined, options: InvokeOptions): 
     process.stderr.write(`rr: ${what}\n`)
     return ExitCode.fault
   }
-  const { lines, hasFailures } = summaryOf({ event, answer, tookMs, reasons })
+  const { lines, hasFailures } = invokeSummary({ event, answer, tookMs, reasons })
   if (options.silent !== true) process.stderr.write(`rr: ${lines.join('\n')}\n`)
   return hasFailures && options.failOnBatchFailures === true ? ExitCode.fault : ExitCode.ok
 }
@@ -93,7 +93,7 @@ async function post(address: string, event: Buffer): Promise<Posted> {
     const options = { method: 'POST', body: event, headersTimeout: 0, bodyTimeout: 0 } as const
     const { statusCode, headers, body } = await request(url, options)
     const isError = headers['x-amz-function-error'] !== undefined
-    const reasons = readFailures(headers['x-relayrunner-failures'])
+    const reasons = readFailureReasons(headers['x-relayrunner-failures'])
     return { status: statusCode, answer: await body.text(), isError, reasons }
   } catch (error) {
     const isRefused = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED'

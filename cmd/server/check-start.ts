@@ -114,9 +114,14 @@ class Checker {
       return
     }
     const words = wordsOf(command)
+    // Words of a shell have been reported with what to write instead: nothing is to be installed.
+    const isShell = this.#plan.problems.some(
+      ({ what, at }) => what.includes('no shell reads this command') && at.line === command.at.line,
+    )
     if (words === undefined || folder === undefined) return
     const fault = commandFault({ words, cwd: folder, path: this.#path(pool), isThread })
-    if (fault !== undefined) this.#fail(command.at, fault.what, fault.hint)
+    const hint = isShell ? 'it is a word for a shell, and none reads the command' : fault?.hint
+    if (fault !== undefined) this.#fail(command.at, fault.what, hint)
   }
 
   /** Returns the folder that workers start in; reports a missing one and returns undefined. */

@@ -56,7 +56,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
 
 export type { FailedRecord } from '../index.js'
 export { boltDbFileFault } from './boltdb/files.js'
-export { readFailures } from './emulator/http/batch-ends.js'
+export { readFailureReasons } from './emulator/http/batch-ends.js'
 export { type EmulatorIdentity, identityRoute, readIdentity } from './emulator/http/identity.js'
 export {
   type ChangedQueue,

@@ -37,16 +37,19 @@ export interface Problem {
 
 /** Returns `FILE:LINE:COLUMN: what, did you mean "nearest"? Expected …` on one line. */
 export function formatProblem({ at, severity, what, expected, nearest, hint }: Problem): string {
-  const place = `${at.file}:${at.line}:${at.column}`
+  // What was written on the command line has no lines.
+  const place = at.file.startsWith('-o ') ? at.file : `${at.file}:${at.line}:${at.column}`
   const claim = severity === 'warning' ? `warning: ${what}` : what
+  const isSentence = hint !== undefined && /^[A-Z]/.test(hint)
   const more = [
     ...(expected === undefined ? [] : [`expected ${expected}`]),
-    ...(hint === undefined ? [] : [hint]),
+    ...(hint === undefined || isSentence ? [] : [hint]),
   ]
-  if (nearest === undefined) return `${place}: ${[claim, ...more].join(', ')}`
+  const end = isSentence ? `. ${hint}` : ''
+  if (nearest === undefined) return `${place}: ${[claim, ...more].join(', ')}${end}`
   const sentence = more.join(', ')
   const rest = sentence === '' ? '' : ` ${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}`
-  return `${place}: ${claim}, did you mean "${nearest}"?${rest}`
+  return `${place}: ${claim}, did you mean "${nearest}"?${rest}${sentence === '' && isSentence ? ` ${hint}` : end}`
 }
 
 /** Returns a key's value; undefined also for a key without a value. */

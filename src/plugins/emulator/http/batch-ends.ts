@@ -61,7 +61,7 @@ function reasonsText(failed: readonly FailedRecord[]): string {
 }
 
 /** Reads the header; an empty list when it is not one of ours. */
-export function readFailures(header: unknown): readonly FailedRecord[] {
+export function readFailureReasons(header: unknown): readonly FailedRecord[] {
   if (typeof header !== 'string') return []
   try {
     const list: unknown = JSON.parse(Buffer.from(header, 'base64').toString('utf8'))

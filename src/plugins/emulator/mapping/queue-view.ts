@@ -1,4 +1,4 @@
-/** What `rr queue show`, `redrive` and `purge` do with a queue in memory and its dead-letter queue. */
+/** Procedures behind `rr queue show`, `redrive` and `purge`, for a queue in memory and its dead-letter queue. */
 import { type AnyProcedure, ErrorCode, RelayError } from '../../../index.js'
 import type { MemoryQueue } from '../../../work/queues/memory/memory-queue.js'
 import { bodyText } from '../../../work/queues/text.js'

@@ -39,11 +39,20 @@ export function resolveProgram(word: string, cwd: string, path: string): string 
     checkHead(file, path)
     return file
   }
-  throw new RelayError(ErrorCode.WorkerCommand, `the program "${word}" is not on PATH (${path})`, {
+  throw new RelayError(ErrorCode.WorkerCommand, `the program "${word}" is not on PATH (${shortPath(path)})`, {
     hint: isFile(resolve(cwd, word))
       ? `There is a file ${word} in ${cwd}: write ./${word}, or put its interpreter before it.`
       : `Install ${word}, or write its full path in \`command\`.`,
   })
+}
+
+const foldersShownMax = 3
+
+/** PATH for a message: the folders that are looked through first, and how many more there are. */
+function shortPath(path: string): string {
+  const folders = path.split(delimiter)
+  const more = folders.length - foldersShownMax
+  return more <= 1 ? path : `${folders.slice(0, foldersShownMax).join(delimiter)} and ${more} more folders`
 }
 
 /** Finds the part of a path that breaks it: a folder that is missing or closed, a link without a target. */
@@ -155,7 +164,7 @@ function checkEnvLine(file: string, line: string, path: string): void {
     return !isAbsolute(candidate) || (isFile(candidate) && isExecutable(candidate))
   })
   if (isThere) return
-  const what = `the #! line of ${file} asks env for ${JSON.stringify(word)}, which is not on PATH (${path})`
+  const what = `the #! line of ${file} asks env for ${JSON.stringify(word)}, which is not on PATH (${shortPath(path)})`
   throw new RelayError(ErrorCode.WorkerCommand, what, {
     hint: line.endsWith('\r')
       ? 'The file has Windows line ends, which become part of the name: save it with Unix ones.'
