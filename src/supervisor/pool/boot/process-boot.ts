@@ -1,6 +1,6 @@
 /** Boots workers that are child processes: starts one, connects its output and its relay, and explains a boot that failed. */
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { onAbort } from '../../../core/abort.js'
 import { assert } from '../../../core/assert.js'
 import type { Clock } from '../../../core/clock.js'
@@ -162,9 +162,11 @@ function bootHint({ words, cwd, config }: ProcessBootOptions, exit: ProcessExit)
   if (script !== undefined && !existsSync(resolve(cwd, script)))
     return `There is no file ${resolve(cwd, script)}: paths count from the working directory (\`cwd\`, -w, else the folder of the config file).`
   const command = words.join(' ')
-  const serve =
-    'it must call serve() (Node, Python), Worker::serve() (PHP), or whatever waits for jobs in its package'
+  const call = words.some((word) => /^php[\d.]*$/.test(basename(word))) ? 'Worker::serve()' : 'serve()'
+  const serve = `it must call ${call}, or whatever waits for jobs in its package`
   if (exit.code === 0) return `\`${command}\` ended without waiting for jobs: ${serve}.`
+  if (exit.code !== null)
+    return `Its last lines say why; \`${command}\` shows the same by hand. Once it runs, ${serve}.`
   return `Run \`${command}\` by hand: within allocate_timeout (${config.allocate_timeout} ms) ${serve}.`
 }
 
