@@ -25,6 +25,8 @@ export interface Announced {
   readonly features: readonly string[]
   /** Number of jobs that it runs at once, 1 or more; undefined when it did not say. */
   readonly concurrency?: number | undefined
+  /** Limit in ms that it sets for each of its jobs itself; undefined when it did not say. */
+  readonly limitMs?: number | undefined
 }
 
 /** Answer of a worker to the PID request: its pid, and what it announces. */
@@ -33,8 +35,8 @@ export interface PidReply extends Announced {
 }
 
 /** Worker to server: the answer to the PID request, without `features` when there are none. */
-export function pidReply({ pid, features, concurrency }: PidReply): FrameParts {
-  const message = features.length === 0 ? { pid } : { pid, features, concurrency }
+export function pidReply({ pid, features, concurrency, limitMs }: PidReply): FrameParts {
+  const message = features.length === 0 ? { pid } : { pid, features, concurrency, limit_ms: limitMs }
   return { flags: FrameFlag.control, options: [], head: JSON.stringify(message) }
 }
 
@@ -46,10 +48,12 @@ export function readPidReply(frame: Frame): PidReply | undefined {
   if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0) return undefined
   const features = 'features' in message && Array.isArray(message.features) ? message.features : []
   const concurrency = 'concurrency' in message ? message.concurrency : undefined
+  const limitMs = 'limit_ms' in message ? message.limit_ms : undefined
   return {
     pid,
     features: features.filter((one): one is string => typeof one === 'string'),
     ...(typeof concurrency === 'number' && concurrency >= 1 ? { concurrency: Math.floor(concurrency) } : {}),
+    ...(typeof limitMs === 'number' && limitMs > 0 ? { limitMs } : {}),
   }
 }
 

@@ -45,6 +45,8 @@ export interface RunOptions {
    * nothing more is read from the worker. Without it a streamed answer is a fault.
    */
   readonly onChunk?: (chunk: Reply) => void | Promise<void>
+  /** Name of a feature that the worker must have announced, for `runAlone`; one that has not is not sent the job (RR_JOB_INVALID). */
+  readonly feature?: string
   /** True for a job beside which its worker must run no other; without effect in a worker that runs one at a time. */
   readonly isAlone?: boolean
   /** Aborting asks a worker that streams to end early; one that does not within `stream_timeout` is killed. */

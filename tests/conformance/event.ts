@@ -52,6 +52,7 @@ function settingsOf(mode: 'raw' | 'event' | 'jobs', pipelining: 'on' | 'off'): O
     prefetch: 'off',
     retry: 'log',
     failed: 'redrive',
+    max_receives: 0,
     quarantine: { after: 3 },
     kafka_identifier: 'partition',
     amazon_mq: 'whole',

@@ -368,6 +368,7 @@ class Play {
       records_per_job: mode === 'raw' ? this.#plan.recordsPerJob : 1,
       prefetch: this.#plan.prefetch,
       failed,
+      max_receives: 0,
       retry: 'log',
       quarantine: { after: quarantineAfter },
       kafka_identifier: 'partition',

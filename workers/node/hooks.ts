@@ -1,8 +1,10 @@
 /** Hooks between jobs, and their announcement: the server sends nothing that the worker did not announce. */
+
 import { type Frame, FrameFlag } from '../../src/ipc/frame.js'
 import type { Relay } from '../../src/ipc/relay.js'
+import type { JobContext } from './context.js'
 
-/** Functions that are called between jobs; each may be absent. */
+/** Functions that are called between jobs, or in the handler's place; each may be absent. */
 export interface Hooks {
   /**
    * Lambda froze the environment for `gapMs` (5 s or more): connections may have been closed by the other side. Runs before the
@@ -13,6 +15,11 @@ export interface Hooks {
   readonly beforeSnapshot?: () => unknown
   /** Called in a process that was restored from a snapshot: reseed, reconnect. An error thrown here fails the restore. */
   readonly afterRestore?: () => unknown
+  /**
+   * Called in the handler's place with a record that the server gave up (`lambda.failed: worker`): it must not run again, but what hangs on it
+   * can be settled. Its result settles the record. Without it no such record is sent.
+   */
+  readonly onGivenUp?: (body: Buffer, context: JobContext) => unknown
 }
 
 /** A control message of the server's. */
@@ -44,9 +51,13 @@ function membersOf(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 /** The features to announce in the PID reply. */
-export function featuresOf({ onThaw, beforeSnapshot, afterRestore }: Hooks): readonly string[] {
+export function featuresOf({ onThaw, beforeSnapshot, afterRestore, onGivenUp }: Hooks): readonly string[] {
   const takesPart = beforeSnapshot !== undefined || afterRestore !== undefined
-  return [...(onThaw === undefined ? [] : ['thaw']), ...(takesPart ? ['snapshot'] : [])]
+  return [
+    ...(onThaw === undefined ? [] : ['thaw']),
+    ...(takesPart ? ['snapshot'] : []),
+    ...(onGivenUp === undefined ? [] : ['given_up']),
+  ]
 }
 
 /** Runs what a message asks for; a snapshot's is answered with the message, or an ERROR frame. Rejects with what `onThaw` throws. */

@@ -180,10 +180,14 @@ export class Serving {
   #call(body: Buffer, job: CurrentJob, cancel: AbortController | undefined): unknown {
     const { context } = job
     if (this.#several !== undefined && cancel !== undefined)
-      return this.#several.within(job, cancel, () => this.#handler(body, context))
+      return this.#several.within(job, cancel, () => this.#handlerOf(context)(body, context))
     setTraceId(context)
     this.#context = context
-    return this.#handler(body, context)
+    return this.#handlerOf(context)(body, context)
+  }
+
+  #handlerOf({ kind }: JobContext): Handler {
+    return kind === 'given_up' ? (this.#hooks.onGivenUp ?? this.#handler) : this.#handler
   }
 
   #tell(error: unknown, flags: number, toHead: ReturnType<typeof answerHead>): void {

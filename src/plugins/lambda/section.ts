@@ -51,10 +51,18 @@ export const config = section(
     failed: {
       type: 'string',
       default: 'redrive',
-      pattern: '^(redrive|log|https?://[^/]+/.+)$',
-      patternText: 'redrive, log, or the URL of a queue',
+      pattern: '^(redrive|log|worker|https?://[^/]+/.+)$',
+      patternText: 'redrive, log, worker, or the URL of a queue',
       description:
-        'What happens to a record that was given up: `redrive` leaves it to the queue’s redrive policy, `log` writes it into the log, the URL of an SQS queue sends it there.',
+        'What happens to a record that was given up: `redrive` leaves it to the queue’s redrive policy, `log` writes it into the log, the URL of an SQS queue sends it there. `worker` (`mode: raw` only) shows it once to a worker that announced `given_up`, which settles what hangs on it.',
+    },
+    max_receives: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 1000,
+      default: 0,
+      description:
+        'With `failed: worker`: `maxReceiveCount` of the queue’s redrive policy. A record that fails at its last delivery is shown to a worker as well, instead of going to the dead-letter queue unheard. 0: not known.',
     },
     retry: {
       type: 'string',
@@ -175,7 +183,19 @@ export const config = section(
     },
   },
   'Events from the AWS Lambda Runtime API.',
-  ({ mode, records_per_job, streaming }) => [
+  ({ mode, records_per_job, streaming, failed, max_receives }) => [
+    ...(failed === 'worker' && mode !== 'raw'
+      ? [
+          {
+            key: 'failed',
+            what: 'records that are given up are shown to workers in mode: raw alone',
+            hint: `the mode is ${mode}`,
+          },
+        ]
+      : []),
+    ...(max_receives > 0 && failed !== 'worker'
+      ? [{ key: 'max_receives', what: 'max_receives needs failed: worker', hint: `failed is ${failed}` }]
+      : []),
     ...(records_per_job > 1 && mode !== 'raw'
       ? [
           {

@@ -48,6 +48,12 @@ export async function runAlone(pool: AloneOptions, job: Job, options: RunOptions
 
 /** Runs the job on a worker without a slot: it takes no other job and is not replaced. */
 async function runOnce(records: JobRecords, worker: Worker, job: Job, options: RunOptions): Promise<Reply> {
+  const { feature } = options
+  if (feature !== undefined && !worker.has(feature)) {
+    worker.retire('quarantine')
+    const text = `${labelOf(worker.id)}, booted for ${job.id ?? 'a job'} alone, did not announce "${feature}"`
+    throw new RelayError(ErrorCode.JobInvalid, text, { details: { feature } })
+  }
   const entry = records.assigned(job)
   const startedAt = records.startedAt()
   const [place] = worker.places

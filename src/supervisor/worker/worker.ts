@@ -12,7 +12,6 @@ import type { Relay } from '../../ipc/relay.js'
 import type { Job, RunOptions } from '../job.js'
 import { drained, logExit } from './exit-log.js'
 import { Answers } from './job/answers.js'
-import { jobIdFeature } from './job/id.js'
 import { crash, type Outcome, unsent } from './job/outcome.js'
 import type { JobHost, RunningJob } from './job/running.js'
 import { type JobBook, SentJobs } from './job/sent-jobs.js'
@@ -137,7 +136,7 @@ export class Worker implements WorkerPlace {
   adopt(relay: Relay, announced: Announced = { features: [] }): void {
     this.#relay = relay
     this.#features = announced.features
-    this.#jobs.isNumbered = announced.features.includes(jobIdFeature)
+    this.#jobs.hear(announced)
     const shared = shareJobs(announced, {
       ...this.#options,
       host: this.#host,

@@ -21,12 +21,16 @@ export interface RawContextParts {
   readonly record: string
   /** Event around the record; undefined: none. */
   readonly envelope: string | undefined
+  /** Reason for which the server gave the record up; absent for a record that is to be run. */
+  readonly givenUp?: string
 }
 
 /** Puts the context of one record together. */
-export function rawContext({ source, request, attempt, record, envelope }: RawContextParts): string {
+export function rawContext(parts: RawContextParts): string {
+  const { source, request, attempt, record, envelope, givenUp } = parts
   const around = envelope === undefined ? '' : `,"envelope":${envelope}`
-  return `{"kind":"record","source":${source},${request},"attempt":${attempt},"record":${record}${around}}`
+  const kind = givenUp === undefined ? '"record"' : `"given_up","reason":${JSON.stringify(givenUp)}`
+  return `{"kind":${kind},"source":${source},${request},"attempt":${attempt},"record":${record}${around}}`
 }
 
 function contextOf(delivery: Delivery): string {

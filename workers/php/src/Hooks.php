@@ -10,8 +10,12 @@ final class Hooks
     /** @var array{thaw: ?callable, before: ?callable, after: ?callable} */
     private array $hooks;
 
-    public function __construct(?callable $onThaw, ?callable $beforeSnapshot, ?callable $afterRestore)
-    {
+    public function __construct(
+        ?callable $onThaw,
+        ?callable $beforeSnapshot,
+        ?callable $afterRestore,
+        private readonly bool $takesGivenUp = false,
+    ) {
         $this->hooks = ['thaw' => $onThaw, 'before' => $beforeSnapshot, 'after' => $afterRestore];
     }
 
@@ -19,7 +23,11 @@ final class Hooks
     public function features(): array
     {
         $takesPart = $this->hooks['before'] !== null || $this->hooks['after'] !== null;
-        return [...($this->hooks['thaw'] === null ? [] : ['thaw']), ...($takesPart ? ['snapshot'] : [])];
+        return [
+            ...($this->hooks['thaw'] === null ? [] : ['thaw']),
+            ...($takesPart ? ['snapshot'] : []),
+            ...($this->takesGivenUp ? ['given_up'] : []),
+        ];
     }
 
     /** Runs what a message asks for. A snapshot's is answered with the message, or an ERROR frame. */

@@ -26,10 +26,16 @@ final class Worker
      * With a `$concurrency` above 1 so many jobs run at once, each in a fiber: while one waits by `Loop`, others run. A job that is over its
      * limit is cancelled by a Cancelled where it waits. `$loop` is the event loop of the application's libraries, where that is another one.
      *
+     * `$onGivenUp` takes records that the server gave up (`lambda.failed: worker`), in the handler's place: they must not run again, but what
+     * hangs on them can be settled. Its result settles the record; without it no such record is sent.
+     *
+     * `$limitMs` tells the server the limit that the worker sets for each job itself (an alarm): it warns of a job that has used 80 % of it.
+     *
      * @param callable(string $body, Context $context): mixed $handler
      * @param ?callable(int $gapMs): mixed $onThaw
      * @param ?callable(): mixed $beforeSnapshot
      * @param ?callable(): mixed $afterRestore
+     * @param ?callable(string $body, Context $context): mixed $onGivenUp
      */
     public static function serve(
         callable $handler,
@@ -38,23 +44,30 @@ final class Worker
         ?callable $afterRestore = null,
         int $concurrency = 1,
         ?EventLoop $loop = null,
+        ?callable $onGivenUp = null,
+        int $limitMs = 0,
     ): void {
         if ($concurrency < 1) {
             throw new \InvalidArgumentException("concurrency is $concurrency; it must be 1 or more");
         }
         $relay = Relay::connect(getenv('RR_RELAY') ?: 'pipes');
-        $hooks = new Hooks($onThaw, $beforeSnapshot, $afterRestore);
+        $hooks = new Hooks($onThaw, $beforeSnapshot, $afterRestore, $onGivenUp !== null);
+        if ($onGivenUp !== null) {
+            $run = $handler;
+            $handler = static fn (string $body, Context $context): mixed => ($context->kind() === 'given_up' ? $onGivenUp : $run)($body, $context);
+        }
         $features = ['job_id', ...(Stack::listen() ? ['stack'] : []), ...$hooks->features()];
+        $own = $limitMs > 0 ? ['limit_ms' => $limitMs] : [];
         self::$bufferLevel = ob_get_level();
         self::$leaks = Leaks::start($handler);
         try {
             if ($concurrency > 1) {
                 // What a job changed cannot be told while others run.
                 $places = self::$leaks === null ? $concurrency : 1;
-                $announced = ['features' => [...$features, 'concurrency', 'cancel'], 'concurrency' => $places];
+                $announced = ['features' => [...$features, 'concurrency', 'cancel'], 'concurrency' => $places] + $own;
                 (new SeveralJobs($relay, $handler, $hooks, $loop ?? new NativeLoop(), $announced, self::$leaks))->serve();
             } else {
-                self::serveInTurn($relay, $handler, $hooks, $features);
+                self::serveInTurn($relay, $handler, $hooks, ['features' => $features] + $own);
             }
         } finally {
             self::$leaks?->summary();
@@ -113,8 +126,8 @@ final class Worker
         return self::$isLeaving;
     }
 
-    /** Serves jobs one at a time. @param list<string> $features what is announced */
-    private static function serveInTurn(Relay $relay, callable $handler, Hooks $hooks, array $features): void
+    /** Serves jobs one at a time. @param array<string, mixed> $announced */
+    private static function serveInTurn(Relay $relay, callable $handler, Hooks $hooks, array $announced): void
     {
         while (($frame = $relay->read()) !== null) {
             // A frame about a stream that has ended in the meantime.
@@ -132,7 +145,7 @@ final class Worker
                 return;
             }
             if (isset($message['pid'])) {
-                $relay->write(Relay::CONTROL, Json::strict(['pid' => getmypid(), 'features' => $features]));
+                $relay->write(Relay::CONTROL, Json::strict(['pid' => getmypid()] + $announced));
             } else {
                 $hooks->run($relay, $message, $frame['payload']);
             }

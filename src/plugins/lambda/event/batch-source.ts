@@ -10,6 +10,7 @@ import { toLambdaError } from '../errors.js'
 import { reportHeldBack, reportRecord } from '../failures/report.js'
 import type { EventWaits } from '../failures/retry-waits.js'
 import { jobIdOf } from '../modes/record-job.js'
+import type { ContextMaker } from '../plan/context.js'
 import type { RecordDelivery } from '../plan/record-delivery.js'
 import type { EventPlan } from '../plan/split.js'
 import type { EventRun } from './event-run.js'
@@ -26,6 +27,7 @@ interface SettledRecord {
 export class BatchSource implements SettledSource {
   readonly #run: EventRun
   readonly #plan: BatchPlan
+  readonly #contexts: ContextMaker
   /** By the record's place; undefined until it is known. */
   readonly #verdicts: (RecordVerdict | undefined)[]
   /** The last record of each lane that comes again. */
@@ -35,15 +37,24 @@ export class BatchSource implements SettledSource {
 
   readonly #startedMs: number
 
-  constructor(run: EventRun, plan: BatchPlan) {
+  constructor(run: EventRun, plan: BatchPlan, contexts: ContextMaker) {
     this.#startedMs = run.options.clock.monotonicMs()
+    this.#contexts = contexts
     this.#run = run
     this.#plan = plan
     this.#verdicts = plan.records.map(() => undefined)
   }
 
   /** Takes verdicts; a fault means that the record is delivered again. */
-  settle(items: readonly SettledRecord[]): SettleFaults | Promise<SettleFaults> {
+  settle(settled: readonly SettledRecord[]): SettleFaults | Promise<SettleFaults> {
+    const { givenUp } = this.#run.options
+    const items =
+      givenUp.policy === 'worker'
+        ? settled.map(({ delivery, verdict }) => ({
+            delivery,
+            verdict: givenUp.lastVerdict(verdict, delivery.attempt),
+          }))
+        : settled
     if (items.some(({ verdict }) => verdict.kind === 'fail'))
       return Promise.all(items.map((item) => this.#settleOne(item)))
     return items.map(({ delivery, verdict }) => this.#judge(delivery, verdict))
@@ -100,7 +111,7 @@ export class BatchSource implements SettledSource {
   async #giveUp(delivery: RecordDelivery, verdict: RecordVerdict): Promise<Error | undefined> {
     const { invocation, tags, endMs, options } = this.#run
     const job = this.#jobId(delivery)
-    const settled = { verdict, record: delivery.plan, invocation, tags, job, endMs }
+    const settled = { verdict, record: delivery.plan, invocation, tags, job, endMs, contexts: this.#contexts }
     return this.#judge(delivery, await options.givenUp.settle(settled))
   }
 

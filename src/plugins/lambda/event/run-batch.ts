@@ -9,7 +9,7 @@ import type { EventRun } from './event-run.js'
 /** Runs its records and makes its answer. */
 export async function runBatch(run: EventRun, plan: BatchPlan, event: EventFacts): Promise<Answer> {
   const { pool, recordsPerJob, poison, mode, log, prefetch } = run.options
-  const source = new BatchSource(run, plan)
+  const source = new BatchSource(run, plan, event.contexts)
   const dispatcher = new Dispatcher({
     pool,
     protocol: mode.protocol(event),

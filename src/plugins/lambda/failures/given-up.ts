@@ -1,12 +1,15 @@
 /**
  * Handles a record for which a retry is useless (`lambda.failed`): left to the queue, written into the log, or sent to a queue of
- * its own, and acknowledged only once the log or that queue has taken it.
+ * its own, or shown to a worker, and acknowledged only once the log, that queue or the worker has taken it.
  */
 import { type Logger, messageOf } from '../../../index.js'
+import { FaultKind } from '../../../work/verdict.js'
 import type { RecordVerdict } from '../answer/answer.js'
 import { toLambdaError } from '../errors.js'
 import type { EventTags } from '../modes/mode.js'
+import type { ContextMaker } from '../plan/context.js'
 import type { RecordPlan } from '../plan/record.js'
+import type { LastWord } from './last-word.js'
 import { type GivenUpPolicy, givenUpLine } from './report.js'
 
 /** A message for the queue of records that were given up. */
@@ -29,6 +32,7 @@ export interface SettledRecord {
   readonly job: string
   readonly tags: EventTags
   readonly invocation: EventOf
+  readonly contexts: ContextMaker
   /** Wall-clock ms at which the event is answered whatever is finished. */
   readonly endMs: number | undefined
 }
@@ -52,6 +56,9 @@ const reasonCharactersMax = 2000
 export class GivenUp {
   readonly policy: GivenUpPolicy
   readonly #send: SendGivenUp | undefined
+  readonly #lastWord: LastWord | undefined
+  /** Deliveries after which the queue's own policy takes a record away; 0: not known. */
+  readonly #receivesMax: number
   readonly #log: Logger
   readonly #nowMs: () => number
   /** True when the log did not take the last record. */
@@ -60,11 +67,16 @@ export class GivenUp {
   constructor(options: {
     readonly policy: GivenUpPolicy
     readonly send?: SendGivenUp
+    /** For the policy `worker`. */
+    readonly lastWord?: LastWord
+    readonly receivesMax?: number
     readonly log: Logger
     readonly nowMs: () => number
   }) {
     this.policy = options.policy
     this.#send = options.send
+    this.#lastWord = options.lastWord
+    this.#receivesMax = options.receivesMax ?? 0
     this.#log = options.log
     this.#nowMs = options.nowMs
   }
@@ -79,10 +91,18 @@ export class GivenUp {
     return this.policy === 'redrive' || verdict.isKept !== true
   }
 
+  /** Returns the verdict on a record that failed at what is known to be its last delivery: no worker would hear of it again. */
+  lastVerdict(verdict: RecordVerdict, attempt: number | null): RecordVerdict {
+    if (this.policy !== 'worker' || this.#receivesMax === 0 || verdict.kind !== 'retry') return verdict
+    const isLast = attempt !== null && attempt >= this.#receivesMax && verdict.why.kind !== FaultKind.stopped
+    return isLast ? { kind: 'fail', why: verdict.why } : verdict
+  }
+
   /** Writes or sends a record that was given up; any other verdict is returned as it is. Never rejects. */
   async settle(settled: SettledRecord): Promise<RecordVerdict> {
     const { verdict } = settled
     if (verdict.kind !== 'fail' || this.policy === 'redrive') return verdict
+    if (this.policy === 'worker') return this.#tellWorker(settled, verdict)
     const isKept = this.policy === 'log' ? await this.#writeDown(settled) : await this.#sendOn(settled)
     return isKept ? { ...verdict, isKept } : verdict
   }
@@ -94,6 +114,14 @@ export class GivenUp {
     const isWritten = await this.#log.writeError(fields, message, this.#leftMs(settled, limitMs))
     this.#isLogStuck = !isWritten
     return isWritten
+  }
+
+  /** A worker that gave the record up itself knows of it: its verdict stands. */
+  async #tellWorker(settled: SettledRecord, verdict: RecordVerdict): Promise<RecordVerdict> {
+    if (verdict.kind !== 'fail' || verdict.why.kind === FaultKind.failed || this.#lastWord === undefined)
+      return verdict
+    const isKept = await this.#lastWord.show({ ...settled, reason: verdict.why.message })
+    return isKept ? { ...verdict, isKept } : verdict
   }
 
   async #sendOn(settled: SettledRecord): Promise<boolean> {

@@ -6,8 +6,8 @@ import { toLambdaError } from '../errors.js'
 import type { EventTags } from '../modes/mode.js'
 import type { RecordPlan } from '../plan/record.js'
 
-/** `redrive`, `log`, or the queue. */
-export type GivenUpPolicy = 'redrive' | 'log' | { readonly url: string }
+/** `redrive`, `log`, `worker`, or the queue. */
+export type GivenUpPolicy = 'redrive' | 'log' | 'worker' | { readonly url: string }
 
 /** Logs an event that failed or was given up, and the warning of an answer. */
 export function reportEvent(log: Logger, tags: EventTags, verdict: Verdict): void {
@@ -80,6 +80,9 @@ export function reportRecord(log: Logger, { tags, job, verdict, policy }: Record
     log[levelOf(verdict.why)](fields, 'a record failed and will be delivered again')
   } else if (policy === 'redrive') {
     log.warn(fields, 'a worker gave up a record: it is left to the queue’s redrive policy')
+  } else if (policy === 'worker') {
+    if (verdict.isKept === true) log.warn(fields, 'a record was given up, and a worker has settled it')
+    else log.warn(fields, 'a record was given up: it is left to the queue’s redrive policy')
   } else if (policy === 'log') {
     // The line with the record's content says all.
     if (verdict.isKept !== true)

@@ -44,7 +44,16 @@ export class ContextMaker {
   }
 
   /** Makes the context of one record. Its envelope is the event with an empty list in the record's place, unless that is `{"Records":[]}`. */
-  ofRecord({ attempt, text, place }: RecordPlan): string {
+  ofRecord(record: RecordPlan): string {
+    return this.#ofRecord(record)
+  }
+
+  /** Makes the context of a record that the server gave up, for a worker that settles what hangs on it. */
+  ofGivenUp(record: RecordPlan, reason: string): string {
+    return this.#ofRecord(record, reason)
+  }
+
+  #ofRecord({ attempt, text, place }: RecordPlan, givenUp?: string): string {
     const isPlain = this.#besideRecords === '' && place[0] === 'Records'
     return rawContext({
       source: this.#source,
@@ -52,6 +61,7 @@ export class ContextMaker {
       attempt,
       record: text.rest(),
       envelope: isPlain ? undefined : batchText(this.#besideRecords, [{ place, text: '' }]),
+      ...(givenUp === undefined ? {} : { givenUp }),
     })
   }
 

@@ -170,10 +170,15 @@ async function makeMode({ settings, pool, log, clock }: PollersOptions, options:
   }
 }
 
-async function makeGivenUp({ settings, log, clock, env }: PollersOptions): Promise<GivenUp> {
+async function makeGivenUp({ settings, pool, log, clock, env }: PollersOptions): Promise<GivenUp> {
   const { failed } = settings
   const nowMs = () => clock.nowMs()
   if (failed === 'redrive' || failed === 'log') return new GivenUp({ policy: failed, log, nowMs })
+  if (failed === 'worker') {
+    const { LastWord } = await import('../failures/last-word.js')
+    const lastWord = new LastWord({ pool, log })
+    return new GivenUp({ policy: failed, lastWord, receivesMax: settings.max_receives, log, nowMs })
+  }
   const { sqsSender } = await import('../failures/given-up-queue.js')
   return new GivenUp({ policy: { url: failed }, send: await sqsSender(failed, env), log, nowMs })
 }

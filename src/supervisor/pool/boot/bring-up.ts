@@ -104,8 +104,8 @@ export async function bringUp(
 }
 
 /** Leaves out the features that need a signal, for a wrapper that such a signal would kill. */
-export function withoutSignals({ features, concurrency }: Announced): Announced {
-  return { features: features.filter((feature) => !signalFeatures.has(feature)), concurrency }
+export function withoutSignals(announced: Announced): Announced {
+  return { ...announced, features: announced.features.filter((feature) => !signalFeatures.has(feature)) }
 }
 
 function makeWorker(options: BringUpOptions, started: Started, events: WorkerCallbacks): Worker {

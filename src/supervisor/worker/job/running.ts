@@ -48,6 +48,8 @@ export interface RunningJobParts {
   readonly jobId: number | undefined
   /** Called once with its outcome. */
   readonly onOutcome: (outcome: Outcome) => void
+  /** Limit in ms that the worker sets for its jobs itself, for the warning before it; undefined: it named none. */
+  readonly ownLimitMs?: number | undefined
   /** True when another job runs, behind which it waits in the worker's pipe. */
   readonly isWaiting: boolean
 }
@@ -67,6 +69,7 @@ export class RunningJob {
   readonly #execTtlMs: number
   /** Wall-clock ms that the caller named. */
   readonly #deadlineMs: number | undefined
+  readonly #ownLimitMs: number
   #isWaiting: boolean
   #startedAt: number
   #ttlAt: number
@@ -77,8 +80,10 @@ export class RunningJob {
   #stray: Buffer | undefined
   #strayTimer: Timer | undefined
 
-  constructor(host: JobHost, { job, context, run, jobId, onOutcome, isWaiting }: RunningJobParts) {
+  constructor(host: JobHost, parts: RunningJobParts) {
+    const { job, context, run, jobId, onOutcome, isWaiting, ownLimitMs } = parts
     const { clock } = host
+    this.#ownLimitMs = (job.codec === Codec.control ? undefined : ownLimitMs) ?? Number.POSITIVE_INFINITY
     this.job = job
     this.jobId = jobId
     this.onOutcome = onOutcome
@@ -171,9 +176,16 @@ export class RunningJob {
   /** Monotonic ms of the warning, then of the limit; Infinity without a limit. */
   get dueAt(): number {
     const { deadlineAt } = this
-    if (this.#slow !== undefined || this.#isWaiting || deadlineAt === Number.POSITIVE_INFINITY)
-      return deadlineAt
-    return this.#startedAt + (deadlineAt - this.#startedAt) * slowShare
+    if (this.#slow !== undefined || this.#isWaiting) return deadlineAt
+    const firstAt = this.#firstLimitAt(deadlineAt)
+    return firstAt === Number.POSITIVE_INFINITY
+      ? firstAt
+      : this.#startedAt + (firstAt - this.#startedAt) * slowShare
+  }
+
+  /** The limit that comes first: ours, or the worker's own, by which it ends the job itself. */
+  #firstLimitAt(deadlineAt: number): number {
+    return Math.min(deadlineAt, this.#startedAt + this.#ownLimitMs)
   }
 
   /** True when it was warned of and its worker did not print a stack. */
@@ -186,7 +198,7 @@ export class RunningJob {
     const { pool, id: worker, log, clock, output } = this.#host
     const { id, tags } = this.job
     const ranMs = Math.round(nowMonotonicMs - this.#startedAt)
-    const limitMs = Math.round(this.deadlineAt - this.#startedAt)
+    const limitMs = Math.round(this.#firstLimitAt(this.deadlineAt) - this.#startedAt)
     const fields = { pool, ...worker, job: id, ...tags, ranMs, limitMs }
     const slow = new SlowJob({ log, clock, fields, isAsked })
     this.#slow = slow

@@ -2,8 +2,9 @@
  * Jobs that were sent to a worker and have no outcome: one that runs, and at most one more that waits behind it in the worker's pipe and
  * counts as begun once the first is answered. Counts jobs and their ends; `worker.ts` decides when they end.
  */
+import type { Announced } from '../../../ipc/control.js'
 import type { Job, RunOptions } from '../../job.js'
-import { numbered } from './id.js'
+import { jobIdFeature, numbered } from './id.js'
 import { mayHaveBegun, type Outcome } from './outcome.js'
 import { type JobHost, RunningJob } from './running.js'
 import type { StreamReader } from './stream.js'
@@ -25,9 +26,10 @@ export interface JobBook {
 /** The jobs of one worker. */
 export class SentJobs implements JobBook {
   readonly tally = new JobTally()
-  /** True when the worker announced `job_id`. */
-  isNumbered = false
   readonly #host: JobHost
+  /** True when the worker announced `job_id`. */
+  #isNumbered = false
+  #ownLimitMs: number | undefined
   #count = 0
   #isDueTold = false
   #running: RunningJob | undefined
@@ -36,6 +38,12 @@ export class SentJobs implements JobBook {
 
   constructor(host: JobHost) {
     this.#host = host
+  }
+
+  /** Takes what the worker announced, before its first job. */
+  hear({ features, limitMs }: Announced): void {
+    this.#isNumbered = features.includes(jobIdFeature)
+    this.#ownLimitMs = limitMs
   }
 
   /** Jobs sent so far. */
@@ -72,9 +80,10 @@ export class SentJobs implements JobBook {
   /** Adds a job that is to be sent, behind the one that runs if there is one. */
   add(job: Job, run: RunOptions, onOutcome: (outcome: Outcome) => void): RunningJob {
     this.#count += 1
-    const { context, jobId } = numbered(job, this.isNumbered ? this.#count : undefined)
+    const { context, jobId } = numbered(job, this.#isNumbered ? this.#count : undefined)
     const isWaiting = this.#running !== undefined
-    const added = new RunningJob(this.#host, { job, context, run, jobId, onOutcome, isWaiting })
+    const ownLimitMs = this.#ownLimitMs
+    const added = new RunningJob(this.#host, { job, context, run, jobId, onOutcome, isWaiting, ownLimitMs })
     if (isWaiting) this.#waiting = added
     else this.#running = added
     return added

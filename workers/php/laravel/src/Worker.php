@@ -75,6 +75,8 @@ class Worker extends LaravelWorker
         Server::serve(
             fn (string $body, Context $context) => $this->handle($body, $context, $options),
             onThaw: fn () => $this->forgetConnections(),
+            onGivenUp: fn (string $body, Context $context) => $this->handle($body, $context, $options),
+            limitMs: $this->supportsAsyncSignals() ? max(0, (int) $options->timeout) * 1000 : 0,
         );
         $this->stop(static::EXIT_SUCCESS, $options);
     }
@@ -87,6 +89,9 @@ class Worker extends LaravelWorker
             return Verdict::stop();
         }
         $job = $this->jobs->make($body, $context);
+        if ($job === null && $context->kind() === 'given_up') {
+            return Verdict::fail('Laravel did not write this body: nothing hangs on it here');
+        }
         return $job === null ? $this->handleForeign($body, $context) : $this->leaving($this->one($job, $options), $options);
     }
 
@@ -220,8 +225,16 @@ class Worker extends LaravelWorker
     private function giveUp(RelayedJob|SqsRecordJob $job): ?Verdict
     {
         $reason = $job->context()->get('reason');
-        $job->fail(new GivenUp(is_string($reason) ? $reason : 'the server gave the job up'));
-        return $this->verdict($job);
+        try {
+            $job->fail(new GivenUp(is_string($reason) ? $reason : 'the server gave the job up'));
+        } catch (\Throwable $error) {
+            // Thrown by the job's own failed(); the job counts as failed all the same, as in a queue of Laravel's own.
+            $this->exceptions->report($error);
+        }
+        $this->endTransactions($job);
+        $verdict = $this->verdict($job);
+        $this->resetters->run();
+        return $verdict;
     }
 
     private function endTransactions(RelayedJob|SqsRecordJob $job): void

@@ -17,7 +17,9 @@ class Hooks:
         before_snapshot: Callable[[], Any] | None,
         after_restore: Callable[[], Any] | None,
         log: Callable[..., None],
+        takes_given_up: bool = False,
     ) -> None:
+        self._takes_given_up = takes_given_up
         self._on_thaw = on_thaw
         self._snapshot = {"before": before_snapshot, "after": after_restore}
         self._log = log
@@ -25,7 +27,8 @@ class Hooks:
     def features(self) -> list[str]:
         """For the PID reply."""
         takes_part = any(self._snapshot.values())
-        return (["thaw"] if self._on_thaw else []) + (["snapshot"] if takes_part else [])
+        given_up = ["given_up"] if self._takes_given_up else []
+        return (["thaw"] if self._on_thaw else []) + (["snapshot"] if takes_part else []) + given_up
 
     def run(self, relay: Relay, message: dict, payload: bytes) -> None:
         """Runs what a message asks for. A snapshot's is answered with the message, or an ERROR frame."""

@@ -56,6 +56,7 @@ def serve(
     on_thaw: Callable[[int], Any] | None = None,
     before_snapshot: Callable[[], Any] | None = None,
     after_restore: Callable[[], Any] | None = None,
+    on_given_up: Callable[[bytes, Context], Any] | None = None,
 ) -> None:
     """Runs until the end. What the handler returns is the result: bytes and str as they are, an iterator piece by piece, else JSON.
 
@@ -65,11 +66,16 @@ def serve(
 
     With a `concurrency` above 1 so many jobs run at once, as tasks of one event loop: while an `async def` handler waits, others run. A
     job that is over its limit is cancelled as tasks are, by a CancelledError at its `await`.
+
+    `on_given_up` takes records that the server gave up (`lambda.failed: worker`), in the handler's place: they must not run again, but what
+    hangs on them can be settled. Its result settles the record; without it no such record is sent.
     """
     if concurrency < 1:
         raise ValueError(f"concurrency is {concurrency}; it must be 1 or more")
     relay = Relay.connect(os.environ.get("RR_RELAY", "pipes"))
-    hooks = Hooks(on_thaw, before_snapshot, after_restore, log)
+    hooks = Hooks(on_thaw, before_snapshot, after_restore, log, on_given_up is not None)
+    if on_given_up is not None:
+        handler = _by_kind(handler, on_given_up)
     features = ["job_id", *_stack_feature(), *hooks.features()]
     leaks = _watch_leaks()
     try:
@@ -81,6 +87,15 @@ def serve(
     finally:
         if leaks is not None and relay.is_ours:
             leaks.summary()
+
+
+def _by_kind(
+    run: Callable[[bytes, Context], Any], on_given_up: Callable[[bytes, Context], Any]
+) -> Callable[[bytes, Context], Any]:
+    def handle(body: bytes, context: Context) -> Any:
+        return (on_given_up if context.kind == "given_up" else run)(body, context)
+
+    return handle
 
 
 def _watch_leaks() -> Leaks | None:
