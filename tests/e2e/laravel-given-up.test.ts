@@ -73,7 +73,7 @@ test('a job that the server gave up fails once: its row, failed(), the batch’s
   assert.equal(app.failed().length, 2)
 })
 
-test('a job that would be tried again after its last delivery fails instead of leaving for the dead-letter queue', {
+test('a job that fails at its last delivery fails in Laravel, and not into the dead-letter queue', {
   skip: noLaravel,
 }, async (t) => {
   const { app, rr } = await start(t, 'max_receives: 2,')

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type LaravelOptions, laravelApp, noLaravel } from '../helpers/laravel.js'
-import { fixture } from '../helpers/project.js'
+import { fixture, rrCommand } from '../helpers/project.js'
 import { failuresOf, invoke, type RunningRr, sqsEvent, startRr, testFolder } from '../helpers/rr.js'
+import { eventually } from '../helpers/wait.js'
 
 const arn = 'arn:aws:sqs:eu-west-1:123456789012:orders'
 
@@ -190,4 +193,95 @@ test('relayrunner:check, :try and :work say what is missing', { skip: noLaravel 
   })
   assert.match(tried.stdout, /Answer: \{"outcome":"retry","reason":"the job was released","after_ms":1000\}/)
   assert.deepEqual(app.marks(), ['Throws:a:ran:1'])
+})
+
+test('jobs that must not overlap wait for each other by a lock that workers share', {
+  skip: noLaravel,
+}, async (t) => {
+  const { app, rr } = await start(t, { count: 2 })
+  const failed = await send(rr, app.bodies('Alone:a', 'Alone:b'))
+  assert.equal(failed.length, 1)
+  const { afterMs } = await rr.line((line) => line.errorType === 'RR.Retry')
+  assert.equal(afterMs, 5000)
+  assert.equal(app.marks().length, 1)
+})
+
+test('while the application is down, jobs run with one warning, or come again', {
+  skip: noLaravel,
+}, async (t) => {
+  const runs = await start(t, { count: 1 })
+  const down = "file_put_contents(storage_path('framework/down'), '{}');"
+  runs.app.php(down)
+  assert.deepEqual(await send(runs.rr, runs.app.bodies('Plain:a', 'Plain:b')), [])
+  const told = runs.rr
+    .lines()
+    .filter(({ message }) => message.startsWith('the application is down for maintenance'))
+  assert.equal(told.length, 1)
+  const waits = await start(t, { count: 1, config: { maintenance: 'retry' } })
+  waits.app.php(down)
+  assert.deepEqual(await send(waits.rr, waits.app.bodies('Plain:a')), [0])
+  waits.app.php("unlink(storage_path('framework/down'));")
+  assert.deepEqual(await send(waits.rr, waits.app.bodies('Plain:a')), [])
+  assert.deepEqual(waits.app.marks(), ['Plain:a:ran:1'])
+})
+
+test('queue:pause pauses the pipeline in the server; payloads have type, tags and time of their push', {
+  skip: noLaravel,
+}, async (t) => {
+  const folder = await testFolder(t)
+  const app = laravelApp(folder, {
+    env: { QUEUE_CONNECTION: 'relayrunner', RR_RPC: `unix://${folder}/rpc.sock` },
+  })
+  const config = `version: "3"
+server: { command: "${app.command}" }
+rpc: { listen: "unix://${folder}/rpc.sock" }
+jobs: { mode: raw, pool: { num_workers: 1 }, consume: [default, other], pipelines: { default: { driver: memory }, other: { driver: memory } } }
+`
+  const rr = await startRr(t, ['serve'], { folder, config, env: app.env })
+  await rr.line((line) => line.message === 'server started')
+  // Events of Laravel 12.
+  const events = `
+    foreach (['QueuePaused', 'QueueResumed'] as $name) if (!class_exists("Illuminate\\\\Queue\\\\Events\\\\$name"))
+      eval("namespace Illuminate\\\\Queue\\\\Events; class $name { public function __construct(public \\$connection, public \\$queue, public \\$ttl = null) {} }");`
+  app.php(`${events} event(new Illuminate\\Queue\\Events\\QueuePaused('relayrunner', 'default')); Jobs\\Plain::dispatch('waits');
+    Jobs\\Plain::dispatch('runs')->onQueue('other');`)
+  await rr.line((line) => line.message === 'queue.job done')
+  assert.deepEqual(app.marks(), ['Plain:runs:ran:1'])
+  assert.equal(app.php("echo app('queue')->pendingSize('default');"), '1')
+  app.php(`${events} event(new Illuminate\\Queue\\Events\\QueueResumed('relayrunner', 'default'));`)
+  await eventually(() => app.marks().includes('Plain:waits:ran:1'))
+  const payload =
+    app.php(`$queue = app('queue')->connection('relayrunner'); $make = new ReflectionMethod($queue, 'createPayload');
+    $make->setAccessible(true); echo $make->invoke($queue, new Jobs\\Plain('x'), 'default');`)
+  const { type, tags, pushedAt } = JSON.parse(payload)
+  assert.deepEqual([type, tags, Number(pushedAt) > 1e9], ['job', [], true])
+})
+
+test('relayrunner:install writes rr.yaml and the config, and overwrites nothing', {
+  skip: noLaravel,
+}, async (t) => {
+  const folder = await testFolder(t)
+  const app = laravelApp(folder)
+  for (const [connection, driver] of [
+    ['redis', 'laravel-redis'],
+    ['database', 'journal'],
+    ['sqs', 'sqs'],
+    ['relayrunner', 'journal'],
+  ] as const) {
+    const place = await testFolder(t)
+    const other = laravelApp(place, { env: { QUEUE_CONNECTION: connection } })
+    assert.equal(other.artisan('relayrunner:install').code, 0)
+    assert.match(readFileSync(join(place, 'base/rr.yaml'), 'utf8'), new RegExp(`driver: ${driver} `))
+  }
+  const first = app.artisan('relayrunner:install', '--lambda')
+  assert.equal(first.code, 0, first.text)
+  const base = join(folder, 'base')
+  writeFileSync(join(base, 'artisan'), '')
+  for (const name of ['rr.yaml', 'bootstrap.sh', 'config/relayrunner.php'])
+    assert.ok(existsSync(join(base, name)), `${name} is not there:\n${first.text}`)
+  const checked = spawnSync(process.execPath, [rrCommand, 'validate'], { cwd: base, encoding: 'utf8' })
+  assert.equal(checked.status, 0, checked.stderr)
+  writeFileSync(join(base, 'rr.yaml'), 'mine')
+  assert.match(app.artisan('relayrunner:install').text, /kept .*rr\.yaml/)
+  assert.equal(readFileSync(join(base, 'rr.yaml'), 'utf8'), 'mine')
 })

@@ -41,6 +41,7 @@ final class RelayRunnerServiceProvider extends ServiceProvider
         $this->app->resolving('queue', static function ($manager): void {
             $manager->addConnector('relayrunner', static fn () => new Queue\RelayRunnerConnector());
         });
+        (new PausedQueues($this->app->make('config')))->listen($this->app->make('events'));
         if ($this->app->runningInConsole()) {
             $this->publishes([self::CONFIG => $this->app->configPath('relayrunner.php')], 'relayrunner-config');
             $this->commands([

@@ -91,6 +91,12 @@ final class RelayRunnerQueue extends Queue implements QueueContract
         return null;
     }
 
+    /** Adds what tools that know Horizon's payloads look for. */
+    protected function createPayloadArray($job, $queue, $data = '', ...$more)
+    {
+        return parent::createPayloadArray($job, $queue, $data, ...$more) + Tags::of($job);
+    }
+
     private function dispatch(mixed $job, mixed $data, ?string $queue, mixed $delay): mixed
     {
         return $this->enqueueUsing(
