@@ -6,6 +6,8 @@ import type { Source } from './source.js'
 export interface Pipeline<C = unknown> {
   readonly name: string
   readonly config: C
+  /** Header of jobs whose values take turns. Drivers that cannot hand jobs out in turn (`guarantees.fairness`) ignore it. */
+  readonly fairBy?: string | undefined
 }
 
 /** Opens queues of one kind. `jobDriver` makes one. */
@@ -29,6 +31,6 @@ export function jobDriver<const P extends Properties>(
     name: part.name,
     part,
     // Validated against these very properties.
-    open: ({ name, config }) => open({ name, config: config as ConfigOf<P> }),
+    open: ({ config, ...pipeline }) => open({ ...pipeline, config: config as ConfigOf<P> }),
   }
 }

@@ -39,6 +39,8 @@ export interface DriverGuarantees {
    * with a later delivery. `Source.keepsFailed` says whether it has.
    */
   readonly deadLetters: 'none' | 'atOnce' | 'later'
+  /** Jobs among which tenants take turns, where a pipeline asks for it (`fair_by`): all of the queue, or those that a server has borrowed. */
+  readonly fairness: 'queue' | 'borrowed'
   /** End of a job that a worker of RoadRunner's does not acknowledge: dropped, as by RoadRunner's driver of this name, or tried again. */
   readonly nacked: 'dropped' | 'retried'
   /** Ms until a failed job comes again, where the queue's own settings say so; absent: the caller of `settle` decides. */
@@ -60,5 +62,6 @@ export const leastGuarantees: DriverGuarantees = {
   counts: 'unknown',
   failed: 'server',
   deadLetters: 'none',
+  fairness: 'borrowed',
   nacked: 'retried',
 }

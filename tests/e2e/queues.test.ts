@@ -222,3 +222,32 @@ test('a pipeline names the pool that runs its jobs, and others have the pool of 
   await eventually(() => doneIn(own).length === 1 && doneIn(shared).length === 2)
   assert.deepEqual([doneIn(own), doneIn(shared)], [['mail'], ['news', 'thumbs']])
 })
+
+test('a pipeline that is declared over RPC has the pool and the turns that a file gives', async (t) => {
+  const [own, shared] = [await testFolder(t), await testFolder(t)]
+  const command = JSON.stringify(workerText('deeds', shared))
+  const server = await startQueues(t, {
+    folder: own,
+    jobs: [],
+    sections: [`pools: { slow: { num_workers: 1, command: ${command} } }`],
+  })
+  const declare = (keys: object) =>
+    server.call('jobs.Declare', { pipeline: { name: 'news', driver: 'memory', ...keys } })
+  const refused: readonly [keys: object, text: RegExp][] = [
+    [{ pool: 'fast' }, /^Error: rpc_declare_pipeline: there is no pool "fast"/],
+    [{ records_per_job: '5' }, /5 messages a job need mode: raw/],
+    [{ records_per_job: 'many' }, /"records_per_job": "many" is not a number from 1 to 10000/],
+    [{ fair_window: '5' }, /`fair_window` has no effect without `fair_by`/],
+  ]
+  for (const [keys, text] of refused) await assert.rejects(declare(keys), text)
+  assert.deepEqual(await server.call('jobs.List'), { pipelines: [] })
+  await declare({ pool: 'slow', fair_by: 'tenant', records_per_job: '1' })
+  const jobs = ['A1', 'A2', 'A3', 'B1'].map((id) => ({ id, headers: { tenant: [id.charAt(0)] } }))
+  await server.push('news', ...jobs)
+  await server.call('jobs.Resume', { pipelines: ['news'] })
+  const file = join(shared, 'done')
+  const done = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
+  await eventually(() => done().length === jobs.length)
+  assert.deepEqual(done(), ['A1', 'B1', 'A2', 'A3'])
+  assert.deepEqual(server.lines('done'), [])
+})

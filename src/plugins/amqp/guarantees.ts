@@ -18,5 +18,6 @@ export const amqpGuarantees: DriverGuarantees = {
   counts: 'unknown',
   failed: 'queue',
   deadLetters: 'atOnce',
+  fairness: 'borrowed',
   nacked: 'dropped',
 }

@@ -13,9 +13,9 @@ export interface BoltDbDriverOptions {
 
 /** Makes the driver. `open` rejects with RR_BOLTDB_FILE, RR_JOURNAL_LOCKED or RR_JOURNAL_CORRUPT. */
 export function boltDbDriver({ files, clock, log }: BoltDbDriverOptions): JobDriver {
-  return jobDriver(boltDbPart, async ({ name: pipeline, config: { file, priority, prefetch } }) => {
+  return jobDriver(boltDbPart, async ({ name: pipeline, fairBy, config: { file, priority, prefetch } }) => {
     const folder = files.folderOf(file)
-    const about = { folder, kind: 'boltdb', pipeline, priority, pullMax: prefetch, laneHeader: '' }
+    const about = { folder, kind: 'boltdb', pipeline, priority, pullMax: prefetch, laneHeader: '', fairBy }
     return openJournalSource(about, { clock, log })
   })
 }

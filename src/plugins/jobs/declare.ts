@@ -1,8 +1,12 @@
 /** Keys of a pipeline as texts, as `jobs.Declare` has them → the values that its driver takes. Pure. */
-import { defaultsOf, isObject, type Properties, parseJson, type Schema } from '../../index.js'
+import { defaultsOf, isObject, type Properties, parseJson, type Schema, textOf } from '../../index.js'
+import { type PipelineKeys, pipelineProperties } from './section.js'
+
+/** Keys of a pipeline that stand beside its driver's in a file. */
+const ownKeys = ['pool', 'records_per_job', 'fair_by', 'fair_window'] as const
 
 /** Keys of a declaration that are not the driver's own. */
-const commonKeys: ReadonlySet<string> = new Set(['name', 'driver', 'pool'])
+const commonKeys: ReadonlySet<string> = new Set(['name', 'driver', ...ownKeys])
 
 /** RoadRunner's clients know some keys by another name than its file does. */
 const otherNames: Readonly<Record<string, string>> = { wait_time: 'wait_time_seconds' }
@@ -26,6 +30,26 @@ export function declaredConfig(
   for (const [name, schema] of Object.entries(properties))
     if (schema.required === true && config[name] === undefined) throw new Error(`"${name}" is missing`)
   return config
+}
+
+/** Reads the keys that stand beside the driver's in a file. Throws with the key for a value that is out of bounds. */
+export function declaredKeys(
+  given: Readonly<Record<string, string>>,
+): PipelineKeys & { readonly pool?: string | undefined } {
+  const value = (key: (typeof ownKeys)[number]) => {
+    const text = given[key] ?? ''
+    return text === '' ? undefined : declaredValue(key, text, pipelineProperties[key])
+  }
+  const count = (key: 'records_per_job' | 'fair_window') => {
+    const read = value(key)
+    return typeof read === 'number' ? read : undefined
+  }
+  return {
+    pool: textOf(value('pool')),
+    records_per_job: count('records_per_job'),
+    fair_by: textOf(value('fair_by')),
+    fair_window: count('fair_window'),
+  }
 }
 
 function declaredValue(name: string, text: string, schema: Schema): unknown {

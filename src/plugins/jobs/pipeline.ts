@@ -2,15 +2,13 @@
  * One pipeline: opens its queue, takes from it what can soon run, and lets a dispatcher run it. A queue that cannot be reached is told
  * once, asked again with growing waits, and seen in the pipeline's state.
  */
-import { type Clock, type Logger, messageOf, type Pool, RelayError } from '../../index.js'
-import type { JobDriver } from '../../work/driver.js'
+import { messageOf, RelayError } from '../../index.js'
 import {
   type Delivery,
   Dispatcher,
   type KeptMessage,
   type NewJob,
   PoisonRecords,
-  type Protocol,
   type Source,
   VisibilityExtender,
 } from '../../work/index.js'
@@ -18,44 +16,15 @@ import { isQueueFault } from '../../work/queues/queue-fault.js'
 import { Attempts } from './attempts.js'
 import { acknowledgeEarly } from './auto-ack.js'
 import { FailedSet, keptOf, leftVerdict } from './failed-set.js'
-import type { RetryPolicy } from './fate.js'
+import { fairnessOf } from './fairness.js'
 import { tellLost } from './lost-jobs.js'
+import type { PipelineContext, PipelineOptions } from './pipeline-options.js'
 import type { PipelineState } from './pipeline-state.js'
 import { QueueLink } from './queue-link.js'
 import { askNumbers } from './queue-numbers.js'
-import type { Scheduler, Taker } from './scheduler.js'
+import type { Fairness, Taker } from './scheduler.js'
 import { Settlement } from './settlement.js'
 import { MinuteRate, newTally } from './tally.js'
-
-/** A pool, and the scheduler of all pipelines whose jobs it runs. */
-export interface ScheduledPool {
-  readonly pool: Pool
-  readonly scheduler: Scheduler
-}
-
-/** Services and settings that all pipelines share. */
-export interface PipelineContext extends ScheduledPool {
-  readonly retry: RetryPolicy
-  readonly dead: string
-  /** Makes the protocol of a pipeline. */
-  readonly protocolOf: (pipeline: string) => Protocol
-  /** Pushes a job into the pipeline of that name. */
-  readonly push: (pipeline: string, job: NewJob) => Promise<void>
-  readonly clock: Clock
-  readonly random: () => number
-  readonly log: Logger
-}
-
-/** A pipeline as it is declared. */
-export interface PipelineOptions {
-  readonly name: string
-  readonly driver: JobDriver
-  /** The driver's validated keys. */
-  readonly config: Readonly<Record<string, unknown>>
-  readonly priority: number
-  /** Workers of its own choice; without them those of the section. */
-  readonly runsOn?: ScheduledPool
-}
 
 /** Deaths of workers after which a job runs on a worker of its own. */
 const quarantineAfter = 3
@@ -67,6 +36,7 @@ export class JobPipeline implements Taker {
   readonly name: string
   readonly driver: string
   readonly priority: number
+  readonly perJob: number
   readonly #options: PipelineOptions
   readonly #context: PipelineContext
   readonly #poison = new PoisonRecords(quarantineAfter)
@@ -77,6 +47,7 @@ export class JobPipeline implements Taker {
   readonly #end = new AbortController()
   readonly #link: QueueLink
   #source: Source | undefined
+  #fairness: Fairness | undefined
   #settlement: Settlement | undefined
   #dispatcher: Dispatcher | undefined
   #extender: VisibilityExtender | undefined
@@ -87,9 +58,15 @@ export class JobPipeline implements Taker {
     this.name = options.name
     this.driver = options.driver.name
     this.priority = options.priority
+    this.perJob = options.perJob ?? 1
     this.#options = options
     this.#context = { ...context, ...options.runsOn }
     this.#link = new QueueLink({ ...context, pipeline: this.name, driver: this.driver })
+  }
+
+  /** Undefined where jobs run as they come. */
+  get fairness(): Fairness | undefined {
+    return this.#fairness
   }
 
   /** True while it takes jobs from its queue, or would if it could reach it. */
@@ -224,8 +201,8 @@ export class JobPipeline implements Taker {
   }
 
   #openSource(): Promise<Source> {
-    const { name, driver, config } = this.#options
-    return driver.open({ name, config })
+    const { name, driver, config, fairBy } = this.#options
+    return driver.open({ name, config, fairBy })
   }
 
   async #openLater(): Promise<void> {
@@ -253,6 +230,7 @@ export class JobPipeline implements Taker {
       scheduler.done(this, [delivery])
     }
     this.#source = source
+    this.#fairness = fairnessOf(this.#options, source)
     this.#link.reached()
     this.#settlement = new Settlement({
       pipeline: name,
@@ -278,7 +256,8 @@ export class JobPipeline implements Taker {
         : new VisibilityExtender({ extend: source.extend.bind(source), clock, log, execTtlMs, onLost })
     this.#dispatcher = new Dispatcher({
       pool,
-      protocol: protocolOf(name),
+      protocol: protocolOf(name, this.perJob),
+      perJob: this.perJob,
       source: this.#settlement,
       poison: this.#poison,
       log,

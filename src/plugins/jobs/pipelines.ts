@@ -2,7 +2,8 @@
 import { type Clock, messageOf } from '../../index.js'
 import type { NewJob } from '../../work/index.js'
 import type { PushEnd } from './metrics.js'
-import { JobPipeline, type PipelineContext, type PipelineOptions } from './pipeline.js'
+import { JobPipeline } from './pipeline.js'
+import type { PipelineContext, PipelineOptions } from './pipeline-options.js'
 import type { PipelineState } from './pipeline-state.js'
 
 /** Options of the pipelines. */

@@ -2,7 +2,7 @@
 import { messageOf, procedure, type RpcService } from '../../index.js'
 import type { JobDriver } from '../../work/driver.js'
 import type { Headers, NewJob } from '../../work/index.js'
-import { declaredConfig } from './declare.js'
+import { declaredConfig, declaredKeys } from './declare.js'
 import {
   declareRequest,
   emptyMessage,
@@ -14,8 +14,10 @@ import {
   type StatMessage,
   statsMessage,
 } from './messages.js'
+import type { ScheduledPool } from './pipeline-options.js'
 import type { PipelineState } from './pipeline-state.js'
 import type { Pipelines } from './pipelines.js'
+import { type JobsSettings, pipelineFaults } from './section.js'
 
 /** Services behind the procedures. */
 export interface JobsRpcOptions {
@@ -24,6 +26,10 @@ export interface JobsRpcOptions {
   readonly drivers: ReadonlyMap<string, JobDriver>
   /** Pipelines that are consumed as soon as they are declared. */
   readonly consume: readonly string[]
+  /** Protocol of the workers. */
+  readonly mode: JobsSettings['mode']
+  /** Opens a pool by its name, or gives back the one that is open. */
+  readonly runsOn: (pool: string) => ScheduledPool
 }
 
 const priorityDefault = 10
@@ -169,7 +175,7 @@ function headersOfMessage(headers: NonNullable<JobMessage['headers']>): Headers 
 }
 
 async function declare(
-  { pipelines, drivers, consume }: JobsRpcOptions,
+  { pipelines, drivers, consume, mode, runsOn }: JobsRpcOptions,
   given: Readonly<Record<string, string>>,
 ): Promise<void> {
   const { name = given.queue ?? '', driver: driverName = '' } = given
@@ -179,7 +185,19 @@ async function declare(
     throw nested(`no driver "${driverName}" (drivers: ${[...drivers.keys()].join(', ')})`)
   const priority = Math.min(priorityMax, Math.max(1, Number(given.priority) || priorityDefault))
   const config = declaredConfig({ ...given, priority: String(priority) }, driver.part.properties)
-  await pipelines.declare({ name, driver, config, priority })
+  const { pool = '', ...keys } = declaredKeys(given)
+  const [fault] = pipelineFaults(keys, mode)
+  if (fault !== undefined) throw nested(fault.what)
+  await pipelines.declare({
+    name,
+    driver,
+    config,
+    priority,
+    ...(pool === '' ? {} : { runsOn: runsOn(pool) }),
+    perJob: keys.records_per_job,
+    fairBy: keys.fair_by,
+    fairWindow: keys.fair_window,
+  })
   if (consume.includes(name)) pipelines.resume(name)
 }
 

@@ -14,13 +14,35 @@ interface Named {
 
 /** A pipeline as the scheduler knows it. */
 export interface Taker extends Named {
+  /** Deliveries of one job at most. */
+  readonly perJob: number
+  /** The turns that its jobs take among themselves; absent: they run as they come. */
+  readonly fairness?: Fairness | undefined
   /** Runs deliveries, those of a lane in their order; `done` follows for each. */
   offer(deliveries: readonly Delivery[]): void
+}
+
+/** Turns of the jobs of one pipeline. */
+export interface Fairness {
+  /** Returns whose job it is: a tenant. */
+  readonly turnOf: (delivery: Delivery) => string
+  /** Jobs that are taken at most to find those of others; 0: the queue itself hands them out in turn. */
+  readonly window: number
 }
 
 interface Waiting {
   readonly taker: Taker
   readonly delivery: Delivery
+  /** Whose turn it is; undefined where jobs run as they come. */
+  readonly turn: string | undefined
+}
+
+/** Jobs of a fair pipeline that are in line. */
+interface Turns {
+  /** Number of jobs by turn. */
+  readonly counts: Map<string, number>
+  /** The turn of each lane: that of its first job, so that the jobs of a lane stay in their order. */
+  readonly ofLane: Map<string, string>
 }
 
 // Jobs that a worker will have run within this time are taken ahead: their wait is short, and the worker's pause would show.
@@ -28,6 +50,10 @@ const shortMs = 100
 /** Jobs that are taken ahead for each place of a worker at most. */
 const aheadPerPlaceMax = 64
 const averageShare = 0.1
+/** Number of tenants in line from which on a fair pipeline borrows no more jobs than others do. */
+const turnsMin = 8
+/** Jobs that a fair pipeline takes at once when it looks for other tenants. */
+const lookMax = 128
 /** Deliveries of one pipeline that dispatchers hold at most, for each place of a worker: an ordered lane takes many and runs one. */
 const heldPerWorkerMax = 10
 
@@ -35,10 +61,13 @@ const heldPerWorkerMax = 10
 export class Scheduler {
   readonly #pool: Pool
   readonly #clock: Clock
-  readonly #line = new FairLine<Waiting>()
+  readonly #line = new FairLine<Waiting>(({ turn }) => turn)
+  readonly #turns = new Map<string, Turns>()
   /** Start of each delivery that is with a dispatcher. */
   readonly #held = new Map<Delivery, number>()
   readonly #heldBy = new Map<string, number>()
+  /** Jobs of these deliveries, as if each were full: small ones that wait grow together. */
+  #heldJobs = 0
   #averageMs = Number.POSITIVE_INFINITY
   #waiters: { readonly taker: Taker; readonly wake: () => void }[] = []
   #isWatching = false
@@ -62,12 +91,17 @@ export class Scheduler {
   wantOf(taker: Taker): number {
     const { idleCount, size, placeCount, isStopping } = this.#pool
     if (isStopping) return 0
+    const { perJob, fairness } = taker
     const waiting = this.waitingOf(taker)
-    const ahead = this.#takenAhead
-    const want = idleCount + ahead - waiting
-    if (this.heldOf(taker) >= heldPerWorkerMax * Math.max(size, placeCount)) return 0
+    const window = fairness?.window ?? 0
+    if (this.heldOf(taker) >= heldPerWorkerMax * Math.max(size, placeCount) * perJob + window) return 0
+    const idle = idleCount * perJob
+    const ahead = Math.min(this.#takenAhead * perJob, placeCount * Math.max(aheadPerPlaceMax, 2 * perJob))
+    const want = idle + ahead - waiting
+    if (waiting < window && (this.#turns.get(taker.name)?.counts.size ?? 0) < turnsMin)
+      return Math.max(want, Math.min(lookMax, window - waiting))
     // Not one by one: half of what may be ahead has run when more is taken.
-    return waiting > idleCount && 2 * want < ahead ? 0 : Math.max(0, want)
+    return waiting > idle && 2 * want < ahead ? 0 : Math.max(0, want)
   }
 
   /** Resolves when a pipeline may take more, or with `signal`. */
@@ -81,13 +115,17 @@ export class Scheduler {
 
   /** Puts deliveries in line, and hands on what can run. */
   add(taker: Taker, deliveries: readonly Delivery[], priorityOf: (delivery: Delivery) => number): void {
-    for (const delivery of deliveries) this.#line.add({ taker, delivery }, priorityOf(delivery), taker.name)
+    for (const delivery of deliveries) {
+      const turn = this.#enterTurn(taker, delivery)
+      this.#line.add({ taker, delivery, turn }, priorityOf(delivery), taker.name)
+    }
     this.#pump()
   }
 
   /** Takes back what a pipeline has in line. */
   takeBack({ name }: Named): readonly Delivery[] {
     const taken = this.#line.clear(name).map(({ delivery }) => delivery)
+    this.#turns.delete(name)
     this.wake()
     return taken
   }
@@ -100,7 +138,7 @@ export class Scheduler {
   }
 
   /** A delivery was settled or released by its dispatcher, or lost. */
-  done(taker: Named, deliveries: readonly Delivery[]): void {
+  done(taker: Taker, deliveries: readonly Delivery[]): void {
     const nowMs = this.#clock.monotonicMs()
     let count = 0
     for (const delivery of deliveries) {
@@ -112,6 +150,7 @@ export class Scheduler {
       const isFirst = this.#averageMs === Number.POSITIVE_INFINITY
       this.#averageMs = isFirst ? tookMs : this.#averageMs + averageShare * (tookMs - this.#averageMs)
     }
+    this.#heldJobs = this.#held.size === 0 ? 0 : this.#heldJobs - count / taker.perJob
     const left = this.heldOf(taker) - count
     if (left > 0) this.#heldBy.set(taker.name, left)
     else this.#heldBy.delete(taker.name)
@@ -132,7 +171,7 @@ export class Scheduler {
   get #hasRoom(): boolean {
     const { idleCount, placeCount } = this.#pool
     const ahead = this.#ahead
-    return idleCount > 0 || (ahead > 0 && this.#held.size < placeCount + ahead)
+    return idleCount > 0 || (ahead > 0 && this.#heldJobs < placeCount + ahead)
   }
 
   #pump(): void {
@@ -140,7 +179,8 @@ export class Scheduler {
       const next = this.#line.take()
       if (next === undefined) break
       const { taker } = next
-      const deliveries = this.#withLane(next)
+      const deliveries = this.#withMore(next)
+      this.#heldJobs += deliveries.length / taker.perJob
       const nowMs = this.#clock.monotonicMs()
       for (const delivery of deliveries) this.#held.set(delivery, nowMs)
       this.#heldBy.set(taker.name, this.heldOf(taker) + deliveries.length)
@@ -151,14 +191,50 @@ export class Scheduler {
   }
 
   /**
-   * Takes what waits of the same lane, too: when the first is to be tried again, its dispatcher gives back all of the lane that it
-   * holds, and a delivery left in line would overtake them.
+   * Takes what belongs into the same job, too; of a lane all that waits: when the first is to be tried again, its dispatcher gives back
+   * all of the lane that it holds, and a delivery left in line would overtake them.
    */
-  #withLane({ taker, delivery }: Waiting): readonly Delivery[] {
+  #withMore(next: Waiting): readonly Delivery[] {
+    const { taker, delivery } = next
     const { lane } = delivery
-    if (lane === undefined) return [delivery]
-    const rest = this.#line.takeMatching(taker.name, (waiting) => waiting.delivery.lane === lane)
-    return [delivery, ...rest.map((waiting) => waiting.delivery)]
+    if (lane === undefined && taker.perJob === 1) {
+      this.#leaveTurn(next)
+      return [delivery]
+    }
+    const rest =
+      lane === undefined
+        ? this.#line.takeMore(taker.name, taker.perJob - 1, (waiting) => waiting.delivery.lane === undefined)
+        : this.#line.takeMatching(taker.name, (waiting) => waiting.delivery.lane === lane)
+    const all = [next, ...rest]
+    for (const waiting of all) this.#leaveTurn(waiting)
+    return all.map((waiting) => waiting.delivery)
+  }
+
+  /** Counts a delivery that comes into the line, and returns its turn. */
+  #enterTurn({ name, fairness }: Taker, delivery: Delivery): string | undefined {
+    if (fairness === undefined) return undefined
+    const turns = this.#turns.get(name) ?? {
+      counts: new Map<string, number>(),
+      ofLane: new Map<string, string>(),
+    }
+    this.#turns.set(name, turns)
+    const { counts, ofLane } = turns
+    const { lane } = delivery
+    const known = lane === undefined ? undefined : ofLane.get(lane)
+    const turn = known ?? fairness.turnOf(delivery)
+    if (lane !== undefined) ofLane.set(lane, turn)
+    counts.set(turn, (counts.get(turn) ?? 0) + 1)
+    return turn
+  }
+
+  /** All of a lane leaves at once: its next job may be another tenant's. */
+  #leaveTurn({ taker, turn, delivery: { lane } }: Waiting): void {
+    const turns = turn === undefined ? undefined : this.#turns.get(taker.name)
+    if (turn === undefined || turns === undefined) return
+    const left = (turns.counts.get(turn) ?? 0) - 1
+    if (left > 0) turns.counts.set(turn, left)
+    else turns.counts.delete(turn)
+    if (lane !== undefined) turns.ofLane.delete(lane)
   }
 
   /** Goes on when a worker falls idle. While one is idle, only a settled job or a new delivery changes anything. */

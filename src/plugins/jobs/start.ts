@@ -18,9 +18,10 @@ import {
 } from '../../index.js'
 import type { JobDriver } from '../../work/driver.js'
 import { Jobs, jobsProtocol, type NewJob, rawProtocol } from '../../work/index.js'
+import { rawBatchProtocol } from '../../work/protocols/raw-batch.js'
 import { inspectionProcedures } from './inspection.js'
 import { watchPipelines } from './metrics.js'
-import type { ScheduledPool } from './pipeline.js'
+import type { ScheduledPool } from './pipeline-options.js'
 import type { PipelineState } from './pipeline-state.js'
 import { Pipelines } from './pipelines.js'
 import { jobsProcedures } from './rpc.js'
@@ -57,21 +58,32 @@ export async function startJobs(options: JobsOptions): Promise<JobsPlugin> {
       ...scheduled,
       retry: settings.retry,
       dead: settings.dead,
-      protocolOf: (name) => (settings.mode === 'raw' ? rawProtocol : jobsProtocol(name)),
+      protocolOf: (name, perJob) => {
+        if (settings.mode === 'jobs') return jobsProtocol(name)
+        return perJob > 1 ? rawBatchProtocol : rawProtocol
+      },
       clock,
       random: Math.random,
       log,
     },
   })
   defer(() => pipelines.close())
-  for (const [name, { driver: driverName, pool, priority, config }] of Object.entries(settings.pipelines)) {
+  const runsOn = (pool: string) => scheduledPoolIn(scheduledPools, openPool(pool), clock)
+  for (const [name, { driver: driverName, pool, priority, config, ...keys }] of Object.entries(
+    settings.pipelines,
+  )) {
     const driver = drivers.get(driverName)
     if (driver === undefined) throw noDriver(name, driverName, [...drivers.keys()])
-    const own = pool === undefined ? scheduled : scheduledPoolIn(scheduledPools, openPool(pool), clock)
-    await pipelines.declare({ ...pipelineOf(name, driver, config, priority), runsOn: own })
+    await pipelines.declare({
+      ...pipelineOf(name, driver, config, priority),
+      runsOn: pool === undefined ? scheduled : runsOn(pool),
+      perJob: keys.records_per_job,
+      fairBy: keys.fair_by,
+      fairWindow: keys.fair_window,
+    })
   }
   rpc.register('jobs', {
-    ...jobsProcedures({ pipelines, drivers, consume: settings.consume }),
+    ...jobsProcedures({ pipelines, drivers, consume: settings.consume, mode: settings.mode, runsOn }),
     ...inspectionProcedures(pipelines),
   })
   announce({ what: 'jobs', where: placesOf(settings) })

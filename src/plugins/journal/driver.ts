@@ -6,8 +6,11 @@ import { journalPart } from './part.js'
 
 /** Makes the driver. `open` rejects with RR_JOURNAL_LOCKED or RR_JOURNAL_CORRUPT. */
 export function journalDriver(services: { readonly clock: Clock; readonly log: Logger }): JobDriver {
-  return jobDriver(journalPart, async ({ name: pipeline, config }) => {
+  return jobDriver(journalPart, async ({ name: pipeline, fairBy, config }) => {
     const { path: folder, priority, prefetch: pullMax, lane_header: laneHeader } = config
-    return openJournalSource({ folder, kind: 'journal', pipeline, priority, pullMax, laneHeader }, services)
+    return openJournalSource(
+      { folder, kind: 'journal', pipeline, priority, pullMax, laneHeader, fairBy },
+      services,
+    )
   })
 }

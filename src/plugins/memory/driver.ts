@@ -8,6 +8,7 @@ import { memoryPart } from './part.js'
 export function memoryDriver({ clock }: { readonly clock: Clock }): JobDriver {
   return jobDriver(
     memoryPart,
-    async ({ name, config: { priority, prefetch } }) => new MemorySource({ name, priority, prefetch, clock }),
+    async ({ name, fairBy, config: { priority, prefetch } }) =>
+      new MemorySource({ name, priority, prefetch, fairBy, clock }),
   )
 }

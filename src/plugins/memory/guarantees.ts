@@ -16,5 +16,6 @@ export const memoryGuarantees: DriverGuarantees = {
   counts: 'exact',
   failed: 'server',
   deadLetters: 'none',
+  fairness: 'queue',
   nacked: 'dropped',
 }

@@ -9,6 +9,7 @@ import { FairLine } from '../../work/queues/fair-line.js'
 import { LostMessage } from '../../work/queues/lost-message.js'
 import { Heap } from '../../work/queues/memory/heap.js'
 import type { NewJob, SettledDelivery, Source, SourceCounts } from '../../work/source.js'
+import { turnOfHeaders } from '../../work/turns.js'
 import { memoryGuarantees } from './guarantees.js'
 import { MemoryJob } from './memory-job.js'
 
@@ -20,15 +21,14 @@ export interface MemorySourceOptions {
   readonly priority: number
   /** Jobs of one pull at most. */
   readonly prefetch: number
+  /** Header whose values take turns within a priority. */
+  readonly fairBy?: string | undefined
   readonly clock: Clock
 }
 
 // Shows early that nothing consumes the queue.
 const jobsMax = 1_000_000
 const waitMsDefault = 20_000
-/** Jobs of one priority have no keys of their own. */
-const oneKey = ''
-
 /** A queue. */
 export class MemorySource implements Source {
   readonly guarantees = memoryGuarantees
@@ -103,6 +103,12 @@ export class MemorySource implements Source {
     this.#wake()
   }
 
+  /** Without `fair_by` all jobs of a priority have the same one. */
+  #turnOf({ headers }: MemoryJob): string {
+    const { fairBy } = this.#options
+    return fairBy === undefined ? '' : turnOfHeaders(headers, fairBy)
+  }
+
   /** The job's own id; with a number behind it while another job of that id is there. */
   #freeId(id: string): string {
     if (!this.#ids.has(id)) return id
@@ -125,13 +131,13 @@ export class MemorySource implements Source {
 
   #putBack(job: MemoryJob, afterMs: number): void {
     if (afterMs > 0) this.#add(job, afterMs)
-    else this.#line.addFirst(job, job.priority, oneKey)
+    else this.#line.addFirst(job, job.priority, this.#turnOf(job))
     this.#wake()
   }
 
   #add(job: MemoryJob, delayMs: number): void {
     if (delayMs <= 0) {
-      this.#line.add(job, job.priority, oneKey)
+      this.#line.add(job, job.priority, this.#turnOf(job))
       return
     }
     job.readyAtMs = this.#options.clock.nowMs() + delayMs
@@ -146,7 +152,7 @@ export class MemorySource implements Source {
     for (let next = this.#delayed.first; next !== undefined; next = this.#delayed.first) {
       if (next.readyAtMs > nowMs) return
       this.#delayed.remove(next)
-      this.#line.add(next, next.priority, oneKey)
+      this.#line.add(next, next.priority, this.#turnOf(next))
     }
   }
 

@@ -16,5 +16,6 @@ export const natsGuarantees: DriverGuarantees = {
   counts: 'unknown',
   failed: 'queue',
   deadLetters: 'later',
+  fairness: 'borrowed',
   nacked: 'retried',
 }

@@ -16,5 +16,6 @@ export const postgresGuarantees: DriverGuarantees = {
   counts: 'exact',
   failed: 'queue',
   deadLetters: 'none',
+  fairness: 'borrowed',
   nacked: 'retried',
 }

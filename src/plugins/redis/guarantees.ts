@@ -16,5 +16,6 @@ export const redisGuarantees: DriverGuarantees = {
   counts: 'exact',
   failed: 'queue',
   deadLetters: 'none',
+  fairness: 'borrowed',
   nacked: 'retried',
 }

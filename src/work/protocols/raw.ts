@@ -6,7 +6,7 @@ import type { Delivery } from '../source.js'
 import { FaultKind, type Verdict } from '../verdict.js'
 
 /** Context members of a Lambda request for jobs without one: JSON without its braces. */
-const noRequest = [
+export const noRequest = [
   '"awsRequestId":null,"deadlineMs":null,"invokedFunctionArn":null',
   '"functionName":null,"functionVersion":null,"memoryLimitInMB":null',
   '"traceId":null,"clientContext":null,"identity":null,"tenantId":null',
@@ -33,19 +33,30 @@ export function rawContext(parts: RawContextParts): string {
   return `{"kind":${kind},"source":${source},${request},"attempt":${attempt},"record":${record}${around}}`
 }
 
+/** Parts of the context of a small batch, as JSON. */
+export interface BatchContextParts extends Pick<RawContextParts, 'source' | 'request'> {
+  /** Records without what is in the body, in its order. */
+  readonly records: readonly string[]
+}
+
+/** Puts the context of a small batch together. */
+export function batchContext({ source, request, records }: BatchContextParts): string {
+  return `{"kind":"records","source":${source},${request},"attempt":null,"record":null,"records":[${records.join(',')}]}`
+}
+
 function contextOf(delivery: Delivery): string {
   const { source, attempt } = delivery
   return rawContext({
     source: JSON.stringify(source),
     request: noRequest,
     attempt,
-    record: JSON.stringify(recordOf(delivery)),
+    record: JSON.stringify(rawRecord(delivery)),
     envelope: undefined,
   })
 }
 
 /** The record with the headers of its job, which drivers keep beside it, where SQS's clients send them. */
-function recordOf({ record, headers }: Delivery): Delivery['record'] {
+export function rawRecord({ record, headers }: Delivery): Delivery['record'] {
   const { messageAttributes: attributes } = record
   if (!isObject(attributes) || 'rr_headers' in attributes || Object.keys(headers).length === 0) return record
   const own = { stringValue: JSON.stringify(headers), dataType: 'String' }

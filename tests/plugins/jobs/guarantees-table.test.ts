@@ -48,6 +48,7 @@ const head = [
   'Counted',
   'Failed',
   'Own policy',
+  'Fair',
   '`nack`',
 ]
 
@@ -76,6 +77,7 @@ function cells([name, guarantees]: (typeof rows)[number]): readonly string[] {
     { deliveries: 'deliveries', tries: 'tries', none: 'no' }[guarantees.attempts],
     `in the ${guarantees.failed}`,
     { none: 'none', atOnce: 'at once', later: 'later' }[guarantees.deadLetters],
+    guarantees.fairness === 'queue' ? 'all' : 'borrowed',
     guarantees.nacked,
   ]
 }

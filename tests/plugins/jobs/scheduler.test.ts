@@ -14,12 +14,14 @@ function make(idle: number) {
   const clock = new ManualClock()
   const scheduler = new Scheduler({ pool, clock })
   const offered: string[] = []
-  const taker = (name: string): Taker => ({
+  const taker = (name: string, more: Partial<Taker> = {}): Taker => ({
     name,
+    perJob: 1,
     offer: (deliveries) => {
       offered.push(...deliveries.map(({ id }) => id))
       if (pool.idleCount > 0) pool.take()
     },
+    ...more,
   })
   const end = (one: Taker, ended: Delivery, tookMs: number) => {
     clock.advance(tookMs)
@@ -88,7 +90,11 @@ test('an aborted wait for room ends', async () => {
 
 test('a dispatcher is given ten jobs for each worker at most, however many its lanes hold back', () => {
   const { pool, scheduler, offered, taker, priority } = make(1)
-  const mail: Taker = { name: 'mail', offer: (list) => void offered.push(...list.map(({ id }) => id)) }
+  const mail: Taker = {
+    name: 'mail',
+    perJob: 1,
+    offer: (list) => void offered.push(...list.map(({ id }) => id)),
+  }
   const many = Array.from({ length: 10 }, (_, at) => delivery(`a${at}`))
   scheduler.add(mail, many, priority)
   assert.deepEqual([offered.length, scheduler.wantOf(mail), scheduler.wantOf(taker('sms'))], [10, 0, 1])
@@ -106,4 +112,75 @@ test('all that waits of a lane is offered with its first, so that none of it ove
   assert.deepEqual([scheduler.waitingOf(orders), scheduler.waitingOf(others)], [2, 1])
   end(orders, first, 1000)
   assert.equal(scheduler.heldOf(orders), 2)
+})
+
+test('a pipeline of small batches wants as many for each worker, and offers what is there together', () => {
+  const { pool, scheduler, offered, taker, end, priority } = make(1)
+  const sizes: number[] = []
+  const mail = taker('mail', {
+    perJob: 4,
+    offer: (list) => {
+      sizes.push(list.length)
+      offered.push(...list.map(({ id }) => id))
+      if (pool.idleCount > 0) pool.take()
+    },
+  })
+  assert.equal(scheduler.wantOf(mail), 4)
+  const [first, ...rest] = ['1', '2', '3', '4', '5', 'a1'].map((id) => delivery(id))
+  assert.ok(first !== undefined)
+  scheduler.add(mail, [first, ...rest], priority)
+  assert.deepEqual(sizes, [4])
+  // A quiet queue waits for no more: what is left goes alone.
+  for (const one of [first, ...rest.slice(0, 3)]) end(mail, one, 1000)
+  pool.give()
+  assert.deepEqual([sizes[0], scheduler.heldOf(mail)], [4, 0])
+})
+
+/** Deliveries whose header `tenant` is their first letter. */
+const ofTenants = (...ids: readonly string[]) =>
+  ids.map((id) => delivery(id, { headers: { tenant: [id.charAt(0)] } }))
+const byTenant = (window: number) => ({
+  window,
+  turnOf: ({ headers }: Delivery) => headers.tenant?.[0] ?? '',
+})
+
+test('tenants of a fair pipeline take turns, and pipelines do as before', async () => {
+  const { pool, scheduler, offered, taker, priority } = make(0)
+  const mail = taker('mail', { fairness: byTenant(0) })
+  scheduler.add(mail, ofTenants('A1', 'A2', 'A3', 'A4', 'B1', 'C1'), priority)
+  scheduler.add(taker('sms'), [delivery('1'), delivery('2')], priority)
+  for (let at = 0; at < 8; at += 1) {
+    pool.give()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.deepEqual(offered, ['A1', '1', 'B1', '2', 'C1', 'A2', 'A3', 'A4'])
+})
+
+test('a fair pipeline borrows up to its window to find others, and no more once there are enough', () => {
+  const { scheduler, taker, priority } = make(0)
+  const mail = taker('mail', { fairness: byTenant(150) })
+  assert.equal(scheduler.wantOf(mail), 128)
+  scheduler.add(mail, ofTenants(...Array.from({ length: 128 }, (_, at) => `A${at}`)), priority)
+  assert.equal(scheduler.wantOf(mail), 22, 'one tenant alone does not keep the others out')
+  scheduler.add(mail, ofTenants(...Array.from({ length: 22 }, (_, at) => `A${at + 200}`)), priority)
+  assert.equal(scheduler.wantOf(mail), 0)
+  scheduler.takeBack(mail)
+  scheduler.add(mail, ofTenants(...'ABCDEFGH'), priority)
+  assert.equal(scheduler.wantOf(mail), 0, 'eight tenants are enough to choose from')
+})
+
+test('a lane keeps its order in a fair pipeline, whoever its jobs belong to', async () => {
+  const { pool, scheduler, offered, taker, priority } = make(0)
+  const mail = taker('mail', { fairness: byTenant(0) })
+  const laned = (id: string, tenant: string) => delivery(id, { lane: 'one', headers: { tenant: [tenant] } })
+  scheduler.add(
+    mail,
+    [...ofTenants('A1', 'A2', 'A3'), laned('1', 'A'), laned('2', 'B'), laned('3', 'A')],
+    priority,
+  )
+  for (let at = 0; at < 4; at += 1) {
+    pool.give()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.deepEqual(offered, ['A1', 'A2', 'A3', '1', '2', '3'])
 })

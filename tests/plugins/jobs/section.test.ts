@@ -32,6 +32,9 @@ test('a pipeline has the keys of its driver, with their defaults', async (t) => 
   assert.deepEqual(value.pipelines.mail, {
     driver: 'memory',
     pool: undefined,
+    records_per_job: 1,
+    fair_by: undefined,
+    fair_window: undefined,
     priority: 3,
     config: { priority: 10, prefetch: 100_000 },
   })
@@ -55,6 +58,14 @@ const faults: readonly [lines: readonly string[], problem: RegExp][] = [
   [
     ['pipelines: { mail: { driver: memory, config: { queue: x } } }'],
     /unknown key "queue" in "jobs\.pipelines\.mail\.config"/,
+  ],
+  [
+    ['pipelines:', '  mail:', '    driver: memory', '    records_per_job: 5'],
+    /^rr\.yaml:6:\d+: "jobs\.pipelines\.mail\.records_per_job": 5 messages a job need mode: raw/,
+  ],
+  [
+    ['pipelines: { mail: { driver: memory, fair_window: 5 } }'],
+    /"jobs\.pipelines\.mail\.fair_window": `fair_window` has no effect without `fair_by`/,
   ],
   [['retry: { backoff: 5 }'], /"jobs\.retry\.backoff": "5", expected a duration/],
 ]

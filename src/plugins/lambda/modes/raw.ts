@@ -1,10 +1,10 @@
 /** `mode: raw` and `mode: event`: our own context as JSON, then the bytes as they came. Pure. */
-import { Codec, type Reply } from '../../../index.js'
+import { Codec } from '../../../index.js'
 import { makeFault } from '../../../work/fault.js'
 import type { Protocol } from '../../../work/protocol.js'
+import { problemOfAnswer, readFailures, readSmallBatch } from '../../../work/protocols/batch-answer.js'
 import { rawProtocol, readVerdict } from '../../../work/protocols/raw.js'
 import { FaultKind, type Verdict } from '../../../work/verdict.js'
-import { problemOfAnswer, readFailures } from '../answer/batch-answer.js'
 import type { StreamForm } from '../answer/streamed-answer.js'
 import type { RecordPlan } from '../plan/record.js'
 import { recordOf } from '../plan/record-delivery.js'
@@ -64,9 +64,10 @@ function checkedResult(verdict: Verdict, event: Buffer, options: RawOptions): Ve
   // Also an event that is never split, a tumbling window's, is answered with the names of its records.
   const plan = planEvent(event, { ...options.split, isSplit: true, splitsWindows: true })
   if (plan.kind !== 'batch' || !plan.isPartial) return verdict
-  const problem = problemOfAnswer(body, plan.records)
+  const identifiers = plan.records.map(identifierOf)
+  const problem = problemOfAnswer(body, identifiers)
   if (problem !== undefined) return { kind: 'retry', why: makeFault(FaultKind.badReply, problem) }
-  const failures = readFailures(body, plan.records)
+  const failures = readFailures(body, identifiers)
   if (options.hasPartialFailures || failures.size === 0) return verdict
   const text = `the worker reported ${failures.size} failed records; with partial_failures: off that fails the invocation`
   return { kind: 'retry', why: makeFault(FaultKind.jobFailed, text) }
@@ -98,20 +99,10 @@ function smallBatches(event: EventFacts): Protocol {
       const parts = { context: contexts.ofRecords(records), body: contexts.eventOf(records) }
       return recordJob(event, deliveries, parts)
     },
-    verdicts: (reply, deliveries) => readSmallBatch(reply, deliveries.map(recordOf)),
+    verdicts: (reply, deliveries) => readSmallBatch(reply, deliveries.map(recordOf).map(identifierOf)),
   }
 }
 
-function readSmallBatch(reply: Reply, records: readonly RecordPlan[]): readonly Verdict[] {
-  const verdict = readVerdict(reply)
-  if (verdict.kind !== 'done') return records.map(() => verdict)
-  const body = viewOf(verdict.body)
-  const problem = problemOfAnswer(body, records)
-  if (problem !== undefined)
-    return records.map(() => ({ kind: 'retry', why: makeFault(FaultKind.badReply, problem) }))
-  const failed = readFailures(body, records)
-  const text = 'the worker named this record among the failed ones of its batch'
-  return records.map((_, at) =>
-    failed.has(at) ? { kind: 'retry', why: makeFault(FaultKind.jobFailed, text) } : verdict,
-  )
+function identifierOf({ identifier }: RecordPlan) {
+  return identifier
 }

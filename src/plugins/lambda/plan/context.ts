@@ -1,9 +1,9 @@
 /** The context JSON that goes before a job's body. What all records of an event share is made into text once. Pure. */
 
-import { rawContext } from '../../../work/protocols/raw.js'
+import { batchText } from '../../../work/protocols/batch-text.js'
+import { batchContext, rawContext } from '../../../work/protocols/raw.js'
 import type { Invocation } from '../runtime-api/invocation.js'
 import type { RecordPlan } from './record.js'
-import { batchText } from './record-text.js'
 
 /** Facts from the function's environment; null where it has none. */
 export interface FunctionFacts {
@@ -39,8 +39,11 @@ export class ContextMaker {
 
   /** Makes the context of a small batch: `records` holds everything but the bodies of its records, in order. */
   ofRecords(records: readonly RecordPlan[]): string {
-    const list = records.map(({ text }) => text.rest()).join(',')
-    return `{"kind":"records","source":${this.#source},${this.#shared},"attempt":null,"record":null,"records":[${list}]}`
+    return batchContext({
+      source: this.#source,
+      request: this.#shared,
+      records: records.map(({ text }) => text.rest()),
+    })
   }
 
   /** Makes the context of one record. Its envelope is the event with an empty list in the record's place, unless that is `{"Records":[]}`. */

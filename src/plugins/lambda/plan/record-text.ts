@@ -1,4 +1,5 @@
 /** Builds the JSON text of a record, unchanged, and of the record without its body. Pure. */
+import { memberText } from '../../../work/protocols/batch-text.js'
 import { membersOf, type Slice } from './json-slices.js'
 
 /** Texts of one record. */
@@ -37,36 +38,8 @@ export function textWithout(
 ): string {
   const members = [...membersOf(json, object)].flatMap(([key, slice]) => {
     if (Object.hasOwn(changed, key)) return []
-    if (key !== left) return [member(key, json.toString('utf8', slice.start, slice.end))]
-    return deeper.length === 0 ? [] : [member(key, textWithout(json, slice, deeper))]
+    if (key !== left) return [memberText(key, json.toString('utf8', slice.start, slice.end))]
+    return deeper.length === 0 ? [] : [memberText(key, textWithout(json, slice, deeper))]
   })
-  return `{${[...members, ...Object.entries(changed).map(([key, text]) => member(key, text))].join(',')}}`
-}
-
-/** A record in its list. */
-export interface PlacedText {
-  readonly place: readonly [key: string, group?: string]
-  /** JSON of the record; empty text leaves the list empty. */
-  readonly text: string
-}
-
-/** Builds an event from these records and `shared`, the other members of a JSON object without its braces. */
-export function batchText(shared: string, records: readonly PlacedText[]): string {
-  const groups = new Map<string | undefined, string[]>()
-  for (const { place, text } of records) {
-    const group = groups.get(place[1]) ?? []
-    groups.set(place[1], group)
-    if (text !== '') group.push(text)
-  }
-  const key = records[0]?.place[0] ?? 'Records'
-  const lists = [...groups].map(([group, texts]) => {
-    const list = `[${texts.join(',')}]`
-    return group === undefined ? list : member(group, list)
-  })
-  const value = groups.has(undefined) ? lists.join('') : `{${lists.join(',')}}`
-  return `{${shared === '' ? '' : `${shared},`}${member(key, value)}}`
-}
-
-function member(key: string, text: string): string {
-  return `${JSON.stringify(key)}:${text}`
+  return `{${[...members, ...Object.entries(changed).map(([key, text]) => memberText(key, text))].join(',')}}`
 }

@@ -16,5 +16,6 @@ export const journalGuarantees: DriverGuarantees = {
   counts: 'exact',
   failed: 'queue',
   deadLetters: 'none',
+  fairness: 'queue',
   nacked: 'retried',
 }

@@ -1,5 +1,6 @@
 /**
- * The order in which jobs of a pipeline are delivered: as they were pushed, within their priority; priorities are weights. Of a lane one job
+ * The order in which jobs of a pipeline are delivered: as they were pushed, within their priority and turn; priorities are weights, turns
+ * (tenants) follow each other. Of a lane one job
  * at a time is on its way, also while it waits for its next try. Has no clock: the caller passes the time.
  *
  * Invariant: a job is ready, waits for its time, waits in its lane, is in hand, or is not in the order.
@@ -12,6 +13,8 @@ export interface OrderedJob {
   /** A weight, less is more often. */
   readonly priority: number
   readonly lane: string | undefined
+  /** Whose job it is. */
+  readonly turn: string
   readonly dueMs: number
 }
 
@@ -22,7 +25,8 @@ interface Lane<J> {
 }
 
 interface PriorityClass<J> {
-  readonly jobs: FirstHeap<J>
+  /** Jobs by turn, in the order of their turns; a turn is here while it has jobs. */
+  readonly turns: Map<string, FirstHeap<J>>
   /** Virtual time at which its next service ends; the smallest is taken. */
   finish: number
 }
@@ -56,9 +60,9 @@ export class JobOrder<J extends OrderedJob> {
   /** The job that was pushed first, of those that are ready. */
   get oldest(): J | undefined {
     let oldest: J | undefined
-    for (const { jobs } of this.#classes.values())
-      if (jobs.first !== undefined && (oldest === undefined || bySequence(jobs.first, oldest)))
-        oldest = jobs.first
+    for (const { turns } of this.#classes.values())
+      for (const { first } of turns.values())
+        if (first !== undefined && (oldest === undefined || bySequence(first, oldest))) oldest = first
     return oldest
   }
 
@@ -89,11 +93,18 @@ export class JobOrder<J extends OrderedJob> {
     let cost = 0
     for (const [priority, one] of this.#classes)
       if (chosen === undefined || one.finish < chosen.finish) [chosen, cost] = [one, priority]
-    const job = chosen?.jobs.take()
-    if (chosen === undefined || job === undefined) return undefined
+    const [entry] = chosen?.turns ?? []
+    if (chosen === undefined || entry === undefined) return undefined
+    const [turn, jobs] = entry
+    const job = jobs.take()
     this.#virtualTime = chosen.finish
     chosen.finish += cost
-    if (chosen.jobs.size === 0) this.#classes.delete(cost)
+    if (jobs.size === 0) chosen.turns.delete(turn)
+    else if (chosen.turns.size > 1) {
+      chosen.turns.delete(turn)
+      chosen.turns.set(turn, jobs)
+    }
+    if (chosen.turns.size === 0) this.#classes.delete(cost)
     this.#ready -= 1
     return job
   }
@@ -136,9 +147,11 @@ export class JobOrder<J extends OrderedJob> {
   /** A class that comes back begins at the present: it has saved nothing up while it was empty. */
   #makeReady(job: J): void {
     const known = this.#classes.get(job.priority)
-    const group = known ?? { jobs: new FirstHeap<J>(bySequence), finish: this.#virtualTime + job.priority }
+    const group = known ?? { turns: new Map(), finish: this.#virtualTime + job.priority }
     if (known === undefined) this.#classes.set(job.priority, group)
-    group.jobs.add(job)
+    const jobs = group.turns.get(job.turn) ?? new FirstHeap<J>(bySequence)
+    if (jobs.size === 0) group.turns.set(job.turn, jobs)
+    jobs.add(job)
     this.#ready += 1
   }
 }

@@ -1,6 +1,7 @@
 /** The jobs of a journal as its source keeps them in memory: without bodies and headers, which the journal has. */
 import type { Journal } from '../../../index.js'
 import type { Delivery } from '../../source.js'
+import { turnOfHeaders } from '../../turns.js'
 import { jobRecord } from '../job-record.js'
 import { readJob, readKey, readState, type StoredFailure, type StoredJob, stateKey } from './stored-job.js'
 
@@ -9,6 +10,8 @@ export interface JournalJob {
   readonly sequence: number
   readonly priority: number
   readonly lane: string | undefined
+  /** Whose job it is; empty where jobs come by age. */
+  readonly turn: string
   readonly pushedMs: number
   dueMs: number
   /** Tries that failed. */
@@ -23,14 +26,15 @@ export interface JournalJob {
 }
 
 /** Facts about a new job. */
-type NewFacts = Pick<JournalJob, 'sequence' | 'priority' | 'lane' | 'dueMs' | 'pushedMs'>
+type NewFacts = Pick<JournalJob, 'sequence' | 'priority' | 'lane' | 'turn' | 'dueMs' | 'pushedMs'>
 
 /** Makes a job that was just pushed. */
-export function newJournalJob({ sequence, priority, lane, dueMs, pushedMs }: NewFacts): JournalJob {
+export function newJournalJob({ sequence, priority, lane, turn, dueMs, pushedMs }: NewFacts): JournalJob {
   return {
     sequence,
     priority,
     lane,
+    turn,
     pushedMs,
     dueMs,
     tries: 0,
@@ -42,16 +46,17 @@ export function newJournalJob({ sequence, priority, lane, dueMs, pushedMs }: New
 }
 
 /** Loads the jobs of a pipeline, by their sequence numbers. */
-export function loadJobs(journal: Journal): Map<number, JournalJob> {
+export function loadJobs(journal: Journal, fairBy?: string): Map<number, JournalJob> {
   const jobs = new Map<number, JournalJob>()
   for (const [key, value] of journal.entries()) {
     const known = readKey(key)
     if (known?.kind !== 'j') continue
     const { sequence } = known
-    const { priority, lane, pushedMs, dueMs } = readJob(value)
+    const { priority, lane, pushedMs, dueMs, headers } = readJob(value)
     const changes = journal.get(stateKey(sequence))
     const state = readState(changes)
-    const job = newJournalJob({ sequence, priority, lane, pushedMs, dueMs: state.dueMs || dueMs })
+    const turn = fairBy === undefined ? '' : turnOfHeaders(headers, fairBy)
+    const job = newJournalJob({ sequence, priority, lane, turn, pushedMs, dueMs: state.dueMs || dueMs })
     const { tries, failure } = state
     jobs.set(sequence, { ...job, tries, deliveries: tries, failure, hasState: changes !== undefined })
   }

@@ -13,6 +13,7 @@ import type {
   Source,
   SourceCounts,
 } from '../../source.js'
+import { turnOfHeaders } from '../../turns.js'
 import { journalGuarantees } from './guarantees.js'
 import { JobOrder } from './job-order.js'
 import { type JournalJob, journalDelivery, lastOf, loadJobs, newJournalJob } from './journal-jobs.js'
@@ -33,6 +34,8 @@ export interface JournalSourceOptions {
   readonly pullMax: number
   /** Header that names the lane of a job; empty: none does. */
   readonly laneHeader: string
+  /** Header whose values take turns within a priority; absent: jobs come by age. */
+  readonly fairBy?: string | undefined
 }
 
 const waitMsDefault = 20_000
@@ -57,10 +60,10 @@ export class JournalSource implements Source {
   #wakes = new Set<() => void>()
 
   constructor(options: JournalSourceOptions) {
-    const { journal, clock } = options
+    const { journal, clock, fairBy } = options
     this.#options = options
     const nowMs = clock.nowMs()
-    this.#jobs = loadJobs(journal)
+    this.#jobs = loadJobs(journal, fairBy)
     for (const job of this.#jobs.values())
       if (job.failure === undefined) this.#order.add(job, nowMs)
       else this.#kept.set(job.sequence, job)
@@ -125,7 +128,7 @@ export class JournalSource implements Source {
   }
 
   async push(jobs: readonly NewJob[]): Promise<void> {
-    const { journal, clock, pipeline } = this.#options
+    const { journal, clock, pipeline, fairBy } = this.#options
     if (this.#jobs.size + jobs.length > jobsMax)
       throw new Error(`pipeline "${pipeline}" holds ${this.#jobs.size} jobs, ${jobsMax} at most`)
     const nowMs = clock.nowMs()
@@ -135,7 +138,8 @@ export class JournalSource implements Source {
       const { priority, lane, delayMs } = job
       const dueMs = delayMs > 0 ? nowMs + delayMs : 0
       this.#sequence += 1
-      added.push(newJournalJob({ sequence: this.#sequence, priority, lane, dueMs, pushedMs: nowMs }))
+      const turn = fairBy === undefined ? '' : turnOfHeaders(job.headers, fairBy)
+      added.push(newJournalJob({ sequence: this.#sequence, priority, lane, turn, dueMs, pushedMs: nowMs }))
       return jobEntry(this.#sequence, job, nowMs)
     })
     await journal.write(entries)

@@ -13,6 +13,8 @@ export interface JournalPipeline {
   readonly pullMax: number
   /** Header that names the lane of a job; empty: none does. */
   readonly laneHeader: string
+  /** Header whose values take turns within a priority; absent: jobs come by age. */
+  readonly fairBy?: string | undefined
 }
 
 /** Opens it. Rejects with RR_JOURNAL_LOCKED while another server has the folder, and with RR_JOURNAL_CORRUPT when it cannot be read. */

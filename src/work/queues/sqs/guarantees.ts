@@ -16,6 +16,7 @@ export const sqsGuarantees: DriverGuarantees = {
   counts: 'exact',
   failed: 'server',
   deadLetters: 'later',
+  fairness: 'borrowed',
   nacked: 'retried',
 }
 

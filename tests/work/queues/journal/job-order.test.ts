@@ -9,7 +9,7 @@ interface TestJob extends OrderedJob {
 }
 
 function job(sequence: number, more: Partial<OrderedJob> = {}): TestJob {
-  return { sequence, priority: 10, lane: undefined, dueMs: 0, ...more }
+  return { sequence, priority: 10, lane: undefined, turn: '', dueMs: 0, ...more }
 }
 
 /** Takes all that can be taken, each finished at once. */
@@ -133,5 +133,19 @@ test('whatever is added, put back and finished: none is lost, and lanes keep the
       }
     }),
     { seed: 2, numRuns: 300 },
+  )
+})
+
+test('turns follow each other within a priority, and a lane keeps its order over them', () => {
+  const order = new JobOrder<TestJob>()
+  const turns = ['a', 'a', 'a', 'b', 'a', 'c']
+  for (const [at, turn] of turns.entries()) order.add(job(at, { turn }), 0)
+  assert.equal(order.oldest?.sequence, 0)
+  assert.deepEqual(drain(order, 0), [0, 3, 5, 1, 2, 4])
+  for (const [at, turn] of ['a', 'b', 'a'].entries()) order.add(job(10 + at, { turn, lane: 'one' }), 0)
+  order.add(job(20, { turn: 'a' }), 0)
+  assert.deepEqual(
+    drain(order, 0).filter((sequence) => sequence < 20),
+    [10, 11, 12],
   )
 })

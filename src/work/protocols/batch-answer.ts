@@ -2,16 +2,22 @@
  * The answer to a batch as Lambda reads it: `{"batchItemFailures":[{"itemIdentifier":…}]}`. A null, an empty one, or one
  * without the key is success; any other answer fails the whole batch. Pure.
  */
-import { isObject, parseJson } from '../../../index.js'
-import type { RecordPlan } from '../plan/record.js'
+import { isObject, parseJson, type Reply } from '../../index.js'
+import { makeFault } from '../fault.js'
+import { FaultKind, type Verdict } from '../verdict.js'
+import { readVerdict } from './raw.js'
+
+/** Name of a record in an answer: a text, for Kafka an object. */
+export type BatchIdentifier = string | object
 
 const excerptCharactersMax = 120
 
 /** Describes why Lambda would fail the whole batch for this answer; undefined when the answer is well formed. */
-export function problemOfAnswer(body: Buffer, records: readonly RecordPlan[]): string | undefined {
+export function problemOfAnswer(body: Buffer, identifiers: readonly BatchIdentifier[]): string | undefined {
   const read = parse(body)
   if ('problem' in read) return read.problem
-  const names = namesOf(records)
+  if (read.identifiers.length === 0) return undefined
+  const names = new Set(identifiers.map((identifier) => nameOf(identifier)))
   const seen = new Set<string>()
   for (const identifier of read.identifiers) {
     const name = nameOf(identifier)
@@ -23,16 +29,26 @@ export function problemOfAnswer(body: Buffer, records: readonly RecordPlan[]): s
   return undefined
 }
 
-/** Indexes of the records that a well-formed answer names. */
-export function readFailures(body: Buffer, records: readonly RecordPlan[]): ReadonlySet<number> {
+/** Indexes of the records that a well-formed answer names; all of those that share a name. */
+export function readFailures(body: Buffer, identifiers: readonly BatchIdentifier[]): ReadonlySet<number> {
   const read = parse(body)
-  if ('problem' in read) return new Set()
-  const names = namesOf(records)
-  return new Set(
-    read.identifiers.flatMap((identifier) => {
-      const at = names.get(nameOf(identifier) ?? '')
-      return at === undefined ? [] : [at]
-    }),
+  if ('problem' in read || read.identifiers.length === 0) return new Set()
+  const failed = new Set(read.identifiers.map(nameOf))
+  return new Set(identifiers.flatMap((identifier, at) => (failed.has(nameOf(identifier)) ? [at] : [])))
+}
+
+/** Reads the verdicts on the records of a small batch: of all the worker's own outcome, or retries of those that its answer names. */
+export function readSmallBatch(reply: Reply, identifiers: readonly BatchIdentifier[]): readonly Verdict[] {
+  const verdict = readVerdict(reply)
+  if (verdict.kind !== 'done') return identifiers.map(() => verdict)
+  const body = Buffer.from(verdict.body.buffer, verdict.body.byteOffset, verdict.body.length)
+  const problem = problemOfAnswer(body, identifiers)
+  if (problem !== undefined)
+    return identifiers.map(() => ({ kind: 'retry', why: makeFault(FaultKind.badReply, problem) }))
+  const failed = readFailures(body, identifiers)
+  const text = 'the worker named this record among the failed ones of its batch'
+  return identifiers.map((_, at) =>
+    failed.has(at) ? { kind: 'retry', why: makeFault(FaultKind.jobFailed, text) } : verdict,
   )
 }
 
@@ -53,10 +69,6 @@ function parse(body: Buffer): { readonly identifiers: readonly unknown[] } | { r
       typeof one === 'object' && one !== null && 'itemIdentifier' in one ? one.itemIdentifier : undefined,
     ),
   }
-}
-
-function namesOf(records: readonly RecordPlan[]): ReadonlyMap<string, number> {
-  return new Map(records.map((record, at) => [nameOf(record.identifier) ?? '', at]))
 }
 
 /** Kafka's identifiers are objects, whose keys may come in any order. */
