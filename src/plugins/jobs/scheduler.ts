@@ -33,7 +33,7 @@ export interface Fairness {
 interface Waiting {
   readonly taker: Taker
   readonly delivery: Delivery
-  /** Whose turn it is; undefined where jobs run as they come. */
+  /** Key of its turn; undefined where jobs run as they come. */
   readonly turn: string | undefined
 }
 

@@ -13,7 +13,7 @@ export interface OrderedJob {
   /** A weight, less is more often. */
   readonly priority: number
   readonly lane: string | undefined
-  /** Whose job it is. */
+  /** Key of its turn. */
   readonly turn: string
   readonly dueMs: number
 }

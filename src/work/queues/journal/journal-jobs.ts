@@ -10,7 +10,7 @@ export interface JournalJob {
   readonly sequence: number
   readonly priority: number
   readonly lane: string | undefined
-  /** Whose job it is; empty where jobs come by age. */
+  /** Key of its turn; empty where jobs come by age. */
   readonly turn: string
   readonly pushedMs: number
   dueMs: number
