@@ -122,12 +122,23 @@ export function startCase(one: Case, api: string): ChildProcess {
   }
   // It slows the start of Node 20 by 80 ms.
   delete env.NODE_EXTRA_CA_CERTS
-  return spawn('sh', ['-c', `exec ${one.command}`], {
+  const child = spawn('sh', ['-c', `exec ${one.command}`], {
     cwd: one.folder,
     env,
     stdio: ['ignore', 'ignore', 'inherit'],
     detached: true,
   })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
+}
+
+/** Servers in sessions of their own: they would outlive this process. */
+const running = new Set<ChildProcess>()
+
+/** Ends all servers that run. */
+export async function endAll(): Promise<void> {
+  await Promise.all([...running].map(endCase))
 }
 
 /** Ends a server and its process group. */

@@ -1,9 +1,9 @@
 /** The parts of the bench that compare servers: what they print, and the options that they share. */
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { nativeIn } from './api.js'
-import type { Side } from './cases.js'
+import { endAll, type Side } from './cases.js'
 import { batchEvent, plainEvent } from './events.js'
 import { benchJobs } from './jobs.js'
 import { benchLatency } from './latency.js'
@@ -20,10 +20,18 @@ export type SideOptions = Pick<Side, 'peers' | 'lambda' | 'jobs' | 'seconds'>
 /** Runs `part` with a folder and the program in C, both of which go afterwards. */
 async function withSide(options: SideOptions, part: (side: Side) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'rr-bench-'))
+  const undo = () => rm(folder, { recursive: true, force: true, maxRetries: 10 })
+  const stop = (signal: NodeJS.Signals) =>
+    void endAll()
+      .then(undo)
+      .finally(() => process.exit(128 + constants.signals[signal]))
+  const signals = ['SIGTERM', 'SIGINT'] as const
+  for (const signal of signals) process.once(signal, stop)
   try {
     await part({ ...options, folder, native: nativeIn(folder) })
   } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: 10 })
+    for (const signal of signals) process.off(signal, stop)
+    await undo()
   }
 }
 

@@ -23,6 +23,8 @@ export interface JobMessage {
   readonly job?: string | undefined
   readonly id?: string | undefined
   readonly payload?: Uint8Array | string | undefined
+  /** The payload of a message in PROTO that is ASCII: a text takes less memory than bytes. */
+  readonly text?: string | undefined
   readonly headers?: Readonly<Record<string, HeaderValueMessage>> | undefined
   readonly options?: OptionsMessage | undefined
 }
@@ -56,8 +58,31 @@ const noBytes = new Uint8Array()
 // A larger payload would keep the whole request in memory.
 const viewBytesMax = 4096
 
+const asciiMax = 0x7f
+
+/** Reads a payload as text where that is the same and short, else as bytes. */
+function readPayload(result: Mutable<JobMessage>, reader: Reader): void {
+  const end = reader.readVarint() + reader.pos
+  const { buf, pos: start } = reader
+  let at = start
+  if (end - start <= viewBytesMax) while (at < end && (buf[at] ?? Number.NaN) <= asciiMax) at += 1
+  reader.pos = end
+  if (at === end)
+    result.text = Buffer.from(buf.buffer, buf.byteOffset, buf.length).toString('latin1', start, end)
+  else result.payload = ownBytes(buf.subarray(start, end))
+}
+
 function ownBytes(view: Uint8Array): Uint8Array {
   return view.length > viewBytesMax ? view.slice() : view
+}
+
+/** Name of the last job: those of a batch mostly share one, and then share its text. */
+let lastName = ''
+
+function readName(reader: Reader): string {
+  const name = reader.readString()
+  if (name !== lastName) lastName = name
+  return lastName
 }
 
 const readHeaderValue = reads(
@@ -91,10 +116,10 @@ const readJob = reads(
     payload: noBytes,
   }),
   (result, field, reader) => {
-    if (field === 1) result.job = reader.readString()
+    if (field === 1) result.job = readName(reader)
     else if (field === 2) result.id = reader.readString()
-    // A view into the request, which the server has copied for it: small jobs of one batch live about as long.
-    else if (field === 3) result.payload = ownBytes(reader.readBytes())
+    // Bytes are a view into the request, which the server has copied for it: small jobs of one batch live about as long.
+    else if (field === 3) readPayload(result, reader)
     else if (field === 4) {
       const { key, value } = inner(readHeader, reader)
       result.entries.push([key, value])

@@ -155,15 +155,18 @@ function pipelineOf(message: JobMessage | undefined): string {
   return message?.options?.pipeline ?? ''
 }
 
+/** One object for all jobs without headers. */
+const noHeaders: Headers = Object.freeze({})
+
 /** Priority 0 is the pipeline's; RoadRunner's other priorities are ranks beyond our weights, and become the nearest. */
 function newJobOf(message: JobMessage, pipelinePriority: number): NewJob {
-  const { job = '', id = '', payload = '', headers = {}, options = {} } = message
+  const { job = '', id = '', payload = '', text, headers, options = {} } = message
   const { priority = 0, delay = 0, auto_ack: autoAck } = options
   return {
     id,
     name: job,
-    body: typeof payload === 'string' ? Buffer.from(payload, 'base64') : payload,
-    headers: headersOfMessage(headers),
+    body: text ?? (typeof payload === 'string' ? Buffer.from(payload, 'base64') : payload),
+    headers: headers === undefined ? noHeaders : headersOfMessage(headers),
     priority: priority === 0 ? pipelinePriority : Math.min(priorityMax, Math.max(1, priority)),
     delayMs: Math.max(0, delay) * 1000,
     ...(autoAck === true ? { autoAck } : {}),

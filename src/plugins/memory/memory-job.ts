@@ -1,4 +1,4 @@
-/** A job in memory, which is its own delivery. */
+/** A job in memory, which is its own delivery. Thousands of them wait: what can be made when a job runs is not kept. */
 import type { Delivery, Headers, NewJob } from '../../work/index.js'
 import { jobRecord } from '../../work/queues/job-record.js'
 
@@ -13,19 +13,15 @@ export interface MemoryJobFacts {
 
 /** One job. */
 export class MemoryJob implements Delivery {
-  readonly source = 'memory'
   readonly id: string
   readonly body: Uint8Array | string
   readonly headers: Headers
   readonly priority: number
-  readonly job: {
-    readonly id: string
-    readonly name: string
-    readonly pipeline: string
-    readonly queue: string
-  }
   declare readonly autoAck?: true
   readonly pushedAtMs: number
+  readonly #ownId: string
+  readonly #name: string
+  readonly #pipeline: string
   /** Deliveries so far. */
   attempt = 0
   /** Wall-clock ms until which it is held back. */
@@ -36,9 +32,20 @@ export class MemoryJob implements Delivery {
     this.body = job.body
     this.headers = job.headers
     this.priority = job.priority >= 1 ? job.priority : priority
-    this.job = { id: job.id, name: job.name, pipeline, queue: pipeline }
+    this.#ownId = job.id
+    this.#name = job.name
+    this.#pipeline = pipeline
     this.pushedAtMs = nowMs
     if (job.autoAck === true) this.autoAck = true
+  }
+
+  get source(): string {
+    return 'memory'
+  }
+
+  get job() {
+    const pipeline = this.#pipeline
+    return { id: this.#ownId, name: this.#name, pipeline, queue: pipeline }
   }
 
   /** Made when it is asked for: workers of RoadRunner's need none. */

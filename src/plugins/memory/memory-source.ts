@@ -80,7 +80,6 @@ export class MemorySource implements Source {
     const nowMs = this.#options.clock.nowMs()
     for (const job of jobs) {
       const own = new MemoryJob(job, { id: this.#freeId(job.id), pipeline: name, priority, nowMs })
-      this.#ids.add(own.id)
       this.#add(own, job.delayMs)
     }
     this.#wake()
@@ -109,9 +108,10 @@ export class MemorySource implements Source {
     return fairBy === undefined ? '' : turnOfHeaders(headers, fairBy)
   }
 
-  /** The job's own id; with a number behind it while another job of that id is there. */
+  /** Takes the job's own id; with a number behind it while another job of that id is there. */
   #freeId(id: string): string {
-    if (!this.#ids.has(id)) return id
+    const { size } = this.#ids
+    if (this.#ids.add(id).size > size) return id
     this.#count += 1
     return this.#freeId(`${id}#${this.#count}`)
   }

@@ -90,7 +90,7 @@ export class WorkerPool implements ManagedPool {
 
   get placeCount(): number {
     if (this.isStopping) return 0
-    return this.#slots.workers.reduce((sum, { places }) => sum + places.length, 0)
+    return this.#slots.placeCount
   }
 
   get busyCount(): number {

@@ -47,10 +47,13 @@ export function jobsContext(delivery: Delivery, parts: JobsContextParts) {
  * cannot be read is a retry, where RoadRunner acknowledges.
  */
 export function jobsProtocol(pipeline: string): Protocol {
+  const ofOwnQueue = ownContexts(pipeline)
   return {
     toJob: ([delivery]) => {
       if (delivery === undefined) throw new Error('bug in relayrunner: a job without a delivery')
       const { id, body, source } = delivery
+      const own = ofOwnQueue(delivery)
+      if (own !== undefined) return { ...own, body, codec: Codec.raw, id }
       const more = source.startsWith('aws:') ? { headers: recordHeaders(delivery.record) } : {}
       const context = { ...jobsContext(delivery, { ...more, pipeline }), pipeline }
       return { context: JSON.stringify(context), body, codec: Codec.raw, id, name: context.job }
@@ -59,6 +62,30 @@ export function jobsProtocol(pipeline: string): Protocol {
       const verdict = plainDone(reply) ?? unreadable(reply) ?? readJobsReply(reply)
       return deliveries.map(() => verdict)
     },
+  }
+}
+
+/**
+ * Makes the contexts of deliveries whose client's facts stand beside the record: the same text as `jobsContext`, of which the end is made
+ * once for a queue. Undefined for all others.
+ */
+function ownContexts(pipeline: string) {
+  let known:
+    | { readonly source: string; readonly queue: string; readonly start: string; readonly end: string }
+    | undefined
+  return ({ source, headers, job = {} }: Delivery) => {
+    const { id, name, queue } = job
+    if (id === undefined || name === undefined || queue === undefined || source.startsWith('aws:'))
+      return undefined
+    const driver = driverOf(source)
+    if (driver === 'kafka') return undefined
+    if (known?.source !== source || known.queue !== queue) {
+      const start = `,"driver":${JSON.stringify(driver)},"headers":`
+      const end = `,"queue":${JSON.stringify(queue)},"pipeline":${JSON.stringify(pipeline)}}`
+      known = { source, queue, start, end }
+    }
+    const facts = `{"id":${JSON.stringify(id)},"job":${JSON.stringify(name)}`
+    return { context: `${facts}${known.start}${JSON.stringify(headers)}${known.end}`, name }
   }
 }
 

@@ -37,14 +37,14 @@ const jobBytes = Buffer.from(job.replaceAll(' ', ''), 'hex').length.toString(16)
 const expected = {
   job: 'a.B',
   id: 'i1',
-  payload: Buffer.from('{}'),
+  text: '{}',
   headers: { k: { value: ['v', ''] } },
   options: { priority: 3, pipeline: 'mail', delay: 60, auto_ack: true },
 }
 
 function plain({ job: message }: { readonly job?: object | undefined }) {
-  const { entries: _, ...rest } = Object(message)
-  return { ...rest, payload: Buffer.from(rest.payload) }
+  const { entries: _, payload: __, ...rest } = Object(message)
+  return rest
 }
 
 test('jobs are read with RoadRunner’s field numbers, alone and in a batch', () => {
@@ -55,6 +55,37 @@ test('jobs are read with RoadRunner’s field numbers, alone and in a batch', ()
     [expected, expected],
   )
   assert.deepEqual(read(pushRequest, ''), {})
+})
+
+test('a payload is a text where that is the same and short, and its own bytes else', () => {
+  const payloads = [
+    Buffer.from('ü'),
+    Buffer.from([0, 0x7f, 0x80]),
+    Buffer.alloc(5000, 'x'),
+    Buffer.from('\0~'),
+    Buffer.alloc(0),
+  ]
+  const written = payloads.map((payload) => {
+    const writer = new PbfWriter()
+    writer.writeMessage(
+      1,
+      (bytes: Buffer, inner) => {
+        inner.writeBytesField(3, bytes)
+        inner.writeStringField(2, 'behind')
+      },
+      payload,
+    )
+    return Buffer.from(writer.finish()).toString('hex')
+  })
+  const jobs = written.map((text) => read(pushRequest, text).job)
+  assert.deepEqual(
+    jobs.map((one) => Buffer.from(one?.text ?? one?.payload ?? '?')),
+    payloads,
+  )
+  assert.deepEqual(
+    jobs.map((one) => [one?.text === undefined, one?.id]),
+    [true, true, true, false, false].map((isBytes) => [isBytes, 'behind']),
+  )
 })
 
 test('negative numbers and unknown fields do not disturb the others', () => {

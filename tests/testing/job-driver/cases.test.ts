@@ -55,8 +55,7 @@ const faults: readonly (readonly [
     'forgets a try',
     /counts as it says/,
     (source) => ({
-      pull: async (...wish) =>
-        (await source.pull(...wish)).map((one) => Object.assign(Object.create(one), { attempt: 1 })),
+      pull: async (...wish) => (await source.pull(...wish)).map((one) => Object.assign(one, { attempt: 1 })),
     }),
   ],
   ['counts one more', /counts say/, () => ({ counts: async () => ({ active: 2, delayed: 1, reserved: 2 }) })],

@@ -142,6 +142,13 @@ export class Slots {
     return this.#slots.length
   }
 
+  /** Jobs that the workers can run at the same time. Asked for with each job: it makes no list. */
+  get placeCount(): number {
+    let count = 0
+    for (const { worker } of this.#slots) if (worker !== undefined) count += worker.places.length
+    return count
+  }
+
   get workers(): readonly Worker[] {
     return this.#slots.flatMap(({ worker }) => worker ?? [])
   }
