@@ -1,7 +1,7 @@
 /** `rr reset`: restarts the workers of some pools or of all, one worker after the other. */
-import { ErrorCode, hasCode, messageOf } from '../../src/core/errors.js'
+import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors.js'
 import { Reset, ResetList } from '../../src/supervisor/rpc/own.js'
-import { type CommonOptions, ExitCode } from '../options.js'
+import { type CommonOptions, ExitCode, sayFault } from '../options.js'
 import { printable } from '../output.js'
 import { withServer } from './running-server.js'
 
@@ -18,8 +18,8 @@ export async function reset(pools: readonly string[], options: CommonOptions): P
       } catch (error) {
         if (!hasCode(error, ErrorCode.RpcFailed)) throw error
         // The message names the pool.
-        process.stderr.write(`rr: ${messageOf(error)}\n`)
-        code = ExitCode.fault
+        const hint = error instanceof RelayError && error.hint !== undefined ? { hint: error.hint } : {}
+        code = sayFault(new RelayError(ErrorCode.ResetFailed, messageOf(error), { ...hint, cause: error }))
       }
     }
   })

@@ -47,6 +47,29 @@ test('many changes at once are one, and files that change by themselves are none
   await sees('src/last.js')
 })
 
+test('ignored paths are not watched, and a change of an unwanted file counts for nothing', async (t) => {
+  const folder = await testFolder(t)
+  for (const name of ['tmp', 'src']) await mkdir(join(folder, name))
+  const clock = new ManualClock()
+  const seen: string[] = []
+  const watch = watchFolder({
+    folder,
+    onChange: (paths) => seen.push(...paths),
+    isIgnored: (path) => path === 'tmp',
+    isWanted: (path) => path.endsWith('.php'),
+    onUnwatched: () => assert.fail('all can be watched'),
+    clock,
+  })
+  t.after(() => watch.close())
+  await watch.ready
+  for (const name of ['tmp/a.php', 'src/a.txt', 'src/a.php']) await writeFile(join(folder, name), 'x')
+  await eventually(() => {
+    clock.advance(200)
+    return seen.length > 0
+  })
+  assert.deepEqual(seen, ['src/a.php'])
+})
+
 test('what editors, git and deployments do is seen, each time anew', async (t) => {
   const folder = await testFolder(t)
   await mkdir(join(folder, 'src/deep'), { recursive: true })
@@ -191,13 +214,15 @@ test('rr dev goes on with the old code while the new is broken, and takes it onc
   assert.equal(reset.status, 1)
   assert.match(
     reset.stderr,
-    /^rr: pool "lambda" was not reset, 1 of 1 old workers stay: .*syntax error in the new code/,
+    /^rr: RR_RESET_FAILED: pool "lambda" was not reset, 1 of 1 old workers stay: .*syntax error in the new code/,
   )
   const told = () => rr.lines().filter(({ message }) => message === 'the workers were not replaced')
   await eventually(() => told().length === 2)
   await writeFile(code, 'good')
   await rr.line(({ message }) => message === 'the workers were replaced')
   await appendFile(join(folder, 'rr.yaml'), '# edited')
-  await rr.line(({ level, message }) => level === 'warn' && message.startsWith('the configuration is read'))
+  await rr.line(
+    ({ level, message }) => level === 'warn' && message.startsWith('this file is read at the start only'),
+  )
   await eventually(async () => (await invoke(rr, '1')).body !== before)
 })
