@@ -14,24 +14,35 @@ const below: ReadonlySet<string> = new Set(['error', 'hint'])
 /** Fields that hold ids, which are shortened: the whole ones are in the log as JSON. */
 const ids: ReadonlySet<string> = new Set(['job', 'requestId', 'messageId'])
 
+/** How lines for people look. */
+export interface ConsoleLook {
+  readonly hasColor: boolean
+  /** False where a log is searched by whole ids, as in Lambda. Default: true. */
+  readonly hasShortIds?: boolean
+}
+
 /** Formats records one after the other. A worker that writes several lines is named on the first of them. */
-export function consoleLines(hasColor: boolean): (record: LogRecord) => string {
+export function consoleLines(look: ConsoleLook): (record: LogRecord) => string {
   let before = ''
   return (record) => {
     const origin = record.logger === 'worker' ? originOf(record.fields) : ''
-    const text = consoleText(record, hasColor, origin !== '' && origin === before)
+    const text = consoleText(record, look, origin !== '' && origin === before)
     before = origin
     return text
   }
 }
 
 /** Formats a record. `isSame`: the line before it came from the same worker and job, which is not written again. */
-export function consoleText(record: LogRecord, hasColor: boolean, isSame = false): string {
+export function consoleText(
+  record: LogRecord,
+  { hasColor, hasShortIds = true }: ConsoleLook,
+  isSame = false,
+): string {
   const paint = (code: number, text: string) => (hasColor ? `\x1b[${code}m${text}\x1b[0m` : text)
   const shownFields = namedFields(record.fields)
     .filter(([key]) => key !== 'stackTrace' && !(key === 'requestId' && isInJob(record.fields)))
     .filter(([key]) => !(isSame && originKeys.has(key)))
-    .map(([key, value]) => ({ key, ...textOf(value, ids.has(key)) }))
+    .map(([key, value]) => ({ key, ...textOf(value, hasShortIds && ids.has(key)) }))
   const fields = shownFields
     .filter((one) => !isBelow(one))
     .map(({ key, text, isText }) => `${key}=${isText && /[\s="]/.test(text) ? JSON.stringify(text) : text}`)

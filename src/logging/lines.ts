@@ -44,12 +44,13 @@ export function lineMaker(style: LineStyle): LineMaker {
 
 function encoder({ encoding, keys, hasColor, shape }: LineStyle): (record: LogRecord) => string {
   if (encoding === 'raw') return ({ message }) => `${message}\n`
-  if (encoding === 'console') return consoleEncoder(hasColor)
+  if (encoding === 'console') return consoleEncoder(hasColor, shape)
   return keys === 'roadrunner' ? (record) => `${roadRunnerText(record)}\n` : jsonEncoder(shape)
 }
 
-function consoleEncoder(hasColor: boolean): (record: LogRecord) => string {
-  const text = consoleLines(hasColor)
+function consoleEncoder(hasColor: boolean, { lineBytesMax }: LogShape): (record: LogRecord) => string {
+  // Lines have a limit in Lambda only, where the log is searched by the request's id.
+  const text = consoleLines({ hasColor, hasShortIds: lineBytesMax === undefined })
   return (record) => `${text(record)}\n`
 }
 

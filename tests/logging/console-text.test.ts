@@ -24,27 +24,35 @@ const shortened: readonly (readonly [job: string, shown: string])[] = [
 
 test('ids are short for people', () => {
   for (const [job, shown] of shortened)
-    assert.equal(consoleText(record({ job }), false), `00:00:00.000 INFO  lambda   done  job=${shown}`)
+    assert.equal(
+      consoleText(record({ job }), { hasColor: false }),
+      `00:00:00.000 INFO  lambda   done  job=${shown}`,
+    )
+})
+
+test('where a log is searched by whole ids, they are whole', () => {
+  const text = consoleText(record({ job: id }), { hasColor: false, hasShortIds: false })
+  assert.equal(text, `00:00:00.000 INFO  lambda   done  job=${id}`)
 })
 
 test('an error and what to do about it stand below the line, whole and not quoted', () => {
   const error = new RelayError('RR_ADDRESS_IN_USE', '127.0.0.1:1 is in use', { hint: 'Change "address".' })
-  const lines = consoleText(record({ pool: 'a', error }, { level: 'error' }), false).split('\n')
+  const lines = consoleText(record({ pool: 'a', error }, { level: 'error' }), { hasColor: false }).split('\n')
   assert.deepEqual(lines, [
     '00:00:00.000 ERROR lambda   done  pool=a',
     '    RR_ADDRESS_IN_USE: 127.0.0.1:1 is in use',
     '    Change "address".',
   ])
-  assert.match(consoleText(record({ error: 'E1' }), false), /done {2}error=E1$/)
+  assert.match(consoleText(record({ error: 'E1' }), { hasColor: false }), /done {2}error=E1$/)
 })
 
 test('an error that has no code shows where it was thrown', () => {
-  const text = consoleText(record({ error: new TypeError('x is not a function') }), false)
+  const text = consoleText(record({ error: new TypeError('x is not a function') }), { hasColor: false })
   assert.match(text, /\n {4}TypeError: x is not a function\n {8}at .*console-text\.test/)
 })
 
 test('lines of one worker name it once, until another one writes', () => {
-  const text = consoleLines(false)
+  const text = consoleLines({ hasColor: false })
   const line = (message: string, pid: number) =>
     text(record({ pool: 'a', pid, n: 1 }, { logger: 'worker', message }))
   assert.deepEqual(

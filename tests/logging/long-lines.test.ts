@@ -9,7 +9,7 @@ const common = { pool: 'p', pid: 7, job: 'r/m', requestId: 'r', tenantId: 't' }
 const encoders = {
   JSON: (record: LogRecord) =>
     `{"level":"INFO"${membersText(record, 'timestamp')},"message":${JSON.stringify(record.message)}}`,
-  text: (record: LogRecord) => consoleText(record, false),
+  text: (record: LogRecord) => consoleText(record, { hasColor: false }),
 }
 
 function record(message: string, fields: Readonly<Record<string, unknown>> = {}): LogRecord {

@@ -122,7 +122,7 @@ test('a line over the limit comes in numbered parts that share an id, nothing lo
 test('a line for people cannot forge another one or send escapes to the terminal', () => {
   const line = consoleText(
     { timeMs: 0, level: 'info', logger: 'worker', message: 'a\nb\x1b[31m', fields: { x: 'c\nd' } },
-    false,
+    { hasColor: false },
   )
   assert.ok(!/\p{Cc}/u.test(line), line)
 })

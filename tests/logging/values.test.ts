@@ -137,7 +137,7 @@ test('a logger takes whatever it is called with, for machines and for people', (
     assert.deepEqual(Object.keys(call.fields), keys)
     const record = { timeMs: 0, level: 'info', logger: 'x', ...call } as const
     assert.doesNotThrow(() => JSON.parse(`{"level":"info"${membersText(record, 'timestamp')}}`))
-    assert.doesNotThrow(() => consoleText(record, true))
+    assert.doesNotThrow(() => consoleText(record, { hasColor: true }))
   }
 })
 
@@ -145,7 +145,7 @@ test('a line for people shows no control characters, and none that turn its dire
   const hostile = '\u009b31m\u202eevil\u2066\u2028\u007f'
   const text = consoleText(
     { timeMs: 0, level: 'info', logger: 'x', message: hostile, fields: { hostile } },
-    false,
+    { hasColor: false },
   )
   assert.ok(!/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(text), text)
 })

@@ -62,9 +62,13 @@ test('a paused pipeline takes jobs and runs none until it is resumed', async (t)
 test('wrong words, unknown pipelines and servers without queues are told', async (t) => {
   const { folder } = await startQueues(t, { jobs: twoPipelines })
   const wrong: readonly [words: readonly string[], code: number, text: RegExp][] = [
-    [['lst'], 2, /^rr: jobs takes one of list, stat, pause, resume, push, dead, redrive, not "lst"\n$/],
-    [['push'], 2, /^rr: jobs push takes PIPELINE \[FILE\]\n$/],
-    [['list', 'mail'], 2, /^rr: jobs list takes no names\n$/],
+    [
+      ['lst'],
+      2,
+      /^rr: RR_USAGE: jobs takes one of list, stat, pause, resume, push, dead, redrive, not "lst"\n$/,
+    ],
+    [['push'], 2, /^rr: RR_USAGE: jobs push takes PIPELINE \[FILE\]\n$/],
+    [['list', 'mail'], 2, /^rr: RR_USAGE: jobs list takes no names\n$/],
     [['push', 'mail', '--delay', 'soon'], 2, /--delay takes a duration such as 5s, not "soon"/],
     [['push', 'mail', '--priority', 'high'], 2, /--priority takes a number from 1 to 1000, not "high"/],
     [['push', 'mail', 'a', '--body', 'b'], 2, /give either a file or --body/],

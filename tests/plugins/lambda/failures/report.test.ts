@@ -78,7 +78,10 @@ test('on a console the frames of the user’s own files are below the line, and 
     '#1 /app/w.php(3): \u001b[31mg()',
   ]
   const fields = { job: 'r/m', requestId: 'r', stackTrace }
-  const text = consoleText({ timeMs: 0, level: 'error', logger: 'lambda', message: 'failed', fields }, false)
+  const text = consoleText(
+    { timeMs: 0, level: 'error', logger: 'lambda', message: 'failed', fields },
+    { hasColor: false },
+  )
   const [line, ...frames] = text.split('\n')
   assert.match(line ?? '', /failed {2}job=r\/m$/)
   assert.deepEqual(

@@ -122,7 +122,7 @@ test('a boot that fails names the script or the folder that is not there, and ne
   assert.match(await faultOf([process.execPath, 'workr.mjs']), /There is no file \S+\/workr\.mjs/)
   assert.match(
     await faultOf([process.execPath, '-e', '0']),
-    /ended without waiting for jobs.*Worker::serve\(\)/,
+    /ended without waiting for jobs: it must call serve\(\)/,
   )
   const silent = await faultOf([process.execPath, '-e', 'setInterval(() => 0, 1000)'], {
     allocate_timeout: 300,
