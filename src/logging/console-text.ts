@@ -14,11 +14,11 @@ const below: ReadonlySet<string> = new Set(['error', 'hint'])
 /** Fields that hold ids, which are shortened: the whole ones are in the log as JSON. */
 const ids: ReadonlySet<string> = new Set(['job', 'requestId', 'messageId'])
 
-/** How lines for people look. */
+/** Options of lines for people. */
 export interface ConsoleLook {
   readonly hasColor: boolean
-  /** False where a log is searched by whole ids, as in Lambda. Default: true. */
-  readonly hasShortIds?: boolean
+  /** False where a log is searched line by line: each has its whole ids. Default: true. */
+  readonly isBrief?: boolean
 }
 
 /** Formats records one after the other. A worker that writes several lines is named on the first of them. */
@@ -26,7 +26,7 @@ export function consoleLines(look: ConsoleLook): (record: LogRecord) => string {
   let before = ''
   return (record) => {
     const origin = record.logger === 'worker' ? originOf(record.fields) : ''
-    const text = consoleText(record, look, origin !== '' && origin === before)
+    const text = consoleText(record, look, look.isBrief !== false && origin !== '' && origin === before)
     before = origin
     return text
   }
@@ -35,14 +35,14 @@ export function consoleLines(look: ConsoleLook): (record: LogRecord) => string {
 /** Formats a record. `isSame`: the line before it came from the same worker and job, which is not written again. */
 export function consoleText(
   record: LogRecord,
-  { hasColor, hasShortIds = true }: ConsoleLook,
+  { hasColor, isBrief = true }: ConsoleLook,
   isSame = false,
 ): string {
   const paint = (code: number, text: string) => (hasColor ? `\x1b[${code}m${text}\x1b[0m` : text)
   const shownFields = namedFields(record.fields)
     .filter(([key]) => key !== 'stackTrace' && !(key === 'requestId' && isInJob(record.fields)))
     .filter(([key]) => !(isSame && originKeys.has(key)))
-    .map(([key, value]) => ({ key, ...textOf(value, hasShortIds && ids.has(key)) }))
+    .map(([key, value]) => ({ key, ...textOf(value, isBrief && ids.has(key)) }))
   const fields = shownFields
     .filter((one) => !isBelow(one))
     .map(({ key, text, isText }) => `${key}=${isText && /[\s="]/.test(text) ? JSON.stringify(text) : text}`)

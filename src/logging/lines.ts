@@ -49,8 +49,8 @@ function encoder({ encoding, keys, hasColor, shape }: LineStyle): (record: LogRe
 }
 
 function consoleEncoder(hasColor: boolean, { lineBytesMax }: LogShape): (record: LogRecord) => string {
-  // Lines have a limit in Lambda only, where the log is searched by the request's id.
-  const text = consoleLines({ hasColor, hasShortIds: lineBytesMax === undefined })
+  // Where lines have a limit, a service collects them, and searches them one by one.
+  const text = consoleLines({ hasColor, isBrief: lineBytesMax === undefined })
   return (record) => `${text(record)}\n`
 }
 

@@ -31,7 +31,7 @@ test('ids are short for people', () => {
 })
 
 test('where a log is searched by whole ids, they are whole', () => {
-  const text = consoleText(record({ job: id }), { hasColor: false, hasShortIds: false })
+  const text = consoleText(record({ job: id }), { hasColor: false, isBrief: false })
   assert.equal(text, `00:00:00.000 INFO  lambda   done  job=${id}`)
 })
 

@@ -25,8 +25,8 @@ export class DevChanges {
   readonly #options: DevChangesOptions
   readonly #log: Logger
   readonly #watch: Watch
-  /** Pools that were said to wait since the last change. */
-  readonly #saidHeld = new Set<string>()
+  /** Workers of each pool that could not boot, as it was last reported. */
+  readonly #heldWorkers = new Map<string, number>()
 
   constructor(options: DevChangesOptions) {
     this.#options = options
@@ -44,16 +44,18 @@ export class DevChanges {
     this.ready = this.#watch.ready
   }
 
-  /** Says once since the last change that a pool waits for one. */
-  sayHeld({ pool }: HeldPool): void {
-    if (this.#saidHeld.has(pool)) return
-    this.#saidHeld.add(pool)
+  /** Says that a pool waits for a change, once for all workers that fail after the same change or reset. */
+  sayHeld({ pool, workers }: HeldPool): void {
+    const before = this.#heldWorkers.get(pool) ?? Number.POSITIVE_INFINITY
+    this.#heldWorkers.set(pool, workers)
+    // While more and more of them fail, it is the same wait.
+    if (workers > before) return
     this.#log.warn({ pool }, 'no worker could boot: waiting for a file change (or `rr reset`)')
   }
 
   /** Restarts the workers, unless only files changed that the server read at its start. */
   apply(paths: readonly string[]): void {
-    this.#saidHeld.clear()
+    this.#heldWorkers.clear()
     const ofStart = paths.filter((path) => this.#isStartFile(path))
     for (const path of ofStart)
       this.#log.warn({ path }, 'this file is read at the start only: start rr dev anew to apply the change')
