@@ -156,6 +156,7 @@ function serveOptions(replyTo: (job: Job) => Pick<Reply, 'context' | 'body'>): S
     codec: 'json',
     isRaw: false,
     bodyBytesMax: 1024 * 1024,
+    formBytesMax: 1024 * 1024,
     room: new BodyBudget(16 * 1024 * 1024),
     forms: {
       uploads: { dir: '', forbid: [], allow: [], max_files: 20, max_fields: 1000 },

@@ -186,7 +186,7 @@ export const httpSection = section(
       maximum: 1_000_000,
       default: 1000,
       description:
-        'Megabytes of a request’s body; more are answered with 413. No body has more than 64 MB: it is read before it is handed to a worker, uploads included.',
+        'Megabytes of a request’s body; more are answered with 413. Bodies without files have 63 MB at most, as they are handed to a worker in one piece; the files of a multipart form are written to disk as they come.',
     },
     internal_error_code: {
       type: 'integer',

@@ -88,6 +88,7 @@ async function serveOptions(
     ),
     codec,
     isRaw: settings.raw_body,
+    formBytesMax: settings.max_request_size * bytesPerMb,
     bodyBytesMax: Math.min(settings.max_request_size * bytesPerMb, frameBytesMax),
     room: new BodyBudget(settings.limits.buffered),
     forms: {

@@ -67,9 +67,10 @@ export interface FormBody {
 }
 
 /** PHP's codes of upload errors, as RoadRunner uses them. */
-const UploadError = { none: 0, noFile: 4, noFolder: 6, cannotWrite: 7, refused: 8 } as const
+export const UploadError = { none: 0, noFile: 4, noFolder: 6, cannotWrite: 7, refused: 8 } as const
 
-interface Upload {
+/** An uploaded file as workers are told it. */
+export interface Upload {
   readonly name: string
   readonly mime: string
   readonly size: number
@@ -106,7 +107,7 @@ function urlEncoded(text: string, settings: FormSettings): string {
     if (pairs.length > fieldsMax) break
     at = end + 1
   }
-  return treeText(pairs, settings)
+  return formText(pairs, settings)
 }
 
 function pairOf(pair: string): readonly [string, string] {
@@ -121,14 +122,15 @@ function decoded(text: string): string {
   throw new Error(`the form holds ${JSON.stringify(text.slice(0, 40))}, which is not percent-encoded text`)
 }
 
-function treeText(pairs: readonly (readonly [string, string])[], { emptyForm }: FormSettings): string {
+/** The tree of a form as JSON. */
+export function formText(pairs: readonly (readonly [string, string])[], { emptyForm }: FormSettings): string {
   return pairs.length === 0 ? emptyForm : JSON.stringify(formTree(pairs))
 }
 
 async function multipart(contentType: string, body: Buffer, settings: FormSettings): Promise<FormBody> {
   const { fields, files } = await readParts(contentType, body, settings)
   // All checks that throw come before the first file is written.
-  const tree = treeText(fields, settings)
+  const tree = formText(fields, settings)
   formTree(files)
   const uploads: (readonly [string, Upload])[] = []
   const clean = async () => {
@@ -161,8 +163,9 @@ interface Parts {
 }
 
 async function readParts(contentType: string, body: Buffer, settings: FormSettings): Promise<Parts> {
-  const { Busboy } = await import('@fastify/busboy')
   const { max_files: filesMax, max_fields: othersMax } = settings.uploads
+  const partsMax = filesMax + othersMax
+  const parser = await formParser(contentType, { fieldSize: body.length + 1, partsMax })
   const fields: [string, string][] = []
   const files: [string, Promise<File>][] = []
   let [fileCount, otherCount] = [0, 0]
@@ -176,12 +179,6 @@ async function readParts(contentType: string, body: Buffer, settings: FormSettin
       else return true
       return false
     }
-    const partsMax = filesMax + othersMax
-    const parser = new Busboy({
-      headers: { 'content-type': contentType },
-      limits: { fieldSize: body.length + 1, fields: partsMax, files: partsMax, parts: partsMax },
-      isPartAFile: (_name, _mime, fileName) => fileName !== undefined,
-    })
     // Parts without a name are ignored, as in Go.
     parser.on('field', (name, value) => count(false) && name && fields.push([name, value]))
     parser.on('file', (name, stream, fileName, _encoding, mime) => {
@@ -202,6 +199,19 @@ async function readParts(contentType: string, body: Buffer, settings: FormSettin
   return { fields, files: await Promise.all(files.map(async ([name, file]) => [name, await file] as const)) }
 }
 
+/** Makes a parser of multipart forms. */
+export async function formParser(
+  contentType: string,
+  { fieldSize, partsMax }: { readonly fieldSize: number; readonly partsMax: number },
+) {
+  const { Busboy } = await import('@fastify/busboy')
+  return new Busboy({
+    headers: { 'content-type': contentType },
+    limits: { fieldSize, fields: partsMax, files: partsMax, parts: partsMax },
+    isPartAFile: (_name, _mime, fileName) => fileName !== undefined,
+  })
+}
+
 // Bytes that are parsed in one turn of the event loop: some milliseconds, even for many tiny parts.
 const sliceBytes = 32 * 1024
 
@@ -220,8 +230,9 @@ async function feed(
   return true
 }
 
-function tooMany(what: string, max: number, key: string): FormFault {
-  return new FormFault(413, `the multipart form has more than ${max} ${what} (lambda.http.uploads.${key})`)
+/** Makes the fault of a form with too many parts of a kind. */
+export function tooMany(what: string, max: number, key: string): FormFault {
+  return new FormFault(413, `the multipart form has more than ${max} ${what} (uploads.${key})`)
 }
 
 function overTime(): FormFault {
@@ -258,8 +269,8 @@ async function store(
   }
 }
 
-/** A folder that is there already stays as it is. */
-async function makeFolder(folder: string, owner: FileOwner | undefined): Promise<void> {
+/** Makes the folder of uploads. One that is there already stays as it is. */
+export async function makeFolder(folder: string, owner: FileOwner | undefined): Promise<void> {
   // The worker's user has to pass the folders above its own.
   const made = await mkdir(folder, { recursive: true, mode: owner === undefined ? 0o700 : 0o711 })
   if (made === undefined || owner === undefined) return
@@ -278,6 +289,7 @@ async function writeOwned(path: string, bytes: Buffer, owner: FileOwner | undefi
   }
 }
 
-function isRefused(ending: string, { forbid, allow }: UploadSettings): boolean {
+/** True for a file whose extension is not taken. */
+export function isRefused(ending: string, { forbid, allow }: UploadSettings): boolean {
   return forbid.includes(ending) || (allow.length > 0 && !allow.includes(ending))
 }

@@ -1,8 +1,9 @@
 /** The door of HTTP for plugins of this package: requests and replies as RoadRunner's workers know them, forms and uploads. */
-export { FormFault, type FormSettings, readBody } from './body.js'
+export { type FormBody, FormFault, type FormSettings, readBody } from './body.js'
 export { compressor } from './compress.js'
 export { isHost } from './faults.js'
 export { fileSender, type SendFile } from './files.js'
+export { readFormStream } from './form-stream.js'
 export {
   decodeReply,
   encodeRequest,

@@ -3,11 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Codec, type Job, messageOf } from '../../../index.js'
 import {
   encodeRequest,
+  type FormBody,
   FormFault,
   type FormSettings,
   type HttpCodec,
   isHost,
   readBody,
+  readFormStream,
   type SendFile,
 } from '../../../work/http/index.js'
 import { type AnswerHead, ownHead } from '../serving/answer-head.js'
@@ -26,6 +28,8 @@ export interface ServeOptions {
   readonly codec: HttpCodec
   readonly isRaw: boolean
   readonly bodyBytesMax: number
+  /** The longest multipart form, whose files are written to disk as they come. */
+  readonly formBytesMax: number
   readonly room: BodyBudget
   readonly forms: FormSettings
   /** Makes the id of a request's job. */
@@ -110,23 +114,67 @@ function endsAfterHeaders(stream: unknown): boolean {
 
 async function readForm(
   request: IncomingMessage,
+  options: ServeOptions,
+): Promise<Form & { readonly clean: () => void }> {
+  const contentType = request.headers['content-type'] ?? ''
+  const isStreamed = !options.isRaw && contentType.toLowerCase().includes('multipart/form-data')
+  return isStreamed ? readStreamed(request, contentType, options) : readHeld(request, contentType, options)
+}
+
+/** Reads a form whose files are on disk when it has come. */
+async function readStreamed(
+  request: IncomingMessage,
+  contentType: string,
+  { formBytesMax, bodyBytesMax, room, forms }: ServeOptions,
+): Promise<Form & { readonly clean: () => void }> {
+  if (Number(request.headers['content-length'] ?? 0) > formBytesMax)
+    throw new FormFault(413, `the body has more than ${formBytesMax} bytes`)
+  let bytes = 0
+  const takeRoom = (more: number) => {
+    const isTaken = room.take(more)
+    if (isTaken) bytes += more
+    return isTaken
+  }
+  const stream = {
+    contentType,
+    stream: request,
+    bytesMax: formBytesMax,
+    fieldBytesMax: bodyBytesMax,
+    takeRoom,
+  }
+  try {
+    const form = await readFormStream(stream, forms)
+    return cleaned(form, () => room.giveBack(bytes))
+  } catch (error) {
+    room.giveBack(bytes)
+    throw error
+  }
+}
+
+async function readHeld(
+  request: IncomingMessage,
+  contentType: string,
   { bodyBytesMax, room, isRaw, forms }: ServeOptions,
 ): Promise<Form & { readonly clean: () => void }> {
   const held: HeldBody = await collectBody(request, bodyBytesMax, room)
-  const { method = 'GET', headers } = request
+  const { method = 'GET' } = request
   try {
-    const contentType = headers['content-type'] ?? ''
-    const form = await readBody({ method, contentType, body: held.bytes }, { ...forms, isRaw })
-    return {
-      ...form,
-      clean: () => {
-        held.free()
-        void form.clean()
-      },
-    }
+    return cleaned(await readBody({ method, contentType, body: held.bytes }, { ...forms, isRaw }), held.free)
   } catch (error) {
     held.free()
     throw error
+  }
+}
+
+function cleaned(form: FormBody, free: () => void): Form & { readonly clean: () => void } {
+  let isDone = false
+  return {
+    ...form,
+    clean: () => {
+      if (!isDone) free()
+      isDone = true
+      void form.clean()
+    },
   }
 }
 
