@@ -17,6 +17,14 @@ const meaninglessKeys: Readonly<Record<string, string>> = {
   'logs.line_ending': 'lines end with a newline',
   'server.after_init': 'run it before `rr serve`',
   'server.relay_timeout': 'use allocate_timeout of the pool',
+  'fileserver.stream_request_body': 'files are only read: leave it out',
+  'fileserver.serve.cache_duration':
+    'files are looked at for each request: use max_age, by which clients keep them',
+  'http.fcgi': 'proxies speak HTTP to http.address',
+  'http.headers.cors.debug': 'answers show what was allowed: leave it out',
+  'http.http3': 'let a proxy in front speak HTTP/3',
+  'http.ssl.acme':
+    'let certbot or a proxy in front renew the files of http.ssl, which are read again when they change',
   'jobs.num_pollers': 'as many jobs are taken as workers can soon run: use jobs.pool.num_workers',
   'jobs.pipeline_size': 'jobs wait in their queue: use jobs.pool.num_workers to run more at once',
   'jobs.options': 'pipelines are opened one after the other; leave it out',
@@ -32,19 +40,13 @@ const meaninglessKeys: Readonly<Record<string, string>> = {
 export function insteadOf(path: string): string | undefined {
   const key = path
     .replace(/^jobs\.pipelines\.[^.]+\./, 'jobs.pipelines.*.')
+    .replace(/\[\d+\]/g, '')
     .replace(/^logs\.channels\.[^.]+\./, 'logs.channels.*.')
   return Object.hasOwn(meaninglessKeys, key) ? meaninglessKeys[key] : undefined
 }
 
 /** Sections of RoadRunner that are planned and not built. */
-export const plannedSections: ReadonlySet<string> = new Set([
-  'grpc',
-  'tcp',
-  'kafka',
-  'centrifuge',
-  'otel',
-  'fileserver',
-])
+export const plannedSections: ReadonlySet<string> = new Set(['grpc', 'tcp', 'kafka', 'centrifuge', 'otel'])
 
 /** Sections of RoadRunner that will not be built, whose work would silently not be done, and what to use instead. */
 export const lostWork: ReadonlyMap<string, string> = new Map([

@@ -6,6 +6,7 @@ import beanstalk from './beanstalk/index.js'
 import boltdb from './boltdb/index.js'
 import type { ExecutionEnvironment } from './emulator/environment/execution-environment.js'
 import emulator from './emulator/index.js'
+import fileserver from './fileserver/index.js'
 import http from './http/index.js'
 import jobs from './jobs/index.js'
 import journal from './journal/index.js'
@@ -33,6 +34,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   boltdb,
   app,
   emulator,
+  fileserver,
   http,
   jobs,
   journal,

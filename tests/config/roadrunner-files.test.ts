@@ -58,6 +58,97 @@ test('a sample of RoadRunner’s sections loads, with a warning for what has no 
   assert.equal(value('service').some?.remain_after_exit, true)
 })
 
+const httpSample = `version: "3"
+server: { command: "php psr-worker.php" }
+http:
+  address: 127.0.0.1:8080
+  internal_error_code: 505
+  access_logs: false
+  max_request_size: 256
+  raw_body: false
+  middleware: ["headers", "gzip", "static", "sendfile", "http_metrics", "proxy_ip_parser"]
+  trusted_subnets: ["10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10"]
+  uploads: { dir: "/tmp", forbid: [".php", ".exe", ".bat", ".sh"], allow: [".html", ".jpg"] }
+  headers:
+    cors:
+      allowed_origin: "*"
+      allowed_headers: "*"
+      allowed_methods: "GET,POST,PUT,DELETE"
+      allow_credentials: true
+      exposed_headers: "Cache-Control,Content-Language"
+      max_age: 600
+      allowed_origin_regex: "^foo"
+      options_success_status: 200
+      debug: false
+    request: { input: "custom-header" }
+    response: { X-Powered-By: "RoadRunner" }
+  static:
+    dir: "."
+    forbid: [""]
+    calculate_etag: false
+    weak: false
+    allow: [".txt", ".php"]
+    request: { input: "custom-header" }
+    response: { output: "output-header" }
+  pool:
+    debug: false
+    command: "php my-super-app.php"
+    num_workers: 0
+    max_jobs: 64
+    max_queue_size: 0
+    allocate_timeout: 60s
+    reset_timeout: 60s
+    stream_timeout: 60s
+    destroy_timeout: 60s
+    supervisor: { watch_tick: 1s, ttl: 0s, idle_ttl: 10s, max_worker_memory: 128, exec_ttl: 60s }
+    dynamic_allocator: { max_workers: 25, spawn_rate: 10, idle_timeout: 10s }
+  ssl:
+    address: "127.0.0.1:443"
+    acme: { certs_dir: rr_le_certs, email: you@example.org, alt_http_port: 80, challenge_type: http-01, use_production_endpoint: true, domains: [example.org] }
+    redirect: true
+    key: /ssl/server.key
+    cert: /ssl/server.crt
+    root_ca: /ssl/root.crt
+    client_auth_type: no_client_certs
+  fcgi: { address: "tcp://0.0.0.0:7921" }
+  http2: { h2c: false, max_concurrent_streams: 128 }
+  http3: { address: "127.0.0.1:34552", key: a, cert: b }
+fileserver:
+  address: 127.0.0.1:10101
+  calculate_etag: true
+  weak: false
+  stream_request_body: true
+  serve:
+    - { prefix: "/foo", root: "public", compress: false, cache_duration: 10, max_age: 10, bytes_range: true }
+`
+
+test('RoadRunner’s keys of http and fileserver load, with advice for what is not here', async (t) => {
+  const { values, faults, warnings } = await plan(t, '.rr.yaml', httpSample)
+  assert.deepEqual(faults, [])
+  assert.deepEqual(
+    warnings.map((text) => text.replace(/^:\d+:\d+: warning: /, '')),
+    [
+      '"http.headers.cors.debug" has no meaning here, answers show what was allowed: leave it out',
+      '"http.ssl.acme" has no meaning here, let certbot or a proxy in front renew the files of http.ssl, which are read again when they change',
+      '"http.fcgi" has no meaning here, proxies speak HTTP to http.address',
+      '"http.http3" has no meaning here, let a proxy in front speak HTTP/3',
+      '"fileserver.stream_request_body" has no meaning here, files are only read: leave it out',
+      '"fileserver.serve[0].cache_duration" has no meaning here, files are looked at for each request: use max_age, by which clients keep them',
+    ],
+  )
+  const http = values.get('http') as Record<string, Record<string, unknown>>
+  assert.deepEqual(
+    [http.internal_error_code, http.max_request_size, http.pool?.num_workers, http.pool?.max_jobs],
+    [505, 256, 'auto', 64],
+  )
+  assert.deepEqual(http.headers?.request, { input: 'custom-header' })
+  assert.deepEqual(http.uploads?.forbid, ['.php', '.exe', '.bat', '.sh'])
+  const files = values.get('fileserver') as { serve: unknown }
+  assert.deepEqual(files.serve, [
+    { prefix: '/foo', root: 'public', compress: false, max_age: 10, bytes_range: true },
+  ])
+})
+
 const outcomes: readonly (readonly [text: string, faults: readonly RegExp[], warnings: readonly RegExp[]])[] =
   [
     ['server: { command: php }\n', [], [/^:1:1: warning: the file has no version; it is read as "3"$/]],
