@@ -40,6 +40,10 @@ export interface ServeOptions {
 }
 
 const badRequest = 400
+const notImplemented = 501
+const plainText = { 'Content-Type': 'text/plain; charset=utf-8' } as const
+const webSocketText =
+  'WebSockets are not served here: use server-sent events, or put a server of WebSockets such as Centrifugo beside this one\n'
 // A client that is refused goes on sending for a while; closing at once would destroy the answer on its way.
 const lingerMs = 1000
 
@@ -53,6 +57,10 @@ export function serveRequest(
   const host = String(request.headers[':authority'] ?? request.headers.host ?? '')
   if (!isHost(host)) {
     answer.whole({ ...ownHead(badRequest), isLast: true }, Buffer.from('the host is invalid\n'))
+    return
+  }
+  if (isWebSocket(request)) {
+    answer.whole({ ...ownHead(notImplemented, plainText), isLast: true }, Buffer.from(webSocketText))
     return
   }
   if (hasNoBody(request)) {
@@ -87,6 +95,15 @@ interface Form {
   readonly uploads: string | undefined
   /** Frees what the body took. */
   readonly clean?: () => void
+}
+
+/** True for the first request of a WebSocket: no worker has a connection that could become one. */
+function isWebSocket({ method, headers }: IncomingMessage): boolean {
+  return (
+    method === 'GET' &&
+    /^websocket$/i.test(headers.upgrade ?? '') &&
+    headers['sec-websocket-key'] !== undefined
+  )
 }
 
 /** Most requests have none; RoadRunner reads none of HEAD and OPTIONS. */
@@ -197,8 +214,7 @@ function refuse(
   { answer, error }: { readonly answer: ClientAnswer; readonly error: unknown },
 ): void {
   const status = error instanceof FormFault ? error.status : badRequest
-  const fields = { 'Content-Type': 'text/plain; charset=utf-8' }
-  const head: AnswerHead = ownHead(status, status === 503 ? { ...fields, 'Retry-After': '1' } : fields)
+  const head: AnswerHead = ownHead(status, status === 503 ? { ...plainText, 'Retry-After': '1' } : plainText)
   const text = Buffer.from(`${messageOf(error)}\n`)
   if (request.complete) {
     answer.whole(head, text)
