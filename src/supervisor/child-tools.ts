@@ -13,6 +13,8 @@ export interface ChildToolsOptions {
   readonly isSparing: boolean
   /** True: the watchdog starts a turn later than the first child, which does not wait for it. */
   readonly isLate?: boolean
+  /** Hands over the path of a FIFO that was made before; undefined when there is none. */
+  readonly takeFifo?: (() => string | undefined) | undefined
 }
 
 /** Tools of one server's children. The watchdog starts with the first child. */

@@ -72,7 +72,7 @@ export interface ServerOptions {
     readonly pacer: OutputPacer
   }
   /** Children that were started before the server was there. */
-  readonly early?: Pick<EarlyChildren, 'take' | 'discard'> | undefined
+  readonly early?: Pick<EarlyChildren, 'take' | 'takeFifo' | 'discard'> | undefined
   readonly splitCommand: (text: string) => readonly string[]
   readonly checkInput: CheckInput
   /** Workers that fail to boot with the same words are told once. */
@@ -124,6 +124,7 @@ export class Server {
       log: log.named('pool'),
       isSparing: platform.watchdogCount === 1,
       isLate,
+      takeFifo: isLate ? () => options.early?.takeFifo() : undefined,
     })
     const common = {
       server: options.settings.server,

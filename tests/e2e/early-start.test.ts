@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { rootFolderPath } from '../../src/supervisor/folder/private-folder.js'
 import { startBootstrap } from '../helpers/bootstrap.js'
 import { isAlive } from '../helpers/pool.js'
 import { projectFolder, rrCommand } from '../helpers/project.js'
 import { invokeAt, type RunningRr, testFolder, workerText } from '../helpers/rr.js'
 import { type TestApi, testApi } from '../helpers/runtime-api.js'
+import { watchdogsOf } from '../helpers/storm.js'
 import { eventually } from '../helpers/wait.js'
 
 interface Deployment {
@@ -56,6 +58,35 @@ test('the worker that is started first is taken over: none is started twice, and
   rr.child.kill('SIGTERM')
   assert.equal(await rr.ended, 0)
   assert.ok(!deployment.started().some(isAlive))
+})
+
+test('the watchdog of an early start has the FIFO that was made with those of the workers, and no name of one is left', async (t) => {
+  const [api, deployment] = [await testApi(t), await deploy(t)]
+  const calls = join(deployment.folder, 'mkfifo-calls')
+  const bin = join(deployment.folder, 'bin')
+  mkdirSync(bin)
+  writeFileSync(join(bin, 'mkfifo'), `#!/bin/sh\necho "$@" >>${calls}\nPATH=$REAL_PATH exec mkfifo "$@"\n`, {
+    mode: 0o755,
+  })
+  const rr = await startBootstrap(t, api, {
+    folder: deployment.folder,
+    env: {
+      RELAYRUNNER_COMPILED: join(deployment.folder, 'compiled'),
+      PATH: `${bin}:${process.env.PATH}`,
+      REAL_PATH: process.env.PATH ?? '',
+    },
+  })
+  assert.equal((await invokeAt(api.invokeUrl, '{"a":1}')).body, '{"a":1}')
+  await eventually(() => watchdogsOf(rr.child.pid ?? 0).length === 1)
+  await rr.line(({ message }) => message === 'server started')
+  const names = readFileSync(calls, 'utf8')
+    .split(/\s+/)
+    .filter((word) => word.includes('watchdog'))
+  assert.deepEqual(names, [])
+  const left = readdirSync(rootFolderPath(process.getuid?.() ?? 0)).filter((name) =>
+    name.startsWith(`fifo-${rr.child.pid}-early`),
+  )
+  assert.deepEqual(left, [])
 })
 
 for (const given of [undefined, '3'])

@@ -26,17 +26,22 @@ const ownFiles = ['/usr/bin/mkfifo', '/bin/mkfifo', 'mkfifo'] as const
 export class EarlyChildren {
   readonly #facts: EarlyFacts
   #children: EarlyChild[] = []
+  #fifo: string | undefined
 
   /** Starts nothing yet. */
   constructor(facts: EarlyFacts) {
     this.#facts = facts
   }
 
-  /** Starts `count` of them; `pathOf` names their FIFOs. Throws what keeps one from being started: none is left then. */
+  /**
+   * Starts `count` of them; `pathOf` names their FIFOs, and one more for `takeFifo`. Throws what keeps one from being started: none is left
+   * then.
+   */
   start(count: number, pathOf: (at: number) => string): void {
-    const paths = Array.from({ length: count * fifoCounts.relay }, (_, at) => pathOf(at))
+    const paths = Array.from({ length: 1 + count * fifoCounts.relay }, (_, at) => pathOf(at))
     try {
       makeFifosNow(paths, this.#facts.env.PATH)
+      this.#fifo = paths.shift()
       for (let left = count; left > 0; left -= 1) this.#startOne(paths.splice(-fifoCounts.relay))
     } catch (error) {
       this.discard()
@@ -67,10 +72,22 @@ export class EarlyChildren {
     return isSame(facts, this.#facts) ? this.#children.shift() : undefined
   }
 
+  /**
+   * Hands over the path of a FIFO that nobody has opened, once. It is the watchdog's: the first workers wait for that, and a `mkfifo` of its
+   * own would cost it another process.
+   */
+  takeFifo(): string | undefined {
+    const path = this.#fifo
+    this.#fifo = undefined
+    return path
+  }
+
   /** Kills those that nobody took over. */
   discard(): void {
     const left = this.#children
     this.#children = []
+    const fifo = this.takeFifo()
+    if (fifo !== undefined) rmSync(fifo, { force: true })
     for (const { child, fifos } of left) {
       if (child.pid !== undefined) signalWorkerGroup(child.pid, 'SIGKILL')
       for (const fifo of fifosOf(fifos)) fifo.close()

@@ -56,27 +56,41 @@ exec /bin/sh -c "$0" relayrunner-watchdog`
 // It only has to read the end of file.
 const endMsMax = 1000
 
+/** Options of the watchdogs. */
+export interface WatchdogOptions {
+  /** Folder for their FIFOs. */
+  readonly folder: string
+  readonly log: Logger
+  /** One is enough, as all processes end with the server's environment. */
+  readonly isSparing?: boolean
+  /** Hands over the path of a FIFO that was made before; undefined when there is none. */
+  readonly takeFifo?: (() => string | undefined) | undefined
+}
+
 /** The watchdogs of one server; one that dies starts again. */
 export class Watchdog {
   readonly #folder: string
   readonly #log: Logger
   readonly #isSparing: boolean
+  readonly #takeFifo: () => string | undefined
   readonly #live = new Set<number>()
   readonly #guards = new Set<Guard>()
   #made = 0
   #isClosed = false
   #closed: Promise<void> | undefined
 
-  /** `isSparing`: one is enough, as all processes end with the server's environment. */
-  constructor(options: { readonly folder: string; readonly log: Logger; readonly isSparing?: boolean }) {
-    this.#folder = options.folder
-    this.#log = options.log
-    this.#isSparing = options.isSparing === true
+  constructor({ folder, log, isSparing = false, takeFifo = () => undefined }: WatchdogOptions) {
+    this.#folder = folder
+    this.#log = log
+    this.#isSparing = isSparing
+    this.#takeFifo = takeFifo
   }
 
   /** Starts them, the second one a turn later; rejects when there is no `sh` or no `mkfifo`. */
   async start(): Promise<void> {
-    const [first, second] = await this.#paths(this.#isSparing ? 1 : 2)
+    const made = this.#takeFifo()
+    const given = made === undefined ? [] : [made]
+    const [first, second] = [...given, ...(await this.#paths((this.#isSparing ? 1 : 2) - given.length))]
     this.#open(first)
     // The first workers need not wait for it: it is told of them when it comes.
     setImmediate(() => this.#open(second))
@@ -122,7 +136,7 @@ export class Watchdog {
       join(this.#folder, `watchdog-${process.pid}-${this.#made + at}`),
     )
     this.#made += count
-    await makeFifos(paths)
+    if (count > 0) await makeFifos(paths)
     return paths
   }
 
