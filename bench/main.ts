@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- [PART…] [--seconds N] [--peer NAME=COMMAND]… [--lambda "KEY: VALUE"] [--jobs "KEY: VALUE"]`. The first parts compare
- * servers (events, batches, large, start, memory, latency, jobs [COUNT]): ours, the floor in C where gcc is there, and any peer; the others
+ * servers (events, batches, large, start, slow-start, memory, latency, jobs [COUNT]): ours, the floor in C where gcc is there, and any peer; the others
  * look at pieces of ours (scale, pool, threads, several, ledger, journal, log), or take minutes and count instead of measuring (schedules,
  * storms, pool-schedules, orphans [ROUNDS],
  * soak [JOBS] [SEED]). How to read them is in docs/performance.md.

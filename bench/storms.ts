@@ -7,6 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sleep, systemClock } from '../src/core/clock.js'
+import { deferred } from '../src/core/deferred.js'
 import { hasCode } from '../src/core/errors.js'
 import { seededRandom } from '../src/core/random.js'
 import { silentLogger } from '../src/logging/logger.js'
@@ -23,8 +24,14 @@ import { benchHost } from './host.js'
 
 /** Runs all of them whole and prints what they came to. */
 export async function benchStorms(): Promise<void> {
-  console.log('500 resets under load:', JSON.stringify(await stormOfResets(500)))
-  console.log('kill -9 every 50 ms for a minute:', JSON.stringify(await stormOfKills(1200)))
+  for (const prefetches of [false, true]) {
+    const how = prefetches ? ', two jobs in a pipe' : ''
+    console.log(`500 resets under load${how}:`, JSON.stringify(await stormOfResets(500, prefetches)))
+    console.log(
+      `kill -9 every 50 ms for a minute${how}:`,
+      JSON.stringify(await stormOfKills(1200, prefetches)),
+    )
+  }
   console.log('1 to 64 workers and back, sixty times:', JSON.stringify(await stormOfSizes(60)))
 }
 
@@ -40,8 +47,11 @@ export async function benchPoolSchedules(): Promise<void> {
   console.log(`1000 schedules of a pool, ${jobs} jobs: nothing lost, nothing left`)
 }
 
-/** Resets with good, broken and slow code in turn while jobs run; no job may fail, and only broken code may. */
-export async function stormOfResets(count: number) {
+/**
+ * Resets with good, broken and slow code in turn while jobs run; no job may fail, and only broken code may. With `prefetches` callers send
+ * their jobs in pairs, the second to wait in the worker's pipe; they are as many as workers, since nothing waits there while a caller is in line.
+ */
+export async function stormOfResets(count: number, prefetches = false) {
   const folder = await mkdtemp(join(tmpdir(), 'rr-storm-'))
   const code = join(folder, 'code')
   await writeFile(code, 'good')
@@ -49,7 +59,7 @@ export async function stormOfResets(count: number) {
   try {
     const { pool } = open
     await pool.booted
-    const load = new Callers(pool, open.ledger, 4)
+    const load = new Callers(pool, open.ledger, prefetches ? 2 : 4, prefetches)
     let refused = 0
     for (let at = 0; at < count; at += 1) {
       const kind = ['good', 'broken', 'slow'][at % 3] ?? 'good'
@@ -74,7 +84,7 @@ export async function stormOfResets(count: number) {
 }
 
 /** `count` times, every 50 ms, SIGKILL to a random worker of four at full load; the ledger balances and the pool is whole afterwards. */
-export async function stormOfKills(count: number) {
+export async function stormOfKills(count: number, prefetches = false) {
   const folder = await mkdtemp(join(tmpdir(), 'rr-storm-'))
   const open = openPool(folder, fixtureCommand('echo'), {
     num_workers: 4,
@@ -83,7 +93,7 @@ export async function stormOfKills(count: number) {
   try {
     const { pool, ledger } = open
     await pool.booted
-    const load = new Callers(pool, ledger, 8)
+    const load = new Callers(pool, ledger, prefetches ? 4 : 8, prefetches)
     const random = seededRandom(1)
     let kills = 0
     while (kills < count) {
@@ -98,7 +108,7 @@ export async function stormOfKills(count: number) {
     assert.ok(failed <= kills, `${failed} jobs failed by ${kills} kills`)
     assert.deepEqual([counts.open, counts.violations, counts.accepted], [0, 0, done + failed])
     assert.equal(counts.assigned, counts.answered)
-    return { kills, jobs: done, failed, ledger: counts }
+    return { kills, jobs: done, failed, returned: load.returned, ledger: counts }
   } finally {
     await open.close()
   }
@@ -151,6 +161,10 @@ export async function stormOfSizes(count: number) {
   return { rounds: count, booted, jobs: 200 * count, virtualMs: time.monotonicMs() }
 }
 
+function callersJob(requestId: string): Job {
+  return { context: '{}', body: 'x', codec: Codec.raw, id: requestId, tags: { requestId } }
+}
+
 function scriptedJob(id: string): Job {
   return { context: JSON.stringify({ record: { messageId: id } }), body: '', codec: Codec.raw }
 }
@@ -182,29 +196,71 @@ export function openPool(
   return { pool, ledger, close }
 }
 
-/** Callers that each run one job after the other and write it down. */
+/** Callers that each run one job, or two on one worker, after the other and write it down. */
 export class Callers {
   done = 0
   failed = 0
+  /** Jobs that a worker left in its pipe, and that were run again. */
+  returned = 0
+  readonly #pool: ManagedPool
+  readonly #ledger: InFlightLedger | undefined
   #isOver = false
   readonly #all: Promise<void>[]
 
-  constructor(pool: ManagedPool, ledger: InFlightLedger | undefined, count: number) {
+  constructor(pool: ManagedPool, ledger: InFlightLedger | undefined, count: number, prefetches = false) {
+    this.#pool = pool
+    this.#ledger = ledger
     this.#all = Array.from({ length: count }, async (_, caller) => {
       for (let at = 0; !this.#isOver; at += 1) {
-        const requestId = `c${caller}-${at}`
-        ledger?.accepted(requestId)
-        const isDone = await pool
-          .run({ context: '{}', body: 'x', codec: Codec.raw, id: requestId, tags: { requestId } })
-          .then(
-            () => true,
-            () => false,
-          )
-        ledger?.acknowledged(requestId, isDone ? 'done' : 'failed')
-        if (isDone) this.done += 1
-        else this.failed += 1
+        const jobs = prefetches ? [`c${caller}-${at}a`, `c${caller}-${at}b`] : [`c${caller}-${at}`]
+        for (const id of jobs) ledger?.accepted(id)
+        await (prefetches ? this.#runPair(jobs) : this.#run(jobs[0] ?? ''))
       }
     })
+  }
+
+  async #run(id: string): Promise<void> {
+    await this.#pool.run(callersJob(id)).then(
+      () => this.#end(id, true),
+      () => this.#end(id, false),
+    )
+  }
+
+  /** Runs the second job behind the first where its worker has room; what comes back is run again. */
+  async #runPair(ids: readonly string[]): Promise<void> {
+    const lease = await this.#pool.acquire()
+    const again: string[] = []
+    const sent: Promise<void>[] = []
+    const write = lease.joinWrites()
+    for (const id of ids) {
+      if (sent.length > 0 && !lease.hasRoom(false)) {
+        again.push(id)
+        continue
+      }
+      const ended = deferred<void>()
+      const sink = {
+        done: () => ended.resolve(this.#end(id, true)),
+        failed: () => ended.resolve(this.#end(id, false)),
+        returned: () => {
+          this.returned += 1
+          again.push(id)
+          ended.resolve()
+        },
+      }
+      if (sent.length === 0) lease.start(callersJob(id), {}, sink)
+      else lease.startNext(callersJob(id), {}, sink)
+      sent.push(ended.promise)
+    }
+    write()
+    await Promise.all(sent)
+    lease.release()
+    for (const id of again) await this.#run(id)
+  }
+
+  #end(id: string, isDone: boolean): void {
+    this.#ledger?.acknowledged(id, isDone ? 'done' : 'failed')
+    if (isDone) this.done += 1
+    else this.failed += 1
   }
 
   async end() {

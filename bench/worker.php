@@ -1,6 +1,7 @@
 <?php
 // The smallest Goridge worker: answers every job with {"ok":true}, after so many ms as its argument says; with the argument `echo` with the
-// job's own body, with `ack` with the answer of a worker of RoadRunner's jobs. Blocking reads on STDIN, one write a frame.
+// job's own body, with `ack` with the answer of a worker of RoadRunner's jobs. A second argument is the ms that its boot takes. Blocking reads
+// on STDIN, one write a frame.
 stream_set_read_buffer(STDIN, 0);
 
 function exactly(int $count): string
@@ -23,6 +24,9 @@ function frame_head(int $words, int $flags, int $length): string
 }
 
 $argument = $argv[1] ?? '0';
+if (isset($argv[2])) {
+    usleep(1000 * (int) $argv[2]);
+}
 while (true) {
     $head = exactly(12);
     $options = (ord($head[0]) & 0x0F) - 3;

@@ -34,6 +34,8 @@ export interface Work {
   readonly workers: number
   /** Time that a job takes, in ms. */
   readonly jobMs?: number
+  /** Time that a worker's boot takes beside the start of PHP, in ms. */
+  readonly bootMs?: number
   /** False for events that the floor cannot split. */
   readonly hasFloor?: boolean
 }
@@ -41,18 +43,18 @@ export interface Work {
 const php = 'bench/worker.php'
 const hasPhp = spawnSync('php', ['-v'], { stdio: 'ignore' }).status === 0
 
-/** Command of a worker that answers `{"ok":true}` after `jobMs`. */
-function workerCommand(jobMs: number): string {
+/** Command of a worker that boots for `bootMs` and answers `{"ok":true}` after `jobMs`. */
+export function workerCommand(jobMs: number, bootMs = 0): string {
   if (!hasPhp) throw new Error('the bench needs php for its workers')
-  return `php ${join(projectFolder, php)} ${jobMs}`
+  return `php ${join(projectFolder, php)} ${jobMs}${bootMs > 0 ? ` ${bootMs}` : ''}`
 }
 
 /** Makes the cases of a row; the first is the unit of its ratios. */
 export async function casesOf(
   side: Side,
-  { workers, jobMs = 0, hasFloor = true }: Work,
+  { workers, jobMs = 0, bootMs = 0, hasFloor = true }: Work,
 ): Promise<readonly Case[]> {
-  const worker = workerCommand(jobMs)
+  const worker = workerCommand(jobMs, bootMs)
   const floor = side.native !== undefined && hasFloor ? `${side.native} floor ${worker}` : undefined
   const cases = await serverCases(side, { WORKERS: String(workers), WORKER: worker }, 'bootstrap', floor)
   const folder = cases.at(-1)?.folder ?? ''

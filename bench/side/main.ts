@@ -11,6 +11,8 @@ import { benchMemory } from './memory.js'
 import { ratesOf } from './rates.js'
 import { benchStart } from './start.js'
 
+// As long as a small framework takes.
+const slowBootMs = 150
 // Above it two runs of the same build differ by more than a tenth.
 const foreignMax = 0.33
 
@@ -66,6 +68,7 @@ export function sideParts(
     batches: () => rows('batches of 10 × 200 B', (folder) => batchEvent(folder, 10, 200), [1, 4], true),
     large: () => rows('events of 64 KB', (folder) => plainEvent(folder, 65_536), [1], false),
     start: () => withSide(options, benchStart),
+    'slow-start': () => withSide(options, (side) => benchStart(side, slowBootMs)),
     memory: () => withSide(options, benchMemory),
     latency: () => withSide(options, benchLatency),
     jobs: () => withSide(options, (side) => benchJobs(side, jobCount)),
