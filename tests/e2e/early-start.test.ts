@@ -60,7 +60,7 @@ test('the worker that is started first is taken over: none is started twice, and
   assert.ok(!deployment.started().some(isAlive))
 })
 
-test('the watchdog of an early start has the FIFO that was made with those of the workers, and no name of one is left', async (t) => {
+test('the watchdog of an early start has a FIFO made with those of the workers; no name is left', async (t) => {
   const [api, deployment] = [await testApi(t), await deploy(t)]
   const calls = join(deployment.folder, 'mkfifo-calls')
   const bin = join(deployment.folder, 'bin')
