@@ -8,7 +8,7 @@ for (const [prefetches, how] of [
   [false, ''],
   [true, ', with two jobs in a pipe'],
 ] as const) {
-  test(`fifty resets under load with good, broken and slow code fail no job; only broken code is refused${how}`, async () => {
+  test(`fifty resets under load with good, broken and slow code fail no job, only broken is refused${how}`, async () => {
     const { refused, failed, jobs } = await stormOfResets(50, prefetches)
     assert.deepEqual([refused, failed], [17, 0])
     assert.ok(jobs > 100)
