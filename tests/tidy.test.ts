@@ -22,6 +22,7 @@ test('each package has one home, and none is imported where a cold start would p
     '@aws-sdk/client-sqs': ['src/work/queues/sqs/', 'src/lambda-check/'],
     '@aws-sdk/client-lambda': 'src/lambda-check/',
     amqplib: 'src/plugins/amqp/',
+    '@platformatic/kafka': 'src/plugins/kafka/',
     '@fastify/busboy': 'src/work/http/',
     compression: 'src/work/http/',
     send: 'src/work/http/',
@@ -50,7 +51,7 @@ test('each package has one home, and none is imported where a cold start would p
     )
   }
   const heavy =
-    /^(ajv|pino|yaml|undici|tinypool|pg|mysql2(?:\/promise)?|@nats-io\/(?:jetstream|transport-node)|pbf|@msgpack\/msgpack|@fastify\/busboy|amqplib|ioredis|compression|send|@aws-sdk\/client-(lambda|sqs))$/
+    /^(ajv|pino|yaml|undici|tinypool|pg|mysql2(?:\/promise)?|@nats-io\/(?:jetstream|transport-node)|pbf|@msgpack\/msgpack|@fastify\/busboy|amqplib|@platformatic\/kafka|ioredis|compression|send|@aws-sdk\/client-(lambda|sqs))$/
   for (const { from, to, isType, isLazy } of imports)
     assert.ok(!heavy.test(to) || isType || isLazy, `${from} imports ${to} eagerly`)
 })

@@ -10,6 +10,7 @@ import fileserver from './fileserver/index.js'
 import http from './http/index.js'
 import jobs from './jobs/index.js'
 import journal from './journal/index.js'
+import kafka from './kafka/index.js'
 import kv from './kv/index.js'
 import kvBoltDb from './kv-boltdb/index.js'
 import kvMemory from './kv-memory/index.js'
@@ -38,6 +39,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   http,
   jobs,
   journal,
+  kafka,
   lambda,
   lock,
   laravelDatabase,

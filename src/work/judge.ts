@@ -11,6 +11,12 @@ const givenUp: Verdict = {
   why: makeFault(FaultKind.workerCrashed, 'the record killed its workers before, and is not run again'),
 }
 
+/** Released: nothing that the job did. */
+const takenBack: Verdict = {
+  kind: 'retry',
+  why: makeFault(FaultKind.stopped, 'its queue took it back before it began'),
+}
+
 /** End of a job that has run, or that could not be sent. */
 export type JobVerdictEnd = Exclude<HeldEnd, { readonly kind: 'returned' }>
 
@@ -25,7 +31,10 @@ export class Judge {
   }
 
   /** Returns the verdict on deliveries that are not run any more; undefined for all others. */
-  beforeRun([first, second]: readonly Delivery[]): readonly Verdict[] | undefined {
+  beforeRun(deliveries: readonly Delivery[]): readonly Verdict[] | undefined {
+    const [first, second] = deliveries
+    if (deliveries.some((delivery) => delivery.isTakenBack?.() === true))
+      return sameForAll(deliveries, takenBack)
     return first !== undefined && second === undefined && this.#poison.isGivenUp(first.id)
       ? [givenUp]
       : undefined

@@ -27,6 +27,11 @@ export interface Delivery {
   readonly autoAck?: true
   /** Properties that RoadRunner’s client gave, where the record has no place for them. */
   readonly job?: JobFactsOfClient
+  /**
+   * True once the source wants it back unrun: it went to another server, or one before it in its lane comes again. Asked right before it
+   * begins; it is then released. Absent where that does not happen.
+   */
+  isTakenBack?(): boolean
 }
 
 /** Facts about a job that its client gave. */
@@ -53,8 +58,16 @@ export interface NewJob {
   readonly priority: number
   readonly delayMs: number
   readonly lane?: string
+  /** Place of the job within a queue of several; absent: the queue decides. */
+  readonly place?: JobPlace
   /** Asks for acknowledgement before the job is run. */
   readonly autoAck?: true
+}
+
+/** A place in a queue of topics and partitions, as RoadRunner’s clients name it for Kafka. */
+interface JobPlace {
+  readonly topic?: string
+  readonly partition?: number
 }
 
 /** A delivery that failed for good, to be kept by its queue. */

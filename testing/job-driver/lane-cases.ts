@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Delivery, Source } from '../../src/work/index.js'
 import { again, bodiesOf, pushAll, settle, take, takeWithin, testSources } from './sources.js'
-import { type JobDriverCase, type JobDriverSuite, longLeaseMs } from './suite.js'
+import { type JobDriverCase, type JobDriverSuite, longLeaseMs, patienceOf } from './suite.js'
 
 const quietMs = 300
 
@@ -87,10 +87,12 @@ export function laneCases(suite: JobDriverSuite): readonly JobDriverCase[] {
         const ids = Array.from({ length: 10 }, (_, at) => `job-${at}`)
         await pushAll(first, ids)
         const taken: Delivery[] = []
-        while (taken.length < ids.length) {
-          const [one] = await takeWithin(taken.length % 2 === 0 ? first : second, 1, 1000)
-          if (one === undefined) break
-          const source = taken.length % 2 === 0 ? first : second
+        // One of them may have less than half of the queue, or none of it for a while: that of its partitions.
+        const endMs = performance.now() + patienceOf(suite) * 2
+        for (let turn = 0; taken.length < ids.length && performance.now() < endMs; turn += 1) {
+          const source = turn % 2 === 0 ? first : second
+          const [one] = await takeWithin(source, 1, 1000)
+          if (one === undefined) continue
           taken.push(one)
           await settle(source, [one])
         }

@@ -176,13 +176,25 @@ export function serverCases(suite: JobDriverSuite): readonly JobDriverCase[] {
           servers.start('a', { queue }),
           servers.start('b', { queue }),
         ])
-        const jobs = numberedJobs(60, { ms: 20 })
-        await first.push(jobs)
+        const jobs: { readonly id: string }[] = []
+        const pushMore = async () => {
+          const more = numberedJobs(60, { ms: 20 }).map((job, at) => ({
+            ...job,
+            id: `job-${jobs.length + at}`,
+          }))
+          jobs.push(...more)
+          await first.push(more)
+        }
         const pids = () => new Set(servers.events().map(({ pid }) => pid)).size
         await until(
           () => `workers of both servers have jobs: ${pids()}`,
-          () => pids() > workersDefault && servers.done().length > 10,
+          async () => {
+            // A queue may need a while until it deals jobs to the second one.
+            if (servers.done().length >= jobs.length) await pushMore()
+            return pids() > workersDefault && servers.done().length > 10
+          },
         )
+        await pushMore()
         await first.kill()
         await until(
           () => `all are done, ${new Set(servers.done()).size} are`,

@@ -16,6 +16,9 @@ interface OptionsMessage {
   /** Seconds. */
   readonly delay?: number | undefined
   readonly auto_ack?: boolean | undefined
+  /** Topic of Kafka's driver. */
+  readonly topic?: string | undefined
+  readonly partition?: number | undefined
 }
 
 /** `Job`. As JSON its payload is base64. */
@@ -107,6 +110,8 @@ const readOptions = reads(
     else if (field === 2) result.pipeline = reader.readString()
     else if (field === 3) result.delay = reader.readVarint(true)
     else if (field === 6) result.auto_ack = reader.readBoolean()
+    else if (field === 7) result.topic = reader.readString()
+    else if (field === 10) result.partition = reader.readVarint(true)
   },
 )
 

@@ -161,7 +161,7 @@ const noHeaders: Headers = Object.freeze({})
 /** Priority 0 is the pipeline's; RoadRunner's other priorities are ranks beyond our weights, and become the nearest. */
 function newJobOf(message: JobMessage, pipelinePriority: number): NewJob {
   const { job = '', id = '', payload = '', text, headers, options = {} } = message
-  const { priority = 0, delay = 0, auto_ack: autoAck } = options
+  const { priority = 0, delay = 0, auto_ack: autoAck, topic = '', partition } = options
   return {
     id,
     name: job,
@@ -170,6 +170,15 @@ function newJobOf(message: JobMessage, pipelinePriority: number): NewJob {
     priority: priority === 0 ? pipelinePriority : Math.min(priorityMax, Math.max(1, priority)),
     delayMs: Math.max(0, delay) * 1000,
     ...(autoAck === true ? { autoAck } : {}),
+    ...placeOf(topic, partition),
+  }
+}
+
+/** The place that RoadRunner's clients name for Kafka. Partition 0 is also what they send without one: it counts with a topic only. */
+function placeOf(topic: string, partition: number | undefined): Pick<NewJob, 'place'> {
+  if (topic === '' && (partition ?? 0) === 0) return {}
+  return {
+    place: { ...(topic === '' ? {} : { topic }), ...(partition === undefined ? {} : { partition }) },
   }
 }
 

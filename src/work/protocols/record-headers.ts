@@ -41,12 +41,12 @@ function nativeHeaders(attributes: Readonly<Record<string, unknown>>): Headers {
   return Object.fromEntries(texts)
 }
 
-/** Kafka's headers are lists of bytes, which may be signed. */
+/** Kafka's headers are lists of bytes, which may be signed. Those of RoadRunner's client have their places in the context. */
 function kafkaHeaders(list: unknown): Headers {
   const headers = new Map<string, string[]>()
   for (const one of Array.isArray(list) ? list : []) {
     for (const [key, bytes] of Object.entries(objectOf(one))) {
-      if (!Array.isArray(bytes)) continue
+      if (!Array.isArray(bytes) || key.startsWith('rr_')) continue
       headers.set(key, [...(headers.get(key) ?? []), Buffer.from(bytes.map(Number)).toString('utf8')])
     }
   }

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { amqpGuarantees } from '../../../src/plugins/amqp/guarantees.js'
 import { beanstalkGuarantees } from '../../../src/plugins/beanstalk/guarantees.js'
 import { builtInPlugins } from '../../../src/plugins/index.js'
+import { kafkaGuarantees } from '../../../src/plugins/kafka/guarantees.js'
 import { laravelDatabaseGuarantees } from '../../../src/plugins/laravel-database/guarantees.js'
 import { laravelRedisGuarantees } from '../../../src/plugins/laravel-redis/guarantees.js'
 import { memoryGuarantees } from '../../../src/plugins/memory/guarantees.js'
@@ -30,6 +31,7 @@ const rows: readonly (readonly [name: string, guarantees: DriverGuarantees])[] =
   ['postgres', postgresGuarantees],
   ['nats', natsGuarantees],
   ['beanstalk', beanstalkGuarantees],
+  ['kafka', kafkaGuarantees],
   ['laravel-redis', laravelRedisGuarantees],
   ['laravel-database', laravelDatabaseGuarantees],
 ]
