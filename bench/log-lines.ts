@@ -28,7 +28,7 @@ async function writeLines(writer: string, lines: number): Promise<WrittenLines> 
 
 function serverWriter() {
   const host = new LogHost({ env: {}, isTerminal: false, clock: systemClock })
-  host.configure({ level: 'info', encoding: 'json', lineBytesMax: 2 ** 20, output: 'stdout' })
+  host.configure({ level: 'info', encoding: 'json', lineBytesMax: 2 ** 20, output: { path: 'stdout' } })
   return {
     line: () => host.workerLine({ pool: 'http', pid: 1, stream: 'stderr', text }),
     batch: () => host.flush(),

@@ -3,6 +3,7 @@
  * functions; `sink.ts` writes.
  */
 import type { LogLevel } from './logger.js'
+import type { OutputSettings } from './outputs/outputs.js'
 
 /** Encoding of lines: for people, as JSON, or the bare message. */
 export type LogEncoding = 'console' | 'json' | 'raw'
@@ -11,6 +12,8 @@ export type LogEncoding = 'console' | 'json' | 'raw'
 export interface ChannelSettings {
   readonly level?: LogLevel | 'off' | undefined
   readonly encoding?: LogEncoding | undefined
+  /** A place of its own. */
+  readonly output?: OutputSettings | undefined
 }
 
 /** RoadRunner's names of loggers that are called otherwise here. Its `server` is the output of workers. */

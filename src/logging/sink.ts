@@ -2,20 +2,21 @@
  * Log of the server and its workers: takes records, filters by level, has them encoded and written. Nothing is opened or loaded
  * before the first line is written, or a moment later where the log's shape says so.
  */
-import { openSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import type { Clock, Timer } from '../core/clock.js'
-import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
+import { messageOf } from '../core/errors.js'
 import { type ChannelSettings, channelName, type LogEncoding } from './channels.js'
 import type { LogRecord } from './encode.js'
+import { gelfText } from './gelf.js'
 import { type LineMaker, lineMaker } from './lines.js'
 import { readCall } from './log-call.js'
 import { type LogFields, type Logger, LogLevel } from './logger.js'
 import { OutputPacer } from './output-pacer.js'
+import { type LogOutput, LogOutputs, type OutputSettings } from './outputs/outputs.js'
+import type { ShipAddress } from './outputs/remote.js'
+import { type DroppedLines, endMsMax, type LineSource } from './outputs/writer.js'
 import { type LogShape, plainShape } from './shape.js'
-import { targetOf } from './target.js'
 import { plainWorkerLine, readWorkerLine, type WorkerLine } from './worker-lines.js'
-import { type DroppedLines, endMsMax, type LineSource, LogWriter } from './writer.js'
 
 /** The validated `logs:` section. */
 export interface LogSettings {
@@ -27,8 +28,10 @@ export interface LogSettings {
   readonly channels?: Readonly<Record<string, ChannelSettings>>
   /** The longest line that stays whole, in bytes. */
   readonly lineBytesMax: number
-  /** `stderr`, `stdout`, or a file's path; ignored where the log's shape names a descriptor. Default: `stderr`. */
-  readonly output?: string
+  /** Ignored where the log's shape names a descriptor. Default: `stderr`. */
+  readonly output?: OutputSettings
+  /** Servers that all lines are sent to as well, as lines of JSON or as GELF. */
+  readonly ship?: readonly { readonly address: ShipAddress; readonly format: 'json' | 'gelf' }[]
 }
 
 /** Options of the log that are known before the `logs:` section is read. */
@@ -52,9 +55,6 @@ const severity: Readonly<Record<LogLevel | 'off', number>> = {
 const loadAfterMs = 100
 // Lines before the first is written: more than this many are written at once instead.
 const bufferedMax = 1000
-// Mode of `logs.output`: a collector of logs is in the group, others need not read them.
-const outputMode = 0o640
-const stdoutFd = 1
 const stderrFd = 2
 /** Longest wait for the log between two events. */
 const restMsMax = 50
@@ -66,7 +66,15 @@ interface Channel {
   readonly encoding: LogEncoding
   /** Lines of workers are messages as they are, not merged. */
   readonly takesPlain: boolean
+  /** A place of its own; undefined: the log's. */
+  readonly output: LogOutput | undefined
   makeLines: LineMaker | undefined
+}
+
+/** A server that lines are sent to. */
+interface Shipment {
+  readonly output: LogOutput
+  readonly makeLines: LineMaker
 }
 
 /** The log of a process; other parts of the server have a `Logger` of it. */
@@ -81,8 +89,11 @@ export class LogHost implements Logger {
   #buffer: { readonly record: LogRecord; readonly source: LineSource }[] = []
   /** True once a line has been written under the settings in force. */
   #isOpen = false
-  #writer: LogWriter | undefined
-  #fd: number
+  readonly #outputs: LogOutputs
+  /** The log's own place. */
+  #output: LogOutput | undefined
+  #fd: number | undefined
+  #shipments: readonly Shipment[] = []
   #timer: Timer | undefined
   /** True when a flush between two events took too long: until all lines are written, no flush waits. */
   #isBehind = false
@@ -92,13 +103,33 @@ export class LogHost implements Logger {
     this.#shape = options.shape ?? plainShape
     this.#fd = this.#shape.descriptor ?? stderrFd
     this.pacer = new OutputPacer(options.clock)
+    this.#outputs = new LogOutputs({
+      clock: options.clock,
+      onHold: (isHeld) => this.pacer.hold(isHeld),
+      onRecovered: (dropped, place) => this.#tellDropped(dropped, place),
+      onFault: (what, path, error) => this.#log('log', 'warn', { path, why: messageOf(error) }, what),
+    })
   }
 
   /** Takes the `logs:` section; lines that came earlier are written under it, too. Throws RR_LOG_OUTPUT. */
   configure(settings: LogSettings): void {
     const { descriptor, isLoadedLate } = this.#shape
-    const output = settings.output ?? 'stderr'
-    if (descriptor === undefined && output !== (this.#settings.output ?? 'stderr')) this.#openOutput(output)
+    const { output = { path: 'stderr' }, channels = {}, ship = [] } = settings
+    if (descriptor === undefined && output.path !== (this.#settings.output?.path ?? 'stderr')) {
+      this.#output = this.#outputs.of(output)
+      this.#fd = this.#output.fd
+    }
+    // A file that cannot be opened is a fault of the start, not of the first line.
+    if (descriptor === undefined)
+      for (const channel of Object.values(channels))
+        if (channel.output !== undefined) this.#outputs.of(channel.output)
+    this.#shipments = ship.map(({ address, format }) => ({
+      output: this.#outputs.ofServer(address),
+      makeLines:
+        format === 'gelf'
+          ? (record) => [gelfText(record)]
+          : lineMaker({ encoding: 'json', hasColor: false, keys: settings.keys ?? 'own', shape: plainShape }),
+    }))
     this.#settings = settings
     this.#isConfigured = true
     this.#channels.clear()
@@ -120,6 +151,7 @@ export class LogHost implements Logger {
   }
 
   get #isTerminal(): boolean {
+    if (this.#fd === undefined) return false
     return this.#fd === stderrFd ? this.#options.isTerminal : isatty(this.#fd)
   }
 
@@ -179,28 +211,27 @@ export class LogHost implements Logger {
   /** Writes text for people among the lines of the log. */
   print(text: string): void {
     this.#drain()
-    this.#writerNow().write(`${text}\n`, 'server')
+    this.#ownOutput().writer.write(`${text}\n`, 'server')
   }
 
   /** True when every line so far has been written. */
   get isWritten(): boolean {
-    return this.#buffer.length === 0 && (this.#writer === undefined || this.#writer.isEmpty)
+    return this.#buffer.length === 0 && this.#outputs.isEmpty
   }
 
   /** Called between two events: resolves when the lines so far have been written, or after 50 ms. Never rejects. */
   async flush(): Promise<void> {
     this.#drain()
-    const writer = this.#writer
-    if (writer === undefined || writer.isEmpty) return
-    const isWritten = await writer.flush(this.#isBehind ? 0 : restMsMax)
+    if (this.#outputs.isEmpty) return
+    const isWritten = await this.#outputs.flush(this.#isBehind ? 0 : restMsMax, false)
     this.#isBehind = !isWritten
   }
 
   /** The last flush, at the end of the process: waits for the log no longer than `limitMs`. Never rejects. */
   async end(limitMs = endMsMax): Promise<void> {
     this.#drain()
-    this.#writer?.tellDropped()
-    await this.#writer?.flush(limitMs)
+    this.#outputs.tellDropped()
+    await this.#outputs.flush(limitMs, true)
   }
 
   #log(logger: string, level: LogLevel, first: unknown, second: unknown): void {
@@ -213,7 +244,8 @@ export class LogHost implements Logger {
     // Also what waits for the first line: it comes before this one.
     this.#drain()
     const record = { timeMs: this.#options.clock.nowMs(), logger, level: LogLevel.error, ...call }
-    return this.#write(record, 'server') && this.#writerNow().whenWritten(limitMs)
+    const { output = this.#ownOutput() } = this.#channel(logger)
+    return this.#write(record, 'server') && output.writer.whenWritten(limitMs)
   }
 
   /** Takes a record of any logger. */
@@ -250,10 +282,12 @@ export class LogHost implements Logger {
     this.#isOpen = true
     const channel = this.#channel(record.logger)
     channel.makeLines ??= this.#openLines(channel.encoding)
-    const writer = this.#writerNow()
+    const { writer } = channel.output ?? this.#ownOutput()
     let isKept = true
     for (const line of channel.makeLines(record)) isKept = writer.write(line, source) && isKept
     if (record.level === 'error') writer.writeNow()
+    for (const { output, makeLines } of this.#shipments)
+      for (const line of makeLines(record)) output.writer.write(line, source)
     return isKept
   }
 
@@ -268,6 +302,10 @@ export class LogHost implements Logger {
       threshold: this.#severityOf(own?.level ?? level),
       encoding,
       takesPlain: encoding === 'raw' || (keys === 'roadrunner' && encoding === 'json'),
+      output:
+        own?.output === undefined || this.#shape.descriptor !== undefined
+          ? undefined
+          : this.#outputs.of(own.output),
       makeLines: undefined,
     }
     this.#channels.set(logger, made)
@@ -281,39 +319,18 @@ export class LogHost implements Logger {
     return lineMaker({ encoding, hasColor, keys, shape: this.#shape })
   }
 
-  #openOutput(output: string): void {
-    this.#fd = output === 'stderr' ? stderrFd : output === 'stdout' ? stdoutFd : openFile(output)
-    this.#writer = undefined
+  #ownOutput(): LogOutput {
+    this.#output ??= this.#outputs.ofDescriptor(this.#fd ?? stderrFd)
+    return this.#output
   }
 
-  #writerNow(): LogWriter {
-    const { clock } = this.#options
-    this.#writer ??= new LogWriter({
-      target: targetOf(this.#fd),
-      clock,
-      onHold: (isHeld) => this.pacer.hold(isHeld),
-      onRecovered: (dropped) => this.#tellDropped(dropped),
-    })
-    return this.#writer
-  }
-
-  #tellDropped(dropped: DroppedLines): void {
-    this.#log('log', 'warn', dropped, 'lines were dropped because the log could not be written')
+  #tellDropped(dropped: DroppedLines, place: string | undefined): void {
+    const fields = place === undefined ? dropped : { ...dropped, place }
+    this.#log('log', 'warn', fields, 'lines were dropped because the log could not be written')
   }
 }
 
 /** Tells whether a line may be at another level than info. */
 function namesLevel(text: string): boolean {
   return /level|severity|\\u/.test(text)
-}
-
-function openFile(path: string): number {
-  try {
-    return openSync(path, 'a', outputMode)
-  } catch (error) {
-    throw new RelayError(ErrorCode.LogOutput, `the log cannot be written to ${path}: ${messageOf(error)}`, {
-      hint: '`logs.output` takes stderr, stdout, or the path of a file that may be written.',
-      cause: error,
-    })
-  }
 }

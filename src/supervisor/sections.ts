@@ -1,6 +1,8 @@
 /** The host's own sections of `rr.yaml`: `logs`, `rpc`, `server`, `pools` and `dev`. Their values are for the host alone; no plugin sees them. */
 import { isLoopback } from '../core/loopback.js'
 import { byMode } from '../logging/channels.js'
+import type { OutputSettings } from '../logging/outputs/outputs.js'
+import { shipAddress } from '../logging/outputs/remote.js'
 import type { LogSettings } from '../logging/sink.js'
 import {
   mapSection,
@@ -48,6 +50,43 @@ const logMode = {
     'RoadRunner’s key: `development` is console and `production` JSON where `encoding` does not say otherwise; `raw` bare messages; `off` and `none` nothing.',
 } as const
 
+const fileLoggerOptions = {
+  type: 'object',
+  properties: {
+    log_output: {
+      type: 'string',
+      default: '',
+      description: 'RoadRunner’s key for a file; wins over `output`. The other keys apply to it.',
+    },
+    max_size: {
+      type: 'integer',
+      default: 100,
+      minimum: 1,
+      maximum: 1_000_000,
+      description: 'Size in MB at which the file is set aside as `NAME-TIME.EXT` and a new one begun.',
+    },
+    max_age: {
+      type: 'integer',
+      default: 24,
+      minimum: 0,
+      maximum: 36_500,
+      description: 'Days after which files that were set aside are removed; 0: never.',
+    },
+    max_backups: {
+      type: 'integer',
+      default: 10,
+      minimum: 0,
+      maximum: 100_000,
+      description: 'How many files that were set aside are kept; 0: all.',
+    },
+    compress: {
+      type: 'boolean',
+      default: false,
+      description: 'Compress files that were set aside (`.gz`).',
+    },
+  },
+} as const
+
 const logs = section(
   {
     level: {
@@ -83,21 +122,19 @@ const logs = section(
             enum: ['console', 'json', 'raw'],
             description: 'Encoding of this channel.',
           },
+          output: {
+            type: 'string',
+            default: '',
+            description:
+              'Where this channel goes: `stderr`, `stdout`, or a file. Default: where the log goes.',
+          },
+          file_logger_options: fileLoggerOptions,
         },
       },
       description:
         'Settings of what is logged under one name: a plugin’s, `server` (the output of workers), `service` (that of services), `rr` (the server itself).',
     },
-    file_logger_options: {
-      type: 'object',
-      properties: {
-        log_output: {
-          type: 'string',
-          default: '',
-          description: 'RoadRunner’s key for a file; wins over `output`.',
-        },
-      },
-    },
+    file_logger_options: fileLoggerOptions,
     line_max: {
       type: 'string',
       format: 'size',
@@ -111,8 +148,31 @@ const logs = section(
       description:
         'Where the log goes: `stderr`, `stdout`, or the path of a file, which is appended to. Inside Lambda always standard output.',
     },
+    ship: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: {
+          address: required({
+            type: 'string',
+            pattern: '^tcp://.+:[0-9]+$',
+            patternText: 'tcp://HOST:PORT',
+            description: 'Address of the server.',
+          }),
+          format: {
+            type: 'string',
+            enum: ['json', 'gelf'],
+            default: 'json',
+            description: '`json`: lines, as Logstash’s `json_lines` reads them; `gelf`: Graylog’s.',
+          },
+        },
+      },
+      description:
+        'Servers that all lines are sent to as well. One that does not take them in time loses lines, which are counted.',
+    },
   },
   'One log for the server and its workers.',
+  ({ ship }) => ship.flatMap(shipFaults),
 )
 
 const rpc = section(
@@ -234,16 +294,44 @@ export function hostSettings(values: ReadonlyMap<string, unknown>): HostSettings
 }
 
 function logSettings(config: SectionConfig<typeof logs>): LogSettings {
-  const { mode, level, encoding, shape, output, channels, file_logger_options: file } = config
+  const { mode, level, encoding, shape, output, channels, file_logger_options: file, ship } = config
   const whole = byMode({ mode, level, encoding })
   return {
     level: whole.level ?? level,
     encoding: whole.encoding ?? 'auto',
     keys: shape,
-    output: file.log_output === '' ? output : file.log_output,
+    output: outputOf(output, file),
     lineBytesMax: config.line_max,
-    channels: Object.fromEntries(Object.entries(channels).map(([name, channel]) => [name, byMode(channel)])),
+    channels: Object.fromEntries(
+      Object.entries(channels).map(([name, channel]) => {
+        const own = outputOf(channel.output, channel.file_logger_options)
+        return [name, { ...byMode(channel), output: own.path === '' ? undefined : own }]
+      }),
+    ),
+    ship: ship.flatMap(({ address, format }) => {
+      const read = shipAddress(address)
+      return read === undefined ? [] : [{ address: read, format }]
+    }),
   }
+}
+
+/** RoadRunner rotates the file of `log_output`, and no other. */
+function outputOf(path: string, file: SectionConfig<typeof logs>['file_logger_options']): OutputSettings {
+  if (file.log_output === '') return { path }
+  return {
+    path: file.log_output,
+    rotation: {
+      bytesMax: file.max_size * 2 ** 20,
+      daysMax: file.max_age,
+      filesMax: file.max_backups,
+      isCompressed: file.compress,
+    },
+  }
+}
+
+function shipFaults({ address }: { readonly address: string }, at: number): readonly SectionFault[] {
+  if (shipAddress(address) !== undefined) return []
+  return [{ key: `ship.${at}.address`, what: `${address} is not an address`, hint: 'write tcp://HOST:PORT' }]
 }
 
 function configOf<S>(values: ReadonlyMap<string, unknown>, name: string, _section: S): SectionConfig<S> {

@@ -11,7 +11,13 @@ import { ManualClock } from '../ipc/manual-clock.js'
 async function written(t: TestContext, settings: Partial<LogSettings>, log: (host: LogHost) => void) {
   const output = join(await testFolder(t), 'log')
   const host = new LogHost({ env: {}, isTerminal: false, clock: new ManualClock() })
-  host.configure({ level: 'info', encoding: 'json', lineBytesMax: 1000, output, ...settings })
+  host.configure({
+    level: 'info',
+    encoding: 'json',
+    lineBytesMax: 1000,
+    output: { path: output },
+    ...settings,
+  })
   log(host)
   await host.end()
   return (await readFile(output, 'utf8')).split('\n').slice(0, -1)

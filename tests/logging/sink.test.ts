@@ -240,7 +240,7 @@ test('logs.output is stderr, stdout or a file that is appended to; a file that c
         '--input-type=module',
         '-e',
         program(
-          `log.configure({ level: 'info', encoding: 'auto', lineBytesMax: 1000, output: ${JSON.stringify(output)} }); log.info({}, 'here')`,
+          `log.configure({ level: 'info', encoding: 'auto', lineBytesMax: 1000, output: { path: ${JSON.stringify(output)} } }); log.info({}, 'here')`,
           false,
         ),
       ],
@@ -253,7 +253,7 @@ test('logs.output is stderr, stdout or a file that is appended to; a file that c
   assert.equal(readFileSync(path, 'utf8').match(/"here"/g)?.length, 3)
   assert.equal(statSync(path).mode & 0o777 & ~0o640, 0)
   const log = new LogHost({ env: {}, isTerminal: false, clock: systemClock })
-  const settings = { level: 'info', encoding: 'json', lineBytesMax: 1000, output: folder } as const
+  const settings = { level: 'info', encoding: 'json', lineBytesMax: 1000, output: { path: folder } } as const
   assert.throws(() => log.configure(settings), isCode('RR_LOG_OUTPUT'))
 })
 

@@ -61,7 +61,7 @@ const faults: readonly [text: string, problem: RegExp][] = [
   ['lambda: { mode: jobs, streaming: on }', /2:23: .*is not a stream/],
   ['lambda: { mode: rw }', /2:17: .*"rw", did you mean "raw"\? Expected one of raw, event, jobs, http$/],
   ['lambda: { records_per_job: 0 }', /2:28: .*expected a whole number from 1/],
-  ['lambda: { failed: "https://sqs" }', /2:19: .*expected redrive, log, or the URL of a queue/],
+  ['lambda: { failed: "https://sqs" }', /2:19: .*expected redrive, log, worker, or the URL of a queue/],
   ['lambda: { pool: { dynamic_allocator: { max_workers: 0 } } }', /2:53: .*expected a whole number from 1/],
   ['lambda: { pool: { supervisor: { ttl: 5 } } }', /2:38: .*ttl": "5", expected a duration/],
   ['server: { relay: carrier-pigeon }', /2:18: .*expected auto, fifo, pipes, unix/],
@@ -175,7 +175,8 @@ test('an include replaces whole sections, an override beats both, and both keep 
     line_max: 16 * 2 ** 20,
     output: 'stderr',
     channels: {},
-    file_logger_options: { log_output: '' },
+    file_logger_options: { log_output: '', max_size: 100, max_age: 24, max_backups: 10, compress: false },
+    ship: [],
     mode: undefined,
     shape: 'own',
   })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { LogTarget, Written } from '../../src/logging/target.js'
-import { type DroppedLines, holdBytes, LogWriter } from '../../src/logging/writer.js'
-import { ManualClock } from '../ipc/manual-clock.js'
+import type { LogTarget, Written } from '../../../src/logging/outputs/target.js'
+import { type DroppedLines, holdBytes, LogWriter } from '../../../src/logging/outputs/writer.js'
+import { ManualClock } from '../../ipc/manual-clock.js'
 
 /** A target whose mind a test makes up. */
 class ScriptedTarget implements LogTarget {

@@ -6,7 +6,7 @@
  * Invariant: `#bytes` is the length of `#head` and `#pending` together, and `#head` begins where the last write ended: a line that
  * was written in part goes on before anything else.
  */
-import type { Clock, Timer } from '../core/clock.js'
+import type { Clock, Timer } from '../../core/clock.js'
 import type { LogTarget } from './target.js'
 
 /** Origin of a line. */
