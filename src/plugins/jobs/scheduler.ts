@@ -187,7 +187,8 @@ export class Scheduler {
       taker.offer(deliveries)
     }
     if (this.#waiters.some(({ taker }) => this.wantOf(taker) > 0)) this.wake()
-    if (this.#line.size > 0) this.#watch()
+    // A pipeline that waits for room, too: the worker whose end would make some may die.
+    if (this.#line.size > 0 || this.#waiters.length > 0) this.#watch()
   }
 
   /**

@@ -184,3 +184,20 @@ test('a lane keeps its order in a fair pipeline, whoever its jobs belong to', as
   }
   assert.deepEqual(offered, ['A1', 'A2', 'A3', '1', '2', '3'])
 })
+
+test('a pipeline that waits for room gets it when the worker of the last job has died', {
+  timeout: 5000,
+}, async () => {
+  const { pool, scheduler, taker, end, priority } = make(0)
+  const mail = taker('mail')
+  const first = delivery('1')
+  scheduler.add(mail, [first], priority)
+  const wanted = scheduler.whenWanted(mail, never)
+  pool.give()
+  await new Promise((resolve) => setImmediate(resolve))
+  // Its worker is gone: nobody is idle now, and another one boots later.
+  end(mail, first, 1000)
+  pool.give()
+  await wanted
+  assert.equal(scheduler.wantOf(mail), 1)
+})
