@@ -199,8 +199,16 @@ add(
 add(
   withConfig(new Command('workers').description('list the workers of the running server'))
     .option('--json', 'one JSON document on standard output')
-    .option('-i, --interactive', 'redraw every second'),
+    .option('-i, --interactive', 'the live screen of `rr top`'),
   async () => (await import('./remote/workers.js')).workers,
+)
+add(
+  withConfig(
+    new Command('top').description(
+      'a live screen: pools, workers, queues, log; keys to sort, reset, pause, see a stack',
+    ),
+  ).option('--json', 'one JSON document on standard output'),
+  async () => (await import('./remote/top/top.js')).top,
 )
 const worker = new Command('worker').description('try a worker')
 program.addCommand(worker)

@@ -13,7 +13,6 @@ export {
   type MetricsService,
 } from './contracts/metrics.js'
 export { Probe } from './contracts/probe.js'
-export { type QueueState, QueueStates, type QueueStatesService } from './contracts/queue-states.js'
 export {
   type BatchEnd,
   type FailedRecord,
@@ -57,6 +56,23 @@ export {
 } from './schema/section.js'
 export { Codec, type Job, type JobTags, type Reply, type RunOptions } from './supervisor/job.js'
 export type { LedgerCounts, LedgerEnd, LedgerEntry, LedgerService, LedgerView } from './supervisor/ledger.js'
+export type {
+  LiveDocument,
+  LiveFailure,
+  LiveLine,
+  LivePool,
+  LiveQueue,
+  LiveWorker,
+  StackDocument,
+} from './supervisor/live/document.js'
+export type { LiveStateService, PoolTotals, SeenLines } from './supervisor/live/live-state.js'
+export {
+  type KeptJob,
+  type QueueControl,
+  type QueueState,
+  QueueStates,
+  type QueueStatesService,
+} from './supervisor/live/queue-states.js'
 export { descriptorsMax } from './supervisor/machine/limits.js'
 export {
   type Announcement,
@@ -99,6 +115,7 @@ export {
 export {
   ClockKey,
   Ledger,
+  LiveStateKey,
   Log,
   type LogService,
   type OpenPool,

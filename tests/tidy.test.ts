@@ -36,6 +36,8 @@ test('each package has one home, and none is imported where a cold start would p
     yaml: 'config/',
     commander: 'cmd/',
     undici: 'cmd/',
+    'ansi-escapes': 'cmd/remote/top/',
+    'string-width': 'cmd/remote/top/',
     ioredis: ['src/plugins/kv-redis/', 'src/plugins/redis/', 'src/work/queues/'],
     'prom-client': 'src/plugins/metrics/',
     tinypool: 'src/supervisor/',

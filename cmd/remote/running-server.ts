@@ -31,6 +31,8 @@ export interface ControlClient {
   /** Calls one that may take long: waits while a second, concurrent request shows that the server still makes progress. */
   waitFor<O>(procedure: RemoteProcedure<undefined, O>): Promise<O>
   waitFor<I, O>(procedure: RemoteProcedure<I, O>, input: I): Promise<O>
+  /** Calls one that may take long, without a limit and without a message: for a screen that shows itself that it waits. */
+  callLong<I, O>(procedure: RemoteProcedure<I, O>, input: I): Promise<O>
   /** Rejects when the server no longer reports progress; resolves when it has ended, or with `signal`. */
   watch(signal: AbortSignal): Promise<void>
   readonly closed: Promise<void>
@@ -162,6 +164,14 @@ class Control implements ControlClient {
       throw shown(error)
     } finally {
       isDone.abort()
+    }
+  }
+
+  async callLong<I, O>(procedure: RemoteProcedure<I, O>, input: I): Promise<O> {
+    try {
+      return await this.#client.call(procedure, input)
+    } catch (error) {
+      throw shown(error)
     }
   }
 

@@ -1,34 +1,21 @@
 /** `rr workers`: what each worker is doing, as a table or as JSON. */
-import { sleep, systemClock } from '../../src/core/clock.js'
 import { type WorkerRow, Workers } from '../../src/supervisor/rpc/own.js'
 import { type CommonOptions, ExitCode } from '../options.js'
 import { printable, printableJson } from '../output.js'
 import { warnOfDegraded } from './pools.js'
-import { type ControlClient, table, withServer } from './running-server.js'
+import { table, withServer } from './running-server.js'
 
-const redrawMs = 1000
-
-/** Prints the workers of the running server; with `-i` until Ctrl-C. */
+/** Prints the workers of the running server; with `-i` on a terminal it is `rr top`. */
 export async function workers(options: CommonOptions & { readonly interactive?: boolean }): Promise<number> {
+  if (options.interactive === true && options.json !== true && process.stdout.isTTY)
+    return (await import('./top/top.js')).top(options)
   await withServer(options, async (client) => {
     const rows = await client.call(Workers)
     if (options.json === true) process.stdout.write(`${printableJson(rows)}\n`)
-    else if (options.interactive === true && process.stdout.isTTY) await redraw(client)
     else process.stdout.write(`${workersTable(rows)}\n`)
-    if (options.interactive !== true) await warnOfDegraded(client)
+    await warnOfDegraded(client)
   })
   return ExitCode.ok
-}
-
-async function redraw(client: ControlClient): Promise<void> {
-  const stop = new AbortController()
-  process.once('SIGINT', () => stop.abort())
-  void client.closed.then(() => stop.abort())
-  while (!stop.signal.aborted) {
-    // Home, and clear what is below: a flicker-free screen without a library.
-    process.stdout.write(`\x1b[H\x1b[J${workersTable(await client.call(Workers))}\n`)
-    await sleep(systemClock, redrawMs, stop.signal)
-  }
 }
 
 function workersTable(rows: readonly WorkerRow[]): string {

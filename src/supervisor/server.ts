@@ -20,9 +20,12 @@ import {
   type ServerIdentity,
 } from './folder/private-folder.js'
 import { InFlightLedger } from './ledger.js'
+import { LiveState } from './live/live-state.js'
+import { QueueStates } from './live/queue-states.js'
+import type { TappedLog } from './live/recent-lines.js'
 import { Container } from './plugins/container.js'
 import type { Announcement, RunMode } from './plugins/definition.js'
-import type { ServiceKey } from './plugins/keys.js'
+import { all, type ServiceKey } from './plugins/keys.js'
 import type { LoadedPlugin } from './plugins/load.js'
 import { PerPlugin } from './plugins/registry.js'
 import { type BootFault, summaryOf } from './pool/boot/boot-worker.js'
@@ -38,6 +41,7 @@ import type { HostSettings } from './sections.js'
 import {
   ClockKey,
   Ledger,
+  LiveStateKey,
   Log,
   type LogService,
   Pools,
@@ -65,12 +69,13 @@ export interface ServerOptions {
   /** Time of the plugins, where it is another than the server's. */
   readonly pluginClock?: Clock
   readonly random: Random
-  readonly log: LogService & {
-    configure(settings: LogSettings): void
-    workerLine(line: WorkerLine): void
-    readonly lineBytesMax: number
-    readonly pacer: OutputPacer
-  }
+  readonly log: LogService &
+    TappedLog & {
+      configure(settings: LogSettings): void
+      workerLine(line: WorkerLine): void
+      readonly lineBytesMax: number
+      readonly pacer: OutputPacer
+    }
   /** Children that were started before the server was there. */
   readonly early?: Pick<EarlyChildren, 'take' | 'takeFifo' | 'discard'> | undefined
   readonly splitCommand: (text: string) => readonly string[]
@@ -96,6 +101,7 @@ export class Server {
   readonly pools: PoolsHost
   readonly rpc: ControlSockets
   readonly #ledger: InFlightLedger
+  readonly #live: LiveState
   readonly #children: ChildTools
   readonly #processes: ProcessesHost
   readonly #options: ServerOptions
@@ -154,6 +160,9 @@ export class Server {
       ...(options.tellsBootsOnce === undefined ? {} : { tellsBootsOnce: options.tellsBootsOnce }),
       onHeld: options.onHeld,
     })
+    const facts = { version, path: identity.path, isStopping: () => this.#isStopping }
+    const queues = () => this.#container.service(all(QueueStates)) ?? new Map()
+    this.#live = new LiveState({ ...facts, log, clock, pools: this.pools, queues, ledger: this.#ledger })
     this.#container = new Container({
       plugins: options.plugins,
       services: [
@@ -163,6 +172,7 @@ export class Server {
         [Log, log],
         [ClockKey, pluginClock],
         [Ledger, this.#ledger],
+        [LiveStateKey, this.#live],
         [Readiness, { waitsFor: () => this.#waitsFor() }],
       ],
       clock: pluginClock,
@@ -179,6 +189,7 @@ export class Server {
     registerServerMethods(this.rpc, {
       pools: this.pools,
       ledger: () => this.#ledger.view(),
+      live: this.#live,
       plugins: () => this.#container.list(),
       pid: process.pid,
       version: this.#options.version,
@@ -305,6 +316,7 @@ export class Server {
       () => this.pools.stop(usedMs),
       () => this.#container.stop(),
       () => this.#children.close(),
+      () => this.#live.close(),
       () => this.#opening.then(() => this.rpc.close()),
     ]) {
       try {

@@ -6,6 +6,7 @@ import type { Undo } from '../core/abort.js'
 import type { Clock } from '../core/clock.js'
 import type { Logger } from '../logging/logger.js'
 import type { LedgerService } from './ledger.js'
+import type { LiveStateService } from './live/live-state.js'
 import { serviceKey } from './plugins/keys.js'
 import type { PoolEvent, PoolListener } from './pool/events.js'
 import type { PoolConfig } from './pool/keys.js'
@@ -106,5 +107,8 @@ export interface ReadinessService {
 /** Readiness of the server and its plugins. */
 export const Readiness = serviceKey<ReadinessService>('readiness')
 
+/** Live state of the server, its pools, workers and queues. */
+export const LiveStateKey = serviceKey<LiveStateService>('live-state')
+
 /** The services that every server has, whatever its plugins. */
-export const hostServices = [Pools, Processes, Rpc, Log, ClockKey, Ledger, Readiness] as const
+export const hostServices = [Pools, Processes, Rpc, Log, ClockKey, Ledger, LiveStateKey, Readiness] as const

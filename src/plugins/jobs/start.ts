@@ -12,6 +12,7 @@ import {
   Probe,
   type QueueState,
   QueueStates,
+  type QueueStatesService,
   RelayError,
   type RpcService,
   type RunningPlugin,
@@ -89,7 +90,7 @@ export async function startJobs(options: JobsOptions): Promise<JobsPlugin> {
   announce({ what: 'jobs', where: placesOf(settings) })
   return {
     services: [
-      [QueueStates, { states: async () => (await pipelines.states()).map(queueState) }],
+      [QueueStates, queueStatesOf(pipelines)],
       [Jobs, { pipelines: () => pipelines.names(), push: (name, jobs) => pushFor(pipelines, name, jobs) }],
       [
         Probe,
@@ -136,6 +137,18 @@ async function pushFor(pipelines: Pipelines, name: string, jobs: readonly NewJob
   } catch (error) {
     if (hasCode(error, ErrorCode.QueueRefused)) throw error
     throw new RelayError(ErrorCode.QueueRefused, messageOf(error), { cause: error })
+  }
+}
+
+function queueStatesOf(pipelines: Pipelines): QueueStatesService {
+  return {
+    states: async () => (await pipelines.states()).map(queueState),
+    control: {
+      pause: (name) => pipelines.pause(name),
+      resume: async (name) => pipelines.resume(name),
+      kept: async (name) => pipelines.find(name).failed(),
+      redrive: async (name, ids) => pipelines.find(name).redrive(ids),
+    },
   }
 }
 

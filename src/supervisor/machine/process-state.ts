@@ -1,5 +1,6 @@
 /** Reads from `/proc` whether a process runs, and its start time, which identifies it together with its pid. Decides nothing. */
 import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 
 /** State of a process according to `/proc/PID/stat`. */
 export interface ProcessState {
@@ -20,6 +21,21 @@ export function readProcessState(pid: number): ProcessState | undefined {
   } catch {
     // It has ended, or this system has no /proc.
     return undefined
+  }
+}
+
+// USER_HZ, which is 100 on every Linux that Node runs on.
+const msPerTick = 10
+
+/** CPU time that a process has used since it began, in ms; null where it cannot be read. */
+export async function cpuMs(pid: number): Promise<number | null> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'latin1')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * msPerTick
+  } catch {
+    // It has ended, or this system has no /proc.
+    return null
   }
 }
 

@@ -87,6 +87,13 @@ export class DebugPool implements ManagedPool {
     return this.liveCount
   }
 
+  get totals() {
+    return this.#workers.totals
+  }
+
+  glance() {
+    return this.#workers.glance()
+  }
   bootLines() {
     return this.#workers.bootLines()
   }

@@ -12,7 +12,7 @@ import { labelOf } from '../worker/worker-id.js'
 import type { BootWorker, WorkerCallbacks } from './boot/boot-worker.js'
 import type { BootStrategy } from './boot/bring-up.js'
 import type { PoolEmitter } from './events.js'
-import type { WorkerInfo } from './pool.js'
+import type { WorkerGlance, WorkerInfo } from './pool.js'
 import { Waiters } from './queue/waiters.js'
 
 /** Options for the workers of a pool. */
@@ -35,6 +35,8 @@ export class LiveWorkers {
   readonly #stopped = new AbortController()
   readonly #calls: WorkerCallbacks
   #bootCount = 0
+  /** Jobs of workers that have ended. */
+  readonly #past = { jobs: 0, failed: 0 }
 
   constructor(options: LiveWorkersOptions) {
     this.#options = options
@@ -131,9 +133,47 @@ export class LiveWorkers {
 
   #onExited(worker: Worker): void {
     const { pool, events } = this.#options
-    if (this.#workers.delete(worker) && events.has('exited'))
-      events.emit('exited', { pool, worker: worker.id, why: worker.why })
+    const isOurs = this.#workers.delete(worker)
+    // A job behind the one in which it ended is told its end right after.
+    if (isOurs) queueMicrotask(() => this.#count(worker))
+    if (isOurs && events.has('exited')) events.emit('exited', { pool, worker: worker.id, why: worker.why })
     this.changed.wake()
+  }
+
+  #count(worker: Worker): void {
+    const { answered, failed } = worker.score
+    this.#past.jobs += answered
+    this.#past.failed += failed
+  }
+
+  /** Jobs since the start that have an outcome, and those of them that failed. */
+  get totals(): { readonly jobs: number; readonly failed: number } {
+    let { jobs, failed } = this.#past
+    for (const { score } of this.#workers) {
+      jobs += score.answered
+      failed += score.failed
+    }
+    return { jobs, failed }
+  }
+
+  /** The workers as they are now. */
+  glance(): readonly WorkerGlance[] {
+    return [...this.#workers].map((worker) => {
+      const { id, state, why, jobCount, runningCount, places, times, createdAtMs, score, oldest } = worker
+      return {
+        id,
+        state,
+        why,
+        jobs: jobCount,
+        failed: score.failed,
+        running: runningCount,
+        places: places.length,
+        job: oldest && { id: oldest.job.id, name: oldest.job.name, beganAt: oldest.beganAt },
+        idleSince: times.idleSince,
+        createdAtMs,
+        printStack: () => worker.printStack(),
+      }
+    })
   }
 
   /** Lists the workers as `rr workers` shows them. */

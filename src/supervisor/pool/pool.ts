@@ -4,6 +4,7 @@
  */
 import type { Undo } from '../../core/abort.js'
 import type { Job, Reply, RunOptions } from '../job.js'
+import type { WorkerId } from '../worker/worker-id.js'
 import type { PoolEmitter } from './events.js'
 
 /** Options of a wait for a worker. */
@@ -86,6 +87,28 @@ export interface WorkerInfo {
   readonly memoryBytes: number
   readonly createdAtMs: number
   readonly command: string
+}
+
+/** One worker as it is at this moment, read without asking the system. */
+export interface WorkerGlance {
+  readonly id: WorkerId
+  readonly state: string
+  readonly why: string | undefined
+  /** Jobs sent to it so far. */
+  readonly jobs: number
+  /** Jobs of it that failed. */
+  readonly failed: number
+  readonly running: number
+  readonly places: number
+  /** The job that it has had for longest; `beganAt` is in monotonic ms. */
+  readonly job:
+    | { readonly id: string | undefined; readonly name: string | undefined; readonly beganAt: number }
+    | undefined
+  /** Monotonic ms since when it has been free. */
+  readonly idleSince: number
+  readonly createdAtMs: number
+  /** Asks it for its stack: no lines when it did not answer, undefined when it has not announced that it can. */
+  printStack(): Promise<readonly string[] | undefined>
 }
 
 /** Health of a pool. */
@@ -182,6 +205,10 @@ export interface ManagedPool extends Pool {
   readonly waitingCount: number
   /** Wait of the first caller in ms; 0 when nobody waits. */
   readonly oldestWaitMs: number
+  /** Jobs since the start that have an outcome, and those of them that failed. */
+  readonly totals: { readonly jobs: number; readonly failed: number }
+  /** The workers as they are now; costs no system call. */
+  glance(): readonly WorkerGlance[]
   /** Last lines of workers that boot or whose boot failed. */
   bootLines(): readonly string[]
   /** Replaces every worker, one after the other; RR_RESET_FAILED when a new one does not boot or does worse: the old ones stay. */

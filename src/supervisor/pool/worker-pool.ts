@@ -11,7 +11,15 @@ import { PoolEmitter } from './events.js'
 import { checkedJob, checkRunOptions } from './job-check.js'
 import { JobRecords } from './job-records.js'
 import { LiveWorkers } from './live-workers.js'
-import type { AcquireOptions, Lease, ManagedPool, PoolHealth, WorkerBoot, WorkerInfo } from './pool.js'
+import type {
+  AcquireOptions,
+  Lease,
+  ManagedPool,
+  PoolHealth,
+  WorkerBoot,
+  WorkerGlance,
+  WorkerInfo,
+} from './pool.js'
 import { type LeaseParts, PoolLease } from './queue/lease.js'
 import { WorkerQueue } from './queue/worker-queue.js'
 import { runAlone } from './run-alone.js'
@@ -107,6 +115,14 @@ export class WorkerPool implements ManagedPool {
 
   get oldestWaitMs(): number {
     return this.#queue.line.oldestMs()
+  }
+
+  get totals(): { readonly jobs: number; readonly failed: number } {
+    return this.#live.totals
+  }
+
+  glance(): readonly WorkerGlance[] {
+    return this.#live.glance()
   }
 
   bootLines(): readonly string[] {

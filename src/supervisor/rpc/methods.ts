@@ -1,7 +1,9 @@
 /** The methods that every server has: RoadRunner's `rpc`, `informer`, `resetter`, and ours under `rr`. */
 
+import { objectOf } from '../../core/json.js'
 import type { RemoteProcedure } from '../../ipc/rpc/procedure.js'
 import type { LedgerEntry, LedgerView } from '../ledger.js'
+import type { LiveStateService, SeenLines } from '../live/live-state.js'
 import type { PluginInfo } from '../plugins/container.js'
 import type { ManagedPool, WorkerInfo } from '../pool/pool.js'
 import { roadRunnerVersion } from '../version.js'
@@ -12,9 +14,11 @@ import {
   type LedgerDocument,
   type LedgerRow,
   LedgerRows,
+  Live,
   Plugins,
   type PoolRow,
   PoolRows,
+  Stack,
   Status,
   Stop,
   type WorkerRow,
@@ -34,6 +38,7 @@ export interface ServerFacts {
     resize(name: string, size: number): Promise<void>
   }
   readonly ledger: () => LedgerView
+  readonly live: Pick<LiveStateService, 'sample' | 'stack'>
   readonly plugins: () => readonly PluginInfo[]
   readonly pid: number
   readonly version: string
@@ -126,6 +131,8 @@ function registerOwnMethods(rpc: ControlSockets, facts: ServerFacts): void {
     serves(PoolRows, () => Promise.all(pools.all().map(poolRow))),
     serves(LedgerRows, () => ledgerDocument(ledger())),
     serves(Plugins, () => plugins()),
+    serves(Live, (input) => facts.live.sample(seenLines(input))),
+    serves(Stack, (input) => facts.live.stack(stackAsked(input))),
     serves(
       Stop,
       () => {
@@ -145,6 +152,22 @@ function serves<I, O>(
   more: { readonly audited?: true } = {},
 ): readonly [string, CheckedProcedure<OwnCall>] {
   return [name.slice(name.indexOf('.') + 1), { ...more, call }]
+}
+
+/** Values of another type are ignored: the client is then sent everything. */
+function seenLines(input: unknown): SeenLines {
+  const { line, failure } = objectOf(input)
+  return {
+    ...(typeof line === 'number' ? { line } : {}),
+    ...(typeof failure === 'number' ? { failure } : {}),
+  }
+}
+
+function stackAsked(input: unknown): { readonly pool: string; readonly pid: number } {
+  const { pool, pid } = objectOf(input)
+  if (typeof pool !== 'string' || typeof pid !== 'number')
+    throw new Error('rpc: rr.Stack takes a pool and a pid')
+  return { pool, pid }
 }
 
 /** Answers cheaply: commands that wait for a slow method call it repeatedly. */

@@ -1,6 +1,7 @@
 /** The server's own procedures, as it and the commands of `rr` know them: names, inputs and the shapes of answers. */
 import type { RemoteProcedure } from '../../ipc/rpc/procedure.js'
 import { list, map, number, orAbsent, orNull, record, type ShapeOf, text } from '../../ipc/rpc/shape.js'
+import { type LiveDocument, liveDocument, type StackDocument, stackDocument } from '../live/document.js'
 
 const greeting = record({ name: text, version: text, pid: number, path: text })
 const status = record({ state: text, pid: number, live: number, idle: number, waiting: number })
@@ -74,6 +75,16 @@ export const PoolRows: Own<readonly PoolRow[]> = { name: 'rr.Pools', read: list(
 export const LedgerRows: Own<LedgerDocument> = { name: 'rr.Ledger', read: ledgerDocument }
 /** The plugins in the order of their set-up. */
 export const Plugins: Own<readonly PluginRow[]> = { name: 'rr.Plugins', read: list(pluginRow) }
+/** State of server, pools, workers and queues now, with the log lines after those that were seen. */
+export const Live: Own<LiveDocument, { readonly line?: number; readonly failure?: number }> = {
+  name: 'rr.Live',
+  read: liveDocument,
+}
+/** The stack of one worker. */
+export const Stack: Own<StackDocument, { readonly pool: string; readonly pid: number }> = {
+  name: 'rr.Stack',
+  read: stackDocument,
+}
 /** Begins to stop the server. */
 export const Stop: Own<{ readonly pid: number }> = { name: 'rr.Stop', read: record({ pid: number }) }
 /** The names of the pools that can be reset. */

@@ -2,6 +2,7 @@
  * Everything that one worker writes apart from its answers: logs it as lines that name the worker and its job, and keeps the
  * last lines for reports of the end of the worker or of a job.
  */
+import type { Undo } from '../../core/abort.js'
 import { LineSplitter } from '../../logging/line-splitter.js'
 import type { OutputPacer } from '../../logging/output-pacer.js'
 import { OutputReader } from '../../logging/output-reader.js'
@@ -38,6 +39,7 @@ export class WorkerOutput {
   #jobOf: () => Job | undefined = () => undefined
   #tag: ((text: string) => TaggedLine) | undefined
   #listener: ((line: string) => void) | undefined
+  #watchers: Set<(line: string) => void> | undefined
 
   constructor(options: WorkerOutputOptions) {
     this.#options = options
@@ -79,6 +81,16 @@ export class WorkerOutput {
     this.#listener = listener
   }
 
+  /** Calls `watcher` with each whole line, beside the listener; the returned function ends that. */
+  watch(watcher: (line: string) => void): Undo {
+    const watchers = this.#watchers ?? new Set()
+    this.#watchers = watchers.add(watcher)
+    return () => {
+      watchers.delete(watcher)
+      if (watchers.size === 0) this.#watchers = undefined
+    }
+  }
+
   /** Reads a stream to its end. */
   read({ stream, readNow }: OutputStream, name: WorkerLine['stream']): void {
     const { pacer } = this.#options
@@ -109,6 +121,7 @@ export class WorkerOutput {
     this.#lineCount += 1
     if (this.#kept.push(text.slice(0, keptLengthMax)) > keptMax) this.#kept.shift()
     this.#listener?.(text)
+    if (this.#watchers !== undefined) for (const watcher of this.#watchers) watcher(text)
     const { pool, id, writeLine } = this.#options
     const tagged = this.#tag?.(text)
     const job = tagged === undefined ? this.#jobOf() : tagged.job

@@ -12,16 +12,24 @@ import type { Relay } from '../../ipc/relay.js'
 import type { Job, RunOptions } from '../job.js'
 import { drained, logExit } from './exit-log.js'
 import { Answers } from './job/answers.js'
-import { crash, type Outcome, unsent } from './job/outcome.js'
+import { crash, endOutcome, type Outcome, unsent } from './job/outcome.js'
 import type { JobHost, RunningJob } from './job/running.js'
 import { type JobBook, SentJobs } from './job/sent-jobs.js'
 import type { JobScore } from './job/tally.js'
 import type { ProcessExit } from './os/process.js'
 import type { PlaceGroup, WorkerPlace } from './place.js'
+import { printStack } from './print-stack.js'
 import { type SharedJobs, shareJobs } from './shared/shared-jobs.js'
 import { requestStack, stackSignalOf } from './stack-request.js'
-import type { KillReason, RetireReason, WorkerEvent } from './state.js'
-import { isPeaceful, takesJobs, transitions, WorkerState } from './state.js'
+import {
+  isPeaceful,
+  type KillReason,
+  type RetireReason,
+  takesJobs,
+  transitions,
+  type WorkerEvent,
+  WorkerState,
+} from './state.js'
 import { Termination } from './terminate.js'
 import { numberOf, type WorkerId } from './worker-id.js'
 import type { WorkerOptions } from './worker-options.js'
@@ -32,6 +40,8 @@ const controlJson = FrameFlag.control | FrameFlag.json
 export class Worker implements WorkerPlace {
   readonly id: WorkerId
   readonly createdAtMs: number
+  /** Monotonic ms: when it answered the PID request, and since when it has been free. */
+  readonly times = { readyAt: 0, idleSince: 0 }
   readonly #options: WorkerOptions<Worker>
   readonly #host: JobHost
   #state: WorkerState = WorkerState.spawning
@@ -44,8 +54,6 @@ export class Worker implements WorkerPlace {
   #shared: SharedJobs | undefined
   /** The job in which it was killed: what it says until its end is tagged with it. */
   #lastJob: Job | undefined
-  #readyAt = 0
-  #idleSince = 0
   readonly #termination: Termination
   readonly #relayEnd = deferred()
 
@@ -91,6 +99,11 @@ export class Worker implements WorkerPlace {
     return this.#shared?.running ?? (this.#jobs.running === undefined ? 0 : 1)
   }
 
+  /** The job that it has had for longest. */
+  get oldest(): RunningJob | undefined {
+    return this.#shared?.oldest ?? this.#jobs.running
+  }
+
   get group(): PlaceGroup | undefined {
     return this.#shared
   }
@@ -98,16 +111,6 @@ export class Worker implements WorkerPlace {
   /** Places for one job each: itself, or those of a worker that runs several at once. */
   get places(): readonly WorkerPlace[] {
     return this.#shared?.places ?? [this]
-  }
-
-  /** Monotonic ms at which it answered the PID request. */
-  get readyAt(): number {
-    return this.#readyAt
-  }
-
-  /** Monotonic ms since when it has been free. */
-  get idleSince(): number {
-    return this.#idleSince
   }
 
   /** Score of its jobs. */
@@ -147,7 +150,7 @@ export class Worker implements WorkerPlace {
       withdraw: () => this.#options.onWithdraw(this),
     })
     this.#shared = shared
-    this.#readyAt = this.#options.clock.monotonicMs()
+    this.times.readyAt = this.#options.clock.monotonicMs()
     relay.read({
       frame: shared === undefined ? (frame) => this.#answers.take(frame) : (frame) => shared.take(frame),
       junk: (bytes) => this.#onStray(bytes),
@@ -205,6 +208,11 @@ export class Worker implements WorkerPlace {
   /** True when it announced that it understands `feature`. */
   has(feature: string): boolean {
     return this.#features.includes(feature)
+  }
+
+  /** Asks for its stack, as `printStack` does. */
+  printStack(): Promise<readonly string[] | undefined> {
+    return printStack({ ...this.#options, id: this.id, features: this.#features })
   }
 
   /** Sends a control message between jobs; returns whether it could. */
@@ -283,22 +291,14 @@ export class Worker implements WorkerPlace {
     this.#why ??= 'ended'
     const lostRelayMs = this.#why === 'relay_lost' ? this.#options.killGraceMs : undefined
     const { running } = this.#jobs
-    const { id, why } = this
-    logExit(log, { pool, id, why, exit, jobs: this.jobCount, lastLines: output.last() })
+    logExit(log, { pool, id: this.id, why: this.#why, exit, jobs: this.jobCount, lastLines: output.last() })
     this.#relay?.close()
     const about = { id: this.id, exit, lostRelayMs }
     if (this.#shared !== undefined) {
       this.#shared.failAll('exit', (running, sharedWith) => crash({ ...about, running, sharedWith }))
       return
     }
-    // With code 0 after it said that it leaves: it has not looked at what lay in its pipe.
-    const isPassedOver = running?.isBehindLeaving === true && exit.code === 0
-    this.#settle(
-      isPassedOver
-        ? { kind: 'unserved', why: 'left' }
-        : { kind: 'fault', error: crash({ ...about, running }) },
-      'exit',
-    )
+    this.#settle(endOutcome({ ...about, running }), 'exit')
     this.#jobs.endWaiting({ kind: 'unserved', why: 'left' })
   }
 
@@ -331,7 +331,7 @@ export class Worker implements WorkerPlace {
     const wasTakingJobs = takesJobs(this.#state)
     this.#termination.cancel()
     this.#state = cell
-    if (cell === WorkerState.idle) this.#idleSince = this.#options.clock.monotonicMs()
+    if (cell === WorkerState.idle) this.times.idleSince = this.#options.clock.monotonicMs()
     if (wasTakingJobs && !takesJobs(this.#state)) {
       this.#book.tally.end()
       this.#options.onLeaving(this)

@@ -60,7 +60,7 @@ export class Renewal {
 
   /** Monotonic ms since when this worker and its predecessors have been idle: a renewal does not count as use. */
   idleSince(worker: Worker): number {
-    return (worker.jobCount === 0 ? this.#idleSince.get(worker) : undefined) ?? worker.idleSince
+    return (worker.jobCount === 0 ? this.#idleSince.get(worker) : undefined) ?? worker.times.idleSince
   }
 
   /**

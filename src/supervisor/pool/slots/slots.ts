@@ -252,7 +252,7 @@ export class Slots {
   }
 
   #livedMs(worker: Worker): number {
-    return this.#options.clock.monotonicMs() - worker.readyAt
+    return this.#options.clock.monotonicMs() - worker.times.readyAt
   }
 
   #remove(slot: Slot): void {

@@ -154,8 +154,15 @@ export class Retirement {
   #lifeOf(worker: Worker): WorkerLife {
     const nowMs = this.#options.clock.monotonicMs()
     const { bytes: memoryBytes, firstBytes, over: samplesOver } = this.#sizes.get(worker) ?? unmeasured
-    const idleMs = worker.state === 'idle' && worker.jobCount > 0 ? nowMs - worker.idleSince : undefined
-    return { pid: worker.pid, ageMs: nowMs - worker.readyAt, idleMs, memoryBytes, firstBytes, samplesOver }
+    const idleMs = worker.state === 'idle' && worker.jobCount > 0 ? nowMs - worker.times.idleSince : undefined
+    return {
+      pid: worker.pid,
+      ageMs: nowMs - worker.times.readyAt,
+      idleMs,
+      memoryBytes,
+      firstBytes,
+      samplesOver,
+    }
   }
 
   async #retire(worker: Worker, { why, is, limit }: DueWorker): Promise<void> {

@@ -138,6 +138,21 @@ function printable(bytes: Buffer): string {
   return bytes.toString('latin1').replace(/[^\x20-\x7e]/g, '.')
 }
 
+/** Returns the outcome of a job whose worker has ended. With code 0 after it said that it leaves, it has not looked at what lay in its pipe. */
+export function endOutcome(
+  about: Parameters<typeof crash>[0] & { readonly running: EndedJob | undefined },
+): Outcome {
+  const { running, exit } = about
+  if (running?.isBehindLeaving === true && exit.code === 0) return { kind: 'unserved', why: 'left' }
+  return { kind: 'fault', error: crash(about) }
+}
+
+interface EndedJob {
+  readonly job: Job
+  readonly lines: readonly string[]
+  readonly isBehindLeaving: boolean
+}
+
 /** Makes the error for a process that ended before it answered. */
 export function crash(about: {
   id: WorkerId

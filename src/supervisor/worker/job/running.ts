@@ -72,6 +72,8 @@ export class RunningJob {
   readonly #ownLimitMs: number
   #isWaiting: boolean
   #startedAt: number
+  /** Begin of a job whose stream has moved `#startedAt`. */
+  #firstStartedAt: number | undefined
   #ttlAt: number
   #slow: SlowJob | undefined
   /** Lines of the worker before it was sent this job: its caller must not be told those of others. */
@@ -106,6 +108,11 @@ export class RunningJob {
     this.#linesBefore = this.#host.output.lineCount
     this.#startedAt = this.#host.clock.monotonicMs()
     this.#ttlAt = this.#ttlFrom(this.#startedAt)
+  }
+
+  /** Monotonic ms at which it began. */
+  get beganAt(): number {
+    return this.#firstStartedAt ?? this.#startedAt
   }
 
   /** True for a control request: no work, and not counted as a job. */
@@ -213,6 +220,7 @@ export class RunningJob {
   /** `exec_ttl` counts for each frame of a stream, as in RoadRunner; the job's deadline stays. */
   extend(): void {
     if (this.#ttlAt === Number.POSITIVE_INFINITY) return
+    this.#firstStartedAt ??= this.#startedAt
     this.#startedAt = this.#host.clock.monotonicMs()
     if (this.#ttlAt < this.#askedAt()) this.#forgetSlow()
     this.#ttlAt = this.#ttlFrom(this.#startedAt)

@@ -99,6 +99,12 @@ export class SharedJobs implements PlaceOwner<SharedJob>, JobBook {
     return this.#onlyJob?.running.job
   }
 
+  /** The job that it has had for longest. */
+  get oldest(): RunningJob | undefined {
+    for (const { running } of this.#jobs.values()) return running
+    return undefined
+  }
+
   /** Stream of the job that runs alone. */
   get stream(): StreamReader | undefined {
     return this.#onlyJob?.running.stream
