@@ -27,6 +27,7 @@ export { type Deferred, deferred } from './core/deferred.js'
 export { ErrorCode, hasCode, messageOf, RelayError, type RelayErrorOptions } from './core/errors.js'
 export { isObject, type JsonObject, objectOf, parseJson, textOf } from './core/json.js'
 export { isLoopback } from './core/loopback.js'
+export { packageFile } from './core/package-files.js'
 export { listen, listenAddress } from './ipc/address.js'
 export {
   type FieldKind,

@@ -4,6 +4,7 @@ import amqp from './amqp/index.js'
 import app from './app/index.js'
 import beanstalk from './beanstalk/index.js'
 import boltdb from './boltdb/index.js'
+import dashboard from './dashboard/index.js'
 import type { ExecutionEnvironment } from './emulator/environment/execution-environment.js'
 import emulator from './emulator/index.js'
 import fileserver from './fileserver/index.js'
@@ -34,6 +35,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   beanstalk,
   boltdb,
   app,
+  dashboard,
   emulator,
   fileserver,
   http,

@@ -28,6 +28,11 @@ export interface LiveStateService {
   keepLines(): Undo
   /** Jobs of all pools since the start, read cheaply: those that ended, those among them that failed, and callers in line. */
   totals(): readonly PoolTotals[]
+  /**
+   * Calls `listener` with the time that each job took, in ms, for jobs that begin from now on. It costs a microsecond a job: end it by the
+   * returned function when enough have been seen.
+   */
+  latencies(listener: (pool: string, tookMs: number) => void): Undo
   /** Asks a worker for its stack. */
   stack(worker: { readonly pool: string; readonly pid: number }): Promise<StackDocument>
 }
@@ -130,6 +135,12 @@ export class LiveState implements LiveStateService {
       const { name, totals, waitingCount, busyCount } = pool
       return { pool: name, ...totals, waiting: waitingCount, busy: busyCount }
     })
+  }
+
+  latencies(listener: (pool: string, tookMs: number) => void): Undo {
+    // All pools of a server share one emitter.
+    const events = this.#options.pools.all()[0]?.events
+    return events?.on('settled', ({ pool, tookMs }) => listener(pool, tookMs)) ?? (() => undefined)
   }
 
   async stack({ pool: name, pid }: { readonly pool: string; readonly pid: number }): Promise<StackDocument> {
