@@ -1,12 +1,14 @@
 /**
  * `npm run bench -- [PART…] [--seconds N] [--peer NAME=COMMAND]… [--lambda "KEY: VALUE"] [--jobs "KEY: VALUE"]`. The first parts compare
  * servers (events, batches, large, start, slow-start, memory, latency, jobs [COUNT]): ours, the floor in C where gcc is there, and any peer; the others
- * look at pieces of ours (scale, pool, threads, several, ledger, journal, log), or take minutes and count instead of measuring (schedules,
+ * look at pieces of ours (scale, pool, threads, several, ledger, journal, log), compare Laravel's queue:work with ours (laravel), or take minutes
+ * and count instead of measuring (schedules,
  * storms, pool-schedules, orphans [ROUNDS],
  * soak [JOBS] [SEED]). How to read them is in docs/performance.md.
  */
 import { parseArgs } from 'node:util'
 import { benchJournal } from './journal.js'
+import { benchLaravel } from './laravel/main.js'
 import { benchLedger } from './ledger.js'
 import { benchLog } from './log.js'
 import { benchOrphans } from './orphans.js'
@@ -40,6 +42,7 @@ const parts: Readonly<Record<string, () => void | Promise<void>>> = {
   threads: benchThreads,
   several: benchSeveral,
   ledger: benchLedger,
+  laravel: benchLaravel,
   journal: benchJournal,
   log: benchLog,
   schedules: benchSchedules,
@@ -53,8 +56,15 @@ if (unknown.length > 0) {
   console.error(`bench: there is no part ${unknown.join(', ')}; parts: ${Object.keys(parts).join(', ')}`)
   process.exit(2)
 }
-// They take minutes and measure nothing: only when they are asked for.
-const isLong: ReadonlySet<string> = new Set(['schedules', 'storms', 'pool-schedules', 'orphans', 'soak'])
+// They take minutes, measure nothing or need Laravel: only when they are asked for.
+const isLong: ReadonlySet<string> = new Set([
+  'laravel',
+  'schedules',
+  'storms',
+  'pool-schedules',
+  'orphans',
+  'soak',
+])
 for (const [name, run] of Object.entries(parts)) {
   if (asked.includes(name) || (asked.length === 0 && !isLong.has(name))) await run()
 }

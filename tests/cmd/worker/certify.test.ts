@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 import { laravelApp, noLaravel } from '../../helpers/laravel.js'
 import { fixture, rrCommand } from '../../helpers/project.js'
 import { testFolder } from '../../helpers/rr.js'
+
+const hasSymfony = existsSync('/usr/share/php/Symfony/Bundle/FrameworkBundle/autoload.php')
+const noSymfony =
+  process.env.CI === undefined && !hasSymfony ? 'php-symfony-framework-bundle is not installed' : false
 
 function certify(words: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const run = spawnSync(process.execPath, [rrCommand, 'worker', 'certify', '--json', '--', ...words], {
@@ -29,6 +34,12 @@ for (const [name, words] of workers)
 test('the worker of relayrunner/laravel is certified', { skip: noLaravel }, async (t) => {
   const app = laravelApp(await testFolder(t))
   assert.deepEqual(certify(app.command.split(' '), app.env), { code: 0, faults: [] })
+})
+
+test('the worker of relayrunner/symfony is certified', { skip: noSymfony }, async (t) => {
+  const env = { APP_BASE: await testFolder(t) }
+  const console = fixture('symfony', 'console')
+  assert.deepEqual(certify(['php', console, 'relayrunner:consume'], env), { code: 0, faults: [] })
 })
 
 test('a worker’s faults are named', () => {
