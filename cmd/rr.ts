@@ -12,6 +12,7 @@ import { basename } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { roadRunnerVersion } from '../src/supervisor/version.js'
 import { withCheckFlags } from './lambda/check-flags.js'
+import { withDoctorFlags, withLogsFlags } from './operate/flags.js'
 import { type CommonOptions, ExitCode, sayFault, usageText } from './options.js'
 import { listenForEnd } from './server/signals.js'
 import { version } from './version.js'
@@ -30,7 +31,8 @@ function collect(value: string, earlier: readonly string[]): readonly string[] {
 }
 
 /** Adds the common options, which may stand before or after the command: `rr -c F serve` is `rr serve -c F`. */
-function withConfig(command: Command): Command {
+function withConfig(command: Command, { hasForce = true } = {}): Command {
+  if (hasForce) command.addOption(new Option('-f, --force', 'stop: do not wait for running jobs').hideHelp())
   return (
     command
       .option('-c, --config <file>', 'configuration file (else $RR_CONFIG, ./rr.yaml, ./.rr.yaml)')
@@ -43,7 +45,6 @@ function withConfig(command: Command): Command {
       .option('--dotenv <file>', 'read environment variables from a file first')
       .option('-s, --silent', 'print no messages but errors')
       .addOption(new Option('-p, --pid', 'serve: write the pid to .pid in the working directory').hideHelp())
-      .addOption(new Option('-f, --force', 'stop: do not wait for running jobs').hideHelp())
       // Flags of RoadRunner without a meaning here.
       .addOption(new Option('-d, --debug').hideHelp())
       .addOption(new Option('-e, --enable-experimental').hideHelp())
@@ -234,6 +235,14 @@ add(
     'one JSON document on standard output',
   ),
   async () => (await import('./remote/ledger.js')).ledger,
+)
+add(
+  withLogsFlags(withConfig(new Command('logs'), { hasForce: false })),
+  async () => (await import('./operate/logs.js')).logs,
+)
+add(
+  withDoctorFlags(withConfig(new Command('doctor'))),
+  async () => (await import('./operate/doctor.js')).doctor,
 )
 add(
   withConfig(new Command('jobs').description('show and change the pipelines of the running server'))

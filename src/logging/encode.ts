@@ -58,6 +58,13 @@ export function membersText(record: LogRecord, timeKey: LogShape['timeKey']): st
   return `,"${timeKey}":"${timeText(timeMs)}","logger":${JSON.stringify(logger)}${fieldsText(fields)}`
 }
 
+/** Formats a record as a line of JSON with our members, whatever the log itself is written as. */
+export function plainJson(record: LogRecord): string {
+  const { level, message, messageJson } = record
+  const text = messageJson?.text ?? JSON.stringify(message)
+  return `{"level":"${level}"${membersText(record, 'time')},"message":${text}}`
+}
+
 const requestKeys: Readonly<Record<string, string>> = { uri: 'URI', remote: 'remote_address' }
 const roadRunnerKeys: ReadonlySet<string> = new Set(['level', 'ts', 'logger', 'msg'])
 

@@ -16,6 +16,7 @@ import { OutputPacer } from './output-pacer.js'
 import { type LogOutput, LogOutputs, type OutputSettings } from './outputs/outputs.js'
 import type { ShipAddress } from './outputs/remote.js'
 import { type DroppedLines, endMsMax, type LineSource } from './outputs/writer.js'
+import { RecentLines } from './recent-lines.js'
 import { type LogShape, plainShape } from './shape.js'
 import { plainWorkerLine, readWorkerLine, type WorkerLine } from './worker-lines.js'
 
@@ -82,6 +83,8 @@ interface Shipment {
 export class LogHost implements Logger {
   /** Shares the event loop between the output of workers, which it holds back when the log is behind. */
   readonly pacer: OutputPacer
+  /** The last lines, for those who look at them from outside. */
+  readonly recent: RecentLines
   readonly #options: LogHostOptions
   readonly #shape: LogShape
   #settings: LogSettings = { level: 'info', encoding: 'auto', lineBytesMax: 16 * 2 ** 20 }
@@ -111,6 +114,7 @@ export class LogHost implements Logger {
       onRecovered: (dropped, place) => this.#tellDropped(dropped, place),
       onFault: (what, path, error) => this.#log('log', 'warn', { path, why: messageOf(error) }, what),
     })
+    this.recent = new RecentLines(options.clock)
   }
 
   /** Takes the `logs:` section; lines that came earlier are written under it, too. Throws RR_LOG_OUTPUT. */
@@ -294,8 +298,12 @@ export class LogHost implements Logger {
     const channel = this.#channel(record.logger)
     channel.makeLines ??= this.#openLines(channel.encoding)
     const { writer } = channel.output ?? this.#ownOutput()
-    let isKept = true
-    for (const line of channel.makeLines(record)) isKept = writer.write(line, source) && isKept
+    let [isKept, length] = [true, 0]
+    for (const line of channel.makeLines(record)) {
+      isKept = writer.write(line, source) && isKept
+      length += line.length
+    }
+    this.recent.add(record, length)
     if (record.level === 'error') writer.writeNow()
     for (const { output, makeLines } of this.#shipments)
       for (const line of makeLines(record)) output.writer.write(line, source)

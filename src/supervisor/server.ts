@@ -9,6 +9,7 @@ import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 import type { Random } from '../core/random.js'
 import type { Logger } from '../logging/logger.js'
 import type { OutputPacer } from '../logging/output-pacer.js'
+import type { RecentLines } from '../logging/recent-lines.js'
 import type { LogSettings } from '../logging/sink.js'
 import type { WorkerLine } from '../logging/worker-lines.js'
 import type { Platform } from '../platform/platform.js'
@@ -20,9 +21,9 @@ import {
   type ServerIdentity,
 } from './folder/private-folder.js'
 import { InFlightLedger } from './ledger.js'
+import type { TappedLog } from './live/live-lines.js'
 import { LiveState } from './live/live-state.js'
 import { QueueStates } from './live/queue-states.js'
-import type { TappedLog } from './live/recent-lines.js'
 import { Container } from './plugins/container.js'
 import type { Announcement, RunMode } from './plugins/definition.js'
 import { all, type ServiceKey } from './plugins/keys.js'
@@ -75,6 +76,8 @@ export interface ServerOptions {
       workerLine(line: WorkerLine): void
       readonly lineBytesMax: number
       readonly pacer: OutputPacer
+      /** The last lines, for `rr logs`; a log without them has none to show. */
+      readonly recent?: RecentLines
     }
   /** Children that were started before the server was there. */
   readonly early?: Pick<EarlyChildren, 'take' | 'takeFifo' | 'discard'> | undefined
@@ -191,6 +194,7 @@ export class Server {
       ledger: () => this.#ledger.view(),
       live: this.#live,
       plugins: () => this.#container.list(),
+      recentLines: log.recent,
       pid: process.pid,
       version: this.#options.version,
       path: this.#options.identity.path,

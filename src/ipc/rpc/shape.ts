@@ -24,7 +24,7 @@ export function number(value: unknown, at?: string): number {
 }
 
 /** True or false. */
-function boolean(value: unknown, at?: string): boolean {
+export function boolean(value: unknown, at?: string): boolean {
   return typeof value === 'boolean' ? value : wrong(at, 'true or false')
 }
 

@@ -10,8 +10,8 @@ import { readMemoryBudget } from '../machine/memory.js'
 import { cpuMs } from '../machine/process-state.js'
 import type { ManagedPool, WorkerGlance } from '../pool/pool.js'
 import type { LiveDocument, LivePool, LiveQueue, LiveWorker, StackDocument } from './document.js'
+import { LiveLines, type TappedLog } from './live-lines.js'
 import type { QueueState, QueueStatesService } from './queue-states.js'
-import { RecentLines, type TappedLog } from './recent-lines.js'
 import { Refreshed } from './refreshed.js'
 
 /** Numbers of lines that a viewer has seen: it is sent later ones only. */
@@ -71,7 +71,7 @@ const openMax = 200
 /** Implements the service. */
 export class LiveState implements LiveStateService {
   readonly #options: LiveStateOptions
-  readonly #lines: RecentLines
+  readonly #lines: LiveLines
   readonly #memory: Refreshed<ReadonlyMap<string, number>>
   readonly #queues: Refreshed<readonly LiveQueue[]>
   readonly #startedAt: number
@@ -82,7 +82,7 @@ export class LiveState implements LiveStateService {
     this.#options = options
     const { clock } = options
     this.#startedAt = clock.monotonicMs()
-    this.#lines = new RecentLines(options.log, clock)
+    this.#lines = new LiveLines(options.log, clock)
     const slow = { clock, waitMsMax: firstWaitMs }
     this.#memory = new Refreshed<ReadonlyMap<string, number>>({
       ...slow,

@@ -2,6 +2,7 @@
 
 import { objectOf } from '../../core/json.js'
 import type { RemoteProcedure } from '../../ipc/rpc/procedure.js'
+import type { RecentLines } from '../../logging/recent-lines.js'
 import type { LedgerEntry, LedgerView } from '../ledger.js'
 import type { LiveStateService, SeenLines } from '../live/live-state.js'
 import type { PluginInfo } from '../plugins/container.js'
@@ -9,6 +10,7 @@ import type { ManagedPool, WorkerInfo } from '../pool/pool.js'
 import { roadRunnerVersion } from '../version.js'
 import { claimedIdentity } from './audit.js'
 import type { ControlSockets, OwnCall } from './control-sockets.js'
+import { logLines } from './log-lines.js'
 import {
   Hello,
   type LedgerDocument,
@@ -18,6 +20,7 @@ import {
   Plugins,
   type PoolRow,
   PoolRows,
+  RecentLog,
   Stack,
   Status,
   Stop,
@@ -40,6 +43,7 @@ export interface ServerFacts {
   readonly ledger: () => LedgerView
   readonly live: Pick<LiveStateService, 'sample' | 'stack'>
   readonly plugins: () => readonly PluginInfo[]
+  readonly recentLines: RecentLines | undefined
   readonly pid: number
   readonly version: string
   /** The configuration file, or the working directory. */
@@ -133,6 +137,7 @@ function registerOwnMethods(rpc: ControlSockets, facts: ServerFacts): void {
     serves(Plugins, () => plugins()),
     serves(Live, (input) => facts.live.sample(seenLines(input))),
     serves(Stack, (input) => facts.live.stack(stackAsked(input))),
+    serves(RecentLog, (input) => logLines(facts.recentLines, input)),
     serves(
       Stop,
       () => {

@@ -1,6 +1,16 @@
 /** The server's own procedures, as it and the commands of `rr` know them: names, inputs and the shapes of answers. */
 import type { RemoteProcedure } from '../../ipc/rpc/procedure.js'
-import { list, map, number, orAbsent, orNull, record, type ShapeOf, text } from '../../ipc/rpc/shape.js'
+import {
+  boolean,
+  list,
+  map,
+  number,
+  orAbsent,
+  orNull,
+  record,
+  type ShapeOf,
+  text,
+} from '../../ipc/rpc/shape.js'
 import { type LiveDocument, liveDocument, type StackDocument, stackDocument } from '../live/document.js'
 
 const greeting = record({ name: text, version: text, pid: number, path: text })
@@ -37,6 +47,7 @@ const ledgerRow = record({
   reason: orNull(text),
 })
 const ledgerDocument = record({ counts: map(number), open: list(ledgerRow), ended: list(ledgerRow) })
+const foundLines = record({ lines: list(text), next: number, isAll: boolean, missed: number })
 const pluginRow = record({
   name: text,
   version: orAbsent(text),
@@ -57,6 +68,18 @@ export type LedgerDocument = ShapeOf<typeof ledgerDocument>
 export type PluginRow = ShapeOf<typeof pluginRow>
 /** State of a server in a few numbers. */
 export type Status = ShapeOf<typeof status>
+
+/** Which lines of the log a client wants. */
+export interface LogQuery {
+  /** Number of the first line; 0 for the oldest that is kept. */
+  readonly from: number
+  readonly wait_ms?: number
+  readonly pool?: string
+  readonly pid?: number
+  readonly job?: string
+  readonly level?: string
+  readonly grep?: string
+}
 
 type Own<O, I = undefined> = RemoteProcedure<I, O>
 
@@ -85,6 +108,8 @@ export const Stack: Own<StackDocument, { readonly pool: string; readonly pid: nu
   name: 'rr.Stack',
   read: stackDocument,
 }
+/** Lines of the log from a number on; waits up to `wait_ms` where there is none yet. */
+export const RecentLog: Own<ShapeOf<typeof foundLines>, LogQuery> = { name: 'rr.Logs', read: foundLines }
 /** Begins to stop the server. */
 export const Stop: Own<{ readonly pid: number }> = { name: 'rr.Stop', read: record({ pid: number }) }
 /** The names of the pools that can be reset. */

@@ -23,7 +23,7 @@ const charactersMax = 1000
 const stackLinesMax = 40
 
 /** Keeps the last lines. */
-export class RecentLines {
+export class LiveLines {
   readonly #log: TappedLog
   readonly #clock: Clock
   readonly #lines: LiveLine[] = []

@@ -1,0 +1,30 @@
+/** What `rr doctor` finds, one at a time: pure data. */
+
+/** How bad it is: `fault`: a start or the work fails; `warn`: it will hurt; `note`: worth knowing; `ok`: as it should be. */
+export const Grade = { ok: 'ok', note: 'note', warn: 'warn', fault: 'fault' } as const
+export type Grade = (typeof Grade)[keyof typeof Grade]
+
+/** One finding. */
+export interface Finding {
+  readonly grade: Grade
+  /** What it is about: `node`, `php`, `limits`, `rr.yaml` … */
+  readonly about: string
+  readonly what: string
+  /** What to do about it. */
+  readonly todo?: string
+}
+
+/** Makes a finding that needs nothing done. */
+export function fine(about: string, what: string): Finding {
+  return { grade: Grade.ok, about, what }
+}
+
+/** Makes a finding that holds where `isBad`, and else says the same without advice. */
+export function judged(
+  finding: Omit<Finding, 'grade' | 'todo'> & { readonly todo: string },
+  isBad: boolean,
+  grade: Grade = Grade.warn,
+): Finding {
+  const { about, what, todo } = finding
+  return isBad ? { grade, about, what, todo } : fine(about, what)
+}
