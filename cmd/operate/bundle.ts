@@ -1,5 +1,5 @@
 /**
- * Packs what `rr doctor` saw as a tar.gz for somebody who helps: the findings, the configuration with secrets masked, versions, what the
+ * Packs what `rr doctor` saw as a tar.gz for support: the findings, the configuration with secrets masked, versions, what the
  * running server answers, the last lines of its log. No environment but the names of its variables.
  */
 import { writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { roadRunnerVersion } from '../../src/supervisor/version.js'
 import { ExitCode } from '../options.js'
 import { printable } from '../output.js'
 import { version } from '../version.js'
-import type { DoctorOptions, Examination } from './doctor.js'
+import type { DoctorOptions, Examination } from './examination.js'
 import { tar } from './tar.js'
 
 const readme = `What is in here, written by \`rr doctor --bundle\`:

@@ -1,13 +1,13 @@
 /** Checks of `rr doctor` on the configuration at hand: its faults, and settings that are valid and will hurt. Pure but for the plan itself. */
 import { isObject } from '../../src/core/json.js'
 import type { Problem } from '../../src/schema/tree.js'
-import { type Finding, fine, Grade } from './finding.js'
+import { type Diagnosis, fine, Grade } from './finding.js'
 
 const stopMsOfKubernetes = 30_000
 const workersPerCpuMax = 8
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
-/** What is looked at. */
+/** A configuration to look at. */
 export interface ConfigAbout {
   /** Name of the file for people. */
   readonly file: string
@@ -25,8 +25,8 @@ export interface PoolSettings {
 }
 
 /** Looks at a configuration. */
-export function configFindings({ file, problems, config, cpus, isRoot }: ConfigAbout): readonly Finding[] {
-  const faults = problems.map((problem): Finding => {
+export function configFindings({ file, problems, config, cpus, isRoot }: ConfigAbout): readonly Diagnosis[] {
+  const faults = problems.map((problem): Diagnosis => {
     const { severity, at, what, hint = 'see `rr validate`' } = problem
     const place = `${at.file}:${at.line}:${at.column}`
     return { grade: severity === 'error' ? Grade.fault : Grade.warn, about: place, what, todo: hint }
@@ -49,10 +49,10 @@ export function poolsOf(sections: Readonly<Record<string, unknown>>): readonly P
   return [...named, ...own].flatMap(([name, settings]) => (isObject(settings) ? [{ name, settings }] : []))
 }
 
-function poolFindings({ name, settings }: PoolSettings, cpus: number): readonly Finding[] {
+function poolFindings({ name, settings }: PoolSettings, cpus: number): readonly Diagnosis[] {
   const supervisor = isObject(settings.supervisor) ? settings.supervisor : {}
   const about = `pool ${name}`
-  const found: Finding[] = []
+  const found: Diagnosis[] = []
   const add = (grade: Grade, what: string, todo: string) => found.push({ grade, about, what, todo })
   const workers = Number(settings.num_workers)
   if (workers > cpus * workersPerCpuMax)
@@ -84,8 +84,8 @@ function poolFindings({ name, settings }: PoolSettings, cpus: number): readonly 
   return found
 }
 
-function sectionFindings(sections: Readonly<Record<string, unknown>>, isRoot: boolean): readonly Finding[] {
-  const found: Finding[] = []
+function sectionFindings(sections: Readonly<Record<string, unknown>>, isRoot: boolean): readonly Diagnosis[] {
+  const found: Diagnosis[] = []
   const add = (grade: Grade, about: string, what: string, todo: string) =>
     found.push({ grade, about, what, todo })
   const of = (name: string) => (isObject(sections[name]) ? sections[name] : {})
@@ -95,7 +95,7 @@ function sectionFindings(sections: Readonly<Record<string, unknown>>, isRoot: bo
     add(
       Grade.warn,
       'rpc.allow_remote',
-      'is on: whoever reaches rpc.listen can push jobs and stop pools',
+      'is on: any program that reaches rpc.listen can push jobs and stop pools',
       'listen on a Unix socket or on loopback, or let a firewall guard it',
     )
   if (isRoot && of('server').user === undefined)
@@ -126,7 +126,7 @@ function sectionFindings(sections: Readonly<Record<string, unknown>>, isRoot: bo
   return found
 }
 
-function retryFindings(jobs: Readonly<Record<string, unknown>>): readonly Finding[] {
+function retryFindings(jobs: Readonly<Record<string, unknown>>): readonly Diagnosis[] {
   const pipelines = isObject(jobs.pipelines) ? Object.entries(jobs.pipelines) : []
   const retry = isObject(jobs.retry) ? jobs.retry : {}
   const isLimited = (settings: unknown) => {

@@ -1,6 +1,6 @@
 /**
  * `rr doctor`: looks at the machine, at the languages of the workers, at the configuration at hand and at its running server, and says what
- * to do about each finding. Changes nothing. With `--bundle FILE` it packs all that for somebody who helps.
+ * to do about each finding. Changes nothing. With `--bundle FILE` it packs all that for support.
  */
 import { commandWords } from '../../src/core/command-words.js'
 import { ErrorCode, hasCode, messageOf } from '../../src/core/errors.js'
@@ -13,26 +13,11 @@ import { effectiveConfig } from '../server/effective-config.js'
 import { planStart, type StartPlan, shownFile } from '../server/plan.js'
 import { version } from '../version.js'
 import { configFindings, poolsOf } from './config-checks.js'
-import { type Finding, fine, Grade } from './finding.js'
+import type { DoctorOptions, Examination } from './examination.js'
+import { type Diagnosis, fine, Grade } from './finding.js'
 import { interpreterOf, languageFindings } from './language-checks.js'
 import { machineFindings } from './machine-checks.js'
-import { askServer, type ServerView, type SilentServer, serverFindings } from './server-view.js'
-
-/** Options of `rr doctor`, beside the common ones. */
-export interface DoctorOptions extends CommonOptions {
-  /** `--bundle FILE`. */
-  readonly bundle?: string
-  /** `--no-log`: without lines of the log in the bundle. */
-  readonly log?: boolean
-}
-
-/** All that was found, and from what. */
-export interface Examination {
-  readonly findings: readonly Finding[]
-  /** The configuration in force with secrets masked; undefined where there is none, or it cannot be read. */
-  readonly config: object | undefined
-  readonly server: ServerView | SilentServer | undefined
-}
+import { askServer, serverFindings } from './server-view.js'
 
 const marks: Readonly<Record<Grade, string>> = { ok: 'ok   ', note: 'note ', warn: 'WARN ', fault: 'FAULT' }
 
@@ -93,7 +78,7 @@ async function examine(options: CommonOptions): Promise<Examination> {
 }
 
 /** The plan of a start; a finding where there is no file, or it cannot be read at all. */
-async function planOf(options: CommonOptions): Promise<StartPlan | Finding> {
+async function planOf(options: CommonOptions): Promise<StartPlan | Diagnosis> {
   try {
     return await planStart('check', options)
   } catch (error) {
@@ -109,7 +94,7 @@ async function planOf(options: CommonOptions): Promise<StartPlan | Finding> {
   }
 }
 
-function ownFindings(plan: StartPlan, config: object, cpus: number): readonly Finding[] {
+function ownFindings(plan: StartPlan, config: object, cpus: number): readonly Diagnosis[] {
   const isRead = plan.problems.every(({ what }) => !what.startsWith('not YAML'))
   const problems = [...plan.problems, ...(isRead ? checkStart(plan) : [])]
   const isRoot = process.getuid?.() === 0
@@ -126,7 +111,7 @@ function commandsOf(sections: Readonly<Record<string, unknown>>): readonly (read
   })
 }
 
-function textOf(findings: readonly Finding[]): string {
+function textOf(findings: readonly Diagnosis[]): string {
   const width = Math.max(...findings.map(({ about }) => Math.min(about.length, 24)))
   const lines = findings.flatMap(({ grade, about, what, todo }) => {
     const line = `${marks[grade]} ${printable(about).padEnd(width)}  ${printable(what)}`
@@ -136,6 +121,6 @@ function textOf(findings: readonly Finding[]): string {
   return `${lines.join('\n')}\n\n${faults} faults, ${warnings} warnings\n`
 }
 
-function countOf(findings: readonly Finding[], grade: Grade): number {
+function countOf(findings: readonly Diagnosis[], grade: Grade): number {
   return findings.filter((finding) => finding.grade === grade).length
 }

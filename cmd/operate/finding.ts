@@ -5,7 +5,7 @@ export const Grade = { ok: 'ok', note: 'note', warn: 'warn', fault: 'fault' } as
 export type Grade = (typeof Grade)[keyof typeof Grade]
 
 /** One finding. */
-export interface Finding {
+export interface Diagnosis {
   readonly grade: Grade
   /** What it is about: `node`, `php`, `limits`, `rr.yaml` … */
   readonly about: string
@@ -15,16 +15,16 @@ export interface Finding {
 }
 
 /** Makes a finding that needs nothing done. */
-export function fine(about: string, what: string): Finding {
+export function fine(about: string, what: string): Diagnosis {
   return { grade: Grade.ok, about, what }
 }
 
 /** Makes a finding that holds where `isBad`, and else says the same without advice. */
 export function judged(
-  finding: Omit<Finding, 'grade' | 'todo'> & { readonly todo: string },
+  finding: Omit<Diagnosis, 'grade' | 'todo'> & { readonly todo: string },
   isBad: boolean,
   grade: Grade = Grade.warn,
-): Finding {
+): Diagnosis {
   const { about, what, todo } = finding
   return isBad ? { grade, about, what, todo } : fine(about, what)
 }

@@ -28,7 +28,7 @@ Examples:
 export function withDoctorFlags(command: Command): Command {
   return command
     .description('look at the machine, languages and configuration; say what to do')
-    .option('--bundle <file>', 'pack what was seen as a tar.gz for somebody who helps, without secrets')
+    .option('--bundle <file>', 'pack what was seen as a tar.gz for support, without secrets')
     .option('--no-log', 'leave the lines of the log out of the bundle')
     .option('--json', 'one JSON document on standard output')
     .addHelpText(

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { basename } from 'node:path'
 import { isObject } from '../../src/core/json.js'
-import { type Finding, fine, Grade, judged } from './finding.js'
+import { type Diagnosis, fine, Grade, judged } from './finding.js'
 
 const programMsMax = 10_000
 const nodeMin = [20, 19] as const
@@ -32,12 +32,12 @@ export function interpreterOf(words: readonly string[]): Interpreter | undefined
 export function languageFindings(
   interpreters: readonly Interpreter[],
   about: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
-): readonly Finding[] {
+): readonly Diagnosis[] {
   const seen = new Map(interpreters.map((one) => [one.words.join(' '), one]))
   return [...nodeFindings(), ...[...seen.values()].flatMap((one) => foundIn(one, about))]
 }
 
-function nodeFindings(): readonly Finding[] {
+function nodeFindings(): readonly Diagnosis[] {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   const isOld = major < nodeMin[0] || (major === nodeMin[0] && minor < nodeMin[1])
   const isOdd = major % 2 === 1
@@ -82,7 +82,7 @@ print(json.dumps({"version": "%d.%d.%d" % sys.version_info[:3], "venv": sys.pref
 function foundIn(
   { language, words }: Interpreter,
   about: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
-): readonly Finding[] {
+): readonly Diagnosis[] {
   const [program = '', ...options] = words
   const code = { php: ['-r', phpProgram], python: ['-c', pythonProgram], node: ['-p', nodeProgram] }[language]
   const run = spawnSync(program, [...options, ...code], { ...about, encoding: 'utf8', timeout: programMsMax })
@@ -109,14 +109,14 @@ function factsIn(text: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-function phpFindings(name: string, facts: Readonly<Record<string, unknown>>): readonly Finding[] {
+function phpFindings(name: string, facts: Readonly<Record<string, unknown>>): readonly Diagnosis[] {
   const version = String(facts.version)
   const extensions = isObject(facts.extensions) ? facts.extensions : {}
   const has = (extension: string) => extension in extensions
   const list = Object.entries(extensions).map(([key, value]) => `${key} ${String(value)}`)
   const isOn = (value: unknown) => value === '1' || String(value).toLowerCase() === 'on'
-  const add = (grade: Grade, what: string, todo: string): Finding => ({ grade, about: 'php', what, todo })
-  const found: Finding[] = [
+  const add = (grade: Grade, what: string, todo: string): Diagnosis => ({ grade, about: 'php', what, todo })
+  const found: Diagnosis[] = [
     judged(
       {
         about: 'php',
@@ -160,7 +160,7 @@ function phpFindings(name: string, facts: Readonly<Record<string, unknown>>): re
   return found
 }
 
-function pythonFindings(name: string, facts: Readonly<Record<string, unknown>>): readonly Finding[] {
+function pythonFindings(name: string, facts: Readonly<Record<string, unknown>>): readonly Diagnosis[] {
   const version = String(facts.version)
   const where =
     facts.venv === true ? `in the virtual environment ${String(facts.prefix)}` : 'no virtual environment'

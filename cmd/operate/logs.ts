@@ -1,5 +1,6 @@
 /** `rr logs`: the last lines of the running server's log, and with `-f` those that follow, filtered in the server. */
 import { once } from 'node:events'
+import { isObject } from '../../src/core/json.js'
 import { consoleText } from '../../src/logging/console-text.js'
 import type { LogRecord } from '../../src/logging/encode.js'
 import { LogLevel } from '../../src/logging/logger.js'
@@ -112,8 +113,9 @@ async function print(texts: readonly string[], { json = false }: LogsOptions): P
 }
 
 /** Reads a line of the server's again as a record. */
-export function recordOf(text: string): LogRecord {
-  const { level, time, logger, message, ...fields }: Readonly<Record<string, unknown>> = JSON.parse(text)
+function recordOf(text: string): LogRecord {
+  const parsed: unknown = JSON.parse(text)
+  const { level, time, logger, message, ...fields } = isObject(parsed) ? parsed : {}
   return {
     level: Object.values(LogLevel).find((one) => one === level) ?? LogLevel.info,
     timeMs: Date.parse(String(time)) || 0,

@@ -5,7 +5,7 @@ import { availableParallelism, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { readSmallFile } from '../../src/supervisor/machine/cgroup.js'
 import { descriptorsMax, readGrant } from '../../src/supervisor/machine/limits.js'
-import { type Finding, fine, Grade, judged } from './finding.js'
+import { type Diagnosis, fine, Grade, judged } from './finding.js'
 
 const megabyte = 2 ** 20
 const descriptorsPerWorker = 8
@@ -17,7 +17,7 @@ const backlogMin = 511
 const programMsMax = 5000
 
 /** What the file at hand needs of the machine. */
-export interface Needs {
+export interface MachineNeeds {
   readonly workers: number
   readonly isHttp: boolean
   /** MB that all workers together may use; 0 where they have no limit. */
@@ -25,7 +25,7 @@ export interface Needs {
 }
 
 /** Looks at the machine. */
-export function machineFindings({ workers, isHttp, workersMb }: Needs): readonly Finding[] {
+export function machineFindings({ workers, isHttp, workersMb }: MachineNeeds): readonly Diagnosis[] {
   const { cpus, memoryBytes } = readGrant()
   const isGranted = memoryBytes !== Number.POSITIVE_INFINITY
   const memoryMb = Math.floor((isGranted ? memoryBytes : totalmem()) / megabyte)
@@ -49,7 +49,7 @@ export function machineFindings({ workers, isHttp, workersMb }: Needs): readonly
   ]
 }
 
-function limitFindings(workers: number): readonly Finding[] {
+function limitFindings(workers: number): readonly Diagnosis[] {
   const descriptors = descriptorsMax()
   const needed = descriptorsForUs + descriptorsPerWorker * workers
   const limits = readSmallFile('/proc/self/limits') ?? ''
@@ -74,14 +74,14 @@ function limitFindings(workers: number): readonly Finding[] {
   ]
 }
 
-function folderFindings(): readonly Finding[] {
+function folderFindings(): readonly Diagnosis[] {
   const found = [freeSpace('/tmp', diskMin, Grade.warn, 'sockets and FIFOs are made there: free some space')]
   const shared = 'PHP extensions and PostgreSQL share memory there: `--shm-size` of Docker'
   found.push(freeSpace('/dev/shm', sharedMin, Grade.note, shared))
   return found.flat()
 }
 
-function freeSpace(folder: string, bytesMin: number, grade: Grade, todo: string): readonly Finding[] {
+function freeSpace(folder: string, bytesMin: number, grade: Grade, todo: string): readonly Diagnosis[] {
   try {
     const { bavail, bsize, blocks, ffree, files } = statfsSync(folder)
     const [free, all] = [bavail * bsize, blocks * bsize]
@@ -93,7 +93,7 @@ function freeSpace(folder: string, bytesMin: number, grade: Grade, todo: string)
   }
 }
 
-function programFindings(): readonly Finding[] {
+function programFindings(): readonly Diagnosis[] {
   const folder = mkdtempSync(join(tmpdir(), 'rr-doctor-'))
   try {
     const fifo = spawnSync('mkfifo', [join(folder, 'fifo')], { timeout: programMsMax })
@@ -137,14 +137,14 @@ function programFindings(): readonly Finding[] {
   }
 }
 
-function backlogFindings(): readonly Finding[] {
+function backlogFindings(): readonly Diagnosis[] {
   const backlog = Number(readSmallFile('/proc/sys/net/core/somaxconn') ?? Number.POSITIVE_INFINITY)
   const todo = 'raise net.core.somaxconn by sysctl: connections beyond it are refused in a burst'
   return [judged({ about: 'somaxconn', what: `${backlog} waiting connections`, todo }, backlog < backlogMin)]
 }
 
 /** A container whose first process reaps nothing keeps zombies. */
-function firstProcess(): readonly Finding[] {
+function firstProcess(): readonly Diagnosis[] {
   const name = readSmallFile('/proc/1/comm')
   if (name !== 'node' && name !== 'rr') return []
   const todo = 'start it with `docker-entrypoint` of the package, or `--init` of Docker'

@@ -14,7 +14,7 @@ import {
 } from '../../src/supervisor/rpc/own.js'
 import type { CommonOptions } from '../options.js'
 import { type ControlClient, connectServer } from '../remote/running-server.js'
-import { type Finding, fine, Grade } from './finding.js'
+import { type Diagnosis, fine, Grade } from './finding.js'
 
 /** Answers of a running server. */
 export interface ServerView {
@@ -69,13 +69,13 @@ async function lastLog(client: ControlClient): Promise<readonly string[]> {
 }
 
 /** Judges the answers. */
-export function serverFindings(view: ServerView | SilentServer | undefined): readonly Finding[] {
+export function serverFindings(view: ServerView | SilentServer | undefined): readonly Diagnosis[] {
   if (view === undefined) return [fine('server', 'none runs for this configuration')]
   if (view.fault !== undefined)
     return [{ grade: Grade.fault, about: 'server', what: view.fault, todo: 'see its log' }]
   const { status, pools, ledger } = view
   const { state, pid, live, idle, waiting } = status
-  const degraded = pools.flatMap(({ pool, degraded }): Finding[] =>
+  const degraded = pools.flatMap(({ pool, degraded }): Diagnosis[] =>
     degraded === null
       ? []
       : [

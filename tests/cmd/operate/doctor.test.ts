@@ -4,14 +4,14 @@ import { execFileSync } from 'node:child_process'
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Finding } from '../../../cmd/operate/finding.js'
+import type { Diagnosis } from '../../../cmd/operate/finding.js'
 import { rr } from '../../helpers/command.js'
 import { fixture, missing } from '../../helpers/project.js'
 import { invoke, lambdaConfig, started, startRr, testFolder, workerText } from '../../helpers/rr.js'
 
 async function examined(folder: string, words: readonly string[] = [], env = {}) {
   const run = await rr(folder, ['doctor', '--json', ...words], env)
-  const { findings, faults, warnings }: { findings: readonly Finding[]; faults: number; warnings: number } =
+  const { findings, faults, warnings }: { findings: readonly Diagnosis[]; faults: number; warnings: number } =
     JSON.parse(run.out)
   const about = (name: string) => findings.filter((one) => one.about === name)
   return { ...run, findings, faults, warnings, about }
