@@ -95,7 +95,7 @@ function sectionFindings(sections: Readonly<Record<string, unknown>>, isRoot: bo
     add(
       Grade.warn,
       'rpc.allow_remote',
-      'is on: any program that reaches rpc.listen can push jobs and stop pools',
+      'is on: each program that reaches rpc.listen can push jobs and stop pools',
       'listen on a Unix socket or on loopback, or let a firewall guard it',
     )
   if (isRoot && of('server').user === undefined)

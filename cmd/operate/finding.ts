@@ -1,6 +1,6 @@
-/** What `rr doctor` finds, one at a time: pure data. */
+/** Findings of `rr doctor`, one at a time: pure data. */
 
-/** How bad it is: `fault`: a start or the work fails; `warn`: it will hurt; `note`: worth knowing; `ok`: as it should be. */
+/** Grades of a finding: `fault`: a start or the work fails; `warn`: it will hurt; `note`: worth knowing; `ok`: as it should be. */
 export const Grade = { ok: 'ok', note: 'note', warn: 'warn', fault: 'fault' } as const
 export type Grade = (typeof Grade)[keyof typeof Grade]
 

@@ -16,7 +16,7 @@ const sharedMin = 16 * megabyte
 const backlogMin = 511
 const programMsMax = 5000
 
-/** What the file at hand needs of the machine. */
+/** Needs of the file at hand. */
 export interface MachineNeeds {
   readonly workers: number
   readonly isHttp: boolean

@@ -1,4 +1,4 @@
-/** What `rr doctor` asks of the running server of a configuration, and what it finds in the answers. */
+/** Asks the running server of a configuration for `rr doctor`, and judges its answers. */
 import { ErrorCode, hasCode, messageOf } from '../../src/core/errors.js'
 import {
   type LedgerDocument,
