@@ -7,10 +7,10 @@ export type Grade = (typeof Grade)[keyof typeof Grade]
 /** One finding. */
 export interface Diagnosis {
   readonly grade: Grade
-  /** What it is about: `node`, `php`, `limits`, `rr.yaml` … */
+  /** Subject: `node`, `php`, `limits`, `rr.yaml` … */
   readonly about: string
   readonly what: string
-  /** What to do about it. */
+  /** Advice. */
   readonly todo?: string
 }
 
