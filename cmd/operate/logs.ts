@@ -107,7 +107,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 async function print(texts: readonly string[], { json = false }: LogsOptions): Promise<void> {
   if (texts.length === 0) return
   const hasColor = process.stdout.isTTY === true && process.env.NO_COLOR === undefined
-  const lines = json ? texts : texts.map((text) => consoleText(recordOf(text), hasColor))
+  const lines = json ? texts : texts.map((text) => consoleText(recordOf(text), { hasColor, isBrief: false }))
   // A reader that is slow is waited for: what the server overwrites meanwhile is counted.
   if (!process.stdout.write(`${lines.join('\n')}\n`)) await once(process.stdout, 'drain')
 }
