@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '../../../src/core/clock.js'
 import type { LogRecord } from '../../../src/logging/encode.js'
-import { RecentLines } from '../../../src/supervisor/live/recent-lines.js'
+import { LiveLines } from '../../../src/supervisor/live/live-lines.js'
 
 class OpenLog {
   readonly listeners = new Set<(record: LogRecord) => void>()
@@ -20,7 +20,7 @@ class OpenLog {
 
 test('lines are kept while somebody holds them, and forgotten with the last holder', () => {
   const log = new OpenLog()
-  const recent = new RecentLines(log, systemClock)
+  const recent = new LiveLines(log, systemClock)
   log.say('before')
   const [first, second] = [recent.hold(), recent.hold()]
   log.say('a', { size: 1, error: 'no', left: undefined })
@@ -41,7 +41,7 @@ test('lines are kept while somebody holds them, and forgotten with the last hold
 
 test('a flood fills no more than a second’s share, and failures have a share of their own', () => {
   const log = new OpenLog()
-  const recent = new RecentLines(log, { ...systemClock, monotonicMs: () => 5 })
+  const recent = new LiveLines(log, { ...systemClock, monotonicMs: () => 5 })
   recent.hold()
   for (let n = 0; n < 1000; n += 1) log.say('x'.repeat(5000))
   log.say('it failed', { errorType: 'E', errorMessage: 'why', stackTrace: ['at a'], job: 'j', attempt: 2 })
