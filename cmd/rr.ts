@@ -11,6 +11,7 @@
 import { basename } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { roadRunnerVersion } from '../src/supervisor/version.js'
+import { examplesText } from './examples.js'
 import { withCheckFlags } from './lambda/check-flags.js'
 import { withDoctorFlags, withLogsFlags } from './operate/flags.js'
 import { type CommonOptions, ExitCode, sayFault, usageText } from './options.js'
@@ -60,20 +61,7 @@ const program = withConfig(new Command(isOwnName ? 'relayrunner' : 'rr'))
   .version(versionText, '-v, --version')
   .configureOutput(output)
   .exitOverride()
-  .addHelpText(
-    'after',
-    `
-Examples:
-  rr init php                   create a project that runs; php, node or python
-  rr dev index.handler          run an ordinary Lambda handler, without a configuration file
-  rr dev                        run with the Lambda emulator, restart workers when files change
-  rr invoke --sqs 10            send it a batch of ten records
-  rr dev --leaks                report what jobs change for the jobs after them
-  rr dev --sqs orders.fifo      process a queue in memory; rr send --group a adds messages
-  rr serve -c rr.yaml           run in production
-  rr validate                   find every fault of rr.yaml without starting anything
-  rr workers --json             list the workers of the running server as JSON`,
-  )
+  .addHelpText('after', examplesText)
 
 /** `-w` has RoadRunner's long name, too. */
 interface WrittenOptions extends CommonOptions {

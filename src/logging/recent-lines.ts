@@ -16,7 +16,7 @@ const answerBytesMax = 256 * 1024
 /** A reader is told of new lines at most this often. */
 const tellMs = 50
 
-/** Which lines are wanted; every member that is there has to match. */
+/** Filter of lines; every member that is there has to match. */
 export interface LineFilter {
   readonly pool?: string | undefined
   readonly pid?: number | undefined

@@ -18,7 +18,7 @@ import type { ShipAddress } from './outputs/remote.js'
 import { type DroppedLines, endMsMax, type LineSource } from './outputs/writer.js'
 import { RecentLines } from './recent-lines.js'
 import { type LogShape, plainShape } from './shape.js'
-import { plainWorkerLine, readWorkerLine, type WorkerLine } from './worker-lines.js'
+import { namesLevel, plainWorkerLine, readWorkerLine, type WorkerLine } from './worker-lines.js'
 
 /** The validated `logs:` section. */
 export interface LogSettings {
@@ -347,9 +347,4 @@ export class LogHost implements Logger {
     const fields = place === undefined ? dropped : { ...dropped, place }
     this.#log('log', 'warn', fields, 'lines were dropped because the log could not be written')
   }
-}
-
-/** Tells whether a line may be at another level than info. */
-function namesLevel(text: string): boolean {
-  return /level|severity|\\u/.test(text)
 }

@@ -164,3 +164,8 @@ function levelOfText(text: string | undefined): LogLevel | undefined {
   // No level is longer; a whole document under this key is not read again.
   return text === undefined || text.length > levelCharactersMax ? undefined : levelOf(JSON.parse(text))
 }
+
+/** Tells whether a line may be at another level than info, without reading it. */
+export function namesLevel(text: string): boolean {
+  return /level|severity|\\u/.test(text)
+}
