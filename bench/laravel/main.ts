@@ -31,7 +31,7 @@ interface Way {
   readonly start: () => Promise<ChildProcess>
 }
 
-/** What all ways share. */
+/** Settings that all ways share. */
 interface Bench {
   readonly folder: string
   readonly env: NodeJS.ProcessEnv

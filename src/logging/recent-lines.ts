@@ -30,7 +30,7 @@ export interface LineFilter {
 
 /** Lines found by one call. */
 export interface FoundLines {
-  /** As JSON, one each. */
+  /** JSON texts, one each. */
   readonly lines: readonly string[]
   /** Number from which the next call goes on. */
   readonly next: number

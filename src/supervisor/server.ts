@@ -8,9 +8,6 @@ import { deferred } from '../core/deferred.js'
 import { ErrorCode, messageOf, RelayError } from '../core/errors.js'
 import type { Random } from '../core/random.js'
 import type { Logger } from '../logging/logger.js'
-import type { OutputPacer } from '../logging/output-pacer.js'
-import type { RecentLines } from '../logging/recent-lines.js'
-import type { LogSettings } from '../logging/sink.js'
 import type { WorkerLine } from '../logging/worker-lines.js'
 import type { Platform } from '../platform/platform.js'
 import { ChildTools } from './child-tools.js'
@@ -21,7 +18,6 @@ import {
   type ServerIdentity,
 } from './folder/private-folder.js'
 import { InFlightLedger } from './ledger.js'
-import type { TappedLog } from './live/live-lines.js'
 import { LiveState } from './live/live-state.js'
 import { QueueStates } from './live/queue-states.js'
 import { Container } from './plugins/container.js'
@@ -39,12 +35,12 @@ import { type CheckInput, ControlSockets } from './rpc/control-sockets.js'
 import { registerServerMethods } from './rpc/methods.js'
 import type { RpcService } from './rpc/procedure.js'
 import type { HostSettings } from './sections.js'
+import type { ServerLog } from './server-log.js'
 import {
   ClockKey,
   Ledger,
   LiveStateKey,
   Log,
-  type LogService,
   Pools,
   type PoolsService,
   Processes,
@@ -70,15 +66,7 @@ export interface ServerOptions {
   /** Time of the plugins, where it is another than the server's. */
   readonly pluginClock?: Clock
   readonly random: Random
-  readonly log: LogService &
-    TappedLog & {
-      configure(settings: LogSettings): void
-      workerLine(line: WorkerLine): void
-      readonly lineBytesMax: number
-      readonly pacer: OutputPacer
-      /** The last lines, for `rr logs`; a log without them has none to show. */
-      readonly recent?: RecentLines
-    }
+  readonly log: ServerLog
   /** Children that were started before the server was there. */
   readonly early?: Pick<EarlyChildren, 'take' | 'takeFifo' | 'discard'> | undefined
   readonly splitCommand: (text: string) => readonly string[]

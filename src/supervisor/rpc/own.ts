@@ -69,7 +69,7 @@ export type PluginRow = ShapeOf<typeof pluginRow>
 /** State of a server in a few numbers. */
 export type Status = ShapeOf<typeof status>
 
-/** Which lines of the log a client wants. */
+/** Query of a client for lines of the log. */
 export interface LogQuery {
   /** Number of the first line; 0 for the oldest that is kept. */
   readonly from: number
