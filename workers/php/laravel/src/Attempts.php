@@ -25,8 +25,7 @@ final class Attempts
     {
         $uuid = $job->uuid();
         $delivered = max(1, $job->context()->attempt() ?? 1);
-        // A queue of the server's own counts runs itself.
-        if ($this->cache === null || $uuid === null || $job->context()->get('awsRequestId') === null) {
+        if (!$this->counts($job)) {
             $job->setAttempts($delivered);
             return;
         }
@@ -38,9 +37,15 @@ final class Attempts
     public function end(RelayedJob|SqsRecordJob $job): void
     {
         $uuid = $job->uuid();
-        if ($this->cache !== null && $uuid !== null) {
+        if ($this->counts($job)) {
             $this->cache->forget(self::key($uuid));
         }
+    }
+
+    /** True when runs of this job are counted in the cache. A queue of the server's own counts runs itself. */
+    private function counts(RelayedJob|SqsRecordJob $job): bool
+    {
+        return $this->cache !== null && $job->uuid() !== null && $job->context()->get('awsRequestId') !== null;
     }
 
     private static function key(string $uuid): string
