@@ -50,7 +50,9 @@ const shared = new Map(
 const optional = Object.keys(
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).peerDependencies,
 )
-const external = [...optional, 'tinypool', 'undici']
+const outside = [...optional, 'tinypool', 'undici']
+/** Also a part of a package, such as `mysql2/promise`. */
+const external = (id) => outside.some((name) => id === name || id.startsWith(`${name}/`))
 
 // The first modules of a bundle are loaded later by name, too: on purpose.
 const checks = { ineffectiveDynamicImport: false }

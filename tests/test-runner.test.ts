@@ -18,7 +18,7 @@ test('loses a race', () => {
 `
 
 /** Runs `scripts/test.mjs` over a project with these test files, by name; returns its exit code and what it wrote. */
-function runTests(context: TestContext, files: Record<string, string>) {
+function runTests(context: TestContext, files: Record<string, string>, others: Record<string, string> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'rr-test-runner-'))
   context.after(() => rmSync(folder, { recursive: true, force: true }))
   mkdirSync(join(folder, 'scripts'))
@@ -26,6 +26,7 @@ function runTests(context: TestContext, files: Record<string, string>) {
   for (const script of ['test.mjs', 'failed-tests.mjs'])
     copyFileSync(join(projectFolder, 'scripts', script), join(folder, 'scripts', script))
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+  for (const [path, text] of Object.entries(others)) writeFileSync(join(folder, path), text)
   for (const [name, text] of Object.entries(files))
     writeFileSync(join(folder, `build/tests/${name}.test.js`), text)
   const { NODE_TEST_CONTEXT: _, CI: __, ...env } = process.env
@@ -50,5 +51,17 @@ test('nothing runs again when three files fail', (context) => {
   const { code, stderr } = runTests(context, { a: passing, b: failingOnce, c: failing, d: failing })
   assert.equal(code, 1)
   assert.match(stderr, /^failed \(3\):/m)
+  assert.doesNotMatch(stderr, /once more/)
+})
+
+test('a failure within a module that is not a test file fails the run', (context) => {
+  const suite =
+    "import { test } from 'node:test'\nexport const define = () => test('a case', () => { throw new Error('x') })\n"
+  const { code, stderr } = runTests(
+    context,
+    { a: passing, b: "import { define } from '../suite.js'\ndefine()\n" },
+    { 'build/suite.js': suite },
+  )
+  assert.equal(code, 1)
   assert.doesNotMatch(stderr, /once more/)
 })

@@ -12,6 +12,7 @@ import {
   type SectionFault,
   section,
 } from '../schema/section.js'
+import { fileLoggerOptions } from './log-file-keys.js'
 import { type PoolConfig, poolProperties } from './pool/keys.js'
 import { envProperty, processProperties, type ServerSettings } from './pool/process-keys.js'
 
@@ -48,43 +49,6 @@ const logMode = {
   enum: ['development', 'production', 'raw', 'off', 'none'],
   description:
     'RoadRunner’s key: `development` is console and `production` JSON where `encoding` does not say otherwise; `raw` bare messages; `off` and `none` nothing.',
-} as const
-
-const fileLoggerOptions = {
-  type: 'object',
-  properties: {
-    log_output: {
-      type: 'string',
-      default: '',
-      description: 'RoadRunner’s key for a file; wins over `output`. The other keys apply to it.',
-    },
-    max_size: {
-      type: 'integer',
-      default: 100,
-      minimum: 1,
-      maximum: 1_000_000,
-      description: 'Size in MB at which the file is set aside as `NAME-TIME.EXT` and a new one begun.',
-    },
-    max_age: {
-      type: 'integer',
-      default: 24,
-      minimum: 0,
-      maximum: 36_500,
-      description: 'Days after which files that were set aside are removed; 0: never.',
-    },
-    max_backups: {
-      type: 'integer',
-      default: 10,
-      minimum: 0,
-      maximum: 100_000,
-      description: 'How many files that were set aside are kept; 0: all.',
-    },
-    compress: {
-      type: 'boolean',
-      default: false,
-      description: 'Compress files that were set aside (`.gz`).',
-    },
-  },
 } as const
 
 const logs = section(
@@ -124,11 +88,11 @@ const logs = section(
           },
           output: {
             type: 'string',
-            default: '',
+            minLength: 1,
             description:
               'Where this channel goes: `stderr`, `stdout`, or a file. Default: where the log goes.',
           },
-          file_logger_options: fileLoggerOptions,
+          file_logger_options: { ...fileLoggerOptions, optional: true },
         },
       },
       description:
@@ -300,12 +264,12 @@ function logSettings(config: SectionConfig<typeof logs>): LogSettings {
     level: whole.level ?? level,
     encoding: whole.encoding ?? 'auto',
     keys: shape,
-    output: outputOf(output, file),
+    output: outputOf(output, file) ?? { path: output },
     lineBytesMax: config.line_max,
     channels: Object.fromEntries(
       Object.entries(channels).map(([name, channel]) => {
-        const own = outputOf(channel.output, channel.file_logger_options)
-        return [name, { ...byMode(channel), output: own.path === '' ? undefined : own }]
+        const { output, file_logger_options: file } = channel
+        return [name, { ...byMode(channel), output: outputOf(output, file) }]
       }),
     ),
     ship: ship.flatMap(({ address, format }) => {
@@ -316,8 +280,11 @@ function logSettings(config: SectionConfig<typeof logs>): LogSettings {
 }
 
 /** RoadRunner rotates the file of `log_output`, and no other. */
-function outputOf(path: string, file: SectionConfig<typeof logs>['file_logger_options']): OutputSettings {
-  if (file.log_output === '') return { path }
+function outputOf(
+  path: string | undefined,
+  file: SectionConfig<typeof logs>['file_logger_options'] | undefined,
+): OutputSettings | undefined {
+  if (file === undefined || file.log_output === '') return path === undefined ? undefined : { path }
   return {
     path: file.log_output,
     rotation: {

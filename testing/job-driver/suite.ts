@@ -49,7 +49,7 @@ export interface JobDriverSuite {
   readonly broker?: (t: CaseContext, wish: QueueWish) => Promise<DriverBroker>
   /** Promises of its queues, the ones that `queue` makes: cases of what is not promised are left out. */
   readonly guarantees: DriverGuarantees
-  /** Ms within which the driver does what it does at once; default 5000. */
+  /** Ms within which the driver does what it does at once; default 20000. */
   readonly patienceMs?: number
   /** The `rr` to run: path of its `rr.js`. Default: this package's. */
   readonly rr?: string
@@ -73,6 +73,6 @@ export function abortLeaseMs({ guarantees: { abortedPulls, leaseMsMin } }: JobDr
 }
 
 /** Returns the patience of a suite in ms. */
-export function patienceOf({ patienceMs = 5000 }: JobDriverSuite): number {
+export function patienceOf({ patienceMs = 20_000 }: JobDriverSuite): number {
   return patienceMs
 }

@@ -51,7 +51,15 @@ test('a sample of RoadRunner’s sections loads, with a warning for what has no 
   const value = (name: string) => values.get(name) as Record<string, Record<string, unknown>>
   const { level, output, shape, channels } = value('logs')
   assert.deepEqual([level, output, shape], ['error', 'stdout', 'roadrunner'])
-  assert.deepEqual(channels, { server: { mode: 'raw', level: undefined, encoding: undefined } })
+  assert.deepEqual(channels, {
+    server: {
+      mode: 'raw',
+      level: undefined,
+      encoding: undefined,
+      output: undefined,
+      file_logger_options: undefined,
+    },
+  })
   assert.equal(value('jobs').pool?.num_workers, 'auto')
   assert.equal(value('jobs').pool?.max_jobs, 64)
   assert.deepEqual(value('server').env, { APP_ENV: 'prod', Mixed_Case: '1' })

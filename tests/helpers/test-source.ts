@@ -42,7 +42,7 @@ function namesOf(expression: ts.Expression): string[] {
 function patternOf(title: ts.Expression): RegExp | undefined {
   if (ts.isStringLiteralLike(title)) return new RegExp(`^${escaped(title.text)}$`)
   if (!ts.isTemplateExpression(title)) return undefined
-  const rest = title.templateSpans.map(({ literal }) => `.+${escaped(literal.text)}`)
+  const rest = title.templateSpans.map(({ literal }) => `.*${escaped(literal.text)}`)
   return new RegExp(`^${escaped(title.head.text)}${rest.join('')}$`)
 }
 

@@ -27,18 +27,22 @@ export function failedQueue({ queue, aside, keep, newId, nowMs }: FailedQueueOpt
   const name = failedQueueOf(queue)
   // RabbitMQ logs each question for a queue that is not there as an error.
   let absentUntilMs = 0
+  // A question that was asked before a job was kept says nothing of the queue that this made.
+  let kept = 0
   const known = <T>(value: T, use: (channel: ConfirmChannel) => Promise<T>): Promise<T> => {
     if (nowMs() < absentUntilMs) return Promise.resolve(value)
+    const before = kept
     return aside(use).catch((error: unknown) => {
       if (!isMissing(error)) throw error
-      absentUntilMs = nowMs() + absentMs
+      if (kept === before) absentUntilMs = nowMs() + absentMs
       return value
     })
   }
   return {
     keep: async (failed) => {
-      absentUntilMs = 0
       await keep(failed)
+      kept += 1
+      absentUntilMs = 0
     },
     list: (max) =>
       known<readonly KeptMessage[]>([], async (channel) =>

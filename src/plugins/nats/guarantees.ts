@@ -9,6 +9,8 @@ export const natsGuarantees: DriverGuarantees = {
   leaseMsMin: 1000,
   abortedPulls: 'clean',
   duplicates: 'crash',
+  // JetStream writes which messages were acknowledged to the disk a while after it has answered.
+  forgottenMax: 40,
   attempts: 'deliveries',
   durable: true,
   shared: true,

@@ -39,7 +39,7 @@ const expected = {
   id: 'i1',
   text: '{}',
   headers: { k: { value: ['v', ''] } },
-  options: { priority: 3, pipeline: 'mail', delay: 60, auto_ack: true },
+  options: { priority: 3, topic: 't', pipeline: 'mail', delay: 60, auto_ack: true },
 }
 
 function plain({ job: message }: { readonly job?: object | undefined }) {

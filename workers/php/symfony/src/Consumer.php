@@ -54,12 +54,39 @@ final class Consumer
     public function serve(string $transport, SerializerInterface $serializer): void
     {
         $this->start($transport);
+        $this->leaveBySigterm();
         Server::serve(fn (string $body, Context $context) => $this->handle($body, $context, $transport, $serializer));
-        // WorkerStoppedEvent is for those who clean up; the worker ends behind one more, empty turn.
+        $this->end();
+    }
+
+    /** Ends the worker behind one more, empty turn: WorkerStoppedEvent is for those who clean up. */
+    private function end(): void
+    {
         if ($this->fiber?->isSuspended()) {
             $this->worker?->stop();
             $this->fiber->resume();
         }
+    }
+
+    /**
+     * Messenger's own listener of SIGTERM only tells its worker to stop, which one that waits for a message would never notice. An idle
+     * worker ends at once; a busy one leaves with its answer.
+     */
+    private function leaveBySigterm(): void
+    {
+        if (!function_exists('pcntl_signal')) {
+            return;
+        }
+        pcntl_async_signals(true);
+        $leave = function (): void {
+            $this->worker?->stop();
+            if (Server::context() === null) {
+                $this->end();
+                exit(0);
+            }
+        };
+        // Without a restart of system calls: the one that waits for a message has to return.
+        pcntl_signal(SIGTERM, $leave, false);
     }
 
     /** Handles one message; returns the answer. */
