@@ -54,10 +54,14 @@ test('an operator logs in, sees a failure with its stack, pauses a queue and ret
   await page.keyboard.press('Enter')
   await page.locator('#main').waitFor()
   await server.push('mail', 'wait', 'fail')
-  await page.locator('#workers').getByText('busy').waitFor()
+  // The job that fails is seen running, too, or not any more.
+  await page.locator('#workers').getByText('busy').first().waitFor()
   await page.locator('#failures summary').getByText('RangeError').click()
   await page.locator('#failures pre').getByText('waits-or-fails.mjs').waitFor()
-  await page.getByRole('button', { name: /^Stack of worker/ }).click()
+  await page
+    .getByRole('button', { name: /^Stack of worker/ })
+    .first()
+    .click()
   await page.getByRole('dialog').getByText('the event loop is idle').waitFor()
   await page.keyboard.press('Escape')
   await page.getByRole('button', { name: 'Pause mail' }).click()
