@@ -213,7 +213,8 @@ export function serverCases(suite: JobDriverSuite): readonly JobDriverCase[] {
         const servers = await suiteServers(t, suite)
         const queue = await suite.queue(t, { lanes: false, leaseMs: leaseMsMin })
         const first = await servers.start('a', { queue, workers: 1 })
-        await first.push([{ id: 'job', ms: 200 }])
+        // Long enough to be frozen in the middle of it, on a busy machine as well.
+        await first.push([{ id: 'job', ms: 1000 }])
         const begun = () => servers.events().filter(({ what }) => what === 'begun').length
         await until(
           () => 'the job has begun',
