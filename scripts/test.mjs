@@ -41,7 +41,8 @@ if (files.length === 0 || idle.length > 0) {
   )
   process.exit(1)
 }
-const env = { ...process.env, NO_COLOR: '1' }
+// A case of a suite of drivers is tried again where it failed, for the reason for which a file is: see above.
+const env = { RR_SUITE_TRIES: '3', ...process.env, NO_COLOR: '1' }
 // It slows every start of Node 20 by 80 ms, and only npm speaks TLS here: `tests/helpers/node-packages.ts` hands it on.
 if (env.NODE_EXTRA_CA_CERTS !== undefined) env.RR_TEST_CA_CERTS = env.NODE_EXTRA_CA_CERTS
 delete env.NODE_EXTRA_CA_CERTS

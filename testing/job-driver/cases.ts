@@ -1,5 +1,6 @@
 /** The conformance suite of job drivers: all cases by their names, and their registration with node:test. */
-import { describe, test } from 'node:test'
+import { env } from 'node:process'
+import { describe, type TestContext, test } from 'node:test'
 import { brokerCases } from './broker-cases.js'
 import { laneCases } from './lane-cases.js'
 import { serverCases } from './server-cases.js'
@@ -17,10 +18,25 @@ export function jobDriverCases(suite: JobDriverSuite): readonly JobDriverCase[] 
   return [...sourceCases(suite), ...laneCases(suite), ...serverCases(suite), ...brokerCases(suite)]
 }
 
+/** Tries of a case: `RR_SUITE_TRIES`, else one. A case that passes at a later one is reported in its diagnostics. */
+const triesMax = Number(env.RR_SUITE_TRIES ?? 1)
+
 /** Registers the cases of a driver with node:test, without those that its guarantees leave out. Call it at the top of a test file. */
 export function testJobDriver(suite: JobDriverSuite): void {
   describe(`the driver ${suite.driver}`, { concurrency: casesAtOnce }, () => {
     for (const { name, skip, run } of jobDriverCases(suite))
-      if (skip === undefined) test(name, { timeout: caseMsMax }, (t) => run(t))
+      if (skip === undefined) test(name, { timeout: triesMax * caseMsMax }, (t) => tried(t, run))
   })
+}
+
+async function tried(t: TestContext, run: JobDriverCase['run']): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await run(t)
+      return
+    } catch (error) {
+      if (tries >= triesMax) throw error
+      t.diagnostic(`a race, to be mended: try ${tries} failed: ${error}`)
+    }
+  }
 }
