@@ -2,7 +2,7 @@
  * A tube: the connections over which its jobs are reserved and settled. Beanstalkd lets only the connection that reserved a job settle it, and
  * a connection that waits for a job does nothing else: a wait has a connection of its own, which then holds what it got.
  */
-import { ErrorCode, onAbort, RelayError } from '../../index.js'
+import { ErrorCode, onAbort, RelayError, type Timer } from '../../index.js'
 import { LostMessage } from '../../work/queues/lost-message.js'
 import { type BeanstalkAnswer, BeanstalkConnection, type BeanstalkPlace } from './connection.js'
 import type { ReservedJob } from './message.js'
@@ -21,12 +21,19 @@ interface Holder {
   readonly connection: BeanstalkConnection
   readonly jobs: Set<string>
   isWaiting: boolean
+  beat: Timer | undefined
 }
 
 /** Numbers of a tube. */
 export type TubeStats = Readonly<Record<string, string>>
 
 const lost = 'beanstalkd has taken the job back: its time was over, or the connection broke'
+
+/**
+ * Ms between commands on a connection that holds jobs. Beanstalkd up to 1.12 may lose sight of a connection that says nothing: jobs whose time is
+ * over then stay reserved until its next command (beanstalkd issue 262, pull request 334).
+ */
+const beatMs = 1000
 
 /** A tube. */
 export class Tube {
@@ -108,7 +115,10 @@ export class Tube {
 
   /** Closes all connections. */
   async close(): Promise<void> {
-    for (const { connection } of this.#holders) connection.close()
+    for (const holder of this.#holders) {
+      holder.beat?.clear()
+      holder.connection.close()
+    }
     ;(await this.#producer?.catch(() => undefined))?.close()
   }
 
@@ -146,6 +156,7 @@ export class Tube {
     if (what !== 'RESERVED' || id === undefined) return undefined
     const reservedAtMs = clock.nowMs()
     jobs.add(id)
+    this.#beat(holder)
     const stats = readStats((await connection.ask(`stats-job ${id}`)).data)
     if (signal.aborted && seconds > 0) throw new LostMessage(lost)
     return {
@@ -158,6 +169,22 @@ export class Tube {
       tubePriority: stats.pri ?? '0',
       ttrMs: Number(stats.ttr ?? 1) * 1000,
     }
+  }
+
+  /** Speaks on a connection while it holds jobs. */
+  #beat(holder: Holder): void {
+    const { connection, jobs } = holder
+    holder.beat ??= this.#place.clock.timer(
+      beatMs,
+      () => {
+        holder.beat = undefined
+        if (connection.isClosed || jobs.size === 0) return
+        // What it answers does not matter, and a connection that breaks is found by the next call.
+        connection.ask('list-tube-used').catch(() => undefined)
+        this.#beat(holder)
+      },
+      { unref: true },
+    )
   }
 
   /** Prefers the connection that holds most, so that another is left for waiting. */
@@ -174,6 +201,7 @@ export class Tube {
       connection: await this.#open(`watch ${this.#name}`, ...words),
       jobs: new Set<string>(),
       isWaiting: false,
+      beat: undefined,
     }
     this.#holders.add(holder)
     return holder
