@@ -1,10 +1,9 @@
 /** The log of a server under test: keeps its lines as data, and lets a test wait for one. */
-import type { Undo } from '../src/core/abort.js'
 import type { Clock } from '../src/core/clock.js'
-import type { LogRecord } from '../src/logging/encode.js'
 import { readCall } from '../src/logging/log-call.js'
 import type { LogFields, Logger, LogLevel } from '../src/logging/logger.js'
 import { OutputPacer } from '../src/logging/output-pacer.js'
+import { RecentLines } from '../src/logging/recent-lines.js'
 import { RawJson } from '../src/logging/values.js'
 import { readWorkerLine, type WorkerLine } from '../src/logging/worker-lines.js'
 import type { LogService } from '../src/supervisor/services.js'
@@ -26,13 +25,14 @@ export class MemoryLog implements LogService {
   readonly pacer: OutputPacer
   readonly lineBytesMax = lineBytesMax
   readonly isWritten = true
+  readonly recent: RecentLines
   readonly #waiting = new Set<() => void>()
   readonly #name: string
   readonly #clock: Clock
-  #taps: readonly ((record: LogRecord) => void)[] = []
 
   constructor(clock: Clock, name = 'server') {
     this.pacer = new OutputPacer(clock)
+    this.recent = new RecentLines(clock)
     this.#name = name
     this.#clock = clock
   }
@@ -89,14 +89,6 @@ export class MemoryLog implements LogService {
     }
   }
 
-  /** Calls `listener` with each line from now on. */
-  tap(listener: (record: LogRecord) => void): Undo {
-    this.#taps = [...this.#taps, listener]
-    return () => {
-      this.#taps = this.#taps.filter((one) => one !== listener)
-    }
-  }
-
   /** Resolves with the first line, past or to come, that `isWanted`. Rejects when `signal` aborts. */
   find(isWanted: (line: LogLine) => boolean, signal: AbortSignal): Promise<LogLine> {
     return new Promise((resolve, reject) => {
@@ -120,7 +112,7 @@ export class MemoryLog implements LogService {
 
   #keep(line: LogLine): void {
     this.lines.push(line)
-    for (const tap of this.#taps) tap({ timeMs: this.#clock.nowMs(), ...line })
+    this.recent.add({ timeMs: this.#clock.nowMs(), ...line }, line.message.length)
     for (const look of [...this.#waiting]) look()
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Keeps the last lines of the log for those who look at it from outside (`rr logs`). Bounded in lines and bytes. Nobody who reads holds
- * anything up: a reader says where it was, and what has been overwritten since is counted as missed.
+ * Keeps the last lines of the log, and the last failures beyond them, for those who look at it from outside (`rr logs`, `rr top`, the
+ * dashboard). Bounded in lines and bytes. Nobody who reads holds anything up: a reader says where it was, and what has been overwritten
+ * since is counted as missed.
  *
  * Invariant: the lines are numbered without a gap; the first kept one is number `#first`.
  */
@@ -10,6 +11,9 @@ import type { LogLevel } from './logger.js'
 
 const linesMax = 2000
 const bytesMax = 2 ** 20
+/** Failures that are kept longer than the lines among which they were. */
+const failuresMax = 100
+const failureBytesMax = 256 * 1024
 /** Lines that one call looks at: a filter that nothing matches must not hold the server up. */
 const lookedAtMax = 500
 const answerBytesMax = 256 * 1024
@@ -40,16 +44,28 @@ export interface FoundLines {
   readonly missed: number
 }
 
+/** A line with its number. */
+export interface NumberedLine {
+  readonly n: number
+  readonly record: LogRecord
+}
+
+interface KeptLine extends NumberedLine {
+  readonly bytes: number
+}
+
 const severity: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
 /** The last lines of a log. */
 export class RecentLines {
   readonly #clock: Clock
-  #lines: { readonly record: LogRecord; readonly bytes: number }[] = []
+  #lines: KeptLine[] = []
   /** Index in `#lines` of the first kept one; those before it are cut off now and then. */
   #from = 0
   #first = 0
   #bytes = 0
+  readonly #failures: KeptLine[] = []
+  #failureBytes = 0
   readonly #waiting = new Set<() => void>()
   #isTelling = false
 
@@ -59,8 +75,10 @@ export class RecentLines {
 
   /** Takes a record that was written as a line of so many bytes. */
   add(record: LogRecord, bytes: number): void {
-    this.#lines.push({ record, bytes })
+    const line = { n: this.#end, record, bytes }
+    this.#lines.push(line)
     this.#bytes += bytes
+    if (typeof record.fields.errorType === 'string') this.#addFailure(line)
     while (this.#count > linesMax || (this.#bytes > bytesMax && this.#count > 1)) {
       this.#bytes -= this.#lines[this.#from]?.bytes ?? 0
       this.#from += 1
@@ -93,6 +111,17 @@ export class RecentLines {
     return { lines, next, isAll: next === this.#end, missed }
   }
 
+  /** Returns the last lines, `max` at most, whose numbers are `from` or later. */
+  last(max: number, from: number): readonly NumberedLine[] {
+    const at = this.#from + Math.max(0, this.#count - max, from - this.#first)
+    return this.#lines.slice(at)
+  }
+
+  /** Returns the last failures, which are lines with an `errorType`, whose numbers are `from` or later. */
+  failures(from: number): readonly NumberedLine[] {
+    return this.#failures.filter(({ n }) => n >= from)
+  }
+
   /** Resolves when there is a line of number `from` or later, at the latest after `limitMs`. */
   async whenMore(from: number, limitMs: number): Promise<void> {
     if (from < this.#end) return
@@ -113,6 +142,16 @@ export class RecentLines {
 
   get #end(): number {
     return this.#first + this.#count
+  }
+
+  #addFailure(line: KeptLine): void {
+    this.#failures.push(line)
+    this.#failureBytes += line.bytes
+    while (
+      this.#failures.length > failuresMax ||
+      (this.#failureBytes > failureBytesMax && this.#failures.length > 1)
+    )
+      this.#failureBytes -= this.#failures.shift()?.bytes ?? 0
   }
 
   #tell(): void {

@@ -3,7 +3,6 @@
  * before the first line is written, or a moment later where the log's shape says so.
  */
 import { isatty } from 'node:tty'
-import type { Undo } from '../core/abort.js'
 import type { Clock, Timer } from '../core/clock.js'
 import { messageOf } from '../core/errors.js'
 import { type ChannelSettings, channelName, type LogEncoding } from './channels.js'
@@ -101,7 +100,6 @@ export class LogHost implements Logger {
   #timer: Timer | undefined
   /** True when a flush between two events took too long: until all lines are written, no flush waits. */
   #isBehind = false
-  #taps: readonly ((record: LogRecord) => void)[] = []
 
   constructor(options: LogHostOptions) {
     this.#options = options
@@ -214,14 +212,6 @@ export class LogHost implements Logger {
     this.#record({ logger, ...readWorkerLine(line) }, 'worker')
   }
 
-  /** Calls `listener` with each line that is logged from now on; the returned function ends it. */
-  tap(listener: (record: LogRecord) => void): Undo {
-    this.#taps = [...this.#taps, listener]
-    return () => {
-      this.#taps = this.#taps.filter((one) => one !== listener)
-    }
-  }
-
   /** Writes text for people among the lines of the log. */
   print(text: string): void {
     this.#drain()
@@ -266,7 +256,6 @@ export class LogHost implements Logger {
   #record(what: Omit<LogRecord, 'timeMs'>, source: LineSource): void {
     if (severity[what.level] < this.#channel(what.logger).threshold) return
     const record = { timeMs: this.#options.clock.nowMs(), ...what }
-    for (const tap of this.#taps) tap(record)
     if (this.#isOpen) {
       this.#write(record, source)
       return

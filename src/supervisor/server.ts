@@ -153,7 +153,14 @@ export class Server {
     })
     const facts = { version, path: identity.path, isStopping: () => this.#isStopping }
     const queues = () => this.#container.service(all(QueueStates)) ?? new Map()
-    this.#live = new LiveState({ ...facts, log, clock, pools: this.pools, queues, ledger: this.#ledger })
+    this.#live = new LiveState({
+      ...facts,
+      lines: log.recent,
+      clock,
+      pools: this.pools,
+      queues,
+      ledger: this.#ledger,
+    })
     this.#container = new Container({
       plugins: options.plugins,
       services: [
@@ -308,7 +315,6 @@ export class Server {
       () => this.pools.stop(usedMs),
       () => this.#container.stop(),
       () => this.#children.close(),
-      () => this.#live.close(),
       () => this.#opening.then(() => this.rpc.close()),
     ]) {
       try {

@@ -65,6 +65,38 @@ test('a call that finds nothing still ends, and says where the next one goes on'
   assert.deepEqual([found.lines, found.next, found.isAll], [[], 500, false])
 })
 
+test('the last lines are found with their numbers', () => {
+  const { recent, add } = setUp()
+  for (let at = 0; at < 3000; at += 1) add(`line ${at}`)
+  const found = (max: number, from: number) =>
+    recent.last(max, from).map(({ n, record }) => [n, record.message])
+  assert.deepEqual(found(2, 0), [
+    [2998, 'line 2998'],
+    [2999, 'line 2999'],
+  ])
+  assert.deepEqual(found(5, 2999), [[2999, 'line 2999']])
+  assert.deepEqual(found(5, 3000), [])
+  assert.equal(found(5000, 0).length, 2000)
+})
+
+test('the last failures are kept beyond the lines among which they were, within a number of bytes', () => {
+  const { recent, add } = setUp()
+  add('first', { errorType: 'E' })
+  for (let at = 0; at < 5000; at += 1) add('line')
+  assert.deepEqual(
+    recent.failures(0).map(({ n, record }) => [n, record.message]),
+    [[0, 'first']],
+  )
+  assert.deepEqual(recent.failures(1), [])
+  for (let at = 0; at < 150; at += 1) add(`failed ${at}`, { errorType: 'E' })
+  assert.deepEqual([recent.failures(0).length, recent.failures(0)[0]?.record.message], [100, 'failed 50'])
+  add('huge', { errorType: 'E' }, 'error', 5_000_000)
+  assert.deepEqual(
+    recent.failures(0).map(({ record }) => record.message),
+    ['huge'],
+  )
+})
+
 test('a waiting reader is told of many lines once, and of none after its time', async () => {
   const { clock, recent, add } = setUp()
   let toldCount = 0

@@ -42,7 +42,6 @@ export async function startDashboard(context: DashboardContext): Promise<void> {
   const { token, hosts, actions: isAllowed } = config
   const pages = await readPages()
   const sessions = new DashboardSessions({ clock, token })
-  defer(live.keepLines())
   const history = new History({ live, clock })
   defer(() => history.close())
   const broadcast = new Broadcast({ live, history, clock, log })

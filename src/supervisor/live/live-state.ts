@@ -4,17 +4,18 @@
  */
 import { availableParallelism } from 'node:os'
 import type { Undo } from '../../core/abort.js'
-import type { Clock, Timer } from '../../core/clock.js'
+import type { Clock } from '../../core/clock.js'
+import type { RecentLines } from '../../logging/recent-lines.js'
 import type { LedgerView } from '../ledger.js'
 import { readMemoryBudget } from '../machine/memory.js'
 import { cpuMs } from '../machine/process-state.js'
 import type { ManagedPool, WorkerGlance } from '../pool/pool.js'
 import type { LiveDocument, LivePool, LiveQueue, LiveWorker, StackDocument } from './document.js'
-import { LiveLines, type TappedLog } from './live-lines.js'
+import { liveFailure, liveLine } from './live-lines.js'
 import type { QueueState, QueueStatesService } from './queue-states.js'
 import { Refreshed } from './refreshed.js'
 
-/** Numbers of lines that a viewer has seen: it is sent later ones only. */
+/** Numbers of the last line and the last failure that a viewer has seen, 0 for none: it is sent later ones only. */
 export interface SeenLines {
   readonly line?: number
   readonly failure?: number
@@ -22,10 +23,8 @@ export interface SeenLines {
 
 /** State of the server for people. */
 export interface LiveStateService {
-  /** Reads the state. The last log lines and failures are among it from the first call on, as long as calls follow each other within 10 s. */
+  /** Reads the state, the last log lines and failures among it. */
   sample(seen?: SeenLines): Promise<LiveDocument>
-  /** Keeps the last log lines and failures from now on, whether or not a client asks. The returned function ends it. */
-  keepLines(): Undo
   /** Jobs of all pools since the start, read cheaply: those that ended, those among them that failed, and callers in line. */
   totals(): readonly PoolTotals[]
   /**
@@ -54,14 +53,14 @@ export interface LiveStateOptions {
   }
   readonly queues: () => ReadonlyMap<string, QueueStatesService>
   readonly ledger: { view(): LedgerView }
-  readonly log: TappedLog
+  readonly lines: RecentLines
   readonly clock: Clock
   readonly version: string
   readonly path: string
   readonly isStopping: () => boolean
 }
 
-const holdMs = 10_000
+const linesMax = 200
 const memoryAgeMs = 5000
 const queuesAgeMs = 2000
 const firstWaitMs = 1000
@@ -71,18 +70,14 @@ const openMax = 200
 /** Implements the service. */
 export class LiveState implements LiveStateService {
   readonly #options: LiveStateOptions
-  readonly #lines: LiveLines
   readonly #memory: Refreshed<ReadonlyMap<string, number>>
   readonly #queues: Refreshed<readonly LiveQueue[]>
   readonly #startedAt: number
-  #letGo: Undo | undefined
-  #timer: Timer | undefined
 
   constructor(options: LiveStateOptions) {
     this.#options = options
     const { clock } = options
     this.#startedAt = clock.monotonicMs()
-    this.#lines = new LiveLines(options.log, clock)
     const slow = { clock, waitMsMax: firstWaitMs }
     this.#memory = new Refreshed<ReadonlyMap<string, number>>({
       ...slow,
@@ -94,8 +89,7 @@ export class LiveState implements LiveStateService {
   }
 
   async sample({ line = 0, failure = 0 }: SeenLines = {}): Promise<LiveDocument> {
-    this.#look()
-    const { pools, ledger, clock } = this.#options
+    const { pools, ledger, clock, lines } = this.#options
     const [memory, queues, server] = await Promise.all([
       this.#memory.get(),
       this.#queues.get(),
@@ -121,13 +115,9 @@ export class LiveState implements LiveStateService {
           answered,
         })),
       },
-      lines: this.#lines.lines(line),
-      failures: this.#lines.failures(failure),
+      lines: lines.last(linesMax, line).map(liveLine),
+      failures: lines.failures(failure).map(liveFailure),
     }
-  }
-
-  keepLines(): Undo {
-    return this.#lines.hold()
   }
 
   totals(): readonly PoolTotals[] {
@@ -151,20 +141,6 @@ export class LiveState implements LiveStateService {
     if (lines === undefined)
       return { lines: [], why: `worker ${pid} has not announced that it prints its stack` }
     return { lines, why: lines.length === 0 ? `worker ${pid} printed no stack within a second` : null }
-  }
-
-  /** Ends what a viewer left behind. */
-  close(): void {
-    this.#timer?.clear()
-    this.#letGo?.()
-    this.#letGo = undefined
-  }
-
-  /** Keeps lines as long as clients ask. */
-  #look(): void {
-    this.#letGo ??= this.#lines.hold()
-    this.#timer?.clear()
-    this.#timer = this.#options.clock.timer(holdMs, () => this.close(), { unref: true })
   }
 
   #pluginsOf(pool: string): readonly string[] {

@@ -6,10 +6,8 @@ import type { FoundLines, RecentLines } from '../../logging/recent-lines.js'
 /** Longest wait for a new line: a client that has gone is forgotten after it. */
 const waitMsMax = 2000
 
-const none: FoundLines = { lines: [], next: 0, isAll: true, missed: 0 }
-
 /** Finds lines; waits for one where none is there yet. Rejects when the query is not one of ours. */
-export async function logLines(recent: RecentLines | undefined, query: unknown): Promise<FoundLines> {
+export async function logLines(recent: RecentLines, query: unknown): Promise<FoundLines> {
   const { from, wait_ms: waitMs = 0, pool, pid, job, level, grep } = isObject(query) ? query : {}
   const filter = {
     pool: textOf(pool, 'pool'),
@@ -20,7 +18,6 @@ export async function logLines(recent: RecentLines | undefined, query: unknown):
   }
   const number = countOf(from, 'from')
   const limitMs = Math.min(countOf(waitMs, 'wait_ms'), waitMsMax)
-  if (recent === undefined) return none
   if (limitMs > 0) await recent.whenMore(number, limitMs)
   return recent.find(number, filter)
 }

@@ -43,7 +43,7 @@ export interface ServerFacts {
   readonly ledger: () => LedgerView
   readonly live: Pick<LiveStateService, 'sample' | 'stack'>
   readonly plugins: () => readonly PluginInfo[]
-  readonly recentLines: RecentLines | undefined
+  readonly recentLines: RecentLines
   readonly pid: number
   readonly version: string
   /** The configuration file, or the working directory. */

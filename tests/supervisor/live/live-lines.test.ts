@@ -1,56 +1,38 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { systemClock } from '../../../src/core/clock.js'
-import type { LogRecord } from '../../../src/logging/encode.js'
-import { LiveLines } from '../../../src/supervisor/live/live-lines.js'
+import { liveFailure, liveLine } from '../../../src/supervisor/live/live-lines.js'
 
-class OpenLog {
-  readonly listeners = new Set<(record: LogRecord) => void>()
+const plain = { timeMs: 0, level: 'info', logger: 'x', fields: {} } as const
 
-  tap(listener: (record: LogRecord) => void): () => void {
-    this.listeners.add(listener)
-    return () => void this.listeners.delete(listener)
+test('a line is shown with its fields, what failed first', () => {
+  const record = {
+    ...plain,
+    message: 'a',
+    fields: { size: 1, errorType: 'E', errorMessage: 'no', left: undefined },
   }
-
-  say(message: string, fields: LogRecord['fields'] = {}): void {
-    for (const listener of this.listeners)
-      listener({ timeMs: 0, level: 'info', logger: 'x', message, fields })
-  }
-}
-
-test('lines are kept while somebody holds them, and forgotten with the last holder', () => {
-  const log = new OpenLog()
-  const recent = new LiveLines(log, systemClock)
-  log.say('before')
-  const [first, second] = [recent.hold(), recent.hold()]
-  log.say('a', { size: 1, error: 'no', left: undefined })
-  assert.equal(log.listeners.size, 1)
-  first()
-  first()
-  log.say('b')
-  assert.deepEqual(
-    recent.lines(0).map(({ message, fields }) => [message, fields]),
-    [
-      ['a', 'size=1 error=no'],
-      ['b', ''],
-    ],
-  )
-  second()
-  assert.deepEqual([recent.lines(0), log.listeners.size], [[], 0])
+  const { n, fields, time } = liveLine({ n: 4, record })
+  assert.deepEqual([n, fields, time], [5, 'E: no size=1', '1970-01-01T00:00:00.000Z'])
 })
 
-test('a flood fills no more than a second’s share, and failures have a share of their own', () => {
-  const log = new OpenLog()
-  const recent = new LiveLines(log, { ...systemClock, monotonicMs: () => 5 })
-  recent.hold()
-  for (let n = 0; n < 1000; n += 1) log.say('x'.repeat(5000))
-  log.say('it failed', { errorType: 'E', errorMessage: 'why', stackTrace: ['at a'], job: 'j', attempt: 2 })
-  assert.equal(recent.lines(0).length, 100)
-  assert.equal(recent.lines(0)[0]?.message.length, 1001)
-  const [failure] = recent.failures(0)
+test('a long message is cut', () => {
+  const { message } = liveLine({ n: 0, record: { ...plain, message: 'x'.repeat(5000) } })
+  assert.equal(message, `${'x'.repeat(1000)}…`)
+})
+
+test('a failure is shown with its stack and its job', () => {
+  const fields = {
+    errorType: 'E',
+    errorMessage: 'why',
+    stackTrace: Array.from({ length: 100 }, (_, at) => `at ${at}`),
+    job: 'j',
+    attempt: 2,
+  }
+  const { type, error, stack, job, attempt, pool } = liveFailure({
+    n: 0,
+    record: { ...plain, message: 'it failed', fields },
+  })
   assert.deepEqual(
-    [failure?.type, failure?.error, failure?.stack, failure?.job, failure?.attempt],
-    ['E', 'why', ['at a'], 'j', 2],
+    [type, error, stack.length, stack[0], job, attempt, pool],
+    ['E', 'why', 40, 'at 0', 'j', 2, null],
   )
-  assert.deepEqual(recent.failures(failure?.n ?? 0), [])
 })
