@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type LaravelApp, laravelApp, noLaravel } from '../helpers/laravel.js'
+import { startQueues } from '../helpers/queues.js'
 import { failuresOf, invoke, type RunningRr, sqsEvent, startRr, testFolder } from '../helpers/rr.js'
 
 const arn = 'arn:aws:sqs:eu-west-1:123456789012:orders'
@@ -82,4 +83,35 @@ test('a job that fails at its last delivery fails in Laravel, and not into the d
   assert.equal(await send(rr, bodies, 2), 0)
   assert.deepEqual(app.marks(), ['Throws:a:ran:1', 'Throws:a:ran:2', 'Throws:a:failed:GivenUp'])
   assert.equal(app.failed().length, 1)
+})
+
+test('a job of a queue of one’s own that the server gave up fails in Laravel', {
+  skip: noLaravel,
+}, async (t) => {
+  const folder = await testFolder(t)
+  const app = laravelApp(folder, { env: { QUEUE_CONNECTION: 'database' } })
+  const server = await startQueues(t, {
+    folder,
+    worker: app.command,
+    workers: 1,
+    env: app.env,
+    jobs: [
+      'mode: raw',
+      'failed: worker',
+      'retry: { backoff: 10ms }',
+      'consume: [default]',
+      'pipelines: { default: { driver: journal } }',
+    ],
+  })
+  const [body = ''] = dispatched(app, "Jobs\\KillsUnique::dispatch('u');")
+  const payload = Buffer.from(body).toString('base64')
+  await server.call('jobs.Push', {
+    job: { job: 'app.job', id: 'u', payload, options: { pipeline: 'default' } },
+  })
+  await server.rr.line(({ message }) => message.startsWith('a job failed for good: a worker has settled it'))
+  assert.match(app.failed()[0]?.exception ?? '', /GivenUp: the record has killed 4 workers/)
+  const marks = app.marks()
+  assert.deepEqual([marks.length, marks.at(-1)], [5, 'KillsUnique:u:failed:GivenUp'])
+  // Its lock is free again.
+  assert.equal(dispatched(app, "Jobs\\KillsUnique::dispatch('u');").length, 1)
 })

@@ -16,7 +16,7 @@ export interface Hooks {
   /** Called in a process that was restored from a snapshot: reseed, reconnect. An error thrown here fails the restore. */
   readonly afterRestore?: () => unknown
   /**
-   * Called in the handler's place with a record that the server gave up (`lambda.failed: worker`): it must not run again, but what hangs on it
+   * Called in the handler's place with a record that the server gave up (`failed: worker` of `lambda` or `jobs`): it must not run again, but what hangs on it
    * can be settled. Its result settles the record. Without it no such record is sent.
    */
   readonly onGivenUp?: (body: Buffer, context: JobContext) => unknown

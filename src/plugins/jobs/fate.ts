@@ -45,6 +45,11 @@ export type Fate =
   | { readonly kind: 'copy'; readonly afterMs: number; readonly headers: Headers }
   | { readonly kind: 'release' | 'dead' | 'leave' | 'drop' | 'park' }
 
+/** True when the job is not to run again by itself. */
+export function isForGood({ kind }: Fate): boolean {
+  return kind === 'dead' || kind === 'leave' || kind === 'park'
+}
+
 const backoffMsMax = 300_000
 const doublingsMax = 30
 

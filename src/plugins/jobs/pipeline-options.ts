@@ -2,6 +2,7 @@
 import type { Clock, Logger, Pool } from '../../index.js'
 import type { JobDriver } from '../../work/driver.js'
 import type { NewJob, Protocol } from '../../work/index.js'
+import type { LastWord } from '../../work/last-word.js'
 import type { RetryPolicy } from './fate.js'
 import type { Scheduler } from './scheduler.js'
 
@@ -9,6 +10,8 @@ import type { Scheduler } from './scheduler.js'
 export interface ScheduledPool {
   readonly pool: Pool
   readonly scheduler: Scheduler
+  /** Shows jobs that failed for good to a worker; undefined: none are shown. */
+  readonly lastWord?: LastWord | undefined
 }
 
 /** Services and settings that all pipelines share. */

@@ -17,6 +17,7 @@ import { Attempts } from './attempts.js'
 import { acknowledgeEarly } from './auto-ack.js'
 import { FailedSet, keptOf, leftVerdict } from './failed-set.js'
 import { fairnessOf } from './fairness.js'
+import { GivenUpJobs } from './given-up.js'
 import { tellLost } from './lost-jobs.js'
 import type { PipelineContext, PipelineOptions } from './pipeline-options.js'
 import type { PipelineState } from './pipeline-state.js'
@@ -224,7 +225,18 @@ export class JobPipeline implements Taker {
   /** Begins to work with an open queue. */
   #use(source: Source): void {
     const { name } = this
-    const { pool, protocolOf, scheduler, retry: policy, dead, push, clock, random, log } = this.#context
+    const {
+      pool,
+      protocolOf,
+      scheduler,
+      retry: policy,
+      dead,
+      push,
+      clock,
+      random,
+      log,
+      lastWord,
+    } = this.#context
     const onLost = (delivery: Delivery) => {
       this.#tally.lost += 1
       scheduler.done(this, [delivery])
@@ -232,6 +244,13 @@ export class JobPipeline implements Taker {
     this.#source = source
     this.#fairness = fairnessOf(this.#options, source)
     this.#link.reached()
+    // `exec_ttl` ends a job that runs too long, and with it the extensions.
+    const execTtlMs = Number.POSITIVE_INFINITY
+    const extender =
+      source.extend === undefined
+        ? undefined
+        : new VisibilityExtender({ extend: source.extend.bind(source), clock, log, execTtlMs, onLost })
+    this.#extender = extender
     this.#settlement = new Settlement({
       pipeline: name,
       source,
@@ -240,6 +259,7 @@ export class JobPipeline implements Taker {
       push,
       attempts: this.#attempts,
       failed: this.#failed,
+      givenUp: new GivenUpJobs({ pipeline: name, lastWord, extender, clock }),
       poison: this.#poison,
       tally: this.#tally,
       log,
@@ -248,12 +268,6 @@ export class JobPipeline implements Taker {
       onDone: (deliveries) => scheduler.done(this, deliveries),
       onEnd: (count) => this.#rate.add(count, clock.nowMs()),
     })
-    // `exec_ttl` ends a job that runs too long, and with it the extensions.
-    const execTtlMs = Number.POSITIVE_INFINITY
-    this.#extender =
-      source.extend === undefined
-        ? undefined
-        : new VisibilityExtender({ extend: source.extend.bind(source), clock, log, execTtlMs, onLost })
     this.#dispatcher = new Dispatcher({
       pool,
       protocol: protocolOf(name, this.perJob),
@@ -261,7 +275,7 @@ export class JobPipeline implements Taker {
       source: this.#settlement,
       poison: this.#poison,
       log,
-      ...(this.#extender === undefined ? {} : { extender: this.#extender }),
+      ...(extender === undefined ? {} : { extender }),
     })
     if (this.#consuming !== undefined) void this.#consume(source, this.#consuming.signal)
   }

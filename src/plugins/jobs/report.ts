@@ -41,6 +41,11 @@ export function reportJob(log: Logger, report: JobReport): void {
   }
 }
 
+/** Tells of a job that failed for good, and that a worker has settled. */
+export function reportSettled(log: Logger, report: Omit<JobReport, 'fate' | 'dead'>): void {
+  log.error(fieldsOf(report), 'a job failed for good: a worker has settled it, and it is acknowledged')
+}
+
 /** Tells of a failed job that was acknowledged before it ran. */
 export function reportAcknowledged(log: Logger, report: Omit<JobReport, 'fate' | 'dead'>): void {
   log.error(fieldsOf(report), 'a job failed that was acknowledged before it ran (auto_ack): it is gone')

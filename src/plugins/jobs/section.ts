@@ -102,6 +102,13 @@ export const jobsSection = section(
         },
       },
     },
+    failed: {
+      type: 'string',
+      enum: ['keep', 'worker'],
+      default: 'keep',
+      description:
+        'What happens to a job that failed for good: `keep` puts it where `dead` says. `worker` (`mode: raw` only) first shows it to a worker once, as `lambda.failed: worker` does: when that one has settled it, it is acknowledged.',
+    },
     dead: {
       type: 'string',
       default: '',
@@ -110,12 +117,13 @@ export const jobsSection = section(
     },
   },
   'Queues of one’s own: jobs from pipelines.',
-  ({ mode, consume, pipelines, dead }) => {
+  ({ mode, consume, pipelines, dead, failed }) => {
     const missing = (key: string, name: string): readonly SectionFault[] =>
       Object.hasOwn(pipelines, name) ? [] : [unknownPipeline(key, name, Object.keys(pipelines))]
     return [
       ...consume.flatMap((name) => missing('consume', name)),
       ...(dead === '' ? [] : missing('dead', dead)),
+      ...(failed === 'worker' && mode !== 'raw' ? [notShown(mode)] : []),
       ...Object.entries(pipelines).flatMap(([name, pipeline]) =>
         pipelineFaults(pipeline, mode).map(({ key, ...fault }) => ({
           key: `pipelines.${name}.${key}`,
@@ -125,6 +133,14 @@ export const jobsSection = section(
     ]
   },
 )
+
+function notShown(mode: string): SectionFault {
+  return {
+    key: 'failed',
+    what: '`failed: worker` needs mode: raw',
+    hint: `the mode is ${mode}, whose workers are not told of jobs that were given up`,
+  }
+}
 
 function unknownPipeline(key: string, name: string, names: readonly string[]): SectionFault {
   const known = names.length === 0 ? 'there are none' : `one of ${names.join(', ')}`

@@ -16,8 +16,9 @@ import type {
 import { jobFact } from '../../work/protocols/record-headers.js'
 import type { Attempts } from './attempts.js'
 import type { FailedSet } from './failed-set.js'
-import { type Fate, fateOf, type NotDone, type RetryPolicy, waitMs } from './fate.js'
-import { reportAcknowledged, reportJob } from './report.js'
+import { type Fate, fateOf, isForGood, type NotDone, type RetryPolicy, waitMs } from './fate.js'
+import type { GivenUpJobs } from './given-up.js'
+import { reportAcknowledged, reportJob, reportSettled } from './report.js'
 import type { Tally } from './tally.js'
 
 /** Options of a settlement. */
@@ -31,6 +32,7 @@ export interface SettlementOptions {
   readonly push: (pipeline: string, job: NewJob) => Promise<void>
   readonly attempts: Attempts
   readonly failed: FailedSet
+  readonly givenUp: Pick<GivenUpJobs, 'isSettled'>
   readonly poison: PoisonRecords
   readonly tally: Tally
   readonly log: Logger
@@ -168,9 +170,20 @@ export class Settlement implements SettledSource {
       return undefined
     }
     const fate = await this.#fateOf(delivery, verdict, attempt)
+    if (isForGood(fate) && (await this.#options.givenUp.isSettled(delivery, verdict)))
+      return this.#settledByWorker(delivery, verdict, attempt)
     // What is to be kept is told once it is: its queue may not take it.
     if (fate.kind !== 'park') this.#report(fate, delivery, verdict, attempt)
     return this.#carryOut(fate, delivery, verdict, attempt)
+  }
+
+  #settledByWorker(delivery: Delivery, { why }: NotDone, attempt: number): SettledDelivery {
+    const { attempts, poison, tally, log, pipeline } = this.#options
+    tally.failed += 1
+    attempts.forget(delivery)
+    poison.forget(delivery.id)
+    reportSettled(log, { pipeline, job: delivery.id, attempt, why })
+    return done(delivery)
   }
 
   #report(fate: Fate, { id: job }: Delivery, { why }: NotDone, attempt: number): void {

@@ -50,8 +50,10 @@ const priorityDefault = 10
 export async function startJobs(options: JobsOptions): Promise<JobsPlugin> {
   const { settings, openPool, rpc, metrics, log, clock, announce, defer } = options
   const drivers = new Map([...options.drivers.values()].map((driver) => [driver.name, driver]))
-  const scheduled = scheduledPool(openPool(settings.pool), clock)
-  const scheduledPools = new Map([[scheduled.pool, scheduled]])
+  const schedule = await scheduling(options)
+  const scheduledPools: ScheduledPools = new Map()
+  const runsIn = (pool: Pool) => scheduledPoolIn(scheduledPools, pool, schedule)
+  const scheduled = runsIn(openPool(settings.pool))
   const pipelines: Pipelines = new Pipelines({
     onPushed: metrics === undefined ? undefined : watchPipelines(metrics, () => pipelines.states()),
     timeoutMs: settings.timeout * 1000,
@@ -69,7 +71,7 @@ export async function startJobs(options: JobsOptions): Promise<JobsPlugin> {
     },
   })
   defer(() => pipelines.close())
-  const runsOn = (pool: string) => scheduledPoolIn(scheduledPools, openPool(pool), clock)
+  const runsOn = (pool: string) => runsIn(openPool(pool))
   for (const [name, { driver: driverName, pool, priority, config, ...keys }] of Object.entries(
     settings.pipelines,
   )) {
@@ -112,13 +114,22 @@ export async function startJobs(options: JobsOptions): Promise<JobsPlugin> {
 
 type ScheduledPools = Map<Pool, ScheduledPool>
 
-function scheduledPool(pool: Pool, clock: Clock): ScheduledPool {
-  return { pool, scheduler: new Scheduler({ pool, clock }) }
+type Schedule = (pool: Pool) => ScheduledPool
+
+/** Makes what a pool needs to run jobs of pipelines. */
+async function scheduling({ settings, clock, log }: JobsOptions): Promise<Schedule> {
+  if (settings.failed === 'keep') return (pool) => ({ pool, scheduler: new Scheduler({ pool, clock }) })
+  const { LastWord } = await import('../../work/last-word.js')
+  return (pool) => ({
+    pool,
+    scheduler: new Scheduler({ pool, clock }),
+    lastWord: new LastWord({ pool, log, key: 'jobs.failed' }),
+  })
 }
 
 /** Returns the pool with its scheduler: one for all its pipelines, so that their weights hold among them. */
-function scheduledPoolIn(scheduledPools: ScheduledPools, pool: Pool, clock: Clock): ScheduledPool {
-  const scheduled = scheduledPools.get(pool) ?? scheduledPool(pool, clock)
+function scheduledPoolIn(scheduledPools: ScheduledPools, pool: Pool, schedule: Schedule): ScheduledPool {
+  const scheduled = scheduledPools.get(pool) ?? schedule(pool)
   scheduledPools.set(pool, scheduled)
   return scheduled
 }

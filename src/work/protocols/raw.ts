@@ -44,7 +44,12 @@ export function batchContext({ source, request, records }: BatchContextParts): s
   return `{"kind":"records","source":${source},${request},"attempt":null,"record":null,"records":[${records.join(',')}]}`
 }
 
-function contextOf(delivery: Delivery): string {
+/** Makes the context of a delivery that the server gave up, for a worker that settles what hangs on it. */
+export function givenUpContext(delivery: Delivery, reason: string): string {
+  return contextOf(delivery, reason)
+}
+
+function contextOf(delivery: Delivery, givenUp?: string): string {
   const { source, attempt } = delivery
   return rawContext({
     source: JSON.stringify(source),
@@ -52,6 +57,7 @@ function contextOf(delivery: Delivery): string {
     attempt,
     record: JSON.stringify(rawRecord(delivery)),
     envelope: undefined,
+    ...(givenUp === undefined ? {} : { givenUp }),
   })
 }
 

@@ -37,6 +37,7 @@ function make(changes: Partial<SettlementOptions> = {}) {
     push: async () => undefined,
     attempts: new Attempts(),
     failed: new FailedSet(),
+    givenUp: { isSettled: async () => false },
     poison: new PoisonRecords(3),
     tally,
     log,

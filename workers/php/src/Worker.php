@@ -26,7 +26,7 @@ final class Worker
      * With a `$concurrency` above 1 so many jobs run at once, each in a fiber: while one waits by `Loop`, others run. A job that is over its
      * limit is cancelled by a Cancelled where it waits. `$loop` is the event loop of the application's libraries, where that is another one.
      *
-     * `$onGivenUp` takes records that the server gave up (`lambda.failed: worker`), in the handler's place: they must not run again, but what
+     * `$onGivenUp` takes records that the server gave up (`failed: worker` of `lambda` or `jobs`), in the handler's place: they must not run again, but what
      * hangs on them can be settled. Its result settles the record; without it no such record is sent.
      *
      * `$limitMs` tells the server the limit that the worker sets for each job itself (an alarm): it warns of a job that has used 80 % of it.

@@ -3,13 +3,13 @@
  * its own, or shown to a worker, and acknowledged only once the log, that queue or the worker has taken it.
  */
 import { type Logger, messageOf } from '../../../index.js'
+import type { LastWord } from '../../../work/last-word.js'
 import { FaultKind } from '../../../work/verdict.js'
 import type { RecordVerdict } from '../answer/answer.js'
 import { toLambdaError } from '../errors.js'
 import type { EventTags } from '../modes/mode.js'
 import type { ContextMaker } from '../plan/context.js'
 import type { RecordPlan } from '../plan/record.js'
-import type { LastWord } from './last-word.js'
 import { type GivenUpPolicy, givenUpLine } from './report.js'
 
 /** A message for the queue of records that were given up. */
@@ -120,7 +120,15 @@ export class GivenUp {
   async #tellWorker(settled: SettledRecord, verdict: RecordVerdict): Promise<RecordVerdict> {
     if (verdict.kind !== 'fail' || verdict.why.kind === FaultKind.failed || this.#lastWord === undefined)
       return verdict
-    const isKept = await this.#lastWord.show({ ...settled, reason: verdict.why.message })
+    const { record, contexts, job, tags, endMs } = settled
+    const isKept = await this.#lastWord.show({
+      name: record.name,
+      context: contexts.ofGivenUp(record, verdict.why.message),
+      body: record.body,
+      job,
+      tags,
+      deadlineMs: endMs,
+    })
     return isKept ? { ...verdict, isKept } : verdict
   }
 

@@ -175,8 +175,8 @@ async function makeGivenUp({ settings, pool, log, clock, env }: PollersOptions):
   const nowMs = () => clock.nowMs()
   if (failed === 'redrive' || failed === 'log') return new GivenUp({ policy: failed, log, nowMs })
   if (failed === 'worker') {
-    const { LastWord } = await import('../failures/last-word.js')
-    const lastWord = new LastWord({ pool, log })
+    const { LastWord } = await import('../../../work/last-word.js')
+    const lastWord = new LastWord({ pool, log, key: 'lambda.failed' })
     return new GivenUp({ policy: failed, lastWord, receivesMax: settings.max_receives, log, nowMs })
   }
   const { sqsSender } = await import('../failures/given-up-queue.js')

@@ -67,7 +67,7 @@ def serve(
     With a `concurrency` above 1 so many jobs run at once, as tasks of one event loop: while an `async def` handler waits, others run. A
     job that is over its limit is cancelled as tasks are, by a CancelledError at its `await`.
 
-    `on_given_up` takes records that the server gave up (`lambda.failed: worker`), in the handler's place: they must not run again, but what
+    `on_given_up` takes records that the server gave up (`failed: worker` of `lambda` or `jobs`), in the handler's place: they must not run again, but what
     hangs on them can be settled. Its result settles the record; without it no such record is sent.
     """
     if concurrency < 1:
