@@ -3,8 +3,8 @@ import type { Clock, Logger, Pool } from '../../index.js'
 import type { JobDriver } from '../../work/driver.js'
 import type { NewJob, Protocol } from '../../work/index.js'
 import type { LastWord } from '../../work/last-word.js'
-import type { RetryPolicy } from './fate.js'
 import type { Scheduler } from './scheduler.js'
+import type { RetryPolicy } from './settling/fate.js'
 
 /** A pool, and the scheduler of all pipelines whose jobs it runs. */
 export interface ScheduledPool {

@@ -1,5 +1,5 @@
 /** The state of a pipeline as people and RoadRunner's clients are told it. Types only. */
-import type { Tally } from './tally.js'
+import type { Tally } from './settling/tally.js'
 
 /** State of a pipeline. */
 export interface PipelineState {

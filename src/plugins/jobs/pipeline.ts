@@ -13,19 +13,19 @@ import {
   VisibilityExtender,
 } from '../../work/index.js'
 import { isQueueFault } from '../../work/queues/queue-fault.js'
-import { Attempts } from './attempts.js'
-import { acknowledgeEarly } from './auto-ack.js'
-import { FailedSet, keptOf, leftVerdict } from './failed-set.js'
 import { fairnessOf } from './fairness.js'
-import { GivenUpJobs } from './given-up.js'
-import { tellLost } from './lost-jobs.js'
 import type { PipelineContext, PipelineOptions } from './pipeline-options.js'
 import type { PipelineState } from './pipeline-state.js'
 import { QueueLink } from './queue-link.js'
 import { askNumbers } from './queue-numbers.js'
 import type { Fairness, Taker } from './scheduler.js'
-import { Settlement } from './settlement.js'
-import { MinuteRate, newTally } from './tally.js'
+import { Attempts } from './settling/attempts.js'
+import { acknowledgeEarly } from './settling/auto-ack.js'
+import { FailedSet, keptOf, leftVerdict } from './settling/failed-set.js'
+import { GivenUpJobs } from './settling/given-up.js'
+import { tellLost } from './settling/lost-jobs.js'
+import { Settlement } from './settling/settlement.js'
+import { MinuteRate, newTally } from './settling/tally.js'
 
 /** Deaths of workers after which a job runs on a worker of its own. */
 const quarantineAfter = 3

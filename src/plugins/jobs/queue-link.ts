@@ -1,6 +1,6 @@
 /** Knows whether the queue of a pipeline can be reached: tells of a change in one line, and waits longer after each failure. */
 import { type Clock, type Logger, messageOf, RelayError, sleep } from '../../index.js'
-import { type RetryPolicy, waitMs } from './fate.js'
+import { type RetryPolicy, waitMs } from './settling/fate.js'
 
 /** Options of a link. */
 interface QueueLinkOptions {

@@ -1,6 +1,6 @@
 /** Writes log lines about jobs that were not done. Never a payload. */
-import type { LogFields, Logger } from '../../index.js'
-import { type Fault, FaultKind, type WorkerError } from '../../work/index.js'
+import type { LogFields, Logger } from '../../../index.js'
+import { type Fault, FaultKind, type WorkerError } from '../../../work/index.js'
 import type { Fate } from './fate.js'
 
 /** A job that was not done, and what becomes of it. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Attempts } from '../../../src/plugins/jobs/attempts.js'
-import { type FateFacts, fateOf, type NotDone, waitMs } from '../../../src/plugins/jobs/fate.js'
-import { makeFault } from '../../../src/work/fault.js'
-import { FaultKind } from '../../../src/work/verdict.js'
-import { delivery } from '../../helpers/deliveries.js'
+import { Attempts } from '../../../../src/plugins/jobs/settling/attempts.js'
+import { type FateFacts, fateOf, type NotDone, waitMs } from '../../../../src/plugins/jobs/settling/fate.js'
+import { makeFault } from '../../../../src/work/fault.js'
+import { FaultKind } from '../../../../src/work/verdict.js'
+import { delivery } from '../../../helpers/deliveries.js'
 
 const policy = { max: 0, backoff: 1000, jitter: 0 }
 const facts: FateFacts = {

@@ -1,5 +1,5 @@
 /** Acknowledges jobs of `auto_ack` before they run. */
-import type { Delivery, Source } from '../../work/index.js'
+import type { Delivery, Source } from '../../../work/index.js'
 
 /** Acknowledges deliveries that ask for it, and returns those that may run: an acknowledged one no longer expires. */
 export async function acknowledgeEarly(

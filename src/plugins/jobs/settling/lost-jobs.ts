@@ -1,6 +1,6 @@
 /** Tells of jobs that are lost with this process. */
-import type { Logger } from '../../index.js'
-import type { Source } from '../../work/index.js'
+import type { Logger } from '../../../index.js'
+import type { Source } from '../../../work/index.js'
 
 /** Warns of the jobs that are left in a queue in memory when it is closed. */
 export async function tellLost(

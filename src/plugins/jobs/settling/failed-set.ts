@@ -9,8 +9,8 @@ import {
   type KeptMessage,
   makeFault,
   type Verdict,
-} from '../../work/index.js'
-import { jobFact } from '../../work/protocols/record-headers.js'
+} from '../../../work/index.js'
+import { jobFact } from '../../../work/protocols/record-headers.js'
 
 /** A kept delivery. */
 export interface FailedJob {

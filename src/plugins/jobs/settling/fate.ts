@@ -5,7 +5,7 @@ import {
   FaultKind,
   type Headers,
   type Verdict,
-} from '../../work/index.js'
+} from '../../../work/index.js'
 
 /** A verdict on a delivery that was not done. */
 export type NotDone = Exclude<Verdict, { readonly kind: 'done' }>

@@ -2,7 +2,7 @@
  * Settles the deliveries of one pipeline: what a dispatcher was told by workers becomes what the queue is told. The common case, all done,
  * is handed on as it is.
  */
-import { type Logger, messageOf } from '../../index.js'
+import { type Logger, messageOf } from '../../../index.js'
 import type {
   Delivery,
   FailedStore,
@@ -12,8 +12,8 @@ import type {
   SettledDelivery,
   SettledSource,
   Source,
-} from '../../work/index.js'
-import { jobFact } from '../../work/protocols/record-headers.js'
+} from '../../../work/index.js'
+import { jobFact } from '../../../work/protocols/record-headers.js'
 import type { Attempts } from './attempts.js'
 import type { FailedSet } from './failed-set.js'
 import { type Fate, fateOf, isForGood, type NotDone, type RetryPolicy, waitMs } from './fate.js'

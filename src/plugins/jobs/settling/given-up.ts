@@ -1,8 +1,8 @@
 /** Shows jobs of one pipeline that failed for good to a worker, before they are put aside (`jobs.failed: worker`). */
-import type { Clock } from '../../index.js'
-import { type Delivery, FaultKind, type VisibilityExtender } from '../../work/index.js'
-import type { LastWord } from '../../work/last-word.js'
-import { givenUpContext } from '../../work/protocols/raw.js'
+import type { Clock } from '../../../index.js'
+import { type Delivery, FaultKind, type VisibilityExtender } from '../../../work/index.js'
+import type { LastWord } from '../../../work/last-word.js'
+import { givenUpContext } from '../../../work/protocols/raw.js'
 import type { NotDone } from './fate.js'
 
 /** Options of a pipeline's jobs that failed for good. */

@@ -3,7 +3,7 @@
  * run, or that its worker put back on purpose, does not count as a failed try. Counts live as long as this process, and the oldest make room. Pure but
  * for its own maps.
  */
-import type { Delivery } from '../../work/source.js'
+import type { Delivery } from '../../../work/source.js'
 
 /** Messages that are remembered at most. */
 const attemptsMax = 100_000
