@@ -1,0 +1,4 @@
+// Answers requests.
+import { fetchHandler, serve } from 'relayrunner/worker'
+
+await serve(fetchHandler(() => new Response('hello\n')))
