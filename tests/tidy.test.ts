@@ -38,7 +38,7 @@ test('each package has one home, and none is imported where a cold start would p
     undici: 'cmd/',
     'ansi-escapes': 'cmd/remote/top/',
     'string-width': 'cmd/remote/top/',
-    ioredis: ['src/plugins/kv-redis/', 'src/plugins/redis/', 'src/work/queues/'],
+    ioredis: 'src/work/redis/',
     'prom-client': 'src/plugins/metrics/',
     tinypool: 'src/supervisor/',
     pbf: 'src/ipc/rpc/',

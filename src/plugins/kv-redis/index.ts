@@ -9,13 +9,13 @@ export default definePlugin({
   provides: KvDriver,
   parts: { [KvDriver.name]: [redisPart] },
   async setup({ clock, log }) {
-    const { openRedis } = await import('./client.js')
+    const { openRedisStore } = await import('./client.js')
     const { RedisStorage } = await import('./storage.js')
     return {
       service: kvDriver(
         redisPart,
         async ({ name, config }) =>
-          new RedisStorage(await openRedis(config, log.named(`kv.${name}`)), () => clock.nowMs()),
+          new RedisStorage(await openRedisStore(name, config, log.named(`kv.${name}`)), () => clock.nowMs()),
       ),
     }
   },

@@ -1,5 +1,6 @@
 /** The keys of a storage in Redis. RoadRunner's names. */
-import { type ConfigOf, secret } from '../../index.js'
+import type { ConfigOf } from '../../index.js'
+import { redisAddressKeys } from '../../work/redis/address.js'
 
 const time = (description: string, fallback: string) =>
   ({ type: 'string', format: 'duration', default: fallback, zero: 'allowed', description }) as const
@@ -9,28 +10,7 @@ export const redisPart = {
   name: 'redis',
   description: 'Values in Redis: one server, a cluster, or a master behind sentinels.',
   properties: {
-    addrs: {
-      type: 'array',
-      items: { type: 'string' },
-      description:
-        '`HOST:PORT` of the server (without it `127.0.0.1:6379`); several are a cluster, or the sentinels.',
-    },
-    master_name: {
-      type: 'string',
-      default: '',
-      description: 'Name of the master that sentinels at `addrs` know.',
-    },
-    username: { type: 'string', default: '', description: 'User.' },
-    password: secret({ type: 'string', default: '', description: 'Password.' }),
-    sentinel_password: secret({ type: 'string', default: '', description: 'Password of the sentinels.' }),
-    db: {
-      type: 'integer',
-      minimum: 0,
-      maximum: 1_000_000,
-      default: 0,
-      description: 'Number of the database.',
-    },
-    dial_timeout: time('Longest time until a connection stands.', '5s'),
+    ...redisAddressKeys,
     read_timeout: time('Longest time until a command is answered.', '3s'),
     write_timeout: time('Accepted; `read_timeout` covers the sending, too.', '3s'),
     max_retries: {
@@ -51,16 +31,6 @@ export const redisPart = {
     pool_timeout: time(onePipe(), '0s'),
     idle_timeout: time(onePipe(), '0s'),
     idle_check_freq: time(onePipe(), '0s'),
-    tls: {
-      type: 'object',
-      optional: true,
-      description: 'TLS to the server.',
-      properties: {
-        root_ca: { type: 'string', default: '', description: 'File of the authorities that are trusted.' },
-        cert: { type: 'string', default: '', description: 'File of the client’s certificate.' },
-        key: { type: 'string', default: '', description: 'File of its key.' },
-      },
-    },
   },
 } as const
 

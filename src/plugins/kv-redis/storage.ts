@@ -1,17 +1,19 @@
 /** A storage in Redis. Commands of one turn go out in one write; each has one key, so that a cluster takes them, too. */
 import type { KvItem, KvStorage } from '../../work/key-value.js'
-import type { RedisClient } from './client.js'
+import type { RedisStore } from './client.js'
 
 const missing = -2
 const endless = -1
 
 /** Keeps values in Redis. */
 export class RedisStorage implements KvStorage {
-  readonly #client: RedisClient
+  readonly #client: RedisStore['client']
+  readonly #faultOf: RedisStore['fault']
   readonly #nowMs: () => number
 
-  constructor(client: RedisClient, nowMs: () => number) {
+  constructor({ client, fault }: RedisStore, nowMs: () => number) {
     this.#client = client
+    this.#faultOf = fault
     this.#nowMs = nowMs
   }
 
@@ -26,8 +28,8 @@ export class RedisStorage implements KvStorage {
   }
 
   async set(items: readonly KvItem[]): Promise<void> {
-    await Promise.all(
-      items.map(({ key, value, expiresAtMs }) => {
+    await this.#all(
+      items.map(({ key, value, expiresAtMs }): Promise<unknown> => {
         if (expiresAtMs === undefined) return this.#client.set(key, Buffer.from(value))
         // Redis refuses an end in the past.
         return expiresAtMs <= this.#nowMs()
@@ -38,7 +40,7 @@ export class RedisStorage implements KvStorage {
   }
 
   async expire(ends: readonly { readonly key: string; readonly expiresAtMs: number }[]): Promise<void> {
-    await Promise.all(ends.map(({ key, expiresAtMs }) => this.#client.pexpireat(key, expiresAtMs)))
+    await this.#all(ends.map(({ key, expiresAtMs }) => this.#client.pexpireat(key, expiresAtMs)))
   }
 
   async ends(keys: readonly string[]): Promise<ReadonlyMap<string, number | undefined>> {
@@ -51,13 +53,13 @@ export class RedisStorage implements KvStorage {
   }
 
   async delete(keys: readonly string[]): Promise<void> {
-    await Promise.all(keys.map((key) => this.#client.del(key)))
+    await this.#all(keys.map((key) => this.#client.del(key)))
   }
 
   /** Empties the whole database, as RoadRunner does. */
   async clear(): Promise<void> {
     const masters = 'nodes' in this.#client ? this.#client.nodes('master') : [this.#client]
-    await Promise.all(masters.map((one) => one.flushdb()))
+    await this.#all(masters.map((one) => one.flushdb()))
   }
 
   async close(): Promise<void> {
@@ -68,6 +70,14 @@ export class RedisStorage implements KvStorage {
     keys: readonly string[],
     ask: (key: string) => Promise<T>,
   ): Promise<readonly (readonly [key: string, answer: T])[]> {
-    return Promise.all([...new Set(keys)].map(async (key) => [key, await ask(key)] as const))
+    return this.#all([...new Set(keys)].map(async (key) => [key, await ask(key)] as const))
+  }
+
+  async #all<T>(calls: readonly Promise<T>[]): Promise<T[]> {
+    try {
+      return await Promise.all(calls)
+    } catch (error) {
+      throw this.#faultOf(error)
+    }
   }
 }

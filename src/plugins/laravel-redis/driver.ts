@@ -1,7 +1,7 @@
 /** The driver `laravel-redis`: pipelines over the Redis queues of Laravel applications, beside `queue:work` and Horizon or in their place. */
 import type { Clock } from '../../index.js'
 import { type JobDriver, jobDriver } from '../../work/driver.js'
-import { connectRedis } from '../../work/queues/redis-connection.js'
+import { connectRedis } from './connection.js'
 import { laravelRedisPart } from './part.js'
 import { LaravelRedisSource } from './source.js'
 

@@ -4,7 +4,6 @@ import { type Clock, type ConfigOf, ErrorCode, RelayError } from '../../index.js
 import { jobRecord } from '../../work/queues/job-record.js'
 import { readPayload, withoutAttempts } from '../../work/queues/laravel-payload.js'
 import { LostMessage } from '../../work/queues/lost-message.js'
-import type { RedisConnection } from '../../work/queues/redis-connection.js'
 import type {
   Delivery,
   FailedDelivery,
@@ -15,6 +14,7 @@ import type {
   Source,
   SourceCounts,
 } from '../../work/source.js'
+import type { RedisConnection } from './connection.js'
 import { laravelRedisGuarantees } from './guarantees.js'
 import type { laravelRedisPart } from './part.js'
 import {

@@ -1,10 +1,9 @@
 /** The driver `redis`: pipelines in streams of Redis. Its client is loaded with the first pipeline. */
 import type { Clock, Logger } from '../../index.js'
 import { type JobDriver, jobDriver } from '../../work/driver.js'
-import { loadClient } from '../../work/queues/client-package.js'
+import { redisOpener } from '../../work/redis/open-redis.js'
 import { type RedisSettings, redisStreamPart } from './part.js'
-import { redisFault } from './redis-faults.js'
-import { openRedisLink, placeOfRedis } from './redis-link.js'
+import { openRedisLink } from './redis-link.js'
 import { RedisSource } from './redis-source.js'
 import { RedisStream } from './stream.js'
 import { streamKeys } from './stream-keys.js'
@@ -19,13 +18,8 @@ export interface RedisDriverOptions {
 
 /** Makes the driver. `open` rejects with RR_DRIVER_PACKAGE without ioredis, and with a fault of the queue where Redis cannot be reached. */
 export function redisDriver({ settings, clock, newId }: RedisDriverOptions): JobDriver {
-  const place = placeOfRedis(settings)
   return jobDriver(redisStreamPart, async ({ name: pipeline, config }) => {
-    const ioredis = await loadClient({
-      packages: ['ioredis'],
-      driver: 'redis',
-      load: () => import('ioredis'),
-    })
+    const opener = await redisOpener({ address: settings, user: 'redis', keys: 'the section `redis`' })
     const { group, lease: leaseMs, prefetch: readMax, priority } = config
     const queue = config.queue === '' ? pipeline : config.queue
     const keys = streamKeys(queue, config.stream)
@@ -34,8 +28,8 @@ export function redisDriver({ settings, clock, newId }: RedisDriverOptions): Job
       keys,
       group,
       consumer,
-      connect: () => openRedisLink(ioredis, settings),
-      faultOf: (error) => redisFault(error, place, keys.stream),
+      connect: () => openRedisLink(opener),
+      faultOf: (error) => opener.fault(error, `stream "${keys.stream}"`),
     })
     await stream.open()
     return new RedisSource({

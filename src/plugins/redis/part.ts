@@ -1,5 +1,6 @@
 /** The keys of `redis:`, which are RoadRunner's, and of a pipeline in a stream of Redis. */
 import { type SectionConfig, secret, section } from '../../index.js'
+import { redisAddressKeys } from '../../work/redis/address.js'
 
 /** The section: where Redis is. */
 export const redisSection = section(
@@ -11,46 +12,7 @@ export const redisSection = section(
       description:
         'Address of Redis: `redis://USER:PASSWORD@HOST:PORT/DB`, or `rediss://…`; instead of `addrs`.',
     }),
-    addrs: {
-      type: 'array',
-      items: { type: 'string' },
-      description:
-        '`HOST:PORT` of the server (without it `127.0.0.1:6379`); several are a cluster, or the sentinels.',
-    },
-    master_name: {
-      type: 'string',
-      default: '',
-      description: 'Name of the master that sentinels at `addrs` know.',
-    },
-    username: { type: 'string', default: '', description: 'User.' },
-    password: secret({ type: 'string', default: '', description: 'Password.' }),
-    sentinel_password: secret({ type: 'string', default: '', description: 'Password of the sentinels.' }),
-    db: {
-      type: 'integer',
-      minimum: 0,
-      maximum: 1_000_000,
-      default: 0,
-      description: 'Number of the database.',
-    },
-    dial_timeout: {
-      type: 'string',
-      format: 'duration',
-      default: '5s',
-      description: 'Longest time until a connection stands.',
-    },
-    tls: {
-      type: 'object',
-      optional: true,
-      description: 'TLS to the server.',
-      properties: {
-        root_ca: {
-          type: 'string',
-          description: 'Certificates that are trusted, instead of the system’s; PEM.',
-        },
-        cert: { type: 'string', description: 'Certificate that we show; PEM.' },
-        key: { type: 'string', description: 'Key of `cert`; PEM.' },
-      },
-    },
+    ...redisAddressKeys,
   },
   'Redis, for pipelines of the driver `redis`.',
   ({ url, addrs }) =>
