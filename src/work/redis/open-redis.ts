@@ -18,7 +18,7 @@ type BehaviourKey =
   | 'retryStrategy'
 
 /** How a client behaves while its connection is lost, and who uses it. */
-export interface RedisBehaviour {
+interface RedisBehaviour {
   readonly client: Pick<RedisOptions, BehaviourKey>
   /** Beside it, in a cluster. */
   readonly cluster?: Pick<ClusterOptions, 'clusterRetryStrategy' | 'enableAutoPipelining' | 'scaleReads'>
