@@ -17,7 +17,7 @@ type BehaviourKey =
   | 'protocol'
   | 'retryStrategy'
 
-/** How a client behaves while its connection is lost, and who uses it. */
+/** Behaviour of a client while its connection is lost. */
 interface RedisBehaviour {
   readonly client: Pick<RedisOptions, BehaviourKey>
   /** Beside it, in a cluster. */
