@@ -20,7 +20,7 @@ type BehaviourKey =
 /** Behaviour of a client while its connection is lost. */
 interface RedisBehaviour {
   readonly client: Pick<RedisOptions, BehaviourKey>
-  /** Beside it, in a cluster. */
+  /** Further ones, in a cluster. */
   readonly cluster?: Pick<ClusterOptions, 'clusterRetryStrategy' | 'enableAutoPipelining' | 'scaleReads'>
   /** Ms until sentinels are asked again; null: never. */
   readonly askSentinelsAgain?: (tries: number) => number | null
@@ -43,7 +43,7 @@ export interface RedisOpenerOptions {
   readonly address: RedisAddress
   /** Name of the driver or plugin that needs the package. */
   readonly user: string
-  /** Where its keys are, for hints: `the section \`redis\``. */
+  /** Place of its keys, for hints: `the section \`redis\``. */
   readonly keys: string
 }
 

@@ -6,9 +6,9 @@ import { queueFault } from '../queues/queue-fault.js'
 export interface RedisCallPlace {
   /** Address, without secrets. */
   readonly place: string
-  /** Where its keys are: `the section \`redis\``. */
+  /** Place of its keys: `the section \`redis\``. */
   readonly keys: string
-  /** What the call was about: `stream "orders"`. */
+  /** Subject of the call: `stream "orders"`. */
   readonly subject?: string | undefined
 }
 
