@@ -28,7 +28,8 @@ test('each package has one home, and none is imported where a cold start would p
     send: 'src/work/http/',
     mysql2: 'src/plugins/laravel-database/',
     'mysql2/promise': 'src/plugins/laravel-database/',
-    pg: ['src/plugins/postgres/', 'src/plugins/laravel-database/'],
+    // The types of rows and clients are used where statements are.
+    pg: ['src/work/postgres/', 'src/plugins/postgres/', 'src/plugins/laravel-database/'],
     '@nats-io/jetstream': 'src/plugins/nats/',
     '@nats-io/transport-node': 'src/plugins/nats/',
     pino: 'src/logging/',
@@ -52,6 +53,11 @@ test('each package has one home, and none is imported where a cold start would p
       `${from} imports ${to}`,
     )
   }
+  for (const { from, to, isType } of imports)
+    assert.ok(
+      to !== 'pg' || isType || from.startsWith('src/work/postgres/'),
+      `${from} opens PostgreSQL itself`,
+    )
   const heavy =
     /^(ajv|pino|yaml|undici|tinypool|pg|mysql2(?:\/promise)?|@nats-io\/(?:jetstream|transport-node)|pbf|@msgpack\/msgpack|@fastify\/busboy|amqplib|@platformatic\/kafka|ioredis|compression|send|@aws-sdk\/client-(lambda|sqs))$/
   for (const { from, to, isType, isLazy } of imports)

@@ -1,10 +1,8 @@
 /** PostgreSQL, through `pg`. */
 import type { Pool, PoolClient } from 'pg'
-import { messageOf } from '../../index.js'
-import { loadClient } from '../../work/queues/client-package.js'
+import { inPostgresTransaction, postgresOpener } from '../../work/postgres/open-postgres.js'
 import {
   type Ask,
-  connectMsMax,
   type OpenOptions,
   type Row,
   type SqlDatabase,
@@ -17,28 +15,21 @@ import { popLockOf } from './pop-lock.js'
 
 /** Connects. Rejects with RR_DRIVER_PACKAGE without `pg`, and with a queue's fault when the database cannot be reached. */
 export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
-  const { default: pg } = await loadClient({
-    packages: ['pg'],
-    driver: 'laravel-database',
-    load: () => import('pg'),
-  })
   const { host, port, user, password, database } = options.address
   const ssl = await tlsOf(options.address)
-  const pool = new pg.Pool({
-    host,
-    port,
-    database,
-    ...(user === undefined ? {} : { user }),
-    ...(password === undefined ? {} : { password }),
-    ...(ssl === undefined ? {} : { ssl }),
-    application_name: 'relayrunner',
-    connectionTimeoutMillis: connectMsMax,
-    query_timeout: statementMsMax,
-    keepAlive: true,
-    max: options.connections,
+  const opener = await postgresOpener({
+    driver: 'laravel-database',
+    address: {
+      host,
+      port,
+      database,
+      ...(user === undefined ? {} : { user }),
+      ...(password === undefined ? {} : { password }),
+      ...(ssl === undefined ? {} : { ssl }),
+    },
+    statementMs: statementMsMax,
   })
-  // A connection that breaks while nobody uses it: the next statement tells.
-  pool.on('error', () => undefined)
+  const pool = opener.pool(options.connections)
   const fault = (error: unknown) => sqlFault(error, options)
   const ask: Ask = async (text, values = []) => {
     try {
@@ -59,7 +50,13 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
       ask,
       transaction: async (work) => {
         try {
-          return await untilNoDeadlock(() => inTransaction(pool, work), isDeadlock)
+          return await untilNoDeadlock(
+            () =>
+              inPostgresTransaction(pool, (client) =>
+                work((text, values = []) => rowsOf(client, text, values)),
+              ),
+            isDeadlock,
+          )
         } catch (error) {
           throw fault(error)
         }
@@ -69,26 +66,6 @@ export async function openPostgres(options: OpenOptions): Promise<SqlDatabase> {
   } catch (error) {
     await pool.end()
     throw error
-  }
-}
-
-/** A transaction that fails goes with its connection. */
-async function inTransaction<T>(pool: Pool, work: (ask: Ask) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
-  // A connection that breaks between two statements: the next one tells. Without a listener it would end the process.
-  const ignore = () => undefined
-  client.on('error', ignore)
-  try {
-    await client.query('BEGIN')
-    const made = await work((text, values = []) => rowsOf(client, text, values))
-    await client.query('COMMIT')
-    client.release()
-    return made
-  } catch (error) {
-    client.release(error instanceof Error ? error : new Error(messageOf(error)))
-    throw error
-  } finally {
-    client.off('error', ignore)
   }
 }
 

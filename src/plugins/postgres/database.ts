@@ -1,7 +1,11 @@
-/** The database of all pipelines: connections, the table, and the connection that listens for new jobs. The home of `pg`. */
+/** The database of all pipelines: connections, the table, and the connection that listens for new jobs. */
 import type { Client, Pool, QueryResultRow } from 'pg'
-import { type Clock, type Logger, messageOf } from '../../index.js'
-import { loadClient } from '../../work/queues/client-package.js'
+import type { Clock, Logger } from '../../index.js'
+import {
+  inPostgresTransaction,
+  type PostgresOpener,
+  postgresOpener,
+} from '../../work/postgres/open-postgres.js'
 import { isQueueFault, maskedAddress, queueFault } from '../../work/queues/queue-fault.js'
 import { Bells } from './bell.js'
 import { databaseFault, isTableMissing } from './fault.js'
@@ -23,14 +27,9 @@ export interface DatabaseOptions {
   readonly log: Logger
 }
 
-type Pg = typeof import('pg')['default']
-
-const connectMsMax = 10_000
 const queryMsMax = 15_000
 /** Ms until a lost connection that listens is made again; meanwhile tables are looked at every `poll_interval`. */
 const listenAgainMs = 1000
-
-const ignore = () => undefined
 
 /** A database. */
 export class Database {
@@ -38,7 +37,7 @@ export class Database {
   readonly names: TableNames
   readonly bells = new Bells()
   readonly #options: DatabaseOptions
-  readonly #pg: Pg
+  readonly #opener: PostgresOpener
   readonly #pool: Pool
   #isReady = false
   #making: Promise<void> | undefined
@@ -46,25 +45,24 @@ export class Database {
   #listenAfterMs = 0
   #isClosed = false
 
-  private constructor(pg: Pg, options: DatabaseOptions) {
+  private constructor(opener: PostgresOpener, options: DatabaseOptions) {
     const { settings } = options
     this.#options = options
-    this.#pg = pg
+    this.#opener = opener
     this.names = tableNames(settings.table)
     this.statements = statementsOf(this.names)
-    this.#pool = new pg.Pool({ ...this.#keys(), max: settings.connections, idleTimeoutMillis: 30_000 })
-    // A connection that breaks while nobody uses it: the next statement tells.
-    this.#pool.on('error', () => undefined)
+    this.#pool = opener.pool(settings.connections)
   }
 
   /** Loads the client; connects to nothing. Rejects with RR_DRIVER_PACKAGE. */
   static async load(options: DatabaseOptions): Promise<Database> {
-    const { default: pg } = await loadClient({
-      packages: ['pg'],
+    const { url } = options.settings
+    const opener = await postgresOpener({
       driver: 'postgres',
-      load: () => import('pg'),
+      address: url === undefined ? {} : { connectionString: url },
+      statementMs: queryMsMax,
     })
-    return new Database(pg, options)
+    return new Database(opener, options)
   }
 
   /** Runs a statement once the table is there. Rejects with a fault of the queue. */
@@ -83,22 +81,9 @@ export class Database {
   ): Promise<void> {
     try {
       await this.ready()
-      const client = await this.#pool.connect()
-      // A connection that breaks between two statements: the next one tells. Without a listener it would end the process.
-      client.on('error', ignore)
-      let fault: Error | undefined
-      try {
-        await client.query('BEGIN')
+      await inPostgresTransaction(this.#pool, async (client) => {
         for (const [text, values] of statements) await client.query(text, [...values])
-        await client.query('COMMIT')
-      } catch (error) {
-        fault = error instanceof Error ? error : new Error(messageOf(error))
-        throw fault
-      } finally {
-        client.off('error', ignore)
-        // A broken transaction goes with its connection.
-        client.release(fault)
-      }
+      })
     } catch (error) {
       throw this.#fault(error)
     }
@@ -129,17 +114,6 @@ export class Database {
     this.#isClosed = true
     const listener = await this.#listener
     await Promise.all([this.#pool.end(), listener?.end()])
-  }
-
-  #keys() {
-    const { url } = this.#options.settings
-    return {
-      ...(url === undefined ? {} : { connectionString: url }),
-      application_name: 'relayrunner',
-      connectionTimeoutMillis: connectMsMax,
-      query_timeout: queryMsMax,
-      keepAlive: true,
-    }
   }
 
   async #make(): Promise<void> {
@@ -183,7 +157,7 @@ export class Database {
   }
 
   async #openListener(): Promise<Client | undefined> {
-    const client = new this.#pg.Client(this.#keys())
+    const client = this.#opener.client()
     const lost = () => {
       this.#listener = undefined
       // What waits looks again, and listens anew.
