@@ -32,6 +32,33 @@ async function stopSeconds(file: string): Promise<number> {
   return Math.max(...found)
 }
 
+/** Runs a program of these packages beside the examples. */
+function python(words: readonly string[], pinned: readonly string[]) {
+  const env = { ...process.env, PYTHONPATH: pythonPackages(pinned) }
+  return spawnSync('python3', words, { cwd: examples, env, encoding: 'utf8' })
+}
+
+/** A program that prints resources; the parser leaves quotes around texts. */
+const readTerraform = `
+import hcl2, json, sys
+def plain(value):
+    if isinstance(value, dict): return {plain(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list): return [plain(one) for one in value]
+    return json.loads(value) if isinstance(value, str) and value.startswith('"') else value
+found = {}
+for block in plain(hcl2.load(open(sys.argv[1])))['resource']:
+    for kind, named in block.items(): found.setdefault(kind, {}).update(named)
+print(json.dumps(found))
+`
+
+/** The resources of Terraform's file, by type and name. */
+function terraform() {
+  const pinned = ['python-hcl2==8.1.4', 'lark==1.3.1', 'regex==2026.11.19', 'typing_extensions==4.16.0']
+  const { status, stdout, stderr } = python(['-c', readTerraform, 'lambda/main.tf'], pinned)
+  assert.equal(status, 0, stderr)
+  return JSON.parse(stdout)
+}
+
 test('every configuration is valid', async () => {
   assert.ok(configs.length >= 3)
   for (const file of configs) {
@@ -59,25 +86,22 @@ test('the manifests fit the schemas of Kubernetes, and name what is there', {
   const others = ['kustomization.yaml', ...kustomization.configMapGenerator[0].files]
   assert.deepEqual(readdirSync(join(examples, 'kubernetes')).sort(), [...resources, ...others].sort())
   // The schema of a ServiceMonitor is not Kubernetes's own.
-  const own = resources.filter((name) => name !== 'servicemonitor.yaml')
-  const PYTHONPATH = pythonPackages([
-    'kubernetes-validate==1.37.0',
-    'attrs==26.1.0',
-    'importlib_resources==7.1.0',
-    'jsonschema==4.26.0',
-    'jsonschema-specifications==2025.9.1',
-    'packaging==26.4',
-    'PyYAML==6.0.4',
-    'referencing==0.37.0',
-    'rpds-py==2026.9.1',
-    'typing_extensions==4.16.0',
-  ])
-  const words = ['-m', 'kubernetes_validate', '--strict', ...own]
-  const { status, stdout, stderr } = spawnSync('python3', words, {
-    cwd: join(examples, 'kubernetes'),
-    env: { ...process.env, PYTHONPATH },
-    encoding: 'utf8',
-  })
+  const own = resources.filter((name) => name !== 'servicemonitor.yaml').map((name) => `kubernetes/${name}`)
+  const { status, stdout, stderr } = python(
+    ['-m', 'kubernetes_validate', '--strict', ...own],
+    [
+      'kubernetes-validate==1.37.0',
+      'attrs==26.1.0',
+      'importlib_resources==7.1.0',
+      'jsonschema==4.26.0',
+      'jsonschema-specifications==2025.9.1',
+      'packaging==26.4',
+      'PyYAML==6.0.4',
+      'referencing==0.37.0',
+      'rpds-py==2026.9.1',
+      'typing_extensions==4.16.0',
+    ],
+  )
   assert.equal(status, 0, stdout + stderr)
 })
 
@@ -149,6 +173,64 @@ test('platforms wait longer than a stop takes', async () => {
   assert.ok(startupProbe.periodSeconds * startupProbe.failureThreshold > 60)
   assert.ok(Number(unit.get('TimeoutStartSec')) > 60)
   assert.deepEqual([unit.get('Type'), unit.get('KillMode')], ['notify', 'mixed'])
+})
+
+test('each way to Lambda reports partial failures and hides messages six times the timeout', {
+  skip: missing('python3'),
+}, () => {
+  const sam = parse(text('lambda/template.yaml'), { logLevel: 'silent' }).Resources
+  const slsFile = parse(text('lambda/serverless.yml'), { logLevel: 'silent' })
+  const [sls, { sqs }] = [slsFile.functions.orders, slsFile.functions.orders.events[0]]
+  const slsQueue = slsFile.resources.Resources.Queue.Properties
+  const queues = [
+    [sam.Function.Properties.Timeout, sam.Queue.Properties],
+    [sls.timeout, slsQueue],
+  ] as const
+  for (const [timeout, { VisibilityTimeout, RedrivePolicy }] of queues)
+    assert.deepEqual([VisibilityTimeout >= 6 * timeout, RedrivePolicy.maxReceiveCount >= 5], [true, true])
+  const reported = 'ReportBatchItemFailures'
+  assert.deepEqual(sam.Function.Properties.Events.Orders.Properties.FunctionResponseTypes, [reported])
+  assert.equal(sqs.functionResponseType, reported)
+
+  const tf = terraform()
+  assert.equal(tf.aws_sqs_queue.orders.visibility_timeout_seconds, '${var.timeout_seconds * 6}')
+  assert.equal(tf.aws_lambda_function.this.timeout, '${var.timeout_seconds}')
+  assert.match(tf.aws_sqs_queue.orders.redrive_policy, /dead_letters\.arn/)
+  assert.ok(tf.aws_sqs_queue.dead_letters)
+  assert.deepEqual(tf.aws_lambda_event_source_mapping.orders.function_response_types, [reported])
+  // All three build one function of one layer for one processor.
+  const { Runtime, Architectures, Handler, MemorySize } = sam.Function.Properties
+  const { runtime, architecture } = slsFile.provider
+  const made = tf.aws_lambda_function.this
+  assert.deepEqual(
+    [runtime, [architecture], sls.handler, sls.memorySize],
+    [Runtime, Architectures, Handler, MemorySize],
+  )
+  assert.deepEqual(
+    [made.runtime, made.architectures, made.handler, made.memory_size],
+    [Runtime, Architectures, Handler, MemorySize],
+  )
+})
+
+test("the templates are what CloudFormation and SAM take, by AWS's own linter", {
+  skip: missing('python3'),
+}, () => {
+  const own = ['lambda/template.yaml', '../lambda-node/template.yaml', '../lambda-php/template.yaml']
+  const { status, stdout, stderr } = python(
+    ['-c', 'from cfnlint.runner import main; main()', ...own],
+    [
+      'cfn-lint==1.58.0',
+      'jsonpatch==1.48',
+      'jsonpointer==3.12',
+      'networkx==3.6.1',
+      'PyYAML==6.0.4',
+      'regex==2026.11.19',
+      'sympy==1.14.0',
+      'mpmath==1.3.0',
+      'typing_extensions==4.16.0',
+    ],
+  )
+  assert.equal(status, 0, stdout + stderr)
 })
 
 test('systemd finds no fault in the unit', async (t) => {
