@@ -86,7 +86,7 @@ for (const [name, program, file, skip] of languages) {
     assert.equal(textOf(await pool.run(job('wait 1'))), '1')
   })
 
-  test(`the ${name} SDK streams one answer at a time, and leaves when it is asked to`, {
+  test(`the ${name} SDK streams answers, and leaves when it is asked to`, {
     skip,
   }, async (t) => {
     const { pool, log } = await start(t)

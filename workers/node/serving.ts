@@ -64,7 +64,7 @@ export class Serving {
     this.#concurrency = several && leaks ? 1 : several?.concurrency
     if (several === undefined)
       findJobsBy(() => (this.#context === undefined ? undefined : { context: this.#context }))
-    const ofSeveral = several === undefined ? [] : ['concurrency', 'cancel']
+    const ofSeveral = several === undefined ? [] : ['concurrency', 'cancel', 'stream_id']
     const stack = listenForStack(() => this.#busyCount > 0)
     this.#features = ['job_id', ...ofSeveral, ...stack, ...featuresOf(hooks)]
     relay.read({
@@ -85,7 +85,9 @@ export class Serving {
 
   #take(frame: Frame): void {
     if (frame.stream !== 0) {
-      this.#turns.take(frame.stream)
+      const context = Buffer.from(frame.payload).subarray(0, frame.options[0] ?? 0)
+      if (this.#several === undefined) this.#turns.take(frame.stream)
+      else this.#several.take(jobIdOf(context), frame.stream)
       return
     }
     if ((frame.flags & FrameFlag.control) !== 0) {
@@ -155,7 +157,8 @@ export class Serving {
       const body: unknown = reply === undefined ? result : reply.body
       if (isStream(body)) {
         const head = (isFirst: boolean) => toHead(isFirst ? reply?.context : undefined)
-        await sendStream(this.#relay, this.#turns, { flags, head, body, encode })
+        const turns = this.#several?.turnsOf(jobId) ?? this.#turns
+        await sendStream(this.#relay, turns, { flags, head, body, encode })
       } else {
         const encoded = encode(body)
         const flushed = flushOutput()

@@ -1,11 +1,14 @@
 /** Jobs of a worker that runs several at once: what each one's code finds as its own, and how each is cancelled. */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { StreamBit } from '../../src/ipc/frame.js'
 import { type CurrentJob, findJobsBy } from './current-job.js'
+import { StreamTurns } from './stream.js'
 
 /** Jobs that run. */
 export class SeveralJobs {
   readonly #running = new Set<Promise<void>>()
   readonly #cancels = new Map<string, () => void>()
+  readonly #turns = new Map<string | undefined, StreamTurns>()
   readonly #store = new AsyncLocalStorage<CurrentJob>()
 
   constructor() {
@@ -18,6 +21,7 @@ export class SeveralJobs {
     const ended = run(cancel).finally(() => {
       this.#running.delete(ended)
       if (jobId !== undefined) this.#cancels.delete(jobId)
+      this.#turns.delete(jobId)
     })
     this.#running.add(ended)
   }
@@ -29,9 +33,22 @@ export class SeveralJobs {
     return this.#store.run(job, act)
   }
 
-  /** Aborts the signal of a job; does nothing when it has ended. */
+  /** Returns what the server says about the stream of a job that runs. */
+  turnsOf(jobId: string | undefined): StreamTurns {
+    const turns = this.#turns.get(jobId) ?? new StreamTurns()
+    this.#turns.set(jobId, turns)
+    return turns
+  }
+
+  /** Takes the stream bits of a frame; does nothing when the job has ended. */
+  take(jobId: string | undefined, bits: number): void {
+    this.#turns.get(jobId)?.take(bits)
+  }
+
+  /** Aborts the signal of a job, and ends its stream; does nothing when it has ended. */
   cancel(jobId: string): void {
     this.#cancels.get(jobId)?.()
+    this.take(jobId, StreamBit.stop)
   }
 
   /** Resolves when the jobs that run now have ended. */

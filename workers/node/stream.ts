@@ -13,7 +13,7 @@ export function isStream(result: unknown): result is AsyncIterable<unknown> {
   return typeof result === 'object' && result !== null && Symbol.asyncIterator in result
 }
 
-/** Server's messages about the stream that is being sent. */
+/** Server's messages about one stream that is being sent. */
 export class StreamTurns {
   #isStopped = false
   #heard: (() => void) | undefined
@@ -24,7 +24,7 @@ export class StreamTurns {
     this.#heard?.()
   }
 
-  /** A new stream begins. */
+  /** A new stream begins, by the same turns. */
   begin(): void {
     this.#isStopped = false
   }

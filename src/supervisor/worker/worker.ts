@@ -19,7 +19,8 @@ import type { JobScore } from './job/tally.js'
 import type { ProcessExit } from './os/process.js'
 import type { PlaceGroup, WorkerPlace } from './place.js'
 import { printStack } from './print-stack.js'
-import { type SharedJobs, shareJobs } from './shared/shared-jobs.js'
+import { shareJobs } from './shared/share-jobs.js'
+import type { SharedJobs } from './shared/shared-jobs.js'
 import { requestStack, stackSignalOf } from './stack-request.js'
 import {
   isPeaceful,

@@ -50,6 +50,8 @@ export interface RunningJobParts {
   readonly onOutcome: (outcome: Outcome) => void
   /** Limit in ms that the worker sets for its jobs itself, for the warning before it; undefined: it named none. */
   readonly ownLimitMs?: number | undefined
+  /** Names its stream to the worker, which runs other jobs beside it; undefined: it is the worker's only one. */
+  readonly stream?: { readonly jobId: number; readonly onTimeout: () => void } | undefined
   /** True when another job runs, behind which it waits in the worker's pipe. */
   readonly isWaiting: boolean
 }
@@ -64,6 +66,7 @@ export class RunningJob {
   readonly #host: JobHost
   readonly #context: Job['context']
   readonly #run: RunOptions
+  readonly #named: RunningJobParts['stream']
   #isAnswered = false
   #stream: StreamReader | undefined
   readonly #execTtlMs: number
@@ -83,7 +86,7 @@ export class RunningJob {
   #strayTimer: Timer | undefined
 
   constructor(host: JobHost, parts: RunningJobParts) {
-    const { job, context, run, jobId, onOutcome, isWaiting, ownLimitMs } = parts
+    const { job, context, run, jobId, onOutcome, isWaiting, ownLimitMs, stream } = parts
     const { clock } = host
     this.#ownLimitMs = (job.codec === Codec.control ? undefined : ownLimitMs) ?? Number.POSITIVE_INFINITY
     this.job = job
@@ -92,6 +95,7 @@ export class RunningJob {
     this.#host = host
     this.#context = context
     this.#run = run
+    this.#named = stream
     if (run.stopStream !== undefined) this.#openStream()
     this.#linesBefore = host.output.lineCount
     this.#execTtlMs = shorter(host.execTtlMs, run.execTtlMs)
@@ -259,7 +263,7 @@ export class RunningJob {
   }
 
   #openStream(): StreamReader | undefined {
-    this.#stream ??= streamReader(this.#host, this.#run)
+    this.#stream ??= streamReader(this.#host, this.#run, this.#named)
     return this.#stream
   }
 
@@ -293,14 +297,19 @@ function shorter(oneMs: number, otherMs = 0): number {
   return oneMs === 0 || otherMs === 0 ? oneMs + otherMs : Math.min(oneMs, otherMs)
 }
 
-function streamReader(host: JobHost, run: RunOptions): StreamReader | undefined {
+function streamReader(
+  host: JobHost,
+  run: RunOptions,
+  named: RunningJobParts['stream'],
+): StreamReader | undefined {
   if (run.onChunk === undefined) return undefined
   return new StreamReader({
     onChunk: run.onChunk,
     signal: run.stopStream,
     relay: host.relay(),
+    jobId: named?.jobId,
     clock: host.clock,
     timeoutMs: host.streamTimeoutMs,
-    onTimeout: host.onStreamTimeout,
+    onTimeout: named?.onTimeout ?? host.onStreamTimeout,
   })
 }

@@ -1,4 +1,7 @@
-/** Passes on the frames of one streamed answer, one after the other, at the pace of the reader. */
+/**
+ * Passes on the frames of one streamed answer, one after the other, at the pace of the reader. The only job of its worker holds the worker's
+ * frames up while its reader is slow. One job among several must not: a slow reader is felt by its own stream alone, which waits for a PONG.
+ */
 import { onAbort, type Undo } from '../../../core/abort.js'
 import type { Clock, Timer } from '../../../core/clock.js'
 import { StreamBit } from '../../../ipc/frame.js'
@@ -11,12 +14,17 @@ export interface StreamReaderOptions {
   /** Aborting asks the worker to end early. */
   readonly signal: AbortSignal | undefined
   readonly relay: Relay | undefined
+  /** Number that what is said to the worker carries, where its jobs may be several; undefined: this job is its only one. */
+  readonly jobId: number | undefined
   readonly clock: Clock
   /** Longest time that the stream may go on after that, in ms. */
   readonly timeoutMs: number
   /** Called when the stream did not end within the timeout. */
   readonly onTimeout: () => void
 }
+
+/** Bytes of one among several streams that wait for their reader: beyond them the worker does not ask before it sends, and is held up. */
+const pendingBytesMax = 4 * 2 ** 20
 
 /** Reader of one job's stream. */
 export class StreamReader {
@@ -26,6 +34,7 @@ export class StreamReader {
   #taken: Promise<void> = Promise.resolve()
   #timer: Timer | undefined
   #pendingCount = 0
+  #pendingBytes = 0
   #freed: (() => void)[] = []
 
   constructor(options: StreamReaderOptions) {
@@ -44,11 +53,12 @@ export class StreamReader {
     return new Promise((resolve) => void this.#freed.push(resolve))
   }
 
-  /** Hands on another frame; nothing more is read until it has been taken. */
+  /** Hands on another frame. Where the worker has no other job, nothing more is read until it has been taken. */
   push(chunk: Reply, wantsPong: boolean): void {
-    const { relay, onChunk } = this.#options
-    relay?.pause()
+    const { relay, onChunk, jobId } = this.#options
     this.#pendingCount += 1
+    this.#pendingBytes += chunk.body.length
+    if (jobId === undefined || this.#pendingBytes > pendingBytesMax) relay?.pause()
     const taken = this.#taken
       .then(() => onChunk(chunk))
       // The reader of the chunks has disconnected: the worker is asked to end.
@@ -57,6 +67,7 @@ export class StreamReader {
         // Over pipes PHP waits for this before it goes on, so a slow reader slows its worker. A stop that has gone out is an answer, too.
         if (wantsPong && this.#state === 'open') this.#send(StreamBit.pong)
         this.#pendingCount -= 1
+        this.#pendingBytes -= chunk.body.length
         if (this.#taken !== taken) return
         relay?.resume()
         this.#free()
@@ -88,6 +99,8 @@ export class StreamReader {
   }
 
   #send(stream: number): void {
-    this.#options.relay?.send({ flags: 0, stream, options: [], head: '' })
+    const { relay, jobId } = this.#options
+    if (jobId === undefined) relay?.send({ flags: 0, stream, options: [], head: '' })
+    else relay?.send({ flags: 0, stream, options: 'head', head: `{"jobId":${jobId}}` })
   }
 }

@@ -22,6 +22,15 @@ export function endedWithAnother(id: WorkerId, why: KillReason): RelayError {
   })
 }
 
+/** The reader of a stream has gone, and the worker did not end it. */
+export function endlessStream(id: WorkerId, job: Job): RelayError {
+  const text = `${labelOf(id)} did not end the stream of ${job.id === undefined ? 'a job' : `job ${job.id}`} although its reader had gone`
+  return new RelayError(ErrorCode.WorkerTimeout, text, {
+    hint: 'End a stream when it is stopped, or raise `stream_timeout`.',
+    details: { ...id, job: job.id },
+  })
+}
+
 /** The deadline of a job came while it waited for the worker to itself. */
 export function neverAlone(id: WorkerId, job: Job): RelayError {
   const text = `the deadline of ${job.id === undefined ? 'a job' : `job ${job.id}`} came before it began: it waited for ${labelOf(id)} to have no other`

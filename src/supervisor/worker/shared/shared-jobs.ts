@@ -7,8 +7,7 @@
  */
 import type { Undo } from '../../../core/abort.js'
 import type { RelayError } from '../../../core/errors.js'
-import type { Announced } from '../../../ipc/control.js'
-import type { Frame } from '../../../ipc/frame.js'
+import { type Frame, StreamBit } from '../../../ipc/frame.js'
 import type { Job, RunOptions } from '../../job.js'
 import { answeredJobId } from '../job/id.js'
 import { type Outcome, outcomeOf, unsent } from '../job/outcome.js'
@@ -23,20 +22,11 @@ import { takesJobs, WorkerState } from '../state.js'
 import { numberOf } from '../worker-id.js'
 import { AloneLine } from './alone-line.js'
 import { HungJobs } from './hung-jobs.js'
-import { namelessAnswer, neverAlone } from './shared-faults.js'
-import { SharedJob } from './shared-job.js'
+import { endlessStream, namelessAnswer, neverAlone } from './shared-faults.js'
+import { firstDueAt, heldStream, SharedJob } from './shared-job.js'
 import { namedLine, SharedLines } from './shared-lines.js'
 import { type PlaceOwner, SharedPlace } from './shared-place.js'
-import { placeCountOf, type SharedJobsOptions } from './shared-worker.js'
-
-/** Returns the jobs of a worker that announced several at once; undefined for any other. */
-export function shareJobs(announced: Announced, options: SharedJobsOptions): SharedJobs | undefined {
-  const placeCount = placeCountOf(options.host, announced)
-  if (placeCount === 1) return undefined
-  const shared = new SharedJobs(options, placeCount)
-  options.output.tagEach((text) => shared.tag(text))
-  return shared
-}
+import { type SharedJobsOptions, streamIdFeature } from './shared-worker.js'
 
 /** Jobs of one worker. */
 export class SharedJobs implements PlaceOwner<SharedJob>, JobBook {
@@ -49,6 +39,7 @@ export class SharedJobs implements PlaceOwner<SharedJob>, JobBook {
   /** Jobs that were sent and whose callers wait, by number. */
   readonly #jobs = new Map<number, SharedJob>()
   readonly #hung: HungJobs
+  readonly #onStreamTimeout: ((job: SharedJob) => void) | undefined
   /** Places that nobody holds and that are not offered. */
   #parkedCount = 0
   readonly #line = new AloneLine()
@@ -63,6 +54,7 @@ export class SharedJobs implements PlaceOwner<SharedJob>, JobBook {
     this.#lines = new SharedLines(output)
     this.#host = { ...host, output: this.#lines }
     this.#hung = new HungJobs({ ...options, others: () => this.#jobs.size })
+    this.#onStreamTimeout = this.has(streamIdFeature) ? (job) => this.#endStream(job) : undefined
     this.places = Array.from({ length: placeCount }, () => new SharedPlace(this))
   }
 
@@ -105,17 +97,14 @@ export class SharedJobs implements PlaceOwner<SharedJob>, JobBook {
     return undefined
   }
 
-  /** Stream of the job that runs alone. */
+  /** A stream whose reader has not taken all that came. */
   get stream(): StreamReader | undefined {
-    return this.#onlyJob?.running.stream
+    return heldStream(this.#jobs.values()) ?? this.#onlyJob?.running.stream
   }
 
   /** Monotonic ms at which the first of its jobs is due; Infinity when none is. */
   get dueAt(): number {
-    let dueAt = Number.POSITIVE_INFINITY
-    for (const { running } of this.#jobs.values()) dueAt = Math.min(dueAt, running.dueAt)
-    for (const { running } of this.#line.waiting) dueAt = Math.min(dueAt, running.dueAt)
-    return dueAt
+    return Math.min(firstDueAt(this.#jobs.values()), firstDueAt(this.#line.waiting))
   }
 
   has(feature: string): boolean {
@@ -154,7 +143,8 @@ export class SharedJobs implements PlaceOwner<SharedJob>, JobBook {
       return
     }
     this.#numberOf += 1
-    const made = new SharedJob(this.#host, { place, job, run, onOutcome, id: this.#numberOf })
+    const [id, onStreamTimeout] = [this.#numberOf, this.#onStreamTimeout]
+    const made = new SharedJob(this.#host, { place, job, run, onOutcome, id, onStreamTimeout })
     place.job = made
     if (this.#line.enter(made)) this.#options.withdraw()
     if (!this.isClosed) {
@@ -233,9 +223,7 @@ export class SharedJobs implements PlaceOwner<SharedJob>, JobBook {
   }
 
   get #onlyJob(): SharedJob | undefined {
-    if (this.inWorker !== 1) return undefined
-    for (const job of this.#jobs.values()) return job
-    return undefined
+    return this.inWorker === 1 ? this.#jobs.values().next().value : undefined
   }
 
   /** Sends what may begin, in the order in which it came. */
@@ -319,6 +307,12 @@ export class SharedJobs implements PlaceOwner<SharedJob>, JobBook {
     job.running.onOutcome(outcome)
   }
 
+  /** Ends a job whose reader has gone, and whose stream goes on all the same. */
+  #endStream(job: SharedJob): void {
+    if (this.#jobs.get(job.id) === job)
+      this.#giveUp(job, 'aborted', endlessStream(this.#host.id, job.running.job))
+  }
+
   /** Tells the caller the end of a job that the worker still has, and asks the worker to cancel it. */
   #giveUp(job: SharedJob, why: 'exec_ttl' | 'deadline' | 'aborted', error: RelayError): void {
     const tell = this.#take(job, { kind: 'fault', error })
@@ -329,6 +323,8 @@ export class SharedJobs implements PlaceOwner<SharedJob>, JobBook {
   /** Takes a frame that answers no job for which a caller waits. */
   #takeWrong(id: number | undefined, frame: Frame): void {
     const { worker } = this.#options
+    // A piece of a stream that was given up: its end is still to come.
+    if ((frame.stream & StreamBit.more) !== 0 && id !== undefined && this.#hung.get(id) !== undefined) return
     const late = this.#hung.answered(id)
     if (late !== undefined) {
       late.running.settleLater(() => {

@@ -12,6 +12,8 @@ import type { WorkerOptions } from '../worker-options.js'
 const concurrencyFeature = 'concurrency'
 /** Feature of workers that end a job when they are asked to. */
 export const cancelFeature = 'cancel'
+/** Feature of workers that are told of which job's stream the server speaks. */
+export const streamIdFeature = 'stream_id'
 // A place is a few objects here, and the jobs of a worker end with it.
 const placesMax = 1000
 

@@ -266,7 +266,7 @@ test('a job that runs alone waits for the others, and those that come later wait
   await second
 })
 
-test('a job that streams runs alone, so that the frames of several streams are not mixed up', async (t) => {
+test('frames of several streams are not mixed up', async (t) => {
   const { pool } = await start(t)
   const streams = await Promise.all(
     ['a', 'b', 'c'].map(async (name) => {
@@ -278,6 +278,19 @@ test('a job that streams runs alone, so that the frames of several streams are n
     }),
   )
   assert.deepEqual(streams, ['a in pieces', 'b in pieces', 'c in pieces'])
+})
+
+test('a stream that does not end when its reader has gone fails alone; the other jobs go on', async (t) => {
+  const { pool } = await start(t, { stream_timeout: 50 })
+  const other = pool.run(job('hold a'))
+  const gone = new AbortController()
+  const onChunk = () => gone.abort()
+  await assert.rejects(
+    pool.run(job('endless x'), { onChunk, stopStream: gone.signal }),
+    /did not end the stream of/,
+  )
+  await pool.run(job('open a'))
+  assert.equal(textOf(await other), 'a')
 })
 
 test('a line of the SDK carries its job; a plain one only while no other job runs', async (t) => {

@@ -44,7 +44,7 @@ class SeveralJobs:
         self._tasks: dict[asyncio.Task[None], Any] = {}
         self._numbers: dict[Any, asyncio.Task[None]] = {}
         self._cancelled: set[asyncio.Task[None]] = set()
-        self._turns = _StreamTurns()
+        self._turns: dict[Any, _StreamTurns] = {}
         self._end: asyncio.Future[None] | None = None
 
     async def serve(self) -> None:
@@ -78,11 +78,19 @@ class SeveralJobs:
 
     def _take(self, frame: Frame) -> None:
         if frame.stream:
-            self._turns.take(frame.stream)
+            self._take_stream(frame)
         elif frame.flags & CONTROL:
             self._on_control(json.loads(frame.payload), frame.payload)
         else:
             self._start(frame)
+
+    def _take_stream(self, frame: Frame) -> None:
+        context_bytes = frame.options[0] if frame.options else 0
+        context = json.loads(frame.payload[:context_bytes] or b"{}")
+        turns = self._turns.get(context.get("jobId"))
+        # It may be about a stream that has ended.
+        if turns is not None:
+            turns.take(frame.stream)
 
     def _on_control(self, message: dict, payload: bytes) -> None:
         if message.get("stop"):
@@ -152,35 +160,32 @@ class SeveralJobs:
                 self._leaks.end()
 
     async def _stream(self, reply: Reply, answers: Answers) -> None:
-        """Sends an answer piece by piece. The server runs such a job alone, so what it says about a stream is about this one."""
-        self._turns.begin()
+        """Sends an answer piece by piece. What the server says about it carries the number of the job."""
+        turns = self._turns[answers.job_id] = _StreamTurns()
         context, count = reply.context, 0
         pieces = _each(reply.body)
         try:
             async for piece in pieces:
-                if self._turns.is_stopped:
+                if turns.is_stopped:
                     break
                 count += 1
                 asks = count % PIECES_PER_PING == 0
                 answers.piece(context, piece, STREAM_MORE | (STREAM_PING if asks else 0))
                 context = {}
                 if asks:
-                    await self._turns.answer()
+                    await turns.answer()
         finally:
+            self._turns.pop(answers.job_id, None)
             await pieces.aclose()
         answers.piece(context, None, 0)
 
 
 class _StreamTurns:
-    """What the server says about the stream that is sent."""
+    """What the server says about one stream that is sent."""
 
     def __init__(self) -> None:
         self.is_stopped = False
         self._heard = asyncio.Event()
-
-    def begin(self) -> None:
-        self.is_stopped = False
-        self._heard.clear()
 
     def take(self, bits: int) -> None:
         self.is_stopped = self.is_stopped or bool(bits & STREAM_STOP)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -41,32 +41,94 @@ def wsgi_handler(app: Callable[..., Iterable[bytes]]) -> Callable[[bytes, Contex
 def asgi_handler(app: Callable[..., Any]) -> Callable[[bytes, Context], Any]:
     """Makes a handler for `serve` of an ASGI application: `serve(asgi_handler(app), concurrency=100)`. Set `http.raw_body: true`.
 
-    Answers go out whole. Lifespan events and WebSockets are not sent.
+    An answer that the application sends in one message goes out whole, any other piece by piece: when the client has left, `receive` says
+    `http.disconnect` and `send` raises OSError. Lifespan events and WebSockets are not sent.
     """
 
     async def handle(body: bytes, context: Context) -> Reply:
-        head: dict[str, Any] = {}
-        pieces: list[bytes] = []
-        given = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def receive() -> dict:
-            if given:
-                return given.pop()
-            # The client is not heard of any more.
-            await asyncio.Event().wait()
-            return {"type": "http.disconnect"}
-
-        async def send(message: dict) -> None:
-            if message["type"] == "http.response.start":
-                lines = [(_text(name), _text(value)) for name, value in message.get("headers", [])]
-                head.update(_head(message["status"], lines))
-            elif message["type"] == "http.response.body":
-                pieces.append(message.get("body", b""))
-
-        await app(_scope(context), receive, send)
-        return reply(b"".join(pieces), head)
+        exchange = _Exchange(body)
+        call = asyncio.ensure_future(app(_scope(context), exchange.receive, exchange.send))
+        begun = asyncio.ensure_future(exchange.begun.wait())
+        try:
+            await asyncio.wait({call, begun}, return_when=asyncio.FIRST_COMPLETED)
+            if exchange.is_streamed:
+                return reply(exchange.pieces(call), exchange.head)
+            await call
+        except asyncio.CancelledError:
+            call.cancel()
+            raise
+        finally:
+            begun.cancel()
+        return reply(exchange.whole, exchange.head)
 
     return handle
+
+
+class _Exchange:
+    """One request of an ASGI application and its answer."""
+
+    def __init__(self, body: bytes) -> None:
+        self.head: dict[str, Any] = {}
+        self.whole = b""
+        self.begun = asyncio.Event()
+        self.is_streamed = False
+        self._requests = [{"type": "http.request", "body": body, "more_body": False}]
+        # One piece: a slow client slows the application.
+        self._pieces: asyncio.Queue[bytes] = asyncio.Queue(1)
+        self._left = asyncio.Event()
+
+    async def receive(self) -> dict:
+        if self._requests:
+            return self._requests.pop()
+        await self._left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: dict) -> None:
+        if message["type"] == "http.response.start":
+            lines = [(_text(name), _text(value)) for name, value in message.get("headers", [])]
+            self.head.update(_head(message["status"], lines))
+        if message["type"] != "http.response.body":
+            return
+        if self._left.is_set():
+            raise OSError("the client has left")
+        piece = message.get("body", b"")
+        if not self.is_streamed and not message.get("more_body", False):
+            self.whole = piece
+            self.begun.set()
+            return
+        self.is_streamed = True
+        self.begun.set()
+        if piece:
+            await self._pieces.put(piece)
+
+    async def pieces(self, call: asyncio.Future[None]) -> AsyncIterator[bytes]:
+        """Yields what the application sends until its call has ended; raises what that raises."""
+        try:
+            while not (call.done() and self._pieces.empty()):
+                piece = asyncio.ensure_future(self._pieces.get())
+                await asyncio.wait({call, piece}, return_when=asyncio.FIRST_COMPLETED)
+                if piece.done():
+                    yield piece.result()
+                else:
+                    piece.cancel()
+            call.result()
+        finally:
+            await self._leave(call)
+
+    async def _leave(self, call: asyncio.Future[None]) -> None:
+        """Waits for the end of the application, which is told that the client has left where it still runs."""
+        self._left.set()
+        # A piece that waits for the client must not hold the application up.
+        while not self._pieces.empty():
+            self._pieces.get_nowait()
+        try:
+            await asyncio.wait({call})
+        except asyncio.CancelledError:
+            call.cancel()
+            raise
+        if not call.cancelled():
+            # What it raises now is nobody's: Python would tell of it as never retrieved.
+            call.exception()
 
 
 def _pieces(first: list[bytes], rest: Any, whole: Any) -> Any:
@@ -134,7 +196,7 @@ def _scope(context: Context) -> dict:
     lines = [(name.lower().encode(), value.encode()) for name, given in headers.items() for value in given]
     return {
         "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": values["protocol"].removeprefix("HTTP/"),
         "method": values["method"],
         "scheme": uri.scheme,

@@ -138,7 +138,7 @@ def _serve_several(
 
     from .several import SeveralJobs
 
-    announced = {"features": [*features, "concurrency", "cancel"], "concurrency": concurrency}
+    announced = {"features": [*features, "concurrency", "cancel", "stream_id"], "concurrency": concurrency}
 
     def greet() -> None:
         relay.write(CONTROL, json.dumps({"pid": os.getpid(), **announced}).encode())
