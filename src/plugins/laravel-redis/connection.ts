@@ -33,20 +33,10 @@ export async function connectRedis(url: string, driver: string): Promise<RedisCo
     commands.disconnect()
     throw error
   }
-  // A command that could not be sent says less than the connection itself.
-  let last: unknown
-  for (const one of [commands, waiting])
-    one.on('error', (error: unknown) => {
-      last = error
-    })
   return {
     commands,
     waiting,
-    fault: (error) => {
-      const isOffline =
-        error instanceof Error && /isn't writeable|Connection is closed|Command timed out/.test(error.message)
-      return opener.fault(isOffline ? (last ?? error) : error)
-    },
+    fault: (error) => opener.fault(error),
     close: () => {
       commands.disconnect()
       waiting.disconnect()

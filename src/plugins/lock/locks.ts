@@ -5,20 +5,7 @@
  * Invariant: a resource has a holder or none at all (it is then forgotten, its line is empty); a writer is its only holder.
  */
 import { type Clock, onAbort, type Timer, type Undo } from '../../index.js'
-
-/** Wish for a lock. */
-export interface LockWish {
-  readonly resource: string
-  /** Identifies the holder; it is needed for the release. */
-  readonly id: string
-  readonly kind: 'write' | 'read'
-  /** Ms until it is released by itself; 0: never. */
-  readonly ttlMs: number
-  /** The longest wait; 0: none. */
-  readonly waitMs: number
-  /** Aborts the wait, and gives back a lock that nobody hears of. */
-  readonly signal: AbortSignal
-}
+import type { LockTable, LockWish } from './lock-table.js'
 
 interface Holder {
   readonly kind: 'write' | 'read'
@@ -41,7 +28,7 @@ const resourcesMax = 1_000_000
 const waitersMax = 10_000
 
 /** The locks of one server. */
-export class Locks {
+export class Locks implements LockTable {
   readonly #clock: Clock
   readonly #resources = new Map<string, Resource>()
   #waiters = 0

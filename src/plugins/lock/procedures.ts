@@ -1,6 +1,6 @@
-/** The procedures `lock.*`, with RoadRunner's messages: times are microseconds. The locks are loaded with the first call. */
-import { type Clock, type ProcedureCall, procedure, protoMessage, type RpcService } from '../../index.js'
-import type { Locks } from './locks.js'
+/** The procedures `lock.*`, with RoadRunner's messages: times are microseconds. The locks are opened with the first call. */
+import { type ProcedureCall, procedure, protoMessage, type RpcService } from '../../index.js'
+import type { LockTable } from './lock-table.js'
 
 const request = protoMessage({
   resource: [1, 'string'],
@@ -25,17 +25,17 @@ interface Request {
 }
 
 /** Returns the procedures by name, and what releases everything. */
-export function lockProcedures(clock: Clock): {
+export function lockProcedures(open: () => Promise<LockTable>): {
   readonly procedures: Parameters<RpcService['register']>[1]
-  readonly close: () => void
+  readonly close: () => Promise<void>
 } {
-  let locks: Promise<Locks> | undefined
+  let locks: Promise<LockTable> | undefined
   const loaded = () => {
-    locks ??= import('./locks.js').then(({ Locks }) => new Locks(clock))
+    locks ??= open()
     return locks
   }
   const over = (
-    act: (locks: Locks, request: Request, signal: AbortSignal) => boolean | Promise<boolean>,
+    act: (locks: LockTable, request: Request, signal: AbortSignal) => boolean | Promise<boolean>,
     needsId = true,
   ) =>
     procedure({
@@ -60,7 +60,7 @@ export function lockProcedures(clock: Clock): {
       Exists: over((all, { resource, id }) => all.exists(resource, id)),
       UpdateTTL: over((all, { resource, id, ttl }) => all.updateTtl(resource, id, msOf(ttl))),
     },
-    close: () => void locks?.then((all) => all.close()),
+    close: async () => void (await (await locks)?.close()),
   }
 }
 

@@ -52,25 +52,36 @@ export async function redisOpener({ address, user, keys }: RedisOpenerOptions): 
   const ioredis = await loadClient({ packages: ['ioredis'], driver: user, load: () => import('ioredis') })
   const own = await addressOptions(address)
   const place = placeOfRedis(address)
-  const fault = (error: unknown, subject?: string) => redisFault(error, { place, keys, subject })
+  // A command that could not be sent says less than the connection itself.
+  let last: unknown
+  const fault = (error: unknown, subject?: string) =>
+    redisFault(isUnsent(error) ? (last ?? error) : error, { place, keys, subject })
+  const noted = <T extends RedisClient>(made: T): T => {
+    made.on('error', (error: unknown) => {
+      last = error
+    })
+    return made
+  }
   const client = ({ client: given, cluster, askSentinelsAgain }: RedisBehaviour): RedisClient => {
     const options = { ...given, ...own }
     const { url, master_name: name, sentinel_password: sentinelPassword } = address
-    if (url !== undefined) return new ioredis.Redis(url, options)
+    if (url !== undefined) return noted(new ioredis.Redis(url, options))
     const servers = redisServersOf(address)
     const [first] = servers
     if (name !== '')
-      return new ioredis.Redis({
-        ...options,
-        sentinels: servers,
-        name,
-        ...(askSentinelsAgain === undefined ? {} : { sentinelRetryStrategy: askSentinelsAgain }),
-        // Without both the master and the sentinels would be spoken to in the clear.
-        ...(own.tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: own.tls }),
-        ...(sentinelPassword === '' ? {} : { sentinelPassword }),
-      })
-    if (servers.length === 1 && first !== undefined) return new ioredis.Redis({ ...options, ...first })
-    return new ioredis.Cluster(servers, { ...cluster, redisOptions: options, lazyConnect: true })
+      return noted(
+        new ioredis.Redis({
+          ...options,
+          sentinels: servers,
+          name,
+          ...(askSentinelsAgain === undefined ? {} : { sentinelRetryStrategy: askSentinelsAgain }),
+          // Without both the master and the sentinels would be spoken to in the clear.
+          ...(own.tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: own.tls }),
+          ...(sentinelPassword === '' ? {} : { sentinelPassword }),
+        }),
+      )
+    if (servers.length === 1 && first !== undefined) return noted(new ioredis.Redis({ ...options, ...first }))
+    return noted(new ioredis.Cluster(servers, { ...cluster, redisOptions: options, lazyConnect: true }))
   }
   return {
     place,
@@ -78,20 +89,24 @@ export async function redisOpener({ address, user, keys }: RedisOpenerOptions): 
     fault,
     connect: async (behaviour) => {
       const made = client(behaviour)
-      let reason: unknown
-      const note = (error: unknown) => {
-        reason = error
-      }
-      made.on('error', note)
       try {
         await made.connect()
         return made
       } catch (error) {
         made.disconnect()
-        throw fault(reason ?? error)
+        throw fault(error)
       }
     },
   }
+}
+
+function isUnsent(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    /isn't writeable|Connection is closed|Command timed out|max retries per request|All sentinels are unreachable|Failed to refresh slots/.test(
+      error.message,
+    )
+  )
 }
 
 async function addressOptions({ username, password, db, dial_timeout: connectTimeout, tls }: RedisAddress) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Locks, type LockWish } from '../../../src/plugins/lock/locks.js'
+import type { LockWish } from '../../../src/plugins/lock/lock-table.js'
+import { Locks } from '../../../src/plugins/lock/locks.js'
 import { ManualClock } from '../../ipc/manual-clock.js'
 
 function make() {
