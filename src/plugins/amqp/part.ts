@@ -1,5 +1,6 @@
 /** The part `amqp` of a pipeline: its keys, which are RoadRunner's. */
 import type { ConfigOf } from '../../index.js'
+import { priorityKey } from '../../work/queues/pipeline-keys.js'
 
 const off = { type: 'boolean', default: false } as const
 const on = { type: 'boolean', default: true } as const
@@ -38,13 +39,7 @@ export const amqpPart = {
       maximum: 65_535,
       description: 'Messages in hand at most; without it as many as workers can soon run.',
     },
-    priority: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1000,
-      default: 10,
-      description: 'Priority of jobs that have none; less is more often.',
-    },
+    priority: priorityKey,
     durable: { ...off, description: 'The queue outlives a restart of RabbitMQ.' },
     exclusive: { ...off, description: 'The queue belongs to our connection and ends with it.' },
     queue_auto_delete: { ...off, description: 'The queue is deleted when its last consumer has gone.' },

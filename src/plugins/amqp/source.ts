@@ -2,6 +2,7 @@
  * The source over one queue of RabbitMQ. A lost session is opened again by the next call; its deliveries come again, so that answers to
  * them are dropped. Nothing expires: a delivery is ours as long as its session lives.
  */
+
 import type { ConsumeMessage } from 'amqplib'
 import { type Clock, onAbort, type Timer, type Undo } from '../../index.js'
 import type {
@@ -14,6 +15,7 @@ import type {
   Source,
   SourceCounts,
 } from '../../work/index.js'
+import { KeptLink } from '../../work/queues/kept-link.js'
 import { LostMessage } from '../../work/queues/lost-message.js'
 import { queueFault } from '../../work/queues/queue-fault.js'
 import { failedQueue, failedQueueOf } from './failed-queue.js'
@@ -72,15 +74,18 @@ export class AmqpSource implements Source {
   readonly #held = new Map<Delivery, Held>()
   /** Deliveries that wait for their next try. */
   readonly #waits = new Map<Delivery, Timer>()
-  #link: Promise<Link> | undefined
+  readonly #link: KeptLink<Link>
   #watched: AbortSignal | undefined
   #unwatch: Undo | undefined
-  #isClosed = false
 
   constructor(options: AmqpSourceOptions) {
     const { config, newId, addr, clock } = options
     const { queue, priority, queue_headers: headers, consumer_id: consumer } = config
     this.#options = options
+    this.#link = new KeptLink({
+      connect: () => this.#connect(),
+      isLost: ({ session }) => session.fault !== undefined,
+    })
     this.#traits = traitsOf(headers)
     const { priorityMax, isQuorum } = this.#traits
     this.#facts = { queue, vhost: vhostOf(addr), priority, priorityMax, newId }
@@ -91,20 +96,20 @@ export class AmqpSource implements Source {
       attempts: isQuorum ? 'deliveries' : 'tries',
       nacked: config.requeue_on_fail ? 'retried' : 'dropped',
     }
-    const aside: AmqpSession['aside'] = async (use) => (await this.#connected()).session.aside(use)
+    const aside: AmqpSession['aside'] = async (use) => (await this.#link.get()).session.aside(use)
     const nowMs = () => clock.monotonicMs()
     this.failed = failedQueue({ queue, newId, nowMs, aside, keep: (failed) => this.#keep(failed) })
   }
 
   /** Rejects with the fault of the connection; connects first where there is none. */
   async open(): Promise<void> {
-    await this.#connected()
+    await this.#link.get()
   }
 
   async pull(want: number, signal: AbortSignal, waitMs = waitMsDefault): Promise<readonly Delivery[]> {
     const { config, clock } = this.#options
     if (config.queue === '') throw noQueue(this.#options.pipeline)
-    const link = await this.#connected()
+    const link = await this.#link.get()
     if (signal.aborted) return []
     this.#watch(signal)
     // What waits for its next try must not hold up the rest.
@@ -161,7 +166,7 @@ export class AmqpSource implements Source {
   /** In their order; resolves when RabbitMQ has confirmed all. */
   async push(jobs: readonly NewJob[]): Promise<void> {
     const { pipeline, newId, clock } = this.#options
-    const { publisher } = await this.#connected()
+    const { publisher } = await this.#link.get()
     const { priorityMax } = this.#traits
     const facts = { pipeline, priorityMax, nowMs: clock.nowMs() }
     const told = jobs.map(async (job) => {
@@ -176,7 +181,7 @@ export class AmqpSource implements Source {
   /** Asks the queue. RabbitMQ does not say what other consumers have in hand, nor what waits in queues of delays. */
   async counts(): Promise<SourceCounts> {
     const { queue } = this.#options.config
-    const { session, inbox } = await this.#connected()
+    const { session, inbox } = await this.#link.get()
     if (queue === '') return { active: undefined, delayed: undefined, reserved: undefined }
     try {
       const { messageCount, consumerCount } = await session.aside((channel) => channel.checkQueue(queue))
@@ -196,10 +201,9 @@ export class AmqpSource implements Source {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
     this.#unwatch?.()
     for (const timer of this.#waits.values()) timer.clear()
-    const link = await this.#link?.catch(() => undefined)
+    const link = await this.#link.close()
     if (link === undefined) return
     const { session, inbox } = link
     inbox.stop()
@@ -216,7 +220,7 @@ export class AmqpSource implements Source {
     this.#watched = signal
     this.#unwatch = onAbort(signal, () => {
       this.#watched = undefined
-      void this.#link?.then(({ inbox }) => inbox.stop()).catch(() => undefined)
+      void this.#link.peek().then((link) => link?.inbox.stop())
     })
   }
 
@@ -271,32 +275,9 @@ export class AmqpSource implements Source {
     if (link.session.fault === undefined) link.inbox.acknowledge([message])
   }
 
-  /** Returns the link that lives, or makes one. */
-  async #connected(): Promise<Link> {
-    if (this.#isClosed) throw new Error('the pipeline is closed')
-    const known = this.#link
-    if (known !== undefined) {
-      const link = await known
-      if (link.session.fault === undefined) return link
-      if (this.#link === known) this.#link = undefined
-    }
-    if (this.#link === undefined) {
-      const made = this.#connect()
-      this.#link = made
-      made.catch(() => {
-        if (this.#link === made) this.#link = undefined
-      })
-    }
-    return this.#link
-  }
-
   async #connect(): Promise<Link> {
     const { connect, config, clock } = this.#options
     const session = await connect()
-    if (this.#isClosed) {
-      await session.close()
-      throw new Error('the pipeline is closed')
-    }
     const { exchange, exchange_type: type, queue } = config
     const nowMs = () => clock.monotonicMs()
     const inbox = new Inbox({ session, queue, tag: this.#tag, nowMs })

@@ -1,5 +1,6 @@
 /** The keys of `beanstalk:`, and of a pipeline in a tube. */
 import { section } from '../../index.js'
+import { priorityKey } from '../../work/queues/pipeline-keys.js'
 
 /** The section: where the server is. */
 export const beanstalkSection = section(
@@ -41,13 +42,7 @@ export const beanstalkPart = {
       description:
         'Beanstalkd’s priority of jobs that are pushed: 0 is served before all others of the tube.',
     },
-    priority: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1000,
-      default: 10,
-      description: 'Priority of jobs that have none; less is more often.',
-    },
+    priority: priorityKey,
     prefetch: {
       type: 'integer',
       minimum: 1,

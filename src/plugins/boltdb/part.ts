@@ -1,4 +1,5 @@
 /** The part `boltdb` of a pipeline: RoadRunner’s keys. */
+import { priorityKey } from '../../work/queues/pipeline-keys.js'
 
 /** Keys of a pipeline that was BoltDB's. */
 export const boltDbPart = {
@@ -18,13 +19,7 @@ export const boltDbPart = {
       maximum: 7777,
       description: 'RoadRunner’s mode of its file. A journal is its owner’s alone, whatever stands here.',
     },
-    priority: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1000,
-      default: 10,
-      description: 'Priority of jobs that have none; less is more often.',
-    },
+    priority: priorityKey,
     prefetch: {
       type: 'integer',
       minimum: 1,

@@ -7,6 +7,7 @@ import {
   type SectionConfig,
   section,
 } from '../../index.js'
+import { uploadKeys } from '../../work/http/upload-keys.js'
 import { headersKeys, staticKeys } from './middleware-keys.js'
 
 /** Limits of connections and requests that RoadRunner has built in, or not at all. */
@@ -68,36 +69,12 @@ const uploads = {
   type: 'object',
   description: 'Uploaded files.',
   properties: {
-    dir: {
-      type: 'string',
-      default: '',
-      description: 'The folder for uploads; empty: the system’s temporary folder.',
-    },
+    ...uploadKeys,
     forbid: {
       type: 'array',
       items: { type: 'string' },
       default: ['.php', '.exe', '.bat'],
       description: 'File extensions that are refused.',
-    },
-    allow: {
-      type: 'array',
-      items: { type: 'string' },
-      description: 'The only file extensions that are accepted; empty: all.',
-    },
-    max_files: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1000,
-      default: 20,
-      description:
-        'Files of one form; PHP’s `max_file_uploads`. More are answered with 413. Fields left blank do not count.',
-    },
-    max_fields: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 10_000,
-      default: 1000,
-      description: 'Other parts of a multipart form; PHP’s `max_input_vars`. More are answered with 413.',
     },
   },
 } as const

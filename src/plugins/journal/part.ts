@@ -1,4 +1,5 @@
 /** The part `journal` of a pipeline: its keys. */
+import { priorityKey } from '../../work/queues/pipeline-keys.js'
 
 /** Keys of a pipeline in a journal. */
 export const journalPart = {
@@ -12,13 +13,7 @@ export const journalPart = {
       description:
         'Folder of the journal, created where it is not there. Pipelines may share one, servers may not.',
     },
-    priority: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1000,
-      default: 10,
-      description: 'Priority of jobs that have none; less is more often.',
-    },
+    priority: priorityKey,
     prefetch: {
       type: 'integer',
       minimum: 1,

@@ -1,5 +1,6 @@
 /** The keys of `lambda:`, and the check of those that depend on each other. */
 import { poolOrName, type SectionConfig, section } from '../../index.js'
+import { uploadKeys } from '../../work/http/upload-keys.js'
 
 /** The section. */
 export const config = section(
@@ -146,36 +147,11 @@ export const config = section(
           type: 'object',
           description: 'Uploaded files.',
           properties: {
-            dir: {
-              type: 'string',
-              default: '',
-              description: 'The folder for uploads; empty: the system’s temporary folder.',
-            },
+            ...uploadKeys,
             forbid: {
               type: 'array',
               items: { type: 'string' },
               description: 'File extensions that are refused, e.g. .php.',
-            },
-            allow: {
-              type: 'array',
-              items: { type: 'string' },
-              description: 'The only file extensions that are accepted; empty: all.',
-            },
-            max_files: {
-              type: 'integer',
-              minimum: 1,
-              maximum: 1000,
-              default: 20,
-              description:
-                'Files of one form; PHP’s `max_file_uploads`. More are answered with 413. Fields left blank do not count.',
-            },
-            max_fields: {
-              type: 'integer',
-              minimum: 1,
-              maximum: 10_000,
-              default: 1000,
-              description:
-                'Other parts of a multipart form; PHP’s `max_input_vars`. More are answered with 413.',
             },
           },
         },

@@ -1,5 +1,6 @@
 /** The keys of `nats:`, and of a pipeline in a stream. */
 import { secret, section } from '../../index.js'
+import { priorityKey } from '../../work/queues/pipeline-keys.js'
 
 /** The section: where the server is. */
 export const natsSection = section(
@@ -46,13 +47,7 @@ export const natsPart = {
       description:
         'Durable consumer, which all servers on the queue share; empty: `rr-` and the subject. It is made where it is missing.',
     },
-    priority: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1000,
-      default: 10,
-      description: 'Priority of jobs that have none; less is more often.',
-    },
+    priority: priorityKey,
     prefetch: {
       type: 'integer',
       minimum: 1,

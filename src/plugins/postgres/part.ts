@@ -1,5 +1,6 @@
 /** The keys of `postgres:`, and of a pipeline in a table. */
 import { type SectionConfig, secret, section } from '../../index.js'
+import { priorityKey } from '../../work/queues/pipeline-keys.js'
 
 /** The section: where the database is. */
 export const postgresSection = section(
@@ -55,13 +56,7 @@ export const postgresPart = {
       default: '',
       description: 'Name of the queue within the table; empty: that of the pipeline.',
     },
-    priority: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1000,
-      default: 10,
-      description: 'Priority of jobs that have none; less is more often.',
-    },
+    priority: priorityKey,
     prefetch: {
       type: 'integer',
       minimum: 1,

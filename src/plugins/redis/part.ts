@@ -1,5 +1,6 @@
 /** The keys of `redis:`, which are RoadRunner's, and of a pipeline in a stream of Redis. */
 import { type SectionConfig, secret, section } from '../../index.js'
+import { priorityKey } from '../../work/queues/pipeline-keys.js'
 import { redisAddressKeys } from '../../work/redis/address.js'
 
 /** The section: where Redis is. */
@@ -52,12 +53,6 @@ export const redisStreamPart = {
       default: 1000,
       description: 'Jobs of one read at most.',
     },
-    priority: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 1000,
-      default: 10,
-      description: 'Priority of jobs that have none; less is more often.',
-    },
+    priority: priorityKey,
   },
 } as const

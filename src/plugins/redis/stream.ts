@@ -1,5 +1,6 @@
 /** The commands of one stream, its group and its two keys beside it, typed. Reconnects with the next call; faults are the queue's. */
 
+import { KeptLink } from '../../work/queues/kept-link.js'
 import type { StreamEntry } from './entry.js'
 import type { RedisLink } from './redis-link.js'
 import { streamLook } from './scripts.js'
@@ -25,11 +26,11 @@ export interface LookedAt {
 /** A stream. */
 export class RedisStream {
   readonly #options: RedisStreamOptions
-  #link: Promise<RedisLink> | undefined
-  #isClosed = false
+  readonly #link: KeptLink<RedisLink>
 
   constructor(options: RedisStreamOptions) {
     this.#options = options
+    this.#link = new KeptLink({ connect: () => this.#connect(), isLost: ({ isLost }) => isLost })
   }
 
   /** Connects, and makes the group where it is not there. */
@@ -93,7 +94,7 @@ export class RedisStream {
 
   /** Ends a wait of `read`. */
   async unblock(): Promise<void> {
-    const link = await this.#link?.catch(() => undefined)
+    const link = await this.#link.peek()
     link?.unblock()
   }
 
@@ -140,8 +141,7 @@ export class RedisStream {
 
   /** Leaves the group where nothing of ours is pending any more, and closes. */
   async close(): Promise<void> {
-    this.#isClosed = true
-    const link = await this.#link?.catch(() => undefined)
+    const link = await this.#link.close()
     if (link === undefined || link.isLost) return
     const { keys, group, consumer } = this.#options
     const left = await link.commands
@@ -156,31 +156,13 @@ export class RedisStream {
     const { faultOf } = this.#options
     let link: RedisLink | undefined
     try {
-      link = await this.#connected()
+      link = await this.#link.get()
       return await call(link)
     } catch (error) {
       // A group that is gone with its stream is made again with the next connection.
       if (link !== undefined && error instanceof Error && error.message.startsWith('NOGROUP')) link.end()
       throw faultOf(error)
     }
-  }
-
-  async #connected(): Promise<RedisLink> {
-    if (this.#isClosed) throw new Error('the pipeline is closed')
-    const known = this.#link
-    if (known !== undefined) {
-      const link = await known
-      if (!link.isLost) return link
-      if (this.#link === known) this.#link = undefined
-    }
-    if (this.#link === undefined) {
-      const made = this.#connect()
-      this.#link = made
-      made.catch(() => {
-        if (this.#link === made) this.#link = undefined
-      })
-    }
-    return this.#link
   }
 
   async #connect(): Promise<RedisLink> {
