@@ -40,7 +40,7 @@ export class KeptLink<T> {
     try {
       return await this.#link
     } catch {
-      // Whoever asked for it was told.
+      // The call that asked for it was told.
       return undefined
     }
   }
