@@ -28,6 +28,7 @@ test('each package has one home, and none is imported where a cold start would p
     send: 'src/work/http/',
     mysql2: 'src/plugins/laravel-database/',
     'mysql2/promise': 'src/plugins/laravel-database/',
+    protobufjs: 'src/plugins/grpc/',
     // The types of rows and clients are used where statements are.
     pg: ['src/work/postgres/', 'src/plugins/postgres/', 'src/plugins/laravel-database/'],
     '@nats-io/jetstream': 'src/plugins/nats/',
@@ -59,7 +60,7 @@ test('each package has one home, and none is imported where a cold start would p
       `${from} opens PostgreSQL itself`,
     )
   const heavy =
-    /^(ajv|pino|yaml|undici|tinypool|pg|mysql2(?:\/promise)?|@nats-io\/(?:jetstream|transport-node)|pbf|@msgpack\/msgpack|@fastify\/busboy|amqplib|@platformatic\/kafka|ioredis|compression|send|@aws-sdk\/client-(lambda|sqs))$/
+    /^(ajv|pino|yaml|undici|tinypool|pg|mysql2(?:\/promise)?|@nats-io\/(?:jetstream|transport-node)|pbf|@msgpack\/msgpack|@fastify\/busboy|amqplib|@platformatic\/kafka|ioredis|compression|protobufjs|send|@aws-sdk\/client-(lambda|sqs))$/
   for (const { from, to, isType, isLazy } of imports)
     assert.ok(!heavy.test(to) || isType || isLazy, `${from} imports ${to} eagerly`)
 })

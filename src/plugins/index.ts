@@ -8,6 +8,7 @@ import dashboard from './dashboard/index.js'
 import type { ExecutionEnvironment } from './emulator/environment/execution-environment.js'
 import emulator from './emulator/index.js'
 import fileserver from './fileserver/index.js'
+import grpc from './grpc/index.js'
 import http from './http/index.js'
 import jobs from './jobs/index.js'
 import journal from './journal/index.js'
@@ -38,6 +39,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   dashboard,
   emulator,
   fileserver,
+  grpc,
   http,
   jobs,
   journal,

@@ -7,7 +7,6 @@ import { silentLogger } from '../../src/logging/logger.js'
 import type { SectionMiddleware } from '../../src/plugins/http/middleware/built-in.js'
 import { PlainMiddleware } from '../../src/plugins/http/middleware/plain-middleware.js'
 import { AccessLog } from '../../src/plugins/http/node/access-log.js'
-import { BodyBudget } from '../../src/plugins/http/node/body.js'
 import type { ServeOptions } from '../../src/plugins/http/node/serve-request.js'
 import { PlainConnection } from '../../src/plugins/http/plain/plain-connection.js'
 import { DateLine } from '../../src/plugins/http/plain/wire-head.js'
@@ -15,6 +14,7 @@ import { requestPaths } from '../../src/plugins/http/request-paths.js'
 import { HeadMemory } from '../../src/plugins/http/serving/head-memory.js'
 import { Codec, type Job, type Reply } from '../../src/supervisor/job.js'
 import type { Lease, Pool } from '../../src/supervisor/pool/pool.js'
+import { BodyBudget } from '../../src/work/http/index.js'
 
 /** Result of some bytes. */
 export interface ReaderOutcome {

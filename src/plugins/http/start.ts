@@ -10,11 +10,10 @@ import {
   type PluginLife,
   type Pool,
 } from '../../index.js'
-import { fileSender, sweepUploads, uploadId, uploadRemover } from '../../work/http/index.js'
+import { BodyBudget, fileSender, sweepUploads, uploadId, uploadRemover } from '../../work/http/index.js'
 import { openListeners } from './listening/listeners.js'
 import { middlewareOf } from './middleware/built-in.js'
 import { AccessLog } from './node/access-log.js'
-import { BodyBudget } from './node/body.js'
 import type { ServeOptions } from './node/serve-request.js'
 import { DateLine } from './plain/wire-head.js'
 import { requestPaths } from './request-paths.js'

@@ -3,6 +3,7 @@
  * Field numbers are those of RoadRunner's api package. Pure.
  */
 import { isUtf8 } from 'node:buffer'
+import { protoFields, protoPart } from '../proto-fields.js'
 import type { HttpRequest, MultiValues } from './request.js'
 import { isToken } from './text.js'
 
@@ -64,31 +65,16 @@ function tag(field: number, wire: number): number {
   return (field << 3) | wire
 }
 
-function varint(value: number): Buffer {
-  const bytes: number[] = []
-  let rest = value
-  while (rest >= 0x80) {
-    bytes.push((rest % 0x80) | 0x80)
-    rest = Math.floor(rest / 0x80)
-  }
-  bytes.push(rest)
-  return Buffer.from(bytes)
-}
-
-function bytesField(field: number, bytes: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([tag(field, 2)]), varint(bytes.length), bytes])
-}
-
 /** Proto3 leaves empty texts out. */
 function textField(field: number, text: string): Buffer {
-  return text === '' ? Buffer.alloc(0) : bytesField(field, Buffer.from(text, 'utf8'))
+  return text === '' ? Buffer.alloc(0) : protoPart(field, Buffer.from(text, 'utf8'))
 }
 
 /** map<string, HeaderValue{repeated bytes value = 1}> */
 function mapField(field: number, values: MultiValues): Buffer {
   const entries = Object.entries(values).map(([name, list]) => {
-    const value = Buffer.concat(list.map((one) => bytesField(1, Buffer.from(one, 'utf8'))))
-    return bytesField(field, Buffer.concat([textField(1, name), bytesField(2, value)]))
+    const value = Buffer.concat(list.map((one) => protoPart(1, Buffer.from(one, 'utf8'))))
+    return protoPart(field, Buffer.concat([textField(1, name), protoPart(2, value)]))
   })
   return Buffer.concat(entries)
 }
@@ -114,15 +100,15 @@ function decodeJson(bytes: Buffer): HttpReplyHead {
 function decodeProto(bytes: Buffer): HttpReplyHead {
   let status = 0
   const lists: [string, string[]][] = []
-  for (const { field, number, part } of fieldsOf(bytes)) {
+  for (const { field, number, part } of protoFields(bytes)) {
     if (field === 1 && number !== undefined) status = number
     if (field !== 2 || part === undefined) continue
     let name = ''
     const values: string[] = []
-    for (const entry of fieldsOf(part)) {
+    for (const entry of protoFields(part)) {
       if (entry.field === 1) name = entry.part?.toString('utf8') ?? ''
       if (entry.field === 2 && entry.part !== undefined)
-        for (const value of fieldsOf(entry.part)) values.push(textOf(value.part))
+        for (const value of protoFields(entry.part)) values.push(textOf(value.part))
     }
     lists.push([name, values])
   }
@@ -149,39 +135,4 @@ function headersOf(lists: readonly (readonly [string, readonly string[]])[]): Mu
     headers.set(key, entry)
   }
   return Object.fromEntries(headers.values())
-}
-
-interface ProtoField {
-  readonly field: number
-  readonly number?: number
-  readonly part?: Buffer
-}
-
-/** The fields of a message: varints and length-delimited ones; fixed-size ones are passed over. */
-function* fieldsOf(bytes: Buffer): Generator<ProtoField> {
-  let at = 0
-  const readVarint = (): number => {
-    let value = 0
-    let scale = 1
-    for (let byte = 0x80; byte >= 0x80; scale *= 0x80) {
-      byte = bytes[at] ?? Number.NaN
-      if (Number.isNaN(byte) || scale > 2 ** 63) throw new Error('the context ends within a number')
-      at += 1
-      value += (byte & 0x7f) * scale
-    }
-    return value
-  }
-  while (at < bytes.length) {
-    const key = readVarint()
-    const [field, wire] = [Math.floor(key / 8), key % 8]
-    if (wire === 0) yield { field, number: readVarint() }
-    else if (wire === 1) at += 8
-    else if (wire === 5) at += 4
-    else if (wire === 2) {
-      const length = readVarint()
-      if (length > bytes.length - at) throw new Error('the context ends within a field')
-      yield { field, part: bytes.subarray(at, at + length) }
-      at += length
-    } else throw new Error(`the context has a field of the unknown kind ${wire}`)
-  }
 }

@@ -5,13 +5,21 @@ import { ErrorCode, messageOf, RelayError } from '../../index.js'
 export interface ClientPackage<T> {
   /** Names as npm knows them; more than one where they belong together. */
   readonly packages: readonly [string, ...string[]]
+  /** Name of the driver. */
   readonly driver: string
+  /** `driver`, unless something else needs it. */
+  readonly kind?: 'driver' | 'plugin'
   /** Imports it: `() => import('pg')`. */
   readonly load: () => Promise<T>
 }
 
 /** Imports a client. Rejects with RR_DRIVER_PACKAGE and the line that installs it when it is not there, or cannot be loaded. */
-export async function loadClient<T>({ packages, driver, load }: ClientPackage<T>): Promise<T> {
+export async function loadClient<T>({
+  packages,
+  driver,
+  kind = 'driver',
+  load,
+}: ClientPackage<T>): Promise<T> {
   try {
     return await load()
   } catch (error) {
@@ -20,7 +28,7 @@ export async function loadClient<T>({ packages, driver, load }: ClientPackage<T>
     const why = isMissing
       ? `${packages.length > 1 ? 'are' : 'is'} not installed`
       : `cannot be loaded: ${messageOf(error)}`
-    throw new RelayError(ErrorCode.DriverPackage, `the driver "${driver}" needs ${names}, which ${why}`, {
+    throw new RelayError(ErrorCode.DriverPackage, `the ${kind} "${driver}" needs ${names}, which ${why}`, {
       hint: `Run \`npm install ${packages.join(' ')}\` beside relayrunner.`,
       cause: error,
     })

@@ -3,12 +3,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { TLSSocket, Server as TlsServer } from 'node:tls'
 import { type Announcement, type Clock, type Logger, listen } from '../../../index.js'
+import { clientRules, isWelcome, readTls, renewTls } from '../../../work/http/index.js'
 import { plainAddress } from '../node/request.js'
 import { type PlainReader, type PlainReaderOptions, readPlain } from '../plain/plain-reader.js'
 import type { HttpConfig } from '../section.js'
 import { type HttpListener, httpServer, listenerOf, tlsServer } from './http-server.js'
 import { type AnyHandler, h2cTaker, Sessions } from './http2.js'
-import { clientRules, isWelcome, readTls, renewTls } from './tls.js'
 
 /** Parts of listeners. */
 export interface ListenersOptions {
@@ -70,7 +70,8 @@ async function openPlain(options: ListenersOptions, address: string) {
   return { listener, reader }
 }
 
-async function openTls(options: ListenersOptions, keys: NonNullable<HttpConfig['ssl']>) {
+async function openTls(options: ListenersOptions, ssl: NonNullable<HttpConfig['ssl']>) {
+  const keys = { ...ssl, section: 'http.ssl' }
   const { settings, handle, stopping, clock, log, announce, defer } = options
   const { limits, http2 } = settings
   const sessions = new Sessions()

@@ -1,28 +1,6 @@
 /** Reads the body of a request into memory, within the limits of one request and of all together. */
 import type { IncomingMessage } from 'node:http'
-import { FormFault } from '../../../work/http/index.js'
-
-/** Room for the bodies of all requests together. */
-export class BodyBudget {
-  readonly #bytesMax: number
-  #bytes = 0
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax
-  }
-
-  /** Takes room for so many bytes more; false when there is none. */
-  take(bytes: number): boolean {
-    if (this.#bytes + bytes > this.#bytesMax) return false
-    this.#bytes += bytes
-    return true
-  }
-
-  /** Gives room back. */
-  giveBack(bytes: number): void {
-    this.#bytes -= bytes
-  }
-}
+import { type BodyBudget, FormFault } from '../../../work/http/index.js'
 
 /** A body, and the room that it takes until it is freed. */
 export interface HeldBody {

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Codec, type Job, messageOf } from '../../../index.js'
 import {
+  type BodyBudget,
   encodeRequest,
   type FormBody,
   FormFault,
@@ -16,7 +17,7 @@ import { type AnswerHead, ownHead } from '../serving/answer-head.js'
 import type { ClientAnswer } from '../serving/client-answer.js'
 import { RequestRun, type RunParts } from '../serving/request-run.js'
 import { NodeAnswer } from './answer.js'
-import { type BodyBudget, collectBody, type HeldBody } from './body.js'
+import { collectBody, type HeldBody } from './body.js'
 import { factsOf } from './facts.js'
 import { FileAnswer } from './file-answer.js'
 import { readRequestHead } from './request.js'

@@ -1,11 +1,18 @@
 /** Certificates of a listener: read from files, again when they change, and what clients must bring. */
 import { readFile, stat } from 'node:fs/promises'
 import type { SecureContextOptions, Server, TLSSocket } from 'node:tls'
-import { type Clock, ErrorCode, type Logger, messageOf, RelayError, type Timer } from '../../../index.js'
-import type { HttpConfig } from '../section.js'
+import { type Clock, ErrorCode, type Logger, messageOf, RelayError, type Timer } from '../../index.js'
 
-/** Keys of `http.ssl`. */
-export type TlsKeys = NonNullable<HttpConfig['ssl']>
+/** Keys of a listener's certificates. */
+export interface TlsKeys {
+  readonly key: string
+  readonly cert: string
+  /** Empty: the system's authorities. */
+  readonly root_ca: string
+  readonly client_auth_type: string
+  /** Name of the section with these keys, for faults. */
+  readonly section: string
+}
 
 // Tools that renew certificates replace files, so a watcher of a file would lose it.
 const lookEveryMs = 5000
@@ -16,7 +23,7 @@ export async function readTls(keys: TlsKeys): Promise<SecureContextOptions> {
     try {
       return await readFile(keys[key])
     } catch (cause) {
-      const what = `http.ssl.${key}: ${keys[key]} cannot be read: ${messageOf(cause)}`
+      const what = `${keys.section}.${key}: ${keys[key]} cannot be read: ${messageOf(cause)}`
       throw new RelayError(ErrorCode.ConfigInvalid, what, { cause })
     }
   }
@@ -27,7 +34,8 @@ export async function readTls(keys: TlsKeys): Promise<SecureContextOptions> {
 /** Makes the options that say which certificates clients must bring. */
 export function clientRules({ client_auth_type: kind }: TlsKeys) {
   return {
-    requestCert: kind !== 'no_client_certs',
+    // RoadRunner's plugin `grpc` writes it without the last letter.
+    requestCert: kind !== 'no_client_certs' && kind !== 'no_client_cert',
     rejectUnauthorized: kind === 'require_and_verify_client_cert',
   }
 }
