@@ -229,6 +229,12 @@ add(
   async () => (await import('./operate/logs.js')).logs,
 )
 add(
+  new Command('version')
+    .description('print the versions of rr, Node and optional packages, and the platform')
+    .option('--json', 'one JSON document on standard output'),
+  async () => (await import('./operate/version-info.js')).versionInfo,
+)
+add(
   withDoctorFlags(withConfig(new Command('doctor'))),
   async () => (await import('./operate/doctor.js')).doctor,
 )
