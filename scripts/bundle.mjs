@@ -52,7 +52,9 @@ const optional = Object.keys(
 )
 const outside = [...optional, 'tinypool', 'undici']
 /** Also a part of a package, such as `mysql2/promise`. */
-const external = (id) => outside.some((name) => id === name || id.startsWith(`${name}/`))
+const isOutside = (id) => outside.some((name) => id === name || id.startsWith(`${name}/`))
+/** What prom-client needs of OpenTelemetry is bundled with it: metrics work without the packages of the plugin `otel`. */
+const external = (id, importer) => isOutside(id) && !/node_modules\/prom-client\//.test(importer ?? '')
 
 // The first modules of a bundle are loaded later by name, too: on purpose.
 const checks = { ineffectiveDynamicImport: false }

@@ -20,6 +20,14 @@ export {
   type RuntimeApiFacts,
   type RuntimeApiService,
 } from './contracts/runtime-api.js'
+export {
+  type TraceAttributes,
+  type TraceEnd,
+  type TraceStart,
+  Tracing,
+  type TracingService,
+  type WorkTrace,
+} from './contracts/tracing.js'
 export { onAbort, type Undo } from './core/abort.js'
 export { unreachable } from './core/assert.js'
 export { type Clock, sleep, systemClock, type Timer } from './core/clock.js'

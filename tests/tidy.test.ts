@@ -42,6 +42,12 @@ test('each package has one home, and none is imported where a cold start would p
     'string-width': 'cmd/remote/top/',
     ioredis: 'src/work/redis/',
     'prom-client': 'src/plugins/metrics/',
+    '@opentelemetry/api': 'src/plugins/otel/',
+    '@opentelemetry/core': 'src/plugins/otel/',
+    '@opentelemetry/exporter-trace-otlp-proto': 'src/plugins/otel/',
+    '@opentelemetry/exporter-zipkin': 'src/plugins/otel/',
+    '@opentelemetry/resources': 'src/plugins/otel/',
+    '@opentelemetry/sdk-trace-base': 'src/plugins/otel/',
     tinypool: 'src/supervisor/',
     pbf: 'src/ipc/rpc/',
     '@msgpack/msgpack': 'src/ipc/rpc/',
@@ -60,7 +66,7 @@ test('each package has one home, and none is imported where a cold start would p
       `${from} opens PostgreSQL itself`,
     )
   const heavy =
-    /^(ajv|pino|yaml|undici|tinypool|pg|mysql2(?:\/promise)?|@nats-io\/(?:jetstream|transport-node)|pbf|@msgpack\/msgpack|@fastify\/busboy|amqplib|@platformatic\/kafka|ioredis|compression|protobufjs|send|@aws-sdk\/client-(lambda|sqs))$/
+    /^(ajv|pino|yaml|undici|tinypool|pg|mysql2(?:\/promise)?|@nats-io\/(?:jetstream|transport-node)|pbf|@msgpack\/msgpack|@fastify\/busboy|amqplib|@platformatic\/kafka|ioredis|compression|protobufjs|send|@opentelemetry\/[\w-]+|@aws-sdk\/client-(lambda|sqs))$/
   for (const { from, to, isType, isLazy } of imports)
     assert.ok(!heavy.test(to) || isType || isLazy, `${from} imports ${to} eagerly`)
 })

@@ -24,6 +24,7 @@ import lock from './lock/index.js'
 import memory from './memory/index.js'
 import metrics from './metrics/index.js'
 import nats from './nats/index.js'
+import otel from './otel/index.js'
 import postgres from './postgres/index.js'
 import redis from './redis/index.js'
 import service from './service/index.js'
@@ -51,6 +52,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   memory,
   metrics,
   nats,
+  otel,
   postgres,
   redis,
   kv,

@@ -35,6 +35,7 @@ kv: { cache: { driver: memory, config: { interval: 60 } } }
 metrics: { address: "127.0.0.1:2112", collect: { app: { type: counter, help: x, labels: [a, b] } } }
 status: { address: "127.0.0.1:2114", unavailable_status_code: 503 }
 service: { some: { command: "php loop.php", process_num: 10, exec_timeout: 0, remain_after_exit: "true", restart_sec: 1 } }
+otel: { insecure: true, compress: false, client: http, exporter: otlp, custom_url: "", endpoint: "127.0.0.1:4318", service_name: old, headers: { k: v }, resource: { service_name: shop, service_version: 1.0.0, service_namespace: a, service_instance_id: b } }
 endure: { grace_period: 30s }
 reload: { interval: 1s }
 `
@@ -45,8 +46,8 @@ test('a sample of RoadRunner’s sections loads, with a warning for what has no 
   assert.deepEqual(warnings, [
     ':9:3: warning: "jobs.num_pollers" has no meaning here, as many jobs are taken as workers can soon run: use jobs.pool.num_workers',
     ':10:3: warning: "jobs.pipeline_size" has no meaning here, jobs wait in their queue: use jobs.pool.num_workers to run more at once',
-    ':18:1: warning: "endure" has no meaning here, stopping is bounded by destroy_timeout of each pool',
-    ':19:1: warning: "reload" has no meaning here, use `rr dev`, which restarts workers when files change',
+    ':19:1: warning: "endure" has no meaning here, stopping is bounded by destroy_timeout of each pool',
+    ':20:1: warning: "reload" has no meaning here, use `rr dev`, which restarts workers when files change',
   ])
   const value = (name: string) => values.get(name) as Record<string, Record<string, unknown>>
   const { level, output, shape, channels } = value('logs')
@@ -64,6 +65,8 @@ test('a sample of RoadRunner’s sections loads, with a warning for what has no 
   assert.equal(value('jobs').pool?.max_jobs, 64)
   assert.deepEqual(value('server').env, { APP_ENV: 'prod', Mixed_Case: '1' })
   assert.equal(value('service').some?.remain_after_exit, true)
+  assert.equal(value('otel').resource?.service_name, 'shop')
+  assert.deepEqual(value('otel').headers, { k: 'v' })
 })
 
 const httpSample = `version: "3"
@@ -74,7 +77,7 @@ http:
   access_logs: false
   max_request_size: 256
   raw_body: false
-  middleware: ["headers", "gzip", "static", "sendfile", "http_metrics", "proxy_ip_parser"]
+  middleware: ["headers", "gzip", "static", "sendfile", "http_metrics", "proxy_ip_parser", "otel"]
   trusted_subnets: ["10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10"]
   uploads: { dir: "/tmp", forbid: [".php", ".exe", ".bat", ".sh"], allow: [".html", ".jpg"] }
   headers:

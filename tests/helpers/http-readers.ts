@@ -170,5 +170,6 @@ function serveOptions(replyTo: (job: Job) => Pick<Reply, 'context' | 'body'>): S
     },
     isStopping: () => false,
     sendFile: undefined,
+    tracing: undefined,
   }
 }

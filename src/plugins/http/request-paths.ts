@@ -21,7 +21,16 @@ export interface PathOptions {
 
 type PlainPath = Pick<
   PlainParts,
-  'runFor' | 'codec' | 'isRaw' | 'newId' | 'isStopping' | 'isOff' | 'chain' | 'isFollowed' | 'follow'
+  | 'runFor'
+  | 'codec'
+  | 'isRaw'
+  | 'newId'
+  | 'isStopping'
+  | 'isOff'
+  | 'chain'
+  | 'tracing'
+  | 'isFollowed'
+  | 'follow'
 >
 
 /** The ways. */
@@ -42,12 +51,12 @@ export function requestPaths({ middleware, serving, accessLog, log }: PathOption
     if (accessLog.isOn) accessLog.follow(request, response)
     chain(request, response)
   }
-  const { runFor, codec, isRaw, newId, isStopping } = serving
+  const { runFor, codec, isRaw, newId, isStopping, tracing } = serving
   const { plain } = middleware
   return {
     handle,
     plain: {
-      ...{ runFor, codec, isRaw, newId, isStopping, isOff: plain === undefined },
+      ...{ runFor, codec, isRaw, newId, isStopping, tracing, isOff: plain === undefined },
       chain: plain?.isEmpty === false ? plainChain(plain, { serving, handle, chain }) : undefined,
       ...following(accessLog, plain),
     },

@@ -9,6 +9,7 @@ import {
   onAbort,
   type PluginLife,
   type Pool,
+  type TracingService,
 } from '../../index.js'
 import { BodyBudget, fileSender, sweepUploads, uploadId, uploadRemover } from '../../work/http/index.js'
 import { openListeners } from './listening/listeners.js'
@@ -20,6 +21,7 @@ import { requestPaths } from './request-paths.js'
 import type { HttpConfig } from './section.js'
 import { HeadMemory } from './serving/head-memory.js'
 import type { RunParts } from './serving/request-run.js'
+import { RequestTracing } from './serving/request-tracing.js'
 import { type Route, routeChooser } from './serving/routes.js'
 
 /** Services and settings of the plugin. */
@@ -31,6 +33,7 @@ export interface HttpOptions {
   readonly log: Logger
   readonly clock: Clock
   readonly metrics: MetricsService | undefined
+  readonly tracing: TracingService | undefined
   /** Middleware of other plugins, by the plugin's name. */
   readonly middleware: ReadonlyMap<string, HttpMiddleware>
   readonly announce: (place: Announcement) => void
@@ -43,11 +46,11 @@ const frameBytesMax = 63 * bytesPerMb
 
 /** Begins to listen; requests wait for the first worker. Rejects when an address cannot be listened on. */
 export async function startHttp(options: HttpOptions): Promise<PluginLife> {
-  const { settings, log, clock, announce, defer } = options
+  const { settings, metrics, tracing, log, clock, announce, defer } = options
   const stopping = new AbortController()
   const serving = await serveOptions(options, () => stopping.signal.aborted)
   const provided = [...options.middleware.values()]
-  const middleware = await middlewareOf({ config: settings, clock, metrics: options.metrics, provided })
+  const middleware = await middlewareOf({ config: settings, clock, metrics, tracing, provided })
   const accessLog = new AccessLog({ log, clock, isAsked: settings.access_logs })
   const { handle, plain } = requestPaths({ middleware, serving, accessLog, log })
   const listeners = await openListeners({
@@ -69,7 +72,7 @@ export async function startHttp(options: HttpOptions): Promise<PluginLife> {
 }
 
 async function serveOptions(
-  { settings, pool, routes, log, clock }: HttpOptions,
+  { settings, pool, routes, tracing, log, clock }: HttpOptions,
   isStopping: () => boolean,
 ): Promise<ServeOptions> {
   const heads = new HeadMemory()
@@ -99,6 +102,7 @@ async function serveOptions(
     },
     newId: idMaker(),
     isStopping,
+    tracing: tracing === undefined ? undefined : new RequestTracing(tracing),
     // Workers are trusted with all files that the server can read.
     sendFile: namesSendfile(settings)
       ? await fileSender({ root: '/', hasDotFiles: true, etag: true })

@@ -1,5 +1,5 @@
 /** The plugin `jobs`: takes jobs from pipelines and deals them to workers. */
-import { all, definePlugin, Metrics, optional, Pools, Probe, QueueStates, Rpc } from '../../index.js'
+import { all, definePlugin, Metrics, optional, Pools, Probe, QueueStates, Rpc, Tracing } from '../../index.js'
 import { JobDriver } from '../../work/driver.js'
 import { Jobs } from '../../work/jobs.js'
 import { jobsSection } from './section.js'
@@ -7,7 +7,13 @@ import { jobsSection } from './section.js'
 export default definePlugin({
   name: 'jobs',
   on: 'section',
-  needs: { pools: Pools, rpc: Rpc, drivers: all(JobDriver), metrics: optional(Metrics) },
+  needs: {
+    pools: Pools,
+    rpc: Rpc,
+    drivers: all(JobDriver),
+    metrics: optional(Metrics),
+    tracing: optional(Tracing),
+  },
   provides: [QueueStates, Jobs, Probe],
   config: jobsSection,
   async setup({ config: settings, needs, log, clock, announce, defer }) {

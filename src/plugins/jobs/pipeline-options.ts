@@ -3,6 +3,7 @@ import type { Clock, Logger, Pool } from '../../index.js'
 import type { JobDriver } from '../../work/driver.js'
 import type { NewJob, Protocol } from '../../work/index.js'
 import type { LastWord } from '../../work/last-word.js'
+import type { DispatchedWork } from '../../work/traced-work.js'
 import type { Scheduler } from './scheduler.js'
 import type { RetryPolicy } from './settling/fate.js'
 
@@ -20,6 +21,11 @@ export interface PipelineContext extends ScheduledPool {
   readonly dead: string
   /** Makes the protocol of a pipeline. */
   readonly protocolOf: (pipeline: string, perJob: number) => Protocol
+  /** Puts traces around the work of a pipeline; returns it as it is where there are none. */
+  readonly traced: (
+    work: DispatchedWork,
+    about: { readonly pipeline: string; readonly driver: string; readonly queue: string },
+  ) => DispatchedWork
   /** Pushes a job into the pipeline of that name. */
   readonly push: (pipeline: string, job: NewJob) => Promise<void>
   readonly clock: Clock

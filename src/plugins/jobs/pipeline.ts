@@ -125,14 +125,12 @@ export class JobPipeline implements Taker {
     const { scheduler, clock } = this.#context
     const { counts, stored } = await askNumbers(this.#source, this.#link, this.isConsumed)
     const { error } = this.#link
-    const { queue: given } = this.#options.config
-    const queue = this.#source?.queue ?? given
     // What is kept here is hidden in the queue, and no worker has it.
     const hidden = this.#failed.size
     return {
       pipeline: this.name,
       driver: this.driver,
-      queue: typeof queue === 'string' && queue !== '' ? queue : this.name,
+      queue: this.#queueName,
       priority: this.priority,
       state: error !== undefined ? 'unreachable' : this.isConsumed ? 'consuming' : 'paused',
       error,
@@ -201,6 +199,11 @@ export class JobPipeline implements Taker {
     await source.close()
   }
 
+  get #queueName(): string {
+    const queue = this.#source?.queue ?? this.#options.config.queue
+    return typeof queue === 'string' && queue !== '' ? queue : this.name
+  }
+
   #openSource(): Promise<Source> {
     const { name, driver, config, fairBy } = this.#options
     return driver.open({ name, config, fairBy })
@@ -228,6 +231,7 @@ export class JobPipeline implements Taker {
     const {
       pool,
       protocolOf,
+      traced,
       scheduler,
       retry: policy,
       dead,
@@ -268,11 +272,11 @@ export class JobPipeline implements Taker {
       onDone: (deliveries) => scheduler.done(this, deliveries),
       onEnd: (count) => this.#rate.add(count, clock.nowMs()),
     })
+    const work = { protocol: protocolOf(name, this.perJob), source: this.#settlement }
     this.#dispatcher = new Dispatcher({
       pool,
-      protocol: protocolOf(name, this.perJob),
       perJob: this.perJob,
-      source: this.#settlement,
+      ...traced(work, { pipeline: name, driver: this.driver, queue: this.#queueName }),
       poison: this.#poison,
       log,
       ...(extender === undefined ? {} : { extender }),

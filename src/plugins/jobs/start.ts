@@ -16,13 +16,15 @@ import {
   RelayError,
   type RpcService,
   type RunningPlugin,
+  type TracingService,
 } from '../../index.js'
 import type { JobDriver } from '../../work/driver.js'
 import { Jobs, jobsProtocol, type NewJob, rawProtocol } from '../../work/index.js'
 import { rawBatchProtocol } from '../../work/protocols/raw-batch.js'
+import { messagingSystem, tracedWork } from '../../work/traced-work.js'
 import { inspectionProcedures } from './inspection.js'
 import { watchPipelines } from './metrics.js'
-import type { ScheduledPool } from './pipeline-options.js'
+import type { PipelineContext, ScheduledPool } from './pipeline-options.js'
 import type { PipelineState } from './pipeline-state.js'
 import { Pipelines } from './pipelines.js'
 import { jobsProcedures } from './rpc.js'
@@ -37,6 +39,7 @@ export interface JobsOptions {
   readonly drivers: ReadonlyMap<string, JobDriver>
   readonly rpc: RpcService
   readonly metrics: MetricsService | undefined
+  readonly tracing: TracingService | undefined
   readonly log: Logger
   readonly clock: Clock
   readonly announce: (place: Announcement) => void
@@ -65,6 +68,7 @@ export async function startJobs(options: JobsOptions): Promise<JobsPlugin> {
         if (settings.mode === 'jobs') return jobsProtocol(name)
         return perJob > 1 ? rawBatchProtocol : rawProtocol
       },
+      traced: tracerOf(options),
       clock,
       random: Math.random,
       log,
@@ -109,6 +113,16 @@ export async function startJobs(options: JobsOptions): Promise<JobsPlugin> {
     async drain(signal) {
       await Promise.race([pipelines.finished(), new Promise<void>((resolve) => onAbort(signal, resolve))])
     },
+  }
+}
+
+/** Puts traces around the work of pipelines, where there is a plugin that makes them. */
+function tracerOf({ tracing, settings }: JobsOptions): PipelineContext['traced'] {
+  if (tracing === undefined) return (work) => work
+  const form = settings.mode === 'jobs' ? 'jobs' : 'raw'
+  return (work, { pipeline, driver, queue }) => {
+    const about = { system: messagingSystem(driver), destination: queue }
+    return tracedWork({ tracing, ...about, form, attributes: { 'rr.pipeline': pipeline } }, work)
   }
 }
 

@@ -1,11 +1,27 @@
 /** The plugin `lambda`: pulls events from the Lambda Runtime API and deals them to pre-warmed workers. */
-import { definePlugin, ErrorCode, Ledger, Log, optional, Pools, RelayError, RuntimeApi } from '../../index.js'
+import {
+  definePlugin,
+  ErrorCode,
+  Ledger,
+  Log,
+  optional,
+  Pools,
+  RelayError,
+  RuntimeApi,
+  Tracing,
+} from '../../index.js'
 import { isSnapStart } from './polling/snap-start.js'
 import { config } from './section.js'
 
 export default definePlugin({
   name: 'lambda',
-  needs: { pools: Pools, ledger: Ledger, runtimeApi: optional(RuntimeApi), logs: Log },
+  needs: {
+    pools: Pools,
+    ledger: Ledger,
+    runtimeApi: optional(RuntimeApi),
+    logs: Log,
+    tracing: optional(Tracing),
+  },
   config,
   on: (mode, sections) => mode === 'bootstrap' || sections.has('lambda'),
   async onStartFailed(error, { mode, env, log, clock }) {
@@ -44,6 +60,7 @@ export default definePlugin({
       // Inside Lambda the start ends with the first `/next`. A snapshot must hold all workers.
       ...(isBootstrap && !isSnapStart(env) ? { bootFirst: settings.min_ready } : {}),
     })
+    const { logs, tracing } = needs
     const { startPollers } = await import('./polling/pollers.js')
     return startPollers({
       settings,
@@ -54,8 +71,14 @@ export default definePlugin({
       isParallel: own !== undefined,
       isBootstrap,
       log,
-      flushLog: () => needs.logs.flush(),
-      isLogWritten: () => needs.logs.isWritten,
+      tracing,
+      // Lambda freezes this environment between two events: spans go out before, as lines of the log do.
+      ...(tracing === undefined || !isBootstrap
+        ? { flushLog: () => logs.flush(), isLogWritten: () => logs.isWritten }
+        : {
+            flushLog: async () => void (await Promise.all([logs.flush(), tracing.flush()])),
+            isLogWritten: () => logs.isWritten && tracing.isFlushed,
+          }),
       env,
       clock,
       ledger: needs.ledger,

@@ -7,6 +7,7 @@ import type { Lease, Pool } from '../../../src/supervisor/pool/pool.js'
 import type { JobDriver } from '../../../src/work/driver.js'
 import { jobsProtocol } from '../../../src/work/protocols/jobs.js'
 import type { Source } from '../../../src/work/source.js'
+import type { DispatchedWork } from '../../../src/work/traced-work.js'
 import { MemoryLog } from '../../../testing/memory-log.js'
 import { fakeLease } from '../../helpers/fake-lease.js'
 import { idlePool } from '../../helpers/idle-pool.js'
@@ -32,7 +33,8 @@ async function make(changes: Partial<Pool>) {
     },
   }
   const retry = { max: 0, backoff: 1000, jitter: 0 }
-  const context = { pool, scheduler, retry, dead: '', protocolOf: jobsProtocol, clock, random: () => 0, log }
+  const speaking = { protocolOf: jobsProtocol, traced: (work: DispatchedWork) => work }
+  const context = { pool, scheduler, retry, dead: '', ...speaking, clock, random: () => 0, log }
   const pipelines = new Pipelines({ context, timeoutMs })
   await pipelines.declare({ name: 'mail', driver, config: { priority: 10, prefetch: 10 }, priority: 10 })
   const [source] = sources

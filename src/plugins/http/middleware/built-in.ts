@@ -5,6 +5,7 @@ import {
   type HttpMiddleware,
   type MetricsService,
   RelayError,
+  type TracingService,
 } from '../../../index.js'
 import { isToken } from '../../../work/http/index.js'
 import { addFacts } from '../node/facts.js'
@@ -23,6 +24,7 @@ export interface MiddlewareOptions {
   readonly config: HttpConfig
   readonly clock: Clock
   readonly metrics: MetricsService | undefined
+  readonly tracing: TracingService | undefined
   /** Middleware that plugins provide. */
   readonly provided: readonly HttpMiddleware[]
 }
@@ -106,6 +108,17 @@ const makers: Readonly<Record<string, Maker>> = {
     },
   }),
   // Without the plugin `metrics` nothing reads them.
+  // The plugin traces all requests that reach a worker, whether or not it is named here.
+  otel: ({ tracing }) => {
+    if (tracing !== undefined) return undefined
+    throw new RelayError(
+      ErrorCode.ConfigInvalid,
+      'http.middleware names "otel", and there is no section "otel"',
+      {
+        hint: 'Add `otel: { endpoint: …, insecure: true }`, or remove the word.',
+      },
+    )
+  },
   http_metrics: ({ metrics, clock }) =>
     metrics === undefined ? undefined : httpMetrics(metrics, () => clock.monotonicMs()),
 }

@@ -1,14 +1,16 @@
 /** Serves one request that node:http read: its body is read, then it runs as a job. A slow client costs no worker meanwhile. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Codec, type Job, messageOf } from '../../../index.js'
+import { Codec, type Job, messageOf, type WorkTrace } from '../../../index.js'
 import {
   type BodyBudget,
+  canonicalName,
   encodeRequest,
   type FormBody,
   FormFault,
   type FormSettings,
   type HttpCodec,
   isHost,
+  type MultiValues,
   readBody,
   readFormStream,
   type SendFile,
@@ -16,11 +18,13 @@ import {
 import { type AnswerHead, ownHead } from '../serving/answer-head.js'
 import type { ClientAnswer } from '../serving/client-answer.js'
 import { RequestRun, type RunParts } from '../serving/request-run.js'
+import { endTrace, type RequestTracing } from '../serving/request-tracing.js'
 import { NodeAnswer } from './answer.js'
 import { collectBody, type HeldBody } from './body.js'
 import { factsOf } from './facts.js'
 import { FileAnswer } from './file-answer.js'
-import { readRequestHead } from './request.js'
+import { lookAt } from './look.js'
+import { readRequestHead, remoteAddress } from './request.js'
 
 /** Settings of requests, and what all of them share. */
 export interface ServeOptions {
@@ -38,6 +42,8 @@ export interface ServeOptions {
   readonly isStopping: () => boolean
   /** Sends the files that workers name; undefined without the middleware `sendfile`. */
   readonly sendFile: SendFile | undefined
+  /** Undefined without the plugin `otel`. */
+  readonly tracing: RequestTracing | undefined
 }
 
 const badRequest = 400
@@ -64,14 +70,16 @@ export function serveRequest(
     answer.whole({ ...ownHead(notImplemented, plainText), isLast: true }, Buffer.from(webSocketText))
     return
   }
+  const trace = options.tracing === undefined ? undefined : traceOf(request, response, options.tracing)
+  const way = { answer, options, trace }
   if (hasNoBody(request)) {
-    begin(request, response, { body: '', isParsed: false, uploads: undefined }, { answer, options })
+    begin(request, response, { body: '', isParsed: false, uploads: undefined }, way)
     return
   }
   void readForm(request, options).then(
     (form) => {
       if (response.destroyed) form.clean()
-      else begin(request, response, form, { answer, options })
+      else begin(request, response, form, way)
     },
     (error: unknown) => {
       if (!response.destroyed) refuse(request, { answer, error })
@@ -196,15 +204,43 @@ function cleaned(form: FormBody, free: () => void): Form & { readonly clean: () 
   }
 }
 
+interface Way {
+  readonly answer: ClientAnswer
+  readonly options: ServeOptions
+  readonly trace: WorkTrace | undefined
+}
+
+/** Begins the trace of a request, which ends with its answer. */
+function traceOf(request: IncomingMessage, response: ServerResponse, tracing: RequestTracing): WorkTrace {
+  const isSecure = 'encrypted' in request.socket && request.socket.encrypted === true
+  const facts = { remoteAddr: remoteAddress(request), isSecure, version: request.httpVersion }
+  const trace = tracing.begin(lookAt(request), facts)
+  response.once('close', () => {
+    const length = response.getHeader('content-length')
+    const bytes = length === undefined ? undefined : Number(length)
+    endTrace(trace, response.headersSent ? response.statusCode : 499, bytes)
+  })
+  return trace
+}
+
+function withTrace(headers: MultiValues, trace: WorkTrace): MultiValues {
+  const told = Object.fromEntries(trace.headers.map(([name, value]) => [canonicalName(name), [value]]))
+  const { Traceparent: _parent, Tracestate: _state, Baggage: _baggage, ...kept } = headers
+  return { ...kept, ...told }
+}
+
 function begin(
   request: IncomingMessage,
   response: ServerResponse,
   { body, isParsed, uploads, clean }: Form,
-  { answer, options }: { readonly answer: ClientAnswer; readonly options: ServeOptions },
+  { answer, options, trace }: Way,
 ): void {
   const { codec, newId } = options
-  const context = encodeRequest({ ...readRequestHead(request), isParsed, uploads }, codec)
+  const head = readRequestHead(request)
+  const headers = trace === undefined ? head.headers : withTrace(head.headers, trace)
+  const context = encodeRequest({ ...head, headers, isParsed, uploads }, codec)
   const job: Job = { context, body, codec: codec === 'json' ? Codec.json : Codec.proto, id: newId() }
+  trace?.runs(job)
   const run = new RequestRun(options.runFor(request.url ?? '/'), job, answer, clean)
   response.on('close', () => run.leave())
   run.begin()

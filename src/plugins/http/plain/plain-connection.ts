@@ -3,15 +3,15 @@
  * anything else hands the connection over to node:http, for good. A connection is the `ClientAnswer` of its own requests.
  */
 import type { Socket } from 'node:net'
-import { Codec, type Job } from '../../../index.js'
 import { type AnswerHead, headerOf, takesBody } from '../serving/answer-head.js'
 import type { ClientAnswer } from '../serving/client-answer.js'
 import { clientDrained } from '../serving/client-drained.js'
 import { RequestRun } from '../serving/request-run.js'
-import { type ConnectionFacts, encodePlain } from './context-encoder.js'
+import type { ConnectionFacts } from './context-encoder.js'
 import { beginExchange, type NodeExchange } from './exchange.js'
 import { MiddlewareAnswer } from './middleware-answer.js'
 import { PlainHead } from './plain-head.js'
+import { plainJob, plainTrace, tracedLine } from './plain-job.js'
 import type { EndOfLine, PlainChain, PlainParts } from './plain-parts.js'
 import { HeadLook, PlainRequest } from './plain-request.js'
 import { isPreface, whenOff } from './preface.js'
@@ -241,17 +241,15 @@ export class PlainConnection implements ClientAnswer {
 
   /** Begins the job of the head that was read last. */
   #begin(bytes: Buffer, target: string, answer: ClientAnswer, remoteAddr: string): void {
-    const { codec, newId, runFor, chain, isFollowed, follow } = this.#parts
-    const { bodyBytes, end } = head
-    const told = chain?.told.bytes ?? noBytes
-    const job: Job = {
-      context: encodePlain(bytes, head, codec, { remoteAddr, isSecure: this.#facts.isSecure, told }),
-      // RoadRunner reads no body of HEAD and OPTIONS.
-      body: bodyBytes === 0 || isBodiless(this.#method) ? '' : bytes.subarray(end, end + bodyBytes),
-      codec: codec === 'json' ? Codec.json : Codec.proto,
-      id: newId(),
-    }
+    const { runFor, tracing, isFollowed, follow } = this.#parts
+    const { isSecure } = this.#facts
+    const work = { bytes, head, method: this.#method, facts: { remoteAddr, isSecure } }
+    const look = tracing === undefined ? undefined : headLook.of(bytes, this.#method, target)
+    const trace = look === undefined || tracing === undefined ? undefined : plainTrace(work, look, tracing)
+    const job = plainJob(work, this.#parts, trace)
+    trace?.runs(job)
     if (isFollowed()) this.#line = follow(new PlainRequest(bytes, this.#method, target), remoteAddr)
+    this.#line = tracedLine(trace, this.#line)
     this.#run = new RequestRun(runFor(target), job, answer)
     this.#run.begin()
   }
@@ -344,7 +342,3 @@ export class PlainConnection implements ClientAnswer {
 
 /** An error after the end of a connection changes nothing. */
 function ignored(): void {}
-
-function isBodiless(method: string): boolean {
-  return method === 'HEAD' || method === 'OPTIONS'
-}

@@ -106,6 +106,15 @@ export class PlainHead {
     return -1
   }
 
+  /** Leaves a field out, if there is one of this name. */
+  remove(bytes: Buffer, name: Buffer): void {
+    const index = this.find(bytes, name)
+    if (index < 0) return
+    this.fields.copyWithin(index * 4, (index + 1) * 4, this.fieldCount * 4)
+    this.fieldCount -= 1
+    if (this.cookieField > index) this.cookieField -= 1
+  }
+
   /** Value of a field by its index. */
   value(bytes: Buffer, index: number): string {
     return bytes.toString('latin1', this.fields[index * 4 + 2], this.fields[index * 4 + 3])

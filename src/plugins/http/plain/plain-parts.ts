@@ -5,6 +5,7 @@ import type { PlainMiddleware } from '../middleware/plain-middleware.js'
 import type { ClientAnswer } from '../serving/client-answer.js'
 import type { RequestLook } from '../serving/request-look.js'
 import type { RunParts } from '../serving/request-run.js'
+import type { RequestTracing } from '../serving/request-tracing.js'
 import type { DateLine } from './wire-head.js'
 
 /** Told the end of a request: its status, the bytes of its answer's body, and true when it found no free worker. */
@@ -36,6 +37,8 @@ export interface PlainParts {
   readonly date: DateLine
   readonly newId: () => string
   readonly isStopping: () => boolean
+  /** Undefined without the plugin `otel`. */
+  readonly tracing: RequestTracing | undefined
   /** True when requests are followed. */
   readonly isFollowed: () => boolean
   /** Begins a line of the log; what it returns ends it. */

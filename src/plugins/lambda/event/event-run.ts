@@ -2,7 +2,16 @@
  * One event from its arrival to its answer: its facts, its deadline, and whether the server must answer it now.
  * `run-event.ts` chooses who runs it: `run-whole.ts` as one job, or `run-batch.ts` record by record.
  */
-import type { Clock, Job, Logger, Pool, RunOptions, RuntimeApiFacts, Timer } from '../../../index.js'
+import type {
+  Clock,
+  Job,
+  Logger,
+  Pool,
+  RunOptions,
+  RuntimeApiFacts,
+  Timer,
+  WorkTrace,
+} from '../../../index.js'
 import { faultOfError, makeFault } from '../../../work/fault.js'
 import type { PoisonRecords } from '../../../work/poison-records.js'
 import type { Prefetch } from '../../../work/prefetch.js'
@@ -17,6 +26,7 @@ import type { SplitOptions } from '../plan/split.js'
 import type { Invocation } from '../runtime-api/invocation.js'
 import type { ResponseStream } from '../runtime-api/response-stream.js'
 import { marginInForce } from './deadline-margin.js'
+import type { EventTracing } from './event-tracing.js'
 
 /** Options of handling an event. */
 export interface HandlerOptions {
@@ -40,6 +50,8 @@ export interface HandlerOptions {
   readonly marginMs: number
   /** False: also an event that is one whole job takes the general path, as the unusual ones do (`run-express.ts`). */
   readonly takesExpress: boolean
+  /** Absent without the plugin `otel`. */
+  readonly tracing?: EventTracing
   /** Told of each batch that has ended; absent outside `rr dev`. */
   readonly onBatch?: RuntimeApiFacts['onBatch']
   /** Begins a streamed answer; absent where `lambda.streaming` is off. */
@@ -64,6 +76,8 @@ export class EventRun {
   readonly options: HandlerOptions
   readonly invocation: Invocation
   readonly tags: EventTags
+  /** Undefined without the plugin `otel`. */
+  readonly trace: WorkTrace | undefined
   readonly #onEnd: (end: EventEnd) => void
   /** Wall-clock ms at which it is answered whatever is finished; undefined: it has no deadline. */
   readonly endMs: number | undefined
@@ -88,6 +102,7 @@ export class EventRun {
     this.#onEnd = onEnd
     this.invocation = invocation
     const { clock, marginMs } = options
+    this.trace = options.tracing?.begin(invocation)
     const { requestId, tenantId, deadlineMs } = invocation
     this.tags = tenantId === undefined ? { requestId } : { requestId, tenantId }
     if (deadlineMs === undefined) {
@@ -132,7 +147,8 @@ export class EventRun {
     const options = this.limits()
     if ('kind' in options) return options
     const { context, body, codec } = work
-    return { job: { context, body, codec, id, tags: this.tags }, options }
+    const job = { context, body, codec, id, tags: this.tags }
+    return { job: this.options.tracing?.traced(job, this.trace) ?? job, options }
   }
 
   /** Verdict on what was not run because no worker became free. */
@@ -152,6 +168,7 @@ export class EventRun {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#deadline?.clear()
+    this.options.tracing?.end(this.trace, answer)
     this.#onEnd({ answer, reason: this.#reason ?? reason })
   }
 

@@ -8,12 +8,12 @@ import type { EventRun } from './event-run.js'
 
 /** Runs its records and makes its answer. */
 export async function runBatch(run: EventRun, plan: BatchPlan, event: EventFacts): Promise<Answer> {
-  const { pool, recordsPerJob, poison, mode, log, prefetch } = run.options
+  const { pool, recordsPerJob, poison, mode, log, prefetch, tracing } = run.options
   const source = new BatchSource(run, plan, event.contexts)
+  const work = { protocol: mode.protocol(event), source }
   const dispatcher = new Dispatcher({
     pool,
-    protocol: mode.protocol(event),
-    source,
+    ...(tracing?.ofRecords(work, { source: plan.source, within: run.trace }) ?? work),
     poison,
     log,
     perJob: recordsPerJob,

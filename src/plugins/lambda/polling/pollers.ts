@@ -7,11 +7,13 @@ import {
   type Pool,
   type RunningPlugin,
   type RuntimeApiFacts,
+  type TracingService,
   unreachable,
 } from '../../../index.js'
 import { PoisonRecords } from '../../../work/poison-records.js'
 import { Prefetch } from '../../../work/prefetch.js'
 import type { HandlerOptions } from '../event/event-run.js'
+import type { EventTracing } from '../event/event-tracing.js'
 import { GivenUp } from '../failures/given-up.js'
 import { RetryWaits } from '../failures/retry-waits.js'
 import type { Mode } from '../modes/mode.js'
@@ -37,6 +39,7 @@ export interface PollersOptions {
   /** The emulated function, when there is one. */
   readonly facts: FunctionFacts | undefined
   readonly onBatch?: RuntimeApiFacts['onBatch'] | undefined
+  readonly tracing?: TracingService | undefined
   readonly log: Logger
   readonly flushLog: () => Promise<void>
   readonly isLogWritten: () => boolean
@@ -121,6 +124,7 @@ async function handlerOptions(options: PollersOptions): Promise<HandlerOptions> 
   }
   const hasPartialFailures = settings.partial_failures === 'on'
   const retryWaits = await makeRetryWaits(options)
+  const tracing = await makeTracing(options)
   return {
     pool,
     clock,
@@ -132,6 +136,7 @@ async function handlerOptions(options: PollersOptions): Promise<HandlerOptions> 
     hasPartialFailures,
     givenUp: await makeGivenUp(options),
     ...(retryWaits === undefined ? {} : { retryWaits }),
+    ...(tracing === undefined ? {} : { tracing }),
     poison: new PoisonRecords(settings.quarantine.after),
     ...(settings.prefetch === 'off' ? {} : { prefetch: new Prefetch(settings.prefetch, clock) }),
     marginMs: settings.deadline_margin,
@@ -168,6 +173,14 @@ async function makeMode({ settings, pool, log, clock }: PollersOptions, options:
     default:
       return unreachable(settings.mode)
   }
+}
+
+async function makeTracing(options: PollersOptions): Promise<EventTracing | undefined> {
+  const { tracing, settings, facts, env } = options
+  if (tracing === undefined) return undefined
+  const { EventTracing } = await import('../event/event-tracing.js')
+  const { functionName } = facts ?? factsOf(env)
+  return new EventTracing({ tracing, mode: settings.mode, codec: settings.http.codec, functionName })
 }
 
 async function makeGivenUp({ settings, pool, log, clock, env }: PollersOptions): Promise<GivenUp> {
