@@ -69,7 +69,7 @@ async function answer(
   if (!isIn) return refuse(response)
   if (path === '/api/logout') {
     options.sessions.end(cookie)
-    response.setHeader('Set-Cookie', `${cookieName(request)}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0`)
+    response.setHeader('Set-Cookie', cookieText(request, '', 0))
     return sendJson(response, 200, {})
   }
   const action = actionPath.exec(path)?.[1]
@@ -94,11 +94,7 @@ function login(
     return
   }
   log.info({ from }, 'a login to the dashboard')
-  const age = sessionMsMax / 1000
-  response.setHeader(
-    'Set-Cookie',
-    `${cookieName(request)}=${result.session}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${age}`,
-  )
+  response.setHeader('Set-Cookie', cookieText(request, result.session, sessionMsMax / 1000))
   sendJson(response, 200, {})
 }
 
@@ -156,6 +152,15 @@ async function bodyOf(request: IncomingMessage): Promise<Readonly<Record<string,
   }
   const value = parseJson(Buffer.concat(chunks).toString())
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? objectOf(value) : undefined
+}
+
+/**
+ * Makes the header of a cookie. `Secure` where the page was loaded by HTTPS, from a proxy with TLS in front. The browser says so in `Origin`, which no
+ * page can set and whose host has been checked; `X-Forwarded-Proto` would need a list of proxies to trust.
+ */
+function cookieText(request: IncomingMessage, value: string, ageSeconds: number): string {
+  const secure = request.headers.origin?.startsWith('https://') === true ? '; Secure' : ''
+  return `${cookieName(request)}=${value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${ageSeconds}${secure}`
 }
 
 /** Cookies are shared by all ports of a host: two dashboards on one must not end each other's sessions. */

@@ -60,6 +60,24 @@ test('without a session there is only the page and the login; no script reads it
   )
 })
 
+test('behind a proxy with TLS the cookie is Secure: the browser says that the page came by HTTPS', async (t) => {
+  const { post } = await start(t, { hosts: ['rr.example.org'] })
+  const from = async (headers: Readonly<Record<string, string>>) => {
+    const answer = await post('/api/login', { token }, headers)
+    assert.equal(answer.status, 200)
+    return / Secure/.test(String(answer.headers['set-cookie']))
+  }
+  const proxied = { Host: 'rr.example.org', Origin: 'https://rr.example.org' }
+  assert.equal(await from(proxied), true)
+  assert.equal(await from({ Host: 'rr.example.org', Origin: 'http://rr.example.org' }), false)
+  // Not a header that anybody on the way may have added.
+  assert.equal(await from({ 'X-Forwarded-Proto': 'https' }), false)
+  const cookie =
+    String((await post('/api/login', { token }, proxied)).headers['set-cookie']).split(';')[0] ?? ''
+  const out = await post('/api/logout', {}, { ...proxied, Cookie: cookie })
+  assert.match(String(out.headers['set-cookie']), /=; .*Max-Age=0; Secure$/)
+})
+
 test('requests of other sites, of foreign hosts and without the page’s header are refused', async (t) => {
   const { url, ask, post, login } = await start(t, { hosts: ['rr.example.org'] })
   const cookie = await login(token)
