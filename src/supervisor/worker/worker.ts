@@ -21,7 +21,7 @@ import type { PlaceGroup, WorkerPlace } from './place.js'
 import { printStack } from './print-stack.js'
 import { shareJobs } from './shared/share-jobs.js'
 import type { SharedJobs } from './shared/shared-jobs.js'
-import { requestStack, stackSignalOf } from './stack-request.js'
+import { harmlessStackSignalOf, requestStack, stackSignalOf } from './stack-request.js'
 import {
   isPeaceful,
   type KillReason,
@@ -230,7 +230,7 @@ export class Worker implements WorkerPlace {
     this.#jobs.endWaitingIfDue(nowMonotonicMs)
     if (running === undefined || running.dueAt > nowMonotonicMs) return
     if (running.deadlineAt > nowMonotonicMs) {
-      running.warn(nowMonotonicMs, requestStack(this.id, stackSignalOf(this.#features, false)))
+      running.warn(nowMonotonicMs, requestStack(this.id, harmlessStackSignalOf(this.#features)))
       return
     }
     const [graceMs, stackSignal] = [this.#options.killGraceMs, stackSignalOf(this.#features, running.isMute)]

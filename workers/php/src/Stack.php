@@ -6,7 +6,8 @@ namespace RelayRunner;
 
 /**
  * Tells where the handler is when the server asks by SIGUSR2. PHP calls it between two opcodes: within one long call into C it
- * comes when that returns; sleep() returns early, as it does for any signal.
+ * comes when that returns; sleep() and other waits return early, as they do for any signal: so the server asks only when a job's time is up,
+ * or when a person does.
  */
 final class Stack
 {

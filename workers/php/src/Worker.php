@@ -56,7 +56,7 @@ final class Worker
             $run = $handler;
             $handler = static fn (string $body, Context $context): mixed => ($context->kind() === 'given_up' ? $onGivenUp : $run)($body, $context);
         }
-        $features = ['job_id', ...(Stack::listen() ? ['stack'] : []), ...$hooks->features()];
+        $features = ['job_id', ...(Stack::listen() ? ['stack', 'stack_interrupts'] : []), ...$hooks->features()];
         $own = $limitMs > 0 ? ['limit_ms' => $limitMs] : [];
         self::$bufferLevel = ob_get_level();
         self::$leaks = Leaks::start($handler);
