@@ -94,7 +94,7 @@ test('a job that outlives its limit is answered and its worker replaced, also wh
   )
 })
 
-test('the server knows the limit of Laravel’s jobs: it warns at 80 %, and the failure says where the job was', {
+test('the server knows the limit of Laravel’s jobs: it warns at 80 %, and the row says where it was', {
   skip: noLaravel,
 }, async (t) => {
   const { app, rr } = await start(t, { count: 1, options: '--timeout=3' })
