@@ -22,6 +22,9 @@ export function httpMetrics(metrics: MetricsService, nowMs: () => number): Built
     type: 'counter',
     help: 'Requests that found no free worker.',
   })
+  const open = metrics
+    .declare('rr_http_requests_queue', { type: 'gauge', help: 'Requests that have not ended.' })
+    .of()
   const uptime = metrics.declare('rr_http_uptime_seconds', {
     type: 'gauge',
     help: 'Seconds for which the server has been up.',
@@ -30,8 +33,10 @@ export function httpMetrics(metrics: MetricsService, nowMs: () => number): Built
   metrics.collect(() => uptime.of().set((nowMs() - startedAt) / 1000))
   const measure = (): Measurement => {
     const beganAt = nowMs()
+    open.add(1)
     return (code, isRefused) => {
       const status = String(code)
+      open.add(-1)
       requests.of(status).add()
       seconds.of(status).observe((nowMs() - beganAt) / 1000)
       if (isRefused) refused.of().add()
