@@ -29,7 +29,7 @@ const keysOf = (section: string): readonly string[] => {
 }
 
 test('every key that the page says is here is one of the section, and every other has advice', () => {
-  for (const section of ['logs', 'rpc', 'server', 'status', 'metrics', 'service', 'http', 'grpc']) {
+  for (const section of ['logs', 'rpc', 'server', 'status', 'metrics', 'service', 'http', 'grpc', 'tcp']) {
     const found = rows(`\`${section}\``)
     assert.ok(found.length > 0, section)
     const known = keysOf(section)
@@ -59,6 +59,7 @@ test('every procedure that the page says is here can be called, and no other', a
       status: { address: '127.0.0.1:0' },
       kv: { cache: { driver: 'memory' } },
       service: {},
+      tcp: { servers: {}, pool: { num_workers: 1 } },
     },
   })
   t.after(() => server.stop())

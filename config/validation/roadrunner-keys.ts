@@ -46,7 +46,7 @@ export function insteadOf(path: string): string | undefined {
 }
 
 /** Sections of RoadRunner that are planned and not built. */
-export const plannedSections: ReadonlySet<string> = new Set(['tcp', 'centrifuge'])
+export const plannedSections: ReadonlySet<string> = new Set(['centrifuge'])
 
 /** Sections of RoadRunner that will not be built, whose work would silently not be done, and what to use instead. */
 export const lostWork: ReadonlyMap<string, string> = new Map([

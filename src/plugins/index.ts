@@ -30,6 +30,7 @@ import redis from './redis/index.js'
 import service from './service/index.js'
 import sqs from './sqs/index.js'
 import status from './status/index.js'
+import tcp from './tcp/index.js'
 
 /** Plugins that need no npm package. */
 export const builtInPlugins: readonly AnyPlugin[] = [
@@ -62,6 +63,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
   service,
   sqs,
   status,
+  tcp,
 ]
 
 export type { FailedRecord } from '../index.js'
