@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net'
 
 /** Bytes that all connections may hold. */
-export interface BufferRoom {
+interface BufferRoom {
   left: number
 }
 
