@@ -1,12 +1,12 @@
 /** One client: its events go to workers one after the other, and each answer says how it goes on. */
 import type { Socket } from 'node:net'
 import { type Clock, Codec, type Logger, messageOf, type Pool } from '../../index.js'
-import type { MessageReader, ReadEnd } from './message-reader.js'
+import type { ClientReader, ReadEnd } from './client-reader.js'
 
 /** Options of a connection. */
 export interface TcpConnectionOptions {
   readonly socket: Socket
-  readonly reader: MessageReader
+  readonly reader: ClientReader
   readonly uuid: string
   readonly server: string
   readonly pool: Pool

@@ -10,8 +10,8 @@ import {
   type PluginLife,
   type Pool,
 } from '../../index.js'
+import { ClientReader } from './client-reader.js'
 import { TcpConnection } from './connection.js'
-import { MessageReader } from './message-reader.js'
 import type { TcpConfig } from './section.js'
 
 /** Services and settings of the plugin. */
@@ -53,7 +53,7 @@ export async function startTcp({ settings, pool, clock, log, announce }: TcpOpti
     }
     isFull = false
     const uuid = randomUUID()
-    const reader = new MessageReader(socket, { delimiter, messageBytesMax: messageMb * bytesPerMb, room })
+    const reader = new ClientReader(socket, { delimiter, messageBytesMax: messageMb * bytesPerMb, room })
     const connection = new TcpConnection({
       ...{ socket, reader, uuid, server, pool, clock, log },
       idleMs: limits.idle_timeout,

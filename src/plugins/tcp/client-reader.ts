@@ -13,7 +13,7 @@ interface BufferRoom {
 export type ReadEnd = 'client' | 'too-long' | 'no-room' | 'closed'
 
 /** Options of a reader. */
-export interface MessageReaderOptions {
+export interface ClientReaderOptions {
   readonly delimiter: Buffer
   readonly messageBytesMax: number
   readonly room: BufferRoom
@@ -22,9 +22,9 @@ export interface MessageReaderOptions {
 const firstBytes = 4096
 
 /** A reader. */
-export class MessageReader {
+export class ClientReader {
   readonly #socket: Socket
-  readonly #options: MessageReaderOptions
+  readonly #options: ClientReaderOptions
   #bytes = Buffer.alloc(0)
   #length = 0
   /** Place before which the delimiter does not begin. */
@@ -32,7 +32,7 @@ export class MessageReader {
   #end: ReadEnd | undefined
   #waiting: ((message: Buffer | ReadEnd) => void) | undefined
 
-  constructor(socket: Socket, options: MessageReaderOptions) {
+  constructor(socket: Socket, options: ClientReaderOptions) {
     this.#socket = socket
     this.#options = options
     socket.pause()
