@@ -67,7 +67,7 @@ const faults: readonly [text: string, problem: RegExp][] = [
   ['server: { relay: carrier-pigeon }', /2:18: .*expected auto, fifo, pipes, unix/],
   ['server: { command: "php \'open" }', /2:20: .*leaves a quote open|2:20: .*expected/],
   ['server: { env: { "not a name": x } }', /2:18: .*the name "not a name"/],
-  ['tcp: { servers: {} }', /2:1: section "tcp" is not supported yet/],
+  ['centrifuge: { proxy_address: x }', /2:1: section "centrifuge" is not supported yet/],
   ['grpc: { listen: ":9001" }', /2:7: "grpc.proto": there is no service to serve/],
   ['grpc: { proto: [a.proto] }', /2:7: "grpc" has no "listen"/],
   [
