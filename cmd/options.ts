@@ -1,6 +1,7 @@
 /** Options, exit codes and error output that all commands share. */
 import { ErrorCode, messageOf, RelayError } from '../src/core/errors.js'
 import { printable, printableLines } from './output.js'
+import { suggestion } from './suggestions.js'
 
 /** Options of all commands as commander passes them. */
 export interface CommonOptions {
@@ -34,7 +35,7 @@ export function wrongUsage(what: string, hint?: string): number {
 /** Gives a message of commander (`error: …`, maybe with `(Did you mean …?)` below) the form of all other faults. */
 export function usageText(text: string): string {
   const [first = '', ...more] = text.trim().split('\n')
-  const advice = more.map((line) => line.replace(/^\((.*)\)$/, '$1')).join(' ')
+  const advice = suggestion(first) ?? more.map((line) => line.replace(/^\((.*)\)$/, '$1')).join(' ')
   const hint = advice === '' ? '`rr --help` lists the commands, `rr COMMAND --help` its options.' : advice
   return `rr: ${ErrorCode.Usage}: ${printable(first.replace(/^error: /, ''))}\n    ${printable(hint)}\n`
 }

@@ -16,6 +16,7 @@ import { withCheckFlags } from './lambda/check-flags.js'
 import { withDoctorFlags, withLogsFlags } from './operate/flags.js'
 import { type CommonOptions, ExitCode, sayFault, usageText } from './options.js'
 import { listenForEnd } from './server/signals.js'
+import { unknownHelp } from './suggestions.js'
 import { version } from './version.js'
 import { checkFolder } from './working-folder.js'
 
@@ -199,7 +200,9 @@ add(
   ).option('--json', 'one JSON document on standard output'),
   async () => (await import('./remote/top/top.js')).top,
 )
-const worker = new Command('worker').description('try a worker')
+const worker = new Command('worker').description(
+  'check a worker: `rr worker certify` runs the protocol against it',
+)
 program.addCommand(worker)
 add(
   new Command('certify')
@@ -332,6 +335,8 @@ async function main(): Promise<void> {
   })
   try {
     checkFolder()
+    const unknown = unknownHelp(program, process.argv.slice(2))
+    if (unknown !== undefined) program.error(unknown, { exitCode: ExitCode.usage })
     await program.parseAsync()
   } catch (error) {
     if (error instanceof CommanderError) {

@@ -57,6 +57,13 @@ export async function invoke(file: string | undefined, options: InvokeOptions): 
       `--sqs takes a number of records from 1 to 10000, not ${JSON.stringify(options.sqs)}`,
       'For example: `rr invoke --sqs 10`.',
     )
+  if (options.address !== undefined && !isAddress(options.address))
+    return wrongUsage(
+      `--address takes HOST:PORT, not ${JSON.stringify(options.address)}`,
+      /^\d{1,5}$/.test(options.address)
+        ? `For example: \`--address 127.0.0.1:${options.address}\`.`
+        : 'For example: `--address 127.0.0.1:9010`.',
+    )
   const { address, who } =
     options.address === undefined
       ? await invokeTarget(options)
@@ -76,6 +83,11 @@ export async function invoke(file: string | undefined, options: InvokeOptions): 
   const { lines, hasFailures } = invokeSummary({ event, answer, tookMs, reasons })
   if (options.silent !== true) process.stderr.write(`rr: ${lines.join('\n')}\n`)
   return hasFailures && options.failOnBatchFailures === true ? ExitCode.fault : ExitCode.ok
+}
+
+function isAddress(text: string): boolean {
+  const [, port = ''] = /^[^/\s]+:(\d{1,5})$/.exec(text) ?? []
+  return port !== '' && Number(port) > 0 && Number(port) < 65_536
 }
 
 interface Posted {

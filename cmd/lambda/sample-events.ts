@@ -17,14 +17,33 @@ const events: readonly (readonly [name: string, file: string, about: string])[] 
   ['dynamodb', '14-dynamodb', 'changes of a table'],
 ]
 
+/** Names that others have for them, for messages. */
+const otherNames: Readonly<Record<string, string>> = {
+  http: 'api-gateway',
+  api: 'api-gateway',
+  apigw: 'api-gateway',
+  apigateway: 'api-gateway',
+  apigatewayv2: 'api-gateway',
+  rest: 'api-gateway-v1',
+  elb: 'alb',
+  url: 'function-url',
+  queue: 'sqs',
+  fifo: 'sqs-fifo',
+  topic: 'sns',
+  bucket: 's3',
+  stream: 'kinesis',
+  ddb: 'dynamodb',
+  cron: 'eventbridge',
+  schedule: 'eventbridge',
+  cloudwatch: 'eventbridge',
+}
+
 /** Returns the event of this name; a string is the reason why there is none. */
 export function sampleEvent(name: string): Buffer | string {
   const found = events.find(([one]) => one === name)
   if (found !== undefined) return readFileSync(packageFile(`examples/events/${found[1]}.json`))
-  const nearest = nearestName(
-    name,
-    events.map(([one]) => one),
-  )
+  const names = events.map(([one]) => one)
+  const nearest = (Object.hasOwn(otherNames, name) ? otherNames[name] : undefined) ?? nearestName(name, names)
   const question = nearest === undefined ? '' : `, did you mean "${nearest}"?`
   return `there is no sample event ${JSON.stringify(name)}${question}`
 }

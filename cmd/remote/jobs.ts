@@ -1,5 +1,6 @@
 /** `rr jobs`: the pipelines of the running server; pauses, resumes, fills them, and puts failed jobs back. */
 import { randomUUID } from 'node:crypto'
+import { nearestName } from '../../config/validation/nearest.js'
 import { ErrorCode, hasCode, messageOf, RelayError } from '../../src/core/errors.js'
 import type { RemoteProcedure } from '../../src/ipc/rpc/procedure.js'
 import { list, number, orNull, record, type ShapeOf, text } from '../../src/ipc/rpc/shape.js'
@@ -98,11 +99,19 @@ export async function jobs(
 ): Promise<number> {
   const known = name ?? 'list'
   const action = Object.hasOwn(actions, known) ? actions[known] : undefined
-  if (action === undefined)
-    return wrongUsage(`jobs takes one of ${Object.keys(actions).join(', ')}, not ${JSON.stringify(name)}`)
+  if (action === undefined) return wrongAction(known)
   if (words.length < action.min || words.length > action.max)
     return wrongUsage(`jobs ${known} takes ${action.words === '' ? 'no names' : action.words}`)
   return action.run(words, options)
+}
+
+function wrongAction(name: string): number {
+  const names = Object.keys(actions)
+  const nearest = nearestName(name, names)
+  return wrongUsage(
+    `jobs takes one of ${names.join(', ')}, not ${JSON.stringify(name)}`,
+    nearest === undefined ? undefined : `Did you mean \`rr jobs ${nearest}\`?`,
+  )
 }
 
 async function show(
@@ -146,6 +155,11 @@ async function push(words: readonly string[], options: JobsCommandOptions): Prom
   if (!/^\d{1,4}$/.test(priority))
     return wrongUsage(`--priority takes a number from 1 to 1000, not ${JSON.stringify(priority)}`)
   if (file !== undefined && body !== undefined) return wrongUsage('give either a file or --body')
+  if (file === undefined && body === undefined)
+    return wrongUsage(
+      'jobs push has no body: give a file, - for standard input, or --body',
+      `An empty one on purpose: \`rr jobs push ${printable(pipeline)} --body ''\`.`,
+    )
   const input = file === undefined ? Buffer.from(body ?? '') : readInput(file)
   if (typeof input === 'string') return wrongUsage(input)
   const message = {

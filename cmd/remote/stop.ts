@@ -2,7 +2,7 @@
 import { sleep, systemClock } from '../../src/core/clock.js'
 import { isCardAlive, type ServerCard } from '../../src/supervisor/folder/card.js'
 import { isSameProcess, readProcessState } from '../../src/supervisor/machine/process-state.js'
-import { Stop } from '../../src/supervisor/rpc/own.js'
+import { Stop, type StopBegun } from '../../src/supervisor/rpc/own.js'
 import { type CommonOptions, ExitCode } from '../options.js'
 import { printable } from '../output.js'
 import { candidates, wantedServer } from './find-server.js'
@@ -19,7 +19,8 @@ export async function stop(options: CommonOptions): Promise<number> {
   const frozen = await frozenServer(options)
   if (frozen !== undefined) return stopLambdaRun(frozen)
   await withServer(options, async (client) => {
-    await client.call(Stop)
+    const begun = await client.call(Stop)
+    if (options.silent !== true && options.force !== true) process.stderr.write(waitText(begun))
     // The second request to end kills at once, as a second signal does.
     if (options.force === true) process.kill(client.pid, 'SIGTERM')
     const isClosed = new AbortController()
@@ -30,6 +31,13 @@ export async function stop(options: CommonOptions): Promise<number> {
       process.stderr.write(`stopped: pid ${client.pid}, ${printable(client.path)}\n`)
   })
   return ExitCode.ok
+}
+
+/** Says what the server waits for; empty where nothing runs, or an older server does not say. */
+function waitText({ jobs = 0, limit_ms: limitMs }: StopBegun): string {
+  if (jobs === 0) return ''
+  const limit = limitMs === undefined ? '' : `, up to ${Math.ceil(limitMs / 1000)} s`
+  return `waiting for ${jobs} ${jobs === 1 ? 'job' : 'jobs'}${limit}; \`rr stop --force\` does not wait\n`
 }
 
 /** A server that is frozen by `rr lambda run`. */

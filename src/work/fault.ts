@@ -26,6 +26,12 @@ export function makeFault(kind: FaultKind, message: string): Fault {
   return { kind, message: message.slice(0, messageCharactersMax.own) }
 }
 
+/** The text that tells people why: the worker's own error with its type, as in a stack. */
+export function typedText({ message, own }: Fault): string {
+  if (own === undefined) return message
+  return own.message === '' ? own.type : `${own.type}: ${own.message}`
+}
+
 /** Makes the fault of a rejected run; the worker's own error is kept where it reported one. */
 export function faultOfError(error: unknown): Fault {
   const known = Object.entries(kindOfCode).find(([code]) => hasCode(error, code as ErrorCode))

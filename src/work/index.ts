@@ -4,7 +4,7 @@
  */
 export { Dispatcher, type DispatcherOptions } from './dispatcher.js'
 export { JobDriver, jobDriver, type Pipeline } from './driver.js'
-export { faultOfError, makeFault, verdictOfError } from './fault.js'
+export { faultOfError, makeFault, typedText, verdictOfError } from './fault.js'
 export { type DriverGuarantees, leastGuarantees } from './guarantees.js'
 export {
   decodeReply,

@@ -262,6 +262,36 @@ const mistakes: readonly Mistake[] = [
     code: 2,
     says: /^rr: RR_USAGE: rr completion takes bash, zsh, fish, not "tcsh"/,
   },
+  ...['start', 'status', 'reload', 'dashboard'].map((word) => ({
+    what: `a command of other programs: ${word}`,
+    words: [word],
+    code: 2,
+    says: new RegExp(`^rr: RR_USAGE: unknown command '${word}'\n {4}\`rr (serve|workers|reset|top)\``),
+  })),
+  {
+    what: 'an option of other programs',
+    words: ['dev', '--port', '9011'],
+    code: 2,
+    says: /^rr: RR_USAGE: unknown option '--port'\n {4}Addresses are keys of the file: `-o emulator\.address=/,
+  },
+  {
+    what: 'help on a word that is not a command',
+    words: ['help', 'me'],
+    code: 2,
+    says: /^rr: RR_USAGE: unknown command 'me'\n {4}`rr --help` lists the commands/,
+  },
+  {
+    what: 'another name of a sample event',
+    words: ['invoke', '--event', 'apigw'],
+    code: 2,
+    says: /^rr: RR_USAGE: .*did you mean "api-gateway"\?\n {4}/,
+  },
+  {
+    what: 'an address without a host',
+    words: ['invoke', '--address', '9999'],
+    code: 2,
+    says: /^rr: RR_USAGE: --address takes HOST:PORT, not "9999"\n {4}For example: `--address 127\.0\.0\.1:9999`\.$/m,
+  },
   {
     what: 'a pool that does not exist, without a server',
     yaml: good,

@@ -80,8 +80,10 @@ test('a server that stops is told, and the terminal is given back', { skip: noTm
 test('without a terminal the state is printed once, and --json is one document', async (t) => {
   const server = await startRr(t, ['serve'], { config })
   await started(server)
-  const { code, out } = await runCommand(server.folder, ['top'])
+  const { code, out, err } = await runCommand(server.folder, ['top'])
   assert.deepEqual([code, /later +memory +paused/.test(out)], [0, true], out)
+  assert.doesNotMatch(out, /\n\n\n/)
+  assert.match(err, /^rr: no terminal, so this is one screen; `--json` is for programs$/m)
   const document = liveDocument(JSON.parse((await runCommand(server.folder, ['top', '--json'])).out))
   assert.equal(document.server.pid, server.child.pid)
 })

@@ -23,13 +23,13 @@ export async function top(options: CommonOptions): Promise<number> {
     if (options.json === true) {
       process.stdout.write(`${printableJson(await client.call(Live, {}))}\n`)
     } else if (process.stdout.isTTY && process.stdin.isTTY) await new Top(client).run()
-    else await printOnce(client)
+    else await printOnce(client, options)
   })
   return ExitCode.ok
 }
 
 /** Two samples: rates need both. */
-async function printOnce(client: ControlClient): Promise<void> {
+async function printOnce(client: ControlClient, options: CommonOptions): Promise<void> {
   const meter = new RateMeter()
   meter.next(await client.call(Live, {}))
   await sleep(systemClock, sampleMs)
@@ -43,12 +43,18 @@ async function printOnce(client: ControlClient): Promise<void> {
     say: '',
   }
   const lines = screenLines(view, paper, (_style, text) => text).slice(0, -1)
-  process.stdout.write(
-    `${lines
-      .map((line) => line.trimEnd())
-      .join('\n')
-      .trimEnd()}\n`,
-  )
+  process.stdout.write(`${withoutGaps(lines)}\n`)
+  if (options.silent !== true)
+    process.stderr.write('rr: no terminal, so this is one screen; `--json` is for programs\n')
+}
+
+/** Joins lines; empty ones that fill a screen become one. */
+function withoutGaps(lines: readonly string[]): string {
+  return lines
+    .map((line) => line.trimEnd())
+    .join('\n')
+    .replace(/\n{3,}/g, '\n\n')
+    .trim()
 }
 
 /** The screen of one server. */

@@ -111,7 +111,7 @@ const queueColumns: readonly Column<LiveQueue>[] = [
   { ...numeric, title: 'DELAYED', width: 7, spare: 4, cell: ({ delayed }) => numberOr(delayed, count) },
   { ...numeric, title: 'RUN', width: 5, spare: 3, cell: ({ running }) => numberOr(running, count) },
   { ...numeric, title: 'OLDEST', width: 7, spare: 0, cell: (queue) => numberOr(queue.oldest_ms, duration) },
-  { ...numeric, title: 'KEPT', width: 5, spare: 0, cell: ({ kept }) => numberOr(kept, count) },
+  { ...numeric, title: 'DEAD', width: 5, spare: 0, cell: ({ kept }) => numberOr(kept, count) },
   { ...numeric, title: '/MIN', width: 6, spare: 1, cell: (queue) => numberOr(queue.per_minute, count) },
 ]
 

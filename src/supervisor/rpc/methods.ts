@@ -34,6 +34,8 @@ import type { CheckedProcedure } from './table.js'
 export interface ServerFacts {
   readonly pools: {
     all(): readonly ManagedPool[]
+    /** The longest that stopping them may take. */
+    readonly destroyMsMax: number
     /** Finds an open pool by its name, or by that of a plugin that uses it. */
     named(name: string): ManagedPool | undefined
     allNames(): readonly string[]
@@ -142,7 +144,8 @@ function registerOwnMethods(rpc: ControlSockets, facts: ServerFacts): void {
       Stop,
       () => {
         setImmediate(stop)
-        return { pid }
+        const jobs = pools.all().reduce((sum, pool) => sum + pool.busyCount, 0)
+        return { pid, jobs, limit_ms: pools.destroyMsMax }
       },
       { audited: true },
     ),

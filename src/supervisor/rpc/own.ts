@@ -47,6 +47,7 @@ const ledgerRow = record({
   reason: orNull(text),
 })
 const ledgerDocument = record({ counts: map(number), open: list(ledgerRow), ended: list(ledgerRow) })
+const stopping = record({ pid: number, jobs: orAbsent(number), limit_ms: orAbsent(number) })
 const foundLines = record({ lines: list(text), next: number, isAll: boolean, missed: number })
 const pluginRow = record({
   name: text,
@@ -66,6 +67,8 @@ export type LedgerRow = ShapeOf<typeof ledgerRow>
 export type LedgerDocument = ShapeOf<typeof ledgerDocument>
 /** A row of `rr plugins`. */
 export type PluginRow = ShapeOf<typeof pluginRow>
+/** Answer to a request to stop. */
+export type StopBegun = ShapeOf<typeof stopping>
 /** State of a server in a few numbers. */
 export type Status = ShapeOf<typeof status>
 
@@ -110,8 +113,8 @@ export const Stack: Own<StackDocument, { readonly pool: string; readonly pid: nu
 }
 /** Lines of the log from a number on; waits up to `wait_ms` where there is none yet. */
 export const RecentLog: Own<ShapeOf<typeof foundLines>, LogQuery> = { name: 'rr.Logs', read: foundLines }
-/** Begins to stop the server. */
-export const Stop: Own<{ readonly pid: number }> = { name: 'rr.Stop', read: record({ pid: number }) }
+/** Begins to stop the server; says how many jobs it waits for, and how long at most. */
+export const Stop: Own<StopBegun> = { name: 'rr.Stop', read: stopping }
 /** The names of the pools that can be reset. */
 export const ResetList: Own<readonly string[]> = { name: 'resetter.List', read: list(text) }
 /** Replaces the workers of the named pool; answered when that is done. */

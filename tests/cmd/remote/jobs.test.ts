@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { rr } from '../../helpers/command.js'
+import { shippedFolder } from '../../helpers/project.js'
 import { startQueues } from '../../helpers/queues.js'
 import { started, startRr, testFolder, workerText } from '../../helpers/rr.js'
 import { eventually } from '../../helpers/wait.js'
@@ -40,6 +41,19 @@ test('jobs are pushed, shown, failed and put back from the command line', async 
   assert.equal((await rr(folder, ['jobs', 'dead'])).out, 'no failed jobs\n')
 })
 
+test('a failed job is listed with the type of its error, as in a stack', async (t) => {
+  const folder = await testFolder(t)
+  const sdk = JSON.stringify(join(shippedFolder, 'workers', 'node', 'index.js'))
+  const text = `import { serve } from ${sdk}\nawait serve(() => { throw new RangeError('boom') })\n`
+  writeFileSync(join(folder, 'worker.mjs'), text)
+  const jobs = ['mode: raw', ...twoPipelines]
+  const server = await startQueues(t, { jobs, folder, worker: 'node worker.mjs' })
+  assert.equal((await rr(folder, ['jobs', 'push', 'mail', '--body', ''])).code, 0)
+  await server.rr.line(({ message }) => message.includes('it is kept'))
+  const [row] = JSON.parse((await rr(folder, ['jobs', 'dead', '--json'])).out)
+  assert.equal(row.why, 'RangeError: boom')
+})
+
 test('a paused pipeline takes jobs and runs none until it is resumed', async (t) => {
   const server = await startQueues(t, { jobs: twoPipelines })
   const { folder } = server
@@ -65,7 +79,7 @@ test('wrong words, unknown pipelines and servers without queues are told', async
     [
       ['lst'],
       2,
-      /^rr: RR_USAGE: jobs takes one of list, stat, pause, resume, push, dead, redrive, not "lst"\n$/,
+      /^rr: RR_USAGE: jobs takes one of list, stat, pause, resume, push, dead, redrive, not "lst"\n {4}Did you mean `rr jobs list`\?\n$/,
     ],
     [['push'], 2, /^rr: RR_USAGE: jobs push takes PIPELINE \[FILE\]\n$/],
     [['list', 'mail'], 2, /^rr: RR_USAGE: jobs list takes no names\n$/],
@@ -74,7 +88,12 @@ test('wrong words, unknown pipelines and servers without queues are told', async
     [['push', 'mail', 'a', '--body', 'b'], 2, /give either a file or --body/],
     [['stat', 'nosuch'], 1, /there is no pipeline "nosuch" \(pipelines: mail, sms\)/],
     [['pause', 'nosuch'], 1, /no such pipeline, requested: nosuch/],
-    [['push', 'nosuch'], 1, /^rr: RR_RPC_FAILED: no such pipeline, requested: nosuch$/m],
+    [
+      ['push', 'mail'],
+      2,
+      /^rr: RR_USAGE: jobs push has no body: give a file, - for standard input, or --body\n {4}An empty one on purpose: `rr jobs push mail --body ''`\.\n$/,
+    ],
+    [['push', 'nosuch', '--body', ''], 1, /^rr: RR_RPC_FAILED: no such pipeline, requested: nosuch$/m],
   ]
   for (const [words, code, text] of wrong) {
     const run = await rr(folder, ['jobs', ...words])

@@ -313,7 +313,7 @@ test('rr stop waits for a server that goes on telling that it stops, and says so
   assert.equal(code, 0)
   assert.match(
     err,
-    /^waiting for the server \(pid \d+\): stopping, \d+ workers, \d+ idle, 0 callers waiting\nstopped: pid/,
+    /^waiting for 1 job, up to \d+ s; `rr stop --force` does not wait\nwaiting for the server \(pid \d+\): stopping, \d+ workers, \d+ idle, 0 callers waiting\nstopped: pid/,
   )
   assert.equal((await answer).body, 'late')
 })

@@ -8,6 +8,7 @@ import {
   FaultKind,
   type KeptMessage,
   makeFault,
+  typedText,
   type Verdict,
 } from '../../../work/index.js'
 import { jobFact } from '../../../work/protocols/record-headers.js'
@@ -35,7 +36,7 @@ export const leftVerdict: Verdict = {
 /** Describes a kept delivery as a queue would that keeps it itself. */
 export function keptOf({ delivery, why, attempt, atMs }: FailedJob): KeptMessage {
   const name = jobFact(delivery, 'name') ?? ''
-  return { id: delivery.id, name, attempt, why: why.message, atMs }
+  return { id: delivery.id, name, attempt, why: typedText(why), atMs }
 }
 
 /** Kept deliveries by their ids. */

@@ -3,15 +3,16 @@
  * is handed on as it is.
  */
 import { type Logger, messageOf } from '../../../index.js'
-import type {
-  Delivery,
-  FailedStore,
-  Headers,
-  NewJob,
-  PoisonRecords,
-  SettledDelivery,
-  SettledSource,
-  Source,
+import {
+  type Delivery,
+  type FailedStore,
+  type Headers,
+  type NewJob,
+  type PoisonRecords,
+  type SettledDelivery,
+  type SettledSource,
+  type Source,
+  typedText,
 } from '../../../work/index.js'
 import { jobFact } from '../../../work/protocols/record-headers.js'
 import type { Attempts } from './attempts.js'
@@ -296,7 +297,7 @@ export class Settlement implements SettledSource {
   ): Promise<SettledDelivery | undefined> {
     const { attempts, poison, tally, log, pipeline, policy, random } = this.#options
     try {
-      await store.keep({ delivery, why: verdict.why.message, attempt })
+      await store.keep({ delivery, why: typedText(verdict.why), attempt })
     } catch (error) {
       const fields = { pipeline, job: delivery.id, error: messageOf(error) }
       log.warn(fields, 'a failed job could not be kept by its queue')
