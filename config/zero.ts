@@ -5,6 +5,7 @@
 import { ErrorCode, RelayError } from '../src/core/errors.js'
 import type { Entry, Place, Problem, Tree } from '../src/schema/tree.js'
 import { type HandlerCommand, type HandlerSearch, handlerCommand, handlerForms } from './handler.js'
+import type { OrdinaryHandler } from './handler-uses.js'
 
 /**
  * Builds the configuration without a file. `source` names in messages where the handler came from. Throws RR_CONFIG_NOT_FOUND
@@ -32,6 +33,8 @@ export function zeroConfig(handler: string, source: string, options: HandlerSear
 export interface ExpandedSections {
   readonly entries: ReadonlyMap<string, Entry>
   readonly problems: readonly Problem[]
+  /** The ordinary handler that workers run, if there is one. */
+  readonly ordinary?: OrdinaryHandler
 }
 
 /** Replaces `server.handler` by the command that it stands for. A section `lambda` without a mode gets the one that fits. */
@@ -65,7 +68,8 @@ export function expandHandler(entries: ReadonlyMap<string, Entry>, options: Hand
   const lambda = entries.get('lambda')
   if (lambda !== undefined && !keysOf(lambda).has('mode'))
     setKeys(sections, 'lambda', at, { mode: textOf(at, found.mode) })
-  return { entries: sections, problems: [] }
+  const ordinary = found.mode === 'event' ? { ordinary: { name: handler.value, at } } : {}
+  return { entries: sections, problems: [], ...ordinary }
 }
 
 /** Makes `handler` (named on the command line) what a file's workers run, in place of its own command; it answers Lambda events. */

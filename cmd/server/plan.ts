@@ -5,6 +5,7 @@ import { type CompiledConfig, compiledTree } from '../../config/compiled.js'
 import { type EnvironmentVariables, readEnvironment } from '../../config/env.js'
 import { findConfig, identityPath, isRoadRunnerFile, workingFolder } from '../../config/find.js'
 import type { LoaderPlaces } from '../../config/handler.js'
+import { handlerUseFaults, type OrdinaryHandler } from '../../config/handler-uses.js'
 import { type Loaded, loadConfig } from '../../config/load.js'
 import { validateConfig } from '../../config/validation/validate.js'
 import { expandHandler, withHandler, zeroConfig } from '../../config/zero.js'
@@ -80,6 +81,10 @@ export async function planStart(mode: StartMode, options: StartOptions): Promise
   const sources = [...builtIns.map(builtInSource), ...external]
   const all = sources.map(({ plugin }) => plugin)
   const active = activePlugins(all, runMode(mode), loaded.entries)
+  if (loaded.ordinary !== undefined)
+    problems.push(
+      ...handlerUseFaults(loaded.ordinary, loaded.entries, new Set(active.map(({ name }) => name))),
+    )
   // A file that could not be read would only make every section look absent.
   const checked = problems.some(isYaml)
     ? undefined
@@ -132,7 +137,7 @@ async function load(
   cwd: string,
   env: EnvironmentVariables,
   { handler, override, parsed }: StartOptions & { readonly parsed?: CompiledFiles['find'] },
-): Promise<Loaded> {
+): Promise<Loaded & { readonly ordinary: OrdinaryHandler | undefined }> {
   const about = { env, folder: cwd, places: loaderPlaces() }
   const zero = () =>
     zeroConfig(handler ?? env._HANDLER ?? '', handler === undefined ? '_HANDLER' : 'HANDLER', about)
@@ -147,7 +152,8 @@ async function load(
   const isNamed = file !== undefined && handler !== undefined
   const entries = isNamed ? withHandler(loaded.entries, handler) : loaded.entries
   const expanded = expandHandler(entries, about)
-  return { ...loaded, entries: expanded.entries, problems: [...loaded.problems, ...expanded.problems] }
+  const { problems, ordinary } = expanded
+  return { ...loaded, entries: expanded.entries, problems: [...loaded.problems, ...problems], ordinary }
 }
 
 /** Compiled files of one start. */

@@ -156,6 +156,19 @@ const mistakes: readonly Mistake[] = [
     says: /^rr: RR_CONFIG_NOT_FOUND: .*HANDLER="nope\.handler" does not name a file in .*\n {4}.*index\.handler/,
   },
   {
+    what: 'an ordinary handler for HTTP',
+    yaml: 'server: { handler: worker.handler }\nhttp: { address: "127.0.0.1:0" }\n',
+    words: ['serve'],
+    code: 78,
+    says: /^rr\.yaml:2:20: "server\.handler": "worker\.handler" takes events .*`http:` \(rr\.yaml:3\).*fetchHandler.*asgi_handler/m,
+  },
+  {
+    what: 'an ordinary handler for jobs of RoadRunner',
+    yaml: 'server: { handler: worker.handler }\njobs: { pipelines: { a: { driver: memory } } }\n',
+    code: 78,
+    says: /^rr\.yaml:2:20: .*cannot read jobs .* Add `mode: raw` to `jobs:`/m,
+  },
+  {
     what: 'a server that does not run',
     yaml: good,
     words: ['workers'],

@@ -106,7 +106,8 @@ function unreadable({ body }: Reply): Verdict | undefined {
   const reply = parseJson(text)
   const type = isObject(reply) ? reply.type : undefined
   if (Object.values(ReplyType).some((known) => known === type)) return undefined
-  const what = `the worker answered with no reply of a jobs worker: ${text.slice(0, excerptCharactersMax)}`
+  const excerpt = text.slice(0, excerptCharactersMax)
+  const what = `the worker answered with no reply of a jobs worker (if it is written for \`mode: raw\`, set that mode): ${excerpt}`
   return { kind: 'retry', why: makeFault(FaultKind.badReply, what) }
 }
 

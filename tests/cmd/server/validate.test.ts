@@ -16,6 +16,7 @@ const files: Readonly<Record<string, string>> = {
   'worker.php': '<?php',
   'worker.mjs': '',
   'app.js': '',
+  'index.mjs': '',
   'worker.py': '',
   'text-file': 'no interpreter\n',
   'old.db': 'of RoadRunner',
@@ -48,6 +49,7 @@ async function problemsOf(folder: string, yaml: string): Promise<string[]> {
 }
 
 const isRoot = process.getuid?.() === 0
+const handler = 'server: { handler: index.handler }'
 const command = (text: string) => `server: { command: ${text} }\nlambda: {}`
 
 // After `version: "3"` on line 1; all that is wrong with each.
@@ -119,6 +121,24 @@ const faulty: readonly [yaml: string, problems: readonly RegExp[]][] = [
   [
     'server: { handler: indx.handler }\nlambda: {}',
     [/^rr\.yaml:2:20: "server\.handler": "indx\.handler" does not name a file/],
+  ],
+  [
+    `${handler}\nhttp: { address: "127.0.0.1:0" }`,
+    [
+      /^rr\.yaml:2:20: "server\.handler": "index\.handler" takes events of Lambda, it cannot answer HTTP requests, and `http:` \(\S*rr\.yaml:3\) uses it\. Set `server\.command` .*fetchHandler.*asgi_handler.*PSR-7.*`emulator:`/,
+    ],
+  ],
+  [
+    `${handler}\npools: { web: {} }\nhttp: { address: "127.0.0.1:0", pool: web }`,
+    [/^rr\.yaml:2:20: .*cannot answer HTTP requests/],
+  ],
+  [
+    `${handler}\nhttp: { address: "127.0.0.1:0", pool: { command: "node worker.mjs" }, pools: { a: { match: [/a] } } }`,
+    [/^rr\.yaml:2:20: .*cannot answer HTTP requests/],
+  ],
+  [
+    `${handler}\njobs: { pipelines: { a: { driver: memory } } }`,
+    [/^rr\.yaml:2:20: .*cannot read jobs .*`jobs:` \(\S*rr\.yaml:3\) uses it\. Add `mode: raw` to `jobs:`/],
   ],
   [
     'plugins:\n  - ./own.mjs\n  - ./needs.mjs',
@@ -195,6 +215,10 @@ test('validate passes what may well start', async (t) => {
     command('"python3 -c pass"'),
     command('["sh", "-c", "exec php workr.php"]'),
     command('"env php workr.php"'),
+    `${handler}\nhttp: { address: "127.0.0.1:0", pool: { command: "node worker.mjs" } }`,
+    `${handler}\npools: { web: { command: "node worker.mjs" } }\nhttp: { address: "127.0.0.1:0", pool: web }`,
+    `${handler}\njobs: { mode: raw, pipelines: { a: { driver: memory } } }`,
+    `${handler}\npools: { mail: { command: "node worker.mjs" } }\njobs: { pipelines: { a: { driver: memory, pool: mail } } }`,
     'boltdb: { ignore_existing: true }\nkv: { a: { driver: boltdb } }',
     'kv: { a: { driver: boltdb, config: { file: new.db } } }',
     'lambda: { pool: { runtime: thread, command: worker.mjs } }',

@@ -43,6 +43,7 @@ test('a reply that cannot be read is a retry, an empty one is done', () => {
   for (const body of ['what', '[]', '{}', '{"type":9}', '{"type":"2"}']) {
     const [verdict] = verdicts(jobsProtocol('orders'), body, one)
     assert.ok(verdict?.kind === 'retry' && verdict.why.kind === 'badReply', body)
+    assert.match(verdict.why.message, /`mode: raw`/)
   }
   assert.deepEqual(
     verdicts(jobsProtocol('orders'), '', one).map(({ kind }) => kind),
