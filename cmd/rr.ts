@@ -11,6 +11,7 @@
 import { basename } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { roadRunnerVersion } from '../src/supervisor/version.js'
+import { sayWhichConfig } from './config-choice.js'
 import { examplesText } from './examples.js'
 import { withCheckFlags } from './lambda/check-flags.js'
 import { withDoctorFlags, withLogsFlags } from './operate/flags.js'
@@ -81,6 +82,7 @@ function add(command: Command, load: () => Promise<Run>, parent: Command = progr
       const workdir = local.workdir ?? local.WorkDir ?? all.workdir ?? all.WorkDir
       const folder = workdir === undefined ? {} : { workdir }
       const options = { ...all, ...local, ...folder, override: [...all.override, ...(local.override ?? [])] }
+      if (own.options.some(({ long }) => long === '--config')) sayWhichConfig(options)
       const run = await load()
       process.exitCode = await run(...([...words, options] as never[]))
     })
@@ -200,9 +202,7 @@ add(
   ).option('--json', 'one JSON document on standard output'),
   async () => (await import('./remote/top/top.js')).top,
 )
-const worker = new Command('worker').description(
-  'check a worker: `rr worker certify` runs the protocol against it',
-)
+const worker = new Command('worker').description('check that a worker keeps the protocol')
 program.addCommand(worker)
 add(
   new Command('certify')

@@ -18,12 +18,21 @@ export interface PackagePaths {
   readonly isInstalled: boolean
 }
 
-/** Name → text. */
-export function initFiles(language: InitLanguage, paths: PackagePaths): Readonly<Record<string, string>> {
+/** The name that a new worker gets. */
+export function workerFile(language: InitLanguage, paths: PackagePaths): string {
+  return workers[language](paths).file
+}
+
+/** Name → text; the worker has the name `own`. */
+export function initFiles(
+  language: InitLanguage,
+  paths: PackagePaths,
+  own = workerFile(language, paths),
+): Readonly<Record<string, string>> {
   const { file, text, command, env = '' } = workers[language](paths)
   return {
-    'rr.yaml': config(paths.schema, command, env),
-    [file]: text,
+    'rr.yaml': config(paths.schema, command.replace(file, own), env),
+    [own]: text,
     'event.json': sampleEvent(),
     'test.sh': testScript(paths),
   }

@@ -6,10 +6,11 @@ import { nearestName } from '../../config/validation/nearest.js'
 import { ErrorCode, messageOf, RelayError } from '../../src/core/errors.js'
 import { builtFile, packageFile } from '../../src/core/package-files.js'
 import { ExitCode, sayFault, wrongUsage } from '../options.js'
-import { type InitLanguage, initFiles, initLanguages, type PackagePaths } from './files.js'
+import { type InitLanguage, initFiles, initLanguages, type PackagePaths, workerFile } from './files.js'
 
 /** Files that tell which language a folder is of. */
-const signs: readonly (readonly [file: string, language: InitLanguage])[] = [
+const signs: readonly (readonly [file: string, language: InitLanguage | 'laravel'])[] = [
+  ['artisan', 'laravel'],
   ['composer.json', 'php'],
   ['pyproject.toml', 'python'],
   ['requirements.txt', 'python'],
@@ -18,8 +19,10 @@ const signs: readonly (readonly [file: string, language: InitLanguage])[] = [
 /** Exit 0; 1 when a file is there already or cannot be written, and then nothing has been overwritten. */
 export async function init(language: string | undefined, dir: string | undefined): Promise<number> {
   const folder = resolve(dir ?? '.')
-  if (language === 'laravel') return initLaravel(folder)
-  const chosen = language === undefined ? languageOf(folder) : initLanguages.find((one) => one === language)
+  if (language === undefined) process.stderr.write(`rr: ${choiceText(folder)}\n`)
+  const wanted = language ?? languageOf(folder).language
+  if (wanted === 'laravel') return initLaravel(folder)
+  const chosen = initLanguages.find((one) => one === wanted)
   if (chosen === undefined) {
     const all = [...initLanguages, 'laravel']
     const nearest = nearestName(language ?? '', all)
@@ -29,7 +32,15 @@ export async function init(language: string | undefined, dir: string | undefined
     )
   }
   const paths = packagePaths(folder)
-  return write(folder, initFiles(chosen, paths), stepsText(stepsOf(folder, paths)))
+  const given = workerFile(chosen, paths)
+  // A project's own worker stays, and so does its name.
+  const own = existsSync(join(folder, given)) && !existsSync(join(folder, 'rr.yaml')) ? `rr-${given}` : given
+  const done = write(folder, initFiles(chosen, paths, own), stepsText(stepsOf(folder, paths)))
+  if (done === ExitCode.ok && own !== given)
+    process.stderr.write(
+      `${given} was there and is left as it is: the new worker is ${own}. To run yours, name it in \`server.command\` of rr.yaml.\n`,
+    )
+  return done
 }
 
 /** A command and what it does. */
@@ -65,6 +76,13 @@ async function initLaravel(folder: string): Promise<number> {
 
 /** Writes the files, none of which may be there, and says what is next. */
 function write(folder: string, files: Readonly<Record<string, string>>, steps: string): number {
+  if ('rr.yaml' in files && existsSync(join(folder, '.rr.yaml'))) {
+    const what = `.rr.yaml exists in ${folder}, and an rr.yaml beside it would be read in its place: nothing was written`
+    return refuse(
+      what,
+      '`rr serve` runs .rr.yaml as it is, `rr validate` checks it. For a new project name another folder: `rr init LANGUAGE DIR`.',
+    )
+  }
   const there = Object.keys(files).filter((name) => existsSync(join(folder, name)))
   if (there.length > 0) {
     const what = `${there.join(', ')} exist${there.length === 1 ? 's' : ''} in ${folder}: nothing was written`
@@ -89,8 +107,21 @@ function refuse(what: string, hint: string): number {
   return sayFault(new RelayError(ErrorCode.ProjectFiles, what, { hint }))
 }
 
-function languageOf(folder: string): InitLanguage {
-  return signs.find(([file]) => existsSync(join(folder, file)))?.[1] ?? 'node'
+interface Choice {
+  readonly language: InitLanguage | 'laravel'
+  /** The file that tells it. */
+  readonly file?: string
+}
+
+function languageOf(folder: string): Choice {
+  const found = signs.find(([file]) => existsSync(join(folder, file)))
+  return found === undefined ? { language: 'node' } : { language: found[1], file: found[0] }
+}
+
+function choiceText(folder: string): string {
+  const { language, file } = languageOf(folder)
+  const why = file === undefined ? 'no file here tells another language' : `there is a ${file}`
+  return `${language}, since ${why}; \`rr init ${[...initLanguages, 'laravel'].join('|')}\` chooses`
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   rootFolderPath,
 } from '../../src/supervisor/folder/private-folder.js'
 import type { CommonOptions } from '../options.js'
+import { otherUsers } from './other-users.js'
 
 /** Server that a command looks for. */
 export interface Wanted {
@@ -87,7 +88,7 @@ export function notRunning(wanted: Wanted): RelayError {
       ? `Process ${same.pid} serves it with another rpc.listen: add -o rpc.listen=${same.listen}`
       : list.length > 0
         ? `Running: ${list.join(', ')}. Name the file with -c, or start a server with \`rr serve\`.`
-        : 'Start one with `rr serve`, with the same -c.'
+        : `Start one with \`rr serve\`, with the same -c. ${otherUsers(wanted.uid)}`
   const what = wanted.listen === '' ? wanted.path : `${wanted.path} with rpc.listen=${wanted.listen}`
   return new RelayError(ErrorCode.NotRunning, `no server runs for ${what}`, { hint })
 }

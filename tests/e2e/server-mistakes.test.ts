@@ -114,5 +114,9 @@ test('a server of another user is not found, and nothing of it is touched', { sk
   const other = await startRr(t, ['stop'], { folder: server.folder, command: [...as, rrCommand] })
   assert.equal(await other.ended, 1)
   assert.match(other.text(), /RR_NOT_RUNNING: no server runs for .*\/rr\.yaml/)
+  assert.match(
+    other.text(),
+    /Only servers of this user \(.*uid \d+\) are seen; there is .*\/tmp\/rr-0 of root.*sudo -u/,
+  )
   assert.equal((await rr(server.folder, ['workers'])).code, 0)
 })

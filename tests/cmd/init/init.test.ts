@@ -55,6 +55,41 @@ test('rr init names the package that the project has installed, and chooses the 
   )
 })
 
+test('rr init says which language it chose and why, and leaves a worker that is there', async (t) => {
+  const folder = await testFolder(t)
+  await writeFile(join(folder, 'requirements.txt'), '')
+  await writeFile(join(folder, 'worker.py'), 'mine')
+  const { code, err } = rr(folder, ['init'])
+  assert.equal(code, 0, err)
+  assert.match(
+    err,
+    /^rr: python, since there is a requirements\.txt; `rr init php\|node\|python\|laravel` chooses$/m,
+  )
+  assert.match(err, /^worker\.py was there and is left as it is: the new worker is rr-worker\.py\./m)
+  assert.equal(await readFile(join(folder, 'worker.py'), 'utf8'), 'mine')
+  assert.match(await readFile(join(folder, 'rr.yaml'), 'utf8'), /command: "python3 rr-worker\.py"/)
+  assert.match(rr(await testFolder(t), ['init']).err, /^rr: node, since no file here tells another language/)
+})
+
+test('rr init writes no rr.yaml beside .rr.yaml, and commands say which of the two they read', async (t) => {
+  const folder = await testFolder(t)
+  const text = 'version: "3"\nserver: { command: "php worker.php" }\n'
+  await writeFile(join(folder, '.rr.yaml'), text)
+  const refused = rr(folder, ['init', 'php'])
+  assert.equal(refused.code, 1)
+  assert.match(
+    refused.err,
+    /^rr: RR_PROJECT_FILES: \.rr\.yaml exists in .*: nothing was written\n {4}`rr serve` runs/,
+  )
+  assert.deepEqual(await readdir(folder), ['.rr.yaml'])
+  await writeFile(join(folder, 'rr.yaml'), text)
+  const says = 'rr: reading rr.yaml; .rr.yaml beside it is not read (-c .rr.yaml reads that)'
+  for (const words of [['workers'], ['schema'], ['config', 'show']])
+    assert.deepEqual(rr(folder, words).err.split(says).length, 2, words.join(' '))
+  for (const words of [['schema', '-c', '.rr.yaml'], ['schema', '-s'], ['version']])
+    assert.ok(!rr(folder, words).err.includes(says), words.join(' '))
+})
+
 test('rr init laravel writes the configuration of an application, and names the steps that are left', {
   skip: missing('php'),
 }, async (t) => {

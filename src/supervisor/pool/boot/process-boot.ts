@@ -1,6 +1,4 @@
 /** Boots workers that are child processes: starts one, connects its output and its relay, and explains a boot that failed. */
-import { existsSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
 import { onAbort } from '../../../core/abort.js'
 import { assert } from '../../../core/assert.js'
 import type { Clock } from '../../../core/clock.js'
@@ -18,7 +16,6 @@ import type { LaunchSettings } from '../../worker/os/launcher.js'
 import {
   adoptProcess,
   type EarlyChild,
-  type ProcessExit,
   type SpawnedProcess,
   type SpawnOptions,
   spawnProcess,
@@ -33,6 +30,7 @@ import {
 } from '../../worker/os/standard-fifos.js'
 import type { Watchdog } from '../../worker/os/watchdog.js'
 import { WorkerOutput } from '../../worker/output.js'
+import { bootHint } from './boot-hint.js'
 import { bootThrough } from './boot-lines.js'
 import { type BootStrategy, type BringUpOptions, bringUp, type Started, withoutSignals } from './bring-up.js'
 import type { FifoStock } from './fifo-stock.js'
@@ -111,7 +109,13 @@ async function startProcess(options: ProcessBootOptions, signal: AbortSignal): P
     explain: (exit, lastLines) => ({
       end: exit.signal === 'SIGKILL' ? '' : `; it ended with ${exit.signal ?? `exit code ${exit.code}`}`,
       said: lastWords(lastLines),
-      hint: bootHint(options, exit),
+      hint: bootHint({
+        words: options.words,
+        cwd: options.cwd,
+        code: exit.code,
+        lastLines,
+        allocateMs: options.config.allocate_timeout,
+      }),
     }),
   }
 }
@@ -153,22 +157,6 @@ async function openFifos(
 
 // The relay ends by itself within a turn of the loop, unless a child of the worker holds it.
 const lastWordsMsMax = 250
-
-const scriptName = /\.(php|phar|m?js|cjs|ts|py|rb|pl|sh)$/
-
-/** Hint for a boot that failed: names the missing file, or the missing call. */
-function bootHint({ words, cwd, config }: ProcessBootOptions, exit: ProcessExit): string {
-  const script = words.slice(1).find((word) => !word.startsWith('-') && scriptName.test(word))
-  if (script !== undefined && !existsSync(resolve(cwd, script)))
-    return `There is no file ${resolve(cwd, script)}: paths count from the working directory (\`cwd\`, -w, else the folder of the config file).`
-  const command = words.join(' ')
-  const call = words.some((word) => /^php[\d.]*$/.test(basename(word))) ? 'Worker::serve()' : 'serve()'
-  const serve = `it must call ${call}, or whatever waits for jobs in its package`
-  if (exit.code === 0) return `\`${command}\` ended without waiting for jobs: ${serve}.`
-  if (exit.code !== null)
-    return `Its last lines say why; \`${command}\` shows the same by hand. Once it runs, ${serve}.`
-  return `Run \`${command}\` by hand: within allocate_timeout (${config.allocate_timeout} ms) ${serve}.`
-}
 
 /** Starts the process; when there is nothing to start, the FIFOs that were opened for it are closed. */
 function spawnOrClose(
