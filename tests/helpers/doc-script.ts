@@ -22,7 +22,7 @@ export function commandsOf(block: string): readonly DocCommand[] {
 // The package is installed already, from its tarball, and its commands are on PATH: npx would look for it in the network first.
 const preamble = `set -eu
 npx() { "$@"; }
-npm() { [ "$1 $2" = 'install relayrunner' ]; }
+npm() { case "$1 $2" in 'install relayrunner' | 'init -y') ;; *) false ;; esac; }
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 up() { # pid, and the file's flag
   tries=0
