@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { basename, extname, relative, resolve } from 'node:path'
 
-/** What is known of a boot that failed. */
+/** A boot that failed, as far as it is known. */
 export interface FailedBoot {
   readonly words: readonly string[]
   readonly cwd: string
@@ -46,13 +46,13 @@ const missingSdks: readonly (readonly [says: RegExp, hint: string])[] = [
   ],
 ]
 
-/** Where the worker did not find its SDK. */
+/** Hint for a worker that did not find its SDK. */
 function sdkHint(lastLines: readonly string[]): string | undefined {
   const text = lastLines.join('\n')
   return missingSdks.find(([says]) => says.test(text))?.[1]
 }
 
-/** Where an ordinary handler was named in another way than its file has it. */
+/** Hint for an ordinary handler that was named in another way than its file has it. */
 function handlerHint({ words, cwd, code }: FailedBoot, script: string | undefined): string | undefined {
   const named = namedHandler(words)
   if (named === undefined) {
