@@ -7,6 +7,12 @@ const stopMsOfKubernetes = 30_000
 const workersPerCpuMax = 8
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
+const grades: Readonly<Record<Problem['severity'], Grade>> = {
+  error: Grade.fault,
+  warning: Grade.warn,
+  note: Grade.note,
+}
+
 /** A configuration to look at. */
 export interface ConfigAbout {
   /** Name of the file for people. */
@@ -29,7 +35,7 @@ export function configFindings({ file, problems, config, cpus, isRoot }: ConfigA
   const faults = problems.map((problem): Diagnosis => {
     const { severity, at, what, hint = 'see `rr validate`' } = problem
     const place = `${at.file}:${at.line}:${at.column}`
-    return { grade: severity === 'error' ? Grade.fault : Grade.warn, about: place, what, todo: hint }
+    return { grade: grades[severity], about: place, what, todo: hint }
   })
   const sections: Readonly<Record<string, unknown>> = { ...config }
   const found = [
@@ -37,7 +43,8 @@ export function configFindings({ file, problems, config, cpus, isRoot }: ConfigA
     ...poolsOf(sections).flatMap((pool) => poolFindings(pool, cpus)),
     ...sectionFindings(sections, isRoot),
   ]
-  return faults.length > 0 ? found : [fine(file, 'is valid'), ...found]
+  const isValid = problems.every(({ severity }) => severity === 'note')
+  return isValid ? [fine(file, 'is valid'), ...found] : found
 }
 
 /** The pools of all sections and of `pools`. */
@@ -122,27 +129,7 @@ function sectionFindings(sections: Readonly<Record<string, unknown>>, isRoot: bo
     )
   if (isServing && !('metrics' in sections))
     add(Grade.note, 'metrics', 'are off', 'add `metrics: { address: 127.0.0.1:2112 }`')
-  found.push(...retryFindings(of('jobs')))
   return found
-}
-
-function retryFindings(jobs: Readonly<Record<string, unknown>>): readonly Diagnosis[] {
-  const pipelines = isObject(jobs.pipelines) ? Object.entries(jobs.pipelines) : []
-  const retry = isObject(jobs.retry) ? jobs.retry : {}
-  const isLimited = (settings: unknown) => {
-    const own = isObject(settings) && isObject(settings.retry) ? settings.retry : {}
-    return Number(own.max ?? retry.max ?? 0) > 0
-  }
-  const endless = pipelines.filter(([, settings]) => !isLimited(settings)).map(([name]) => name)
-  if (endless.length === 0) return []
-  return [
-    {
-      grade: Grade.note,
-      about: 'jobs.retry.max',
-      what: `is 0 for ${endless.join(', ')}: a job that always fails is tried for ever, unless its broker has a policy`,
-      todo: 'set it, and `dead` where failed jobs shall go to another pipeline',
-    },
-  ]
 }
 
 function durationMs(value: unknown): number {

@@ -14,15 +14,24 @@ import { resolveIdentity } from '../../src/supervisor/worker/os/identity.js'
 import { hostPortFault, socketFault } from './check-addresses.js'
 import { boltDbProblems } from './check-boltdb.js'
 import { commandFault } from './check-command.js'
+import { packageProblems } from './check-packages.js'
+import { refusalProblems } from './check-refusals.js'
+import { endlessRetries } from './check-retries.js'
 import { type StartPlan, shownFile } from './plan.js'
 
-/** Lists every problem that would keep a server from starting, each once, with its place in the file. */
+/** Lists every problem that would keep a server from starting, and what is worth a note, each once, with its place in the file. */
 export function checkStart(plan: StartPlan): readonly Problem[] {
   const checker = new Checker(plan)
   checker.plugins()
   checker.addresses()
   checker.pools()
-  return [...checker.problems, ...boltDbProblems(plan)]
+  return [
+    ...checker.problems,
+    ...boltDbProblems(plan),
+    ...packageProblems(plan),
+    ...refusalProblems(plan),
+    ...endlessRetries(plan),
+  ]
 }
 
 /** Counts the pools of a configuration and its plugins that are not built in. */

@@ -43,15 +43,13 @@ function printJson(problems: readonly Problem[]): void {
   process.stdout.write(`${JSON.stringify({ valid: !problems.some(isFault), problems: list })}\n`)
 }
 
-/** Describes what is valid, and which commands cannot use it. */
+/** Describes what is valid. */
 function summary(plan: StartPlan): string {
   const { pools, plugins } = startCounts(plan)
   const counts = `${shownFile(plan.file)} is valid: ${count(pools, 'pool')}, ${count(plugins, 'plugin')}`
   if (pools === 0 && plugins === 0)
     return `${counts}; nothing here does any work: add \`lambda:\` or \`pools:\``
-  const hasSource = plan.entries.has('emulator') || Boolean(plan.env.AWS_LAMBDA_RUNTIME_API)
-  if (!plan.entries.has('lambda') || hasSource) return counts
-  return `${counts}; for \`rr dev\` and \`rr bootstrap\` (\`rr serve\` needs an \`emulator:\` section to pull events from)`
+  return counts
 }
 
 function count(number: number, what: string): string {

@@ -68,6 +68,7 @@ export const builtInPlugins: readonly AnyPlugin[] = [
 
 export type { FailedRecord } from '../index.js'
 export { boltDbFileFault } from './boltdb/files.js'
+export { boltDbPart } from './boltdb/part.js'
 export { readFailureReasons } from './emulator/http/batch-ends.js'
 export { type EmulatorIdentity, identityRoute, readIdentity } from './emulator/http/identity.js'
 export {
@@ -81,6 +82,8 @@ export {
   type PolledCounts,
   type QueueMessages,
 } from './emulator/procedures.js'
+export { middlewareNames, middlewareService } from './http/middleware-keys.js'
+export { journalPart } from './journal/part.js'
 
 /** Loads the process runner behind `rr lambda run`. */
 export async function loadEnvironment(): Promise<typeof ExecutionEnvironment> {

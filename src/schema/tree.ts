@@ -23,9 +23,9 @@ export interface Entry {
   readonly value: Tree
 }
 
-/** A fault or a warning of the file. */
+/** A fault or a warning of the file, or a note: a fact that is worth knowing, and may well be meant. */
 export interface Problem {
-  readonly severity: 'error' | 'warning'
+  readonly severity: 'error' | 'warning' | 'note'
   readonly at: Place
   /** Value that was read. */
   readonly what: string
@@ -39,7 +39,7 @@ export interface Problem {
 export function formatProblem({ at, severity, what, expected, nearest, hint }: Problem): string {
   // What was written on the command line has no lines.
   const place = at.file.startsWith('-o ') ? at.file : `${at.file}:${at.line}:${at.column}`
-  const claim = severity === 'warning' ? `warning: ${what}` : what
+  const claim = severity === 'error' ? what : `${severity}: ${what}`
   const isSentence = hint !== undefined && /^[A-Z]/.test(hint)
   const more = [
     ...(expected === undefined ? [] : [`expected ${expected}`]),

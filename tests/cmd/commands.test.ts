@@ -62,12 +62,14 @@ test('validate prints every fault on standard error and exits 78, or 0 without o
   )
   const valid = rr(folder, ['validate'])
   assert.deepEqual([valid.code, valid.out], [0, ''])
-  assert.match(valid.err, /^rr\.yaml is valid: 1 pool, no plugins; for `rr dev` .*\n$/)
-  assert.deepEqual(rr(folder, ['validate', '--json']), {
-    code: 0,
-    out: '{"valid":true,"problems":[]}\n',
-    err: '',
-  })
+  assert.match(
+    valid.err,
+    /^rr\.yaml:3:\d+: note: .*RR_NOTHING_TO_PULL.*\nrr\.yaml is valid: 1 pool, no plugins\n$/,
+  )
+  const noted = rr(folder, ['validate', '--json'])
+  const told = JSON.parse(noted.out)
+  assert.deepEqual([noted.code, noted.err, told.valid], [0, '', true])
+  assert.deepEqual([told.problems.length, told.problems[0].severity], [1, 'note'])
 })
 
 test('a missing file says which places were looked at: 78', async (t) => {

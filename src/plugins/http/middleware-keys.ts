@@ -1,4 +1,19 @@
-/** The keys of middleware inside `http:`, RoadRunner's names. */
+/** The keys of middleware inside `http:`, and the names of those that are built in: RoadRunner's. */
+import { HttpMiddleware } from '../../index.js'
+
+/** The names of built-in middleware. */
+export const middlewareNames = [
+  'static',
+  'gzip',
+  'headers',
+  'proxy_ip_parser',
+  'sendfile',
+  'otel',
+  'http_metrics',
+] as const
+
+/** The name of the service by which plugins provide further middleware. */
+export const middlewareService = HttpMiddleware.name
 
 const headerMap = (description: string) => ({ type: 'map', values: { type: 'string' }, description }) as const
 

@@ -244,7 +244,7 @@ test('validate says in one line what is valid, and for which commands', async (t
   assert.equal(await say(own), 'rr.yaml is valid: 3 pools, 1 plugin\n')
   assert.match(
     await say(command('"php worker.php"')),
-    /^rr\.yaml is valid: 1 pool, no plugins; for `rr dev`[^\n]*\n$/,
+    /^rr\.yaml:3:\d+: note: `rr serve` refuses[^\n]*`rr dev`[^\n]*\nrr\.yaml is valid: 1 pool, no plugins\n$/,
   )
   assert.match(await say(''), /^rr\.yaml is valid: no pools, no plugins; nothing here does any work[^\n]*\n$/)
 })

@@ -8,6 +8,7 @@ import {
   type TracingService,
 } from '../../../index.js'
 import { isToken } from '../../../work/http/index.js'
+import { middlewareNames } from '../middleware-keys.js'
 import { addFacts } from '../node/facts.js'
 import type { HttpConfig } from '../section.js'
 import { headerOf } from '../serving/answer-head.js'
@@ -46,7 +47,7 @@ export async function middlewareOf(options: MiddlewareOptions): Promise<SectionM
   const parts: PlainPart[] = []
   for (const name of names.filter((one) => one !== '')) {
     const given = provided.find((one) => one.name === name)
-    const make = makers[name]
+    const make = makerOf(name)
     if (given === undefined && make === undefined) throw unknown(name, provided)
     const own = given === undefined ? await make?.(options) : undefined
     const one = given ?? own
@@ -86,7 +87,7 @@ function isOrdinary([name, value]: readonly [string, string]): boolean {
 
 type Maker = (options: MiddlewareOptions) => BuiltInMiddleware | undefined | Promise<BuiltInMiddleware>
 
-const makers: Readonly<Record<string, Maker>> = {
+const makers: Readonly<Record<(typeof middlewareNames)[number], Maker>> = {
   static: ({ config, clock }) => staticFiles(config.static, () => clock.monotonicMs()),
   gzip: () => compression(),
   headers: ({ config }) => headersMiddleware(config.headers),
@@ -123,8 +124,13 @@ const makers: Readonly<Record<string, Maker>> = {
     metrics === undefined ? undefined : httpMetrics(metrics, () => clock.monotonicMs()),
 }
 
+function makerOf(name: string): Maker | undefined {
+  const known = middlewareNames.find((one) => one === name)
+  return known && makers[known]
+}
+
 function unknown(name: string, provided: readonly HttpMiddleware[]): RelayError {
-  const known = [...Object.keys(makers), ...provided.map((one) => one.name)].join(', ')
+  const known: string = [...middlewareNames, ...provided.map((one) => one.name)].join(', ')
   return new RelayError(ErrorCode.ConfigInvalid, `http.middleware names "${name}", which nothing provides`, {
     hint: `There are: ${known}. List the plugin that brings it under \`plugins:\`.`,
   })
