@@ -200,6 +200,7 @@ async function asked<I, O>(client: ControlClient, procedure: RemoteProcedure<I, 
     return await client.waitFor(procedure, input)
   } catch (error) {
     if (!hasCode(error, ErrorCode.RpcFailed)) throw error
+    if (/no such pipeline, requested: /.test(messageOf(error))) throw await unknownAmong(client, error)
     if (!messageOf(error).includes("can't find service"))
       throw new RelayError(ErrorCode.RpcFailed, withoutOperations(messageOf(error)), { cause: error })
     throw new RelayError(ErrorCode.RpcFailed, 'the server has no queues of its own', {
@@ -207,6 +208,17 @@ async function asked<I, O>(client: ControlClient, procedure: RemoteProcedure<I, 
       cause: error,
     })
   }
+}
+
+/** The fault of a name that no pipeline has, with the names that there are. RoadRunner's text stays, for scripts that match it. */
+async function unknownAmong(client: ControlClient, cause: unknown): Promise<RelayError> {
+  const what = withoutOperations(messageOf(cause))
+  const { pipelines } = await client.waitFor(states, undefined)
+  const names = pipelines.map(({ pipeline }) => pipeline)
+  const nearest = nearestName(/requested: (.*)$/.exec(what)?.[1] ?? '', names)
+  const meant = nearest === undefined ? '' : `Did you mean ${printable(nearest)}? `
+  const hint = `${meant}Pipelines: ${names.length === 0 ? 'none' : names.map(printable).join(', ')}.`
+  return new RelayError(ErrorCode.RpcFailed, what, { hint, cause })
 }
 
 /** A fault without the names of operations that RoadRunner's texts begin with, each on a line of its own. */

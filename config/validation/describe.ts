@@ -9,10 +9,11 @@ export function describe(schema: Schema): string {
 
 const words: SchemaVisitor<string> = {
   string: describeText,
-  number({ type, minimum, maximum }) {
+  number({ type, unit, minimum, maximum }) {
     const least = minimum === undefined ? '' : ` from ${minimum}`
     const most = maximum === undefined ? '' : ` to ${maximum}`
-    return `${type === 'integer' ? 'a whole number' : 'a number'}${least}${most}`
+    const what = type === 'integer' ? 'a whole number' : 'a number'
+    return `${what}${unit === undefined ? '' : ` of ${unit}`}${least}${most}`
   },
   boolean: () => 'on or off',
   object: () => 'keys with values',

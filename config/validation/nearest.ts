@@ -1,6 +1,6 @@
 /** The nearest valid name for a typo. Pure. */
 
-/** The name of `names` that is at most a third of its letters away from `word`; undefined when none is. */
+/** The name of `names` that is at most a third of its letters away from `word`, else the only one that begins with it; undefined when none is. */
 export function nearestName(word: string, names: Iterable<string>): string | undefined {
   let best: string | undefined
   let least = Number.POSITIVE_INFINITY
@@ -11,7 +11,15 @@ export function nearestName(word: string, names: Iterable<string>): string | und
       least = distance
     }
   }
-  return best
+  return best ?? completed(word.toLowerCase(), [...names])
+}
+
+const beginningMin = 3
+
+/** The name of which `word` is the beginning, where there is one only. */
+function completed(word: string, names: readonly string[]): string | undefined {
+  const [only, ...others] = names.filter((name) => name.toLowerCase().startsWith(word))
+  return word.length >= beginningMin && others.length === 0 ? only : undefined
 }
 
 /** Letters to insert, drop, change or swap (Damerau–Levenshtein with adjacent swaps). */

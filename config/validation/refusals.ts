@@ -1,7 +1,7 @@
 /** Why a value is refused, in words: what was read, what is expected, what may have been meant. Pure. */
 import type { Schema, StringSchema } from '../../src/schema/kinds.js'
 import type { Tree } from '../../src/schema/tree.js'
-import { parseDuration } from '../../src/schema/units.js'
+import { parseDuration, parseSize } from '../../src/schema/units.js'
 import type { SchemaVisitor } from '../../src/schema/visit.js'
 import { describe } from './describe.js'
 import { nearestName } from './nearest.js'
@@ -13,6 +13,8 @@ interface Refusal {
   readonly nearest?: string
   readonly hint?: string
 }
+
+const bytesPerMb = 1024 * 1024
 
 /** Refusals by kind of schema; `keyword` is the constraint that was not met. */
 export const refusals: SchemaVisitor<Refusal, [tree: Tree | undefined, keyword: string]> = {
@@ -26,7 +28,10 @@ export const refusals: SchemaVisitor<Refusal, [tree: Tree | undefined, keyword: 
   number(schema, tree, keyword) {
     const text = textOf(tree)
     if (text === undefined) return { what: shapeOf(tree), expected: describe(schema) }
-    return { what: keyword === 'type' ? JSON.stringify(text) : text, expected: describe(schema) }
+    const refusal = { what: keyword === 'type' ? JSON.stringify(text) : text, expected: describe(schema) }
+    const bytes = schema.unit === 'MB' ? parseSize(text) : undefined
+    if (keyword !== 'type' || bytes === undefined) return refusal
+    return { ...refusal, hint: `write ${Math.ceil(bytes / bytesPerMb)}, without a unit` }
   },
   boolean(schema, tree) {
     return { what: textOf(tree) === undefined ? shapeOf(tree) : nameOf(tree), expected: describe(schema) }

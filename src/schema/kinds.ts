@@ -30,6 +30,8 @@ export interface StringSchema extends Described {
 /** A number; `integer` refuses fractions. */
 export interface NumberSchema extends Described {
   readonly type: 'number' | 'integer'
+  /** The unit in which it is written, for messages. */
+  readonly unit?: 'MB'
   readonly default?: number
   readonly minimum?: number
   readonly maximum?: number

@@ -90,6 +90,8 @@ test('the nearest name is near', () => {
   assert.equal(nearestName('comand', names), 'command')
   assert.equal(nearestName('nmu_workers', names), 'num_workers')
   assert.equal(nearestName('zzz', names), undefined)
+  assert.equal(nearestName('que', ['queue', 'priority']), 'queue')
+  assert.equal(nearestName('max', ['max_jobs', 'max_bytes']), undefined)
 })
 
 const texts: readonly [text: string, expanded: string, missing?: string][] = [

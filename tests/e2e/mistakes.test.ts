@@ -49,6 +49,12 @@ const mistakes: readonly Mistake[] = [
     says: /^rr\.yaml:3:29: "lambda\.pool\.max_jobs": -1, expected a whole number from 0$/m,
   },
   {
+    what: 'a unit where megabytes are meant',
+    yaml: lambda('supervisor: { max_worker_memory: 128MB }'),
+    code: 78,
+    says: /^rr\.yaml:3:\d+: "lambda\.pool\.supervisor\.max_worker_memory": "128MB", expected a whole number of MB from 0, write 128, without a unit$/m,
+  },
+  {
     what: 'a duration without a unit',
     yaml: lambda('allocate_timeout: 60'),
     code: 78,

@@ -42,7 +42,7 @@ const limits = {
 } as const
 
 const messageSize = (description: string) =>
-  ({ type: 'integer', minimum: 1, maximum: 63, default: 50, description }) as const
+  ({ type: 'integer', unit: 'MB', minimum: 1, maximum: 63, default: 50, description }) as const
 
 /** The section. */
 export const grpcSection = section(

@@ -159,6 +159,7 @@ export const httpSection = section(
     },
     max_request_size: {
       type: 'integer',
+      unit: 'MB',
       minimum: 1,
       maximum: 1_000_000,
       default: 1000,

@@ -141,6 +141,7 @@ export const poolProperties = {
       },
       max_worker_memory: {
         type: 'integer',
+        unit: 'MB',
         minimum: 0,
         default: 0,
         description:

@@ -87,7 +87,8 @@ test('wrong words, unknown pipelines and servers without queues are told', async
     [['push', 'mail', '--priority', 'high'], 2, /--priority takes a number from 1 to 1000, not "high"/],
     [['push', 'mail', 'a', '--body', 'b'], 2, /give either a file or --body/],
     [['stat', 'nosuch'], 1, /there is no pipeline "nosuch" \(pipelines: mail, sms\)/],
-    [['pause', 'nosuch'], 1, /no such pipeline, requested: nosuch/],
+    [['pause', 'nosuch'], 1, /no such pipeline, requested: nosuch\n {4}Pipelines: mail, sms\.\n$/],
+    [['resume', 'mial'], 1, /requested: mial\n {4}Did you mean mail\? Pipelines: mail, sms\.\n$/],
     [
       ['push', 'mail'],
       2,
