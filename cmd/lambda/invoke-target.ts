@@ -11,6 +11,7 @@ import {
   identityRoute,
   readIdentity,
 } from '../../src/plugins/index.js'
+import { Status } from '../../src/supervisor/rpc/own.js'
 import type { CommonOptions } from '../options.js'
 import { connectServer } from '../remote/running-server.js'
 import { shownFile } from '../server/plan.js'
@@ -20,6 +21,8 @@ import { type FileAddress, fileAddress, reachable } from './emulator-address.js'
 export interface InvokeTarget {
   readonly address: string
   readonly who: string
+  /** Pools whose last restart failed. */
+  readonly stale?: readonly string[]
 }
 
 const probeMsMax = 2000
@@ -57,7 +60,8 @@ async function askServer(options: CommonOptions, { file }: FileAddress): Promise
     try {
       const { address, is_pulled: isPulled } = await client.call(EmulatorTarget)
       if (!isPulled) throw noFunction(who)
-      return { address, who }
+      const { stale = [] } = await client.call(Status)
+      return { address, who, stale }
     } finally {
       client.close()
     }

@@ -3,10 +3,10 @@ import { ErrorCode, messageOf, RelayError } from '../../src/core/errors.js'
 import { type FailedRecord, readFailureReasons } from '../../src/plugins/index.js'
 import { readInput } from '../input.js'
 import { type CommonOptions, ExitCode, wrongUsage } from '../options.js'
-import { printableLines } from '../output.js'
+import { printable, printableLines } from '../output.js'
 import { reachable } from './emulator-address.js'
 import { failureText, invokeSummary } from './invoke-summary.js'
-import { invokeTarget } from './invoke-target.js'
+import { type InvokeTarget, invokeTarget } from './invoke-target.js'
 import { sampleEvent, sampleEventList } from './sample-events.js'
 import { sqsBatch } from './sqs-batch.js'
 
@@ -64,11 +64,15 @@ export async function invoke(file: string | undefined, options: InvokeOptions): 
         ? `For example: \`--address 127.0.0.1:${options.address}\`.`
         : 'For example: `--address 127.0.0.1:9010`.',
     )
-  const { address, who } =
-    options.address === undefined
-      ? await invokeTarget(options)
-      : { address: options.address, who: 'named by --address' }
+  const {
+    address,
+    who,
+    stale = [],
+  }: InvokeTarget = options.address === undefined
+    ? await invokeTarget(options)
+    : { address: options.address, who: 'named by --address' }
   process.stderr.write(printableLines(`rr: sending to ${address}, ${who}\n`))
+  if (stale.length > 0 && options.silent !== true) process.stderr.write(staleText(stale))
   const startedMs = performance.now()
   const { status, answer, isError, reasons } = await post(address, event)
   const tookMs = Math.round(performance.now() - startedMs)
@@ -83,6 +87,11 @@ export async function invoke(file: string | undefined, options: InvokeOptions): 
   const { lines, hasFailures } = invokeSummary({ event, answer, tookMs, reasons })
   if (options.silent !== true) process.stderr.write(`rr: ${lines.join('\n')}\n`)
   return hasFailures && options.failOnBatchFailures === true ? ExitCode.fault : ExitCode.ok
+}
+
+function staleText(pools: readonly string[]): string {
+  const which = `pool${pools.length === 1 ? '' : 's'} ${printable(pools.join(', '))}`
+  return `rr: the code that runs is older than its files: the last restart of ${which} failed, the log says why\n`
 }
 
 function isAddress(text: string): boolean {

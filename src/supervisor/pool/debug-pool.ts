@@ -68,6 +68,9 @@ export class DebugPool implements ManagedPool {
   get busyCount() {
     return this.#busyCount
   }
+  get isStale() {
+    return false
+  }
   get waitingCount() {
     return this.#line.length
   }

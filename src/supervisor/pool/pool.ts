@@ -201,6 +201,8 @@ export interface ManagedPool extends Pool {
   readonly health: PoolHealth
   /** Number of workers that run a job, also while the pool stops. */
   readonly busyCount: number
+  /** True when the last reset failed: the workers may be older than their files. */
+  readonly isStale: boolean
   /** Callers that stand in line for a worker. */
   readonly waitingCount: number
   /** Wait of the first caller in ms; 0 when nobody waits. */

@@ -109,6 +109,10 @@ export class WorkerPool implements ManagedPool {
     return this.#slots.health
   }
 
+  get isStale(): boolean {
+    return this.#resets.isStale
+  }
+
   get waitingCount(): number {
     return this.#queue.line.length
   }

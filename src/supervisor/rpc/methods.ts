@@ -187,6 +187,7 @@ function statusOf({ pools, pid, isStopping }: ServerFacts): Status {
     live: all.reduce((sum, pool) => sum + pool.liveCount, 0),
     idle: all.reduce((sum, pool) => sum + pool.idleCount, 0),
     waiting: all.reduce((sum, pool) => sum + pool.waitingCount, 0),
+    stale: all.filter((pool) => pool.isStale).map(({ name }) => name),
   }
 }
 

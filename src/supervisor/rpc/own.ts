@@ -14,7 +14,14 @@ import {
 import { type LiveDocument, liveDocument, type StackDocument, stackDocument } from '../live/document.js'
 
 const greeting = record({ name: text, version: text, pid: number, path: text })
-const status = record({ state: text, pid: number, live: number, idle: number, waiting: number })
+const status = record({
+  state: text,
+  pid: number,
+  live: number,
+  idle: number,
+  waiting: number,
+  stale: orAbsent(list(text)),
+})
 const workerRow = record({
   pool: text,
   pid: number,

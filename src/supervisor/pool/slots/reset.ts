@@ -7,6 +7,7 @@ import { ErrorCode, hasCode, messageOf, RelayError } from '../../../core/errors.
 import type { Logger } from '../../../logging/logger.js'
 import type { JobScore } from '../../worker/job/tally.js'
 import type { Worker } from '../../worker/worker.js'
+import { type BootFault, summaryOf } from '../boot/boot-worker.js'
 import type { PoolEmitter } from '../events.js'
 import type { PoolConfig } from '../keys.js'
 import type { LiveWorkers } from '../live-workers.js'
@@ -31,9 +32,15 @@ export class Resets {
   readonly #options: ResetsOptions
   #running: Promise<void> = Promise.resolve()
   #next: Promise<void> | undefined
+  #isStale = false
 
   constructor(options: ResetsOptions) {
     this.#options = options
+  }
+
+  /** True when the last reset failed: the workers may be older than their files. */
+  get isStale(): boolean {
+    return this.#isStale
   }
 
   /**
@@ -64,8 +71,9 @@ export class Resets {
       await Promise.all(leaving)
       // Without an old worker, the boot reports its own failure.
       if (!hasCode(error, ErrorCode.PoolStopped) && slots.workers.length > 0)
-        log.error({ pool, error: why }, 'the workers were not replaced')
+        log.error({ pool, error: withoutLines(why, error) }, 'the workers were not replaced')
     }
+    this.#isStale = why !== undefined
     await Promise.all(leaving)
     if (events.has('reset')) events.emit('reset', { pool, why })
     if (why !== undefined) throw why
@@ -139,12 +147,20 @@ export function canaryFault(fresh: JobScore, old: readonly JobScore[]): string |
   return `the first new worker failed ${fresh.failed} of ${fresh.answered} jobs, the old ones ${failed} of ${answered}`
 }
 
+/** The fault for a log that holds the lines of the failed worker already, where it does. */
+function withoutLines(why: RelayError, cause: unknown): RelayError {
+  const fault: BootFault | undefined = cause instanceof Error ? cause : undefined
+  if (fault === undefined || fault.isRepeated === true) return why
+  const text = why.message.replace(fault.message, () => summaryOf(fault))
+  return new RelayError(ErrorCode.ResetFailed, text, { hint: why.hint ?? '', cause: fault.cause })
+}
+
 function resetFault(about: { pool: string; replaced: number; total: number; error: unknown }): RelayError {
   const { pool, replaced, total, error } = about
   const stay = `${total - replaced} of ${total} old workers stay`
   const text = `pool "${pool}" was not reset, ${stay}: ${messageOf(error)}`
   return new RelayError(ErrorCode.ResetFailed, text, {
-    hint: 'Correct the worker, then reset again. The pool goes on with the workers that it has.',
+    hint: 'Correct the worker, then reset again (under `rr dev` saving it is enough). The pool goes on with the workers that it has.',
     cause: error,
   })
 }

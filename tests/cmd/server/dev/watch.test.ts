@@ -210,6 +210,14 @@ test('rr dev goes on with the old code while the new is broken, and takes it onc
   const line = await rr.line(({ message }) => message === 'the workers were not replaced')
   assert.match(JSON.stringify(line.error), /RR_RESET_FAILED|syntax error in the new code/)
   assert.equal((await invoke(rr, '1')).body, before)
+  const invoked = () => spawnSync(process.execPath, [rrCommand, 'invoke'], { cwd: folder, encoding: 'utf8' })
+  assert.match(
+    invoked().stderr,
+    /^rr: the code that runs is older than its files: the last restart of pool lambda failed, the log says why$/m,
+  )
+  // The lines of the worker say it once.
+  const texts = rr.lines().filter((one) => JSON.stringify(one).includes('syntax error in the new code'))
+  assert.equal(texts.length, 1, JSON.stringify(texts))
   const reset = spawnSync(process.execPath, [rrCommand, 'reset'], { cwd: folder, encoding: 'utf8' })
   assert.equal(reset.status, 1)
   assert.match(
@@ -225,4 +233,5 @@ test('rr dev goes on with the old code while the new is broken, and takes it onc
     ({ level, message }) => level === 'warn' && message.startsWith('this file is read at the start only'),
   )
   await eventually(async () => (await invoke(rr, '1')).body !== before)
+  assert.doesNotMatch(invoked().stderr, /older than its files/)
 })
