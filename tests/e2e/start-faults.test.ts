@@ -147,5 +147,5 @@ test('a fault of the configuration that only the set-up of a plugin finds is sai
   const rr = await startRr(t, ['serve'], { config: `${config}\n${jobs}\n` })
   assert.equal(await rr.ended, 78)
   assertSaid(rr.text(), 'RR_CONFIG_INVALID')
-  assert.match(rr.text(), /`redis\.tls` names a file that cannot be read.*nowhere\.pem/)
+  assert.match(rr.text(), /`tls\.root_ca` of Redis names a file that cannot be read.*nowhere\.pem/)
 })
