@@ -44,7 +44,10 @@ test('help and version exit 0', async (t) => {
 
 test('validate prints every fault on standard error and exits 78, or 0 without one', async (t) => {
   const folder = await testFolder(t)
-  await writeFile(join(folder, 'rr.yaml'), 'version: "3"\nlambda: { mod: raw }\nlogs: { level: loud }\n')
+  await writeFile(
+    join(folder, 'rr.yaml'),
+    'version: "3"\nlambda: { mod: raw }\nlogs: { level: loud }\nemulator: {}\n',
+  )
   const { code, out, err } = rr(folder, ['validate'])
   assert.deepEqual([code, out], [78, ''])
   assert.deepEqual(

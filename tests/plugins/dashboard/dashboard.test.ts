@@ -113,7 +113,7 @@ test('actions pause, resume, redrive, reset and are logged; what fails says why'
   await server.push('mail', 'fail')
   await eventually(async () => (await mail())?.kept === 1)
   const kept = await act('kept', { pipeline: 'mail' })
-  assert.deepEqual([kept.count, kept.jobs[0].id, kept.jobs[0].why], [1, 'fail-0', 'told to fail'])
+  assert.deepEqual([kept.count, kept.jobs[0].id, kept.jobs[0].why], [1, 'fail-0', 'RangeError: told to fail'])
   assert.deepEqual(await act('pause', { pipeline: 'mail' }), { status: 200 })
   await eventually(async () => (await mail())?.state === 'paused')
   assert.deepEqual(await act('redrive', { pipeline: 'mail', ids: ['fail-0'] }), { status: 200, count: 1 })
