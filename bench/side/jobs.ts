@@ -155,7 +155,7 @@ async function run({ client }: Pick<Up, 'client'>, jobCount: number): Promise<vo
 class JobsClient {
   readonly #socket: Socket
   #sequence = 0
-  #answer: ((data: Buffer) => void) | undefined
+  #answer: { readonly resolve: (data: Buffer) => void; readonly reject: (error: Error) => void } | undefined
   #jobNumber = 0
 
   static async connect(address: string): Promise<JobsClient> {
@@ -172,8 +172,9 @@ class JobsClient {
       {
         frame: (frame) => {
           const message = readRpc(frame)
-          if (message?.isError === true) throw new Error(message.data.toString())
-          this.#answer?.(message?.data ?? Buffer.of())
+          // A peer may listen before its procedures are there.
+          if (message?.isError === true) this.#answer?.reject(new Error(message.data.toString()))
+          else this.#answer?.resolve(message?.data ?? Buffer.of())
         },
         junk: () => undefined,
       },
@@ -210,8 +211,8 @@ class JobsClient {
     this.#sequence += 1
     const parts = rpcParts({ sequence: this.#sequence, method, codec, isError: false, data })
     this.#socket.write(encodeFrame(parts))
-    return new Promise((resolve) => {
-      this.#answer = resolve
+    return new Promise((resolve, reject) => {
+      this.#answer = { resolve, reject }
     })
   }
 }
